@@ -1,0 +1,71 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// Defaults of the flags, from figure 1 of the paper where it gives them.
+const (
+	defaultClientPort = 6789
+	defaultSeedPort   = 8888
+	defaultReaders    = 5
+	defaultWait       = 10 * time.Second
+	maxReaders        = 64
+	maxSeeds          = 16 // seeds of one command line
+)
+
+// The presence Sources that -presence can name.
+const (
+	presenceSeed = "seed"
+	presenceFile = "file"
+	presenceNone = "none" // alone: no Source at all
+)
+
+// The forms of the log on stderr.
+const (
+	logText = "text"
+	logJSON = "json"
+)
+
+// config is the command line, checked: nothing in it can be wrong by itself.
+// Whether a port is free, a host has an address or a file can be read is found
+// out later, in that order, before anything is written.
+type config struct {
+	user      string // empty: whoName decides
+	seed      bool
+	listen    netip.Addr // invalid: all addresses
+	port      uint16
+	portGiven bool // a busy port that was asked for is an error
+	readers   int
+	seeds     []seedHost
+	presence  []string
+	state     string // folder; empty only with ephemeral
+	identity  string // file; empty: the one in the state folder
+	ephemeral bool
+	json      bool
+	stay      bool
+	wait      time.Duration
+	log       string
+	verbose   bool
+}
+
+// seedHost is a seed as the command line gives it.
+type seedHost struct {
+	host string // a name or an address without its port
+	port uint16
+}
+
+// String is the seed's host:port; no two seeds of one command line share it.
+func (s seedHost) String() string { return net.JoinHostPort(s.host, strconv.Itoa(int(s.port))) }
+
+func (c config) has(source string) bool {
+	for _, name := range c.presence {
+		if name == source {
+			return true
+		}
+	}
+	return false
+}

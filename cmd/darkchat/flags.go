@@ -1,0 +1,248 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"darkchat/sessions"
+)
+
+// errHelp says that -h was given.
+var errHelp = errors.New("help was asked for")
+
+// helpText is one screen. What it says of defaults is held to the constants by
+// a test.
+const helpText = `darkchat: chat with the people around you, sealed, with no server.
+
+usage: darkchat [flags]
+
+  -u NAME         your name here; without it the only name in the state folder
+  -p PORT         UDP port (6789, a seed 8888; 0: any free one)
+  -t N            goroutines that open datagrams, 1 to 64 (5)
+  -sip HOST       a seed to ask; several with commas or by repeating the flag
+  -sp PORT        the seeds' port (8888); one for all, or one for each -sip
+  -s              be a seed: serve strangers, ignore the end of input
+  -listen ADDR    listen on this address alone (all addresses)
+  -presence LIST  how people are found: seed,file (the default) or none
+  -state DIR      where keys, people and texts are kept ($XDG_STATE_HOME/darkchat)
+  -identity FILE  use this key file, e.g. a copy from your other machine
+  -ephemeral      keep nothing: a new key, and no file is written
+  -json           events on stdout, one JSON object a line
+  -stay           do not leave at the end of input
+  -wait DURATION  at the end of input wait this long for deliveries (10s)
+  -log FORM       log lines on stderr as text or json (text)
+  -v              log details
+  -h              this help
+
+examples:
+  darkchat -u ann                        then: \ping HOST PORT, \chat NAME, \help
+  darkchat -s -p 8888 </dev/null         a seed; others use -sip THIS-HOST
+  printf '\\chat bob\nhello\n' | darkchat -u ann -json
+
+exit: 0 done, 1 failure or a refused text, 2 bad flags, 3 texts still wait
+`
+
+// listFlag collects the values of a flag that may be repeated or hold commas.
+type listFlag []string
+
+func (l *listFlag) String() string { return strings.Join(*l, ",") }
+
+func (l *listFlag) Set(s string) error {
+	*l = append(*l, strings.Split(s, ",")...)
+	return nil
+}
+
+// parseFlags checks the whole command line and touches nothing. Errors are one
+// line that says what to do; errHelp is none of them.
+func parseFlags(args []string) (config, error) {
+	var (
+		c               config
+		port            int
+		hosts, ports    listFlag
+		listen, sources string
+		fs              = flag.NewFlagSet("darkchat", flag.ContinueOnError)
+		set             = map[string]bool{}
+	)
+	fs.SetOutput(io.Discard)
+	fs.StringVar(&c.user, "u", "", "")
+	fs.IntVar(&port, "p", defaultClientPort, "")
+	fs.IntVar(&c.readers, "t", defaultReaders, "")
+	fs.Var(&hosts, "sip", "")
+	fs.Var(&ports, "sp", "")
+	fs.BoolVar(&c.seed, "s", false, "")
+	fs.StringVar(&listen, "listen", "", "")
+	fs.StringVar(&sources, "presence", presenceSeed+","+presenceFile, "")
+	fs.StringVar(&c.state, "state", "", "")
+	fs.StringVar(&c.identity, "identity", "", "")
+	fs.BoolVar(&c.ephemeral, "ephemeral", false, "")
+	fs.BoolVar(&c.json, "json", false, "")
+	fs.BoolVar(&c.stay, "stay", false, "")
+	fs.DurationVar(&c.wait, "wait", defaultWait, "")
+	fs.StringVar(&c.log, "log", logText, "")
+	fs.BoolVar(&c.verbose, "v", false, "")
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return config{}, errHelp
+	case err != nil:
+		return config{}, fmt.Errorf("%w (darkchat -h lists the flags)", err)
+	}
+	if fs.NArg() > 0 {
+		return config{}, positional(fs.Arg(0))
+	}
+	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
+
+	if set["u"] {
+		name, err := sessions.TidyName(c.user)
+		if err != nil {
+			return config{}, fmt.Errorf("-u %q: %w", c.user, err)
+		}
+		c.user = name
+	}
+	c.portGiven = set["p"]
+	if c.seed && !c.portGiven {
+		port = defaultSeedPort
+	}
+	switch {
+	case port < 0 || port > 65535:
+		return config{}, fmt.Errorf("-p %d is not a port: 1 to 65535, or 0 for any free one", port)
+	case c.readers < 1 || c.readers > maxReaders:
+		return config{}, fmt.Errorf("-t %d is out of range: 1 to %d", c.readers, maxReaders)
+	case c.wait < 0:
+		return config{}, fmt.Errorf("-wait %v is negative: give 0s to not wait at all", c.wait)
+	case c.log != logText && c.log != logJSON:
+		return config{}, fmt.Errorf("-log %q is unknown: text or json", c.log)
+	case set["state"] && c.state == "":
+		return config{}, errors.New("-state needs a folder")
+	case set["identity"] && c.identity == "":
+		return config{}, errors.New("-identity needs a file")
+	}
+	c.port = uint16(port)
+
+	var err error
+	if c.listen, err = parseListen(listen, set["listen"]); err != nil {
+		return config{}, err
+	}
+	if c.presence, err = parsePresence(sources); err != nil {
+		return config{}, err
+	}
+	if c.seeds, err = parseSeeds(hosts, ports); err != nil {
+		return config{}, err
+	}
+	if len(c.seeds) > 0 && !c.has(presenceSeed) {
+		return config{}, errors.New("-sip names a seed, but -presence leaves out \"seed\": give one or the other")
+	}
+	if c.state, err = stateFolder(c); err != nil {
+		return config{}, err
+	}
+	return c, nil
+}
+
+// positional explains an argument that is no flag. Most often it follows a
+// switch, which the flag package reads as the end of the flags.
+func positional(arg string) error {
+	if _, err := strconv.ParseBool(arg); err == nil {
+		return fmt.Errorf("unexpected argument %q: a switch such as -s takes its value with =, as in -s=%s", arg, arg)
+	}
+	return fmt.Errorf("unexpected argument %q: darkchat takes flags only (darkchat -h lists them)", arg)
+}
+
+func parseListen(s string, given bool) (netip.Addr, error) {
+	if !given {
+		return netip.Addr{}, nil
+	}
+	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("-listen %q is not an address of this machine, such as 127.0.0.1 (the port is -p)", s)
+	}
+	if addr.IsMulticast() {
+		return netip.Addr{}, fmt.Errorf("-listen %s is a multicast address: give one of this machine", addr)
+	}
+	return addr.Unmap(), nil
+}
+
+func parsePresence(s string) ([]string, error) {
+	if s == presenceNone {
+		return nil, nil
+	}
+	var names []string
+	for name := range strings.SplitSeq(s, ",") {
+		name = strings.TrimSpace(name)
+		switch {
+		case name == presenceNone:
+			return nil, errors.New("-presence none stands alone")
+		case name != presenceSeed && name != presenceFile:
+			return nil, fmt.Errorf("-presence %q is unknown: any of seed,file, or none", name)
+		case !slices.Contains(names, name):
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// parseSeeds joins -sip and -sp: one port serves all hosts, or each has its own.
+func parseSeeds(hosts, ports []string) ([]seedHost, error) {
+	if len(ports) == 0 {
+		ports = []string{strconv.Itoa(defaultSeedPort)}
+	} else if len(hosts) == 0 {
+		return nil, errors.New("-sp gives the port of a seed, but -sip names none")
+	}
+	if len(hosts) > maxSeeds {
+		return nil, fmt.Errorf("%d seeds are too many: at most %d", len(hosts), maxSeeds)
+	}
+	if len(ports) != 1 && len(ports) != len(hosts) {
+		return nil, fmt.Errorf("%d ports (-sp) for %d seeds (-sip): give one for all or one for each", len(ports), len(hosts))
+	}
+	var numbers []uint16
+	for _, p := range ports {
+		n, err := strconv.ParseUint(strings.TrimSpace(p), 10, 16)
+		if err != nil || n == 0 {
+			return nil, fmt.Errorf("-sp %q is not a port: 1 to 65535", p)
+		}
+		numbers = append(numbers, uint16(n))
+	}
+	var seeds []seedHost
+	for i, host := range hosts {
+		host = strings.Trim(strings.TrimSpace(host), "[]")
+		if err := checkHost(host); err != nil {
+			return nil, err
+		}
+		seeds = append(seeds, seedHost{host, numbers[min(i, len(numbers)-1)]})
+	}
+	return seeds, nil
+}
+
+// checkHost refuses what cannot be the name or address of a host, most of all
+// an address with its port.
+func checkHost(host string) error {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		if addr.IsUnspecified() || addr.IsMulticast() {
+			return fmt.Errorf("-sip %s is not the address of one host", host)
+		}
+		return nil
+	}
+	bad := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("/\\:@\"'", r) }
+	switch {
+	case host == "":
+		return errors.New("-sip needs a host")
+	case len(host) > 253 || strings.ContainsFunc(host, bad):
+		return fmt.Errorf("-sip %q is not a host name or address (its port goes into -sp)", host)
+	}
+	return nil
+}
+
+// stateFolder is -state, or the place where the system keeps such things.
+func stateFolder(c config) (string, error) {
+	switch {
+	case c.ephemeral:
+		return "", nil
+	case c.state != "":
+		return c.state, nil
+	}
+	return sessions.DefaultDir()
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDefaults(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "/xdg")
+	c, err := parseFlags(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{port: 6789, readers: 5, presence: []string{"seed", "file"}, state: "/xdg/darkchat", wait: 10 * time.Second, log: "text"}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got %+v, want %+v", c, want)
+	}
+	if c, err = parseFlags([]string{"-s"}); err != nil || c.port != 8888 || c.portGiven {
+		t.Errorf("a seed listens on 8888: %+v, %v", c, err)
+	}
+}
+
+func TestEveryFlag(t *testing.T) {
+	c, err := parseFlags(strings.Fields("-u Ann -p 7001 -t 4 -sip [2001:db8::1],host.example -sip 10.0.0.1 -sp 1,2 -sp 3 " +
+		"-s=false -listen [::1] -presence file,seed -state /s -identity /i -json -stay -wait 0s -log json -v"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{
+		user: "Ann", port: 7001, portGiven: true, readers: 4, listen: netip.MustParseAddr("::1"),
+		seeds:    []seedHost{{"2001:db8::1", 1}, {"host.example", 2}, {"10.0.0.1", 3}},
+		presence: []string{"file", "seed"}, state: "/s", identity: "/i", json: true, stay: true, log: "json", verbose: true,
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+	if c, err = parseFlags([]string{"-sip", "a,b", "-sp", "9", "-p", "0", "-presence", "seed", "-ephemeral"}); err != nil ||
+		c.port != 0 || !c.portGiven || c.seeds[1] != (seedHost{"b", 9}) || c.state != "" {
+		t.Errorf("one -sp is for all seeds, -p 0 is any port, -ephemeral has no folder: %+v, %v", c, err)
+	}
+	if c, err = parseFlags([]string{"-presence", "none"}); err != nil || len(c.presence) != 0 {
+		t.Errorf("none is no Source: %+v, %v", c, err)
+	}
+}
+
+// The process tests say what a bad command line leads to; these are rows that
+// only the parser sees.
+func TestRefusedFlags(t *testing.T) {
+	for _, args := range [][]string{
+		{"-presence", ""}, {"-presence", "lan"}, {"-presence", "none,file"}, {"-presence", "none", "-sip", "a"},
+		{"-listen", ""}, {"-listen", "ann"}, {"-listen", "224.0.0.251"}, {"-listen", "ff02::1"},
+		{"-sip", "a b"}, {"-sip", "a/b"}, {"-sip", "0.0.0.0"}, {"-sip", "a,,b"}, {"-sip", strings.Repeat("a", 254)},
+		{"-sip", strings.Repeat("a,", maxSeeds) + "a"}, {"-sip", "a", "-sp", "1,2"},
+		{"-state", ""}, {"-identity", ""}, {"-t", "1e1"}, {"-wait", "forever"}, {"-u", "a\nb"}, {"-p"},
+	} {
+		if c, err := parseFlags(args); err == nil {
+			t.Errorf("%q gives %+v", args, c)
+		}
+	}
+	t.Setenv("HOME", "")
+	t.Setenv("XDG_STATE_HOME", "")
+	if _, err := parseFlags(nil); err == nil || !strings.Contains(err.Error(), "-state") {
+		t.Errorf("without a home there is no folder: %v", err)
+	}
+}
+
+func TestHelpTellsTheTruth(t *testing.T) {
+	if _, err := parseFlags([]string{"-x", "-h"}); errors.Is(err, errHelp) {
+		t.Error("a bad flag before -h is a bad flag")
+	}
+	if _, err := parseFlags([]string{"-h"}); !errors.Is(err, errHelp) {
+		t.Errorf("-h gives %v", err)
+	}
+	for _, part := range []string{
+		fmt.Sprintf("UDP port (%d, a seed %d", defaultClientPort, defaultSeedPort),
+		fmt.Sprintf("1 to %d (%d)", maxReaders, defaultReaders),
+		fmt.Sprintf("the seeds' port (%d)", defaultSeedPort),
+		fmt.Sprintf("(%v)", defaultWait),
+		presenceSeed + "," + presenceFile + " (the default)",
+	} {
+		if !strings.Contains(helpText, part) {
+			t.Errorf("the help does not say %q", part)
+		}
+	}
+	lines := strings.Split(strings.TrimSuffix(helpText, "\n"), "\n")
+	if len(lines) > 40 {
+		t.Errorf("%d lines are more than a screen", len(lines))
+	}
+	for _, l := range lines {
+		if len(l) > 80 {
+			t.Errorf("longer than a line: %s", l)
+		}
+	}
+}
+
+func TestWhoIsMeant(t *testing.T) {
+	never := strings.NewReader("")
+	var out strings.Builder
+	state := t.TempDir()
+	for _, row := range []struct {
+		c        config
+		terminal bool
+		typed    string
+		want     string
+		usage    bool
+	}{
+		{config{user: "ann", seed: true}, true, "bob\n", "ann", false},
+		{config{seed: true}, true, "bob\n", "seed", false},
+		{config{state: state}, true, "bob\n", "bob", true},
+		{config{state: state}, true, "no good\n\n/\nbob\n", "bob", true},
+		{config{state: state}, true, strings.Repeat("\n", askTimes), "", true},
+		{config{state: state}, true, "", "", true},
+		{config{state: state}, false, "bob\n", "", true},
+		{config{}, false, "bob\n", "", true},
+	} {
+		name, usage, err := whoName(row.c, row.terminal, strings.NewReader(row.typed), &out)
+		if name != row.want || (err == nil) != (row.want != "") || err != nil && usage != row.usage {
+			t.Errorf("%+v, typed %q: %q, usage %v, %v", row.c, row.typed, name, usage, err)
+		}
+	}
+	if _, usage, err := whoName(config{state: "flags_test.go"}, false, never, &out); err == nil || usage {
+		t.Errorf("a state folder that is a file is no fault of the command line: %v", err)
+	}
+}
+
+func TestSeedsAreLookedUp(t *testing.T) {
+	find := func(_ context.Context, host string) ([]netip.Addr, error) {
+		if host == "two.example" {
+			return []netip.Addr{netip.MustParseAddr("::ffff:192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, nil
+		}
+		return nil, errors.New("no such host")
+	}
+	seeds := []seedHost{{"192.0.2.9", 1}, {"two.example", 2}, {"gone.example", 3}}
+	addrs, notices, err := resolveAll(t.Context(), seeds, find)
+	want := map[string][]netip.AddrPort{
+		"192.0.2.9:1":   {netip.MustParseAddrPort("192.0.2.9:1")},
+		"two.example:2": {netip.MustParseAddrPort("192.0.2.1:2"), netip.MustParseAddrPort("[2001:db8::1]:2")},
+	}
+	if err != nil || !reflect.DeepEqual(addrs, want) || len(notices) != 1 {
+		t.Errorf("%v, %v, %v", addrs, notices, err)
+	}
+	if _, _, err := resolveAll(t.Context(), seeds[2:], find); err == nil || !strings.Contains(err.Error(), "gone.example") {
+		t.Errorf("no seed has an address: %v", err)
+	}
+	if addrs, _, err := resolveAll(t.Context(), nil, find); err != nil || len(addrs) != 0 {
+		t.Errorf("no seeds at all: %v, %v", addrs, err)
+	}
+}
+
+func TestAddressesThatOthersCanUse(t *testing.T) {
+	var near []netip.Prefix
+	for _, s := range []string{"127.0.0.1/8", "10.0.0.7/24", "192.168.1.7/24", "::1/128", "2001:db8::7/64", "fe80::1/64"} {
+		near = append(near, netip.MustParsePrefix(s))
+	}
+	if got := fmt.Sprint(usable(near, false)); got != "[10.0.0.7 192.168.1.7 2001:db8::7]" {
+		t.Error(got)
+	}
+	if got := fmt.Sprint(usable(near, true)); got != "[10.0.0.7 192.168.1.7]" {
+		t.Error(got)
+	}
+	if got := fmt.Sprint(usable(near[:1], false)); got != "[127.0.0.1]" {
+		t.Error(got)
+	}
+}

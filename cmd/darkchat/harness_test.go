@@ -1,0 +1,416 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The tests of this package run whole programs: the test binary starts itself
+// again as darkchat, every node on loopback alone and with its own state folder,
+// and is driven from outside as any other program would drive it.
+
+// asProgram is the environment variable that turns the test binary into darkchat.
+const asProgram = "DARKCHAT_TEST_AS_PROGRAM"
+
+// patience is how long anything may take on a machine that is busy with other
+// things. Nothing waits for it when all is well.
+const patience = 15 * time.Second
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	if os.Getenv(asEcho) != "" {
+		echo()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// program returns a command that runs darkchat with exactly these arguments.
+func program(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, args...)
+	home := t.TempDir()
+	cmd.Dir = home
+	cmd.Env = []string{asProgram + "=1", "HOME=" + home, "PATH=" + os.Getenv("PATH"), "TERM=xterm"}
+	if dir := os.Getenv("GOCOVERDIR"); dir != "" {
+		cmd.Env = append(cmd.Env, "GOCOVERDIR="+dir)
+	}
+	return cmd
+}
+
+// event is one line of -json output.
+type event struct {
+	Event, User, Session, Trust, Reason, Fingerprint string
+	ID, From, Text, Sent, To, State, Input           string
+	By, Addr, Path, Via                              string
+	Listen, Waiting                                  []string
+	Acked, Sessions                                  int
+	Late                                             bool
+	RTT                                              float64 `json:"rtt_ms"`
+	Users                                            []userLine
+	raw                                              string
+}
+
+// userLine is one user of a users event.
+type userLine struct {
+	Name, State, Trust string
+	Online             bool
+	Sessions           []sessionLine
+}
+
+type sessionLine struct {
+	ID, Addr string
+	Online   bool
+}
+
+func (e event) String() string { return e.raw }
+
+// node is a running darkchat.
+type node struct {
+	t      testing.TB
+	name   string
+	state  string
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	exited chan struct{} // closed once the process ended and all its output is here
+
+	mu     sync.Mutex
+	more   chan struct{} // closed and replaced at each new line
+	lines  []string      // of stdout
+	events []event
+	errs   bytes.Buffer // stderr
+}
+
+// start runs a node that speaks JSON on loopback at a port of the system's
+// choice. state is its folder. It returns after the ready event.
+func start(t testing.TB, state, user string, more ...string) *node {
+	t.Helper()
+	args := []string{"-json", "-listen", "127.0.0.1", "-state", state, "-u", user}
+	if !hasArg(more, "-p") {
+		args = append(args, "-p", "0")
+	}
+	n := launch(t, user, program(t, append(args, more...)...))
+	n.state = state
+	n.wait("ready", func(e event) bool { return e.Event == "ready" })
+	return n
+}
+
+func hasArg(args []string, name string) bool {
+	for _, a := range args {
+		if a == name {
+			return true
+		}
+	}
+	return false
+}
+
+// launch starts a command and collects what it says. The test ends it.
+func launch(t testing.TB, name string, cmd *exec.Cmd) *node {
+	t.Helper()
+	n := &node{t: t, name: name, cmd: cmd, exited: make(chan struct{}), more: make(chan struct{})}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.stdin = stdin
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = writerFunc(func(b []byte) (int, error) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.errs.Write(b)
+	})
+	cmd.WaitDelay = patience
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go n.collect(stdout)
+	t.Cleanup(func() {
+		if t.Failed() {
+			n.dump()
+		}
+		_ = cmd.Process.Kill()
+		<-n.exited
+	})
+	return n
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func (n *node) collect(stdout io.Reader) {
+	r := bufio.NewReader(stdout)
+	for {
+		line, err := r.ReadString('\n')
+		if line != "" {
+			n.add(strings.TrimSuffix(line, "\n"))
+		}
+		if err != nil {
+			break
+		}
+	}
+	_ = n.cmd.Wait()
+	close(n.exited)
+}
+
+func (n *node) add(line string) {
+	e := event{raw: line}
+	_ = json.Unmarshal([]byte(line), &e) // the test that all is JSON is one of its own
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lines = append(n.lines, line)
+	n.events = append(n.events, e)
+	close(n.more)
+	n.more = make(chan struct{})
+}
+
+// dump shows the whole conversation of a node when a test failed.
+func (n *node) dump() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.t.Logf("--- %s (%v) said:\n%s\n--- on stderr:\n%s", n.name, n.cmd.Args[1:], clip(strings.Join(n.lines, "\n")), clip(n.errs.String()))
+}
+
+func clip(s string) string {
+	const most = 6000
+	if len(s) > most {
+		return s[:most/2] + "\n[...]\n" + s[len(s)-most/2:]
+	}
+	return s
+}
+
+// send types one line.
+func (n *node) send(line string) {
+	n.t.Helper()
+	if _, err := io.WriteString(n.stdin, line+"\n"); err != nil {
+		n.t.Fatalf("%s does not read its input: %v", n.name, err)
+	}
+}
+
+// mark is a place in the output, for waitAfter and count.
+func (n *node) mark() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.events)
+}
+
+// wait returns the first event, early or late, that fits.
+func (n *node) wait(what string, fits func(event) bool) event {
+	n.t.Helper()
+	return n.waitAfter(0, what, fits)
+}
+
+// waitAfter is wait for events after a mark.
+func (n *node) waitAfter(from int, what string, fits func(event) bool) event {
+	n.t.Helper()
+	deadline := time.After(patience)
+	ended := n.exited
+	for {
+		n.mu.Lock()
+		for ; from < len(n.events); from++ {
+			if fits(n.events[from]) {
+				e := n.events[from]
+				n.mu.Unlock()
+				return e
+			}
+		}
+		more := n.more
+		n.mu.Unlock()
+		if ended == nil {
+			n.t.Fatalf("%s ended without: %s", n.name, what)
+		}
+		select {
+		case <-more:
+		case <-ended:
+			ended = nil // one more look: its last lines came before this
+		case <-deadline:
+			n.t.Fatalf("%s did not say: %s", n.name, what)
+		}
+	}
+}
+
+// count tells how many events fit.
+func (n *node) count(fits func(event) bool) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := 0
+	for _, e := range n.events {
+		if fits(e) {
+			c++
+		}
+	}
+	return c
+}
+
+// self is the ready event.
+func (n *node) self() event {
+	n.t.Helper()
+	return n.wait("ready", func(e event) bool { return e.Event == "ready" })
+}
+
+// port is the UDP port that the node listens on.
+func (n *node) port() string {
+	n.t.Helper()
+	listen := n.self().Listen
+	if len(listen) == 0 {
+		n.t.Fatalf("%s is ready without an address", n.name)
+	}
+	return listen[0][strings.LastIndexByte(listen[0], ':')+1:]
+}
+
+// ping makes n and other know each other.
+func (n *node) ping(other *node) {
+	n.t.Helper()
+	from := n.mark()
+	n.send(`\ping 127.0.0.1 ` + other.port())
+	n.waitAfter(from, "pong from "+other.name, func(e event) bool { return e.Event == "pong" })
+	id := n.self().Session
+	other.wait(n.name+" online", func(e event) bool { return e.Event == "online" && e.Session == id })
+}
+
+// kill ends the node as a crash would.
+func (n *node) kill() {
+	n.t.Helper()
+	if err := n.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		n.t.Fatal(err)
+	}
+	<-n.exited
+}
+
+// end waits for the process and returns its exit code.
+func (n *node) end() int {
+	n.t.Helper()
+	select {
+	case <-n.exited:
+	case <-time.After(patience):
+		n.t.Fatalf("%s does not leave", n.name)
+	}
+	return n.cmd.ProcessState.ExitCode()
+}
+
+// quit leaves as a person would.
+func (n *node) quit() {
+	n.t.Helper()
+	n.send(`\quit`)
+	if code := n.end(); code != 0 {
+		n.t.Fatalf("%s left with %d after \\quit", n.name, code)
+	}
+}
+
+func (n *node) signal(s syscall.Signal) {
+	n.t.Helper()
+	if err := n.cmd.Process.Signal(s); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func (n *node) stderr() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.errs.String()
+}
+
+func (n *node) output() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return append([]string(nil), n.lines...)
+}
+
+// pipe runs a program from first to last line of input, as a script would, and
+// returns it with its exit code.
+func pipe(t testing.TB, input string, args ...string) (*node, int) {
+	t.Helper()
+	n := launch(t, strings.Join(args, " "), program(t, args...))
+	_, _ = io.WriteString(n.stdin, input) // it may leave without reading
+	_ = n.stdin.Close()
+	return n, n.end()
+}
+
+// is returns a test for an event of a kind that concerns a text.
+func is(kind, text string) func(event) bool {
+	return func(e event) bool { return e.Event == kind && e.Text == text }
+}
+
+// delivered returns a test for the delivery of acked of sessions.
+func delivered(id string, acked, sessions int) func(event) bool {
+	return func(e event) bool {
+		return e.Event == "delivery" && (id == "" || e.ID == id) && e.Acked == acked && e.Sessions == sessions
+	}
+}
+
+// snapshot maps every file below a folder to its content.
+func snapshot(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		files[path] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// sameFiles fails when a file of before is gone or has changed.
+func sameFiles(t testing.TB, before, after map[string]string) {
+	t.Helper()
+	for path, text := range before {
+		if now, ok := after[path]; !ok {
+			t.Errorf("%s is gone", path)
+		} else if now != text {
+			t.Errorf("%s has changed", path)
+		}
+	}
+}
+
+// oneLine checks what a program that could not start says.
+func oneLine(t testing.TB, n *node, words ...string) {
+	t.Helper()
+	text := n.stderr()
+	if strings.Count(text, "\n") != 1 || !strings.HasSuffix(text, "\n") {
+		t.Errorf("stderr is not one line: %q", text)
+	}
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("stderr %q does not say %q", text, w)
+		}
+	}
+	if len(n.output()) > 0 {
+		t.Errorf("stdout is not empty: %q", n.output())
+	}
+}
+
+// copyTree copies a state folder, as a person with a backup would.
+func copyTree(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(fmt.Errorf("copying a state folder: %w", err))
+	}
+}

@@ -1,0 +1,24 @@
+// Command darkchat is a node of an almost serverless chat: one person, or a seed
+// that helps people find each other. It wires the parts together and decides
+// nothing that the parts could decide: flags become a configuration, that a
+// profile, a socket, a node with its loop, and a shell.
+package main
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes. What a finished conversation returns is the shell's to say.
+const (
+	exitFine  = 0
+	exitFail  = 1 // any failure that is not the command line's
+	exitUsage = 2 // bad flags; nothing was touched
+)
+
+func main() {
+	// A reader that goes away is an error of a write, not the end of the program.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"golang.org/x/term"
+
+	"darkchat/neighbors"
+	"darkchat/sessions"
+	"darkchat/shell"
+)
+
+// startTimeout bounds the search for the addresses of seeds at the start.
+const startTimeout = 5 * time.Second
+
+// run is the whole program but for the end of the process. What can be refused
+// is refused in this order: flags, names, seeds' addresses, socket, state; so a
+// program that does not start has written nothing.
+func run(args []string, in, out, errs *os.File) int {
+	c, err := parseFlags(args)
+	switch {
+	case errors.Is(err, errHelp):
+		_, _ = io.WriteString(out, helpText)
+		return exitFine
+	case err != nil:
+		return fail(errs, exitUsage, err)
+	}
+	terminal := term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())) && !c.json
+	name, usage, err := whoName(c, terminal, in, out)
+	switch {
+	case err != nil && usage:
+		return fail(errs, exitUsage, err)
+	case err != nil:
+		return fail(errs, exitFail, err)
+	}
+	c.user = name
+	screen := terminal && os.Getenv("TERM") != "" && os.Getenv("TERM") != "dumb"
+
+	ctx, interrupts := watchSignals(screen)
+	seeds, notices, err := lookUpSeeds(ctx, c)
+	if err != nil {
+		return fail(errs, exitFail, err)
+	}
+	conn, notice, err := listen(c)
+	if err != nil {
+		return fail(errs, exitFail, err)
+	}
+	if notice != "" {
+		notices = append(notices, notice)
+	}
+	profile, err := sessions.OpenProfile(sessions.ProfileOptions{
+		Dir: c.state, User: c.user, IdentityFile: c.identity, Ephemeral: c.ephemeral,
+		Now: time.Now(), Random: rand.Reader,
+	})
+	if err != nil {
+		_ = conn.Close() // nothing was sent on it
+		return fail(errs, exitFail, err)
+	}
+	code, err := converse(ctx, c, surface{in, out, errs, screen, interrupts}, profile, conn, seeds, notices)
+	if end := profile.Close(); err == nil {
+		err = end
+	}
+	if err != nil {
+		return fail(errs, exitFail, err)
+	}
+	return code
+}
+
+// surface is where a person or a script sits.
+type surface struct {
+	in, out, errs *os.File
+	screen        bool // a terminal that can be drawn on
+	interrupts    <-chan os.Signal
+}
+
+// converse runs node and shell until one of them ends.
+func converse(ctx context.Context, c config, at surface, profile *sessions.Profile, conn *net.UDPConn,
+	seeds map[string][]netip.AddrPort, notices []string) (int, error) {
+	sources, asks, err := presence(c, profile, seeds)
+	if err != nil {
+		_ = conn.Close()
+		return exitFail, err
+	}
+	reach, near := surroundings(conn)
+	node, err := neighbors.New(neighbors.Config{
+		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load,
+		Listen: reach, LoopbackOnly: c.listen.IsLoopback(), Interfaces: near, Sources: sources,
+	}, time.Now())
+	if err != nil {
+		_ = conn.Close()
+		return exitFail, err
+	}
+	sh := shell.New(shell.Options{
+		In: at.in, Out: at.out, Interactive: at.screen, JSON: c.json, Stay: c.stay || c.seed, Wait: c.wait,
+		History: profile.HistoryPath(), Color: at.screen && os.Getenv("NO_COLOR") == "",
+	})
+	for _, text := range append(profile.Notices, notices...) {
+		sh.Notice(text)
+	}
+	sink, flush := logged(c, at, sh.Sink)
+	defer flush()
+	var store neighbors.Store
+	if s := profile.Store(); s != nil {
+		store = s // a nil *Store must not become a Store
+	}
+	loop := neighbors.NewLoop(node, conn, c.readers, store, sink)
+
+	// The loop outlives the shell, to say goodbye; the shell does not outlive the loop.
+	shellCtx, stopShell := context.WithCancel(ctx)
+	loopCtx, stopLoop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- loop.Run(loopCtx)
+		stopShell()
+	}()
+	if asks != nil {
+		go asks.serve(loopCtx, loop, systemLookup)
+	}
+	go func() {
+		for range at.interrupts {
+			sh.Interrupt()
+		}
+	}()
+	code := sh.Run(shellCtx, neighbors.NewClient(loop))
+	stopLoop()
+	err = <-ended
+	stopShell()
+	if errors.Is(err, neighbors.ErrCloned) {
+		err = renew(profile)
+	}
+	return code, err
+}
+
+// renew gives the session a new key after a clone of it was met, so that the next
+// run is nobody's double.
+func renew(profile *sessions.Profile) error {
+	if err := profile.Fresh(rand.Reader); err != nil {
+		return err
+	}
+	return errors.New("another program runs with a copy of this state folder: " +
+		"this session has taken a new key; start the program again")
+}
+
+// logged wraps a sink so that what an operator wants to see is logged. flush
+// waits a moment for the last lines.
+func logged(c config, at surface, sink neighbors.Sink) (_ neighbors.Sink, flush func()) {
+	lines := newLineQueue(at.errs)
+	log := newLog(c, lines, at.screen)
+	flush = func() {
+		if n := lines.dropped.Load(); n > 0 && log != nil {
+			log.Warn("log lines were dropped", "count", n)
+		}
+		lines.flush(time.After(flushTime))
+	}
+	if log == nil {
+		return sink, flush
+	}
+	log.Info("start", slog.String("user", c.user), slog.Int("port", int(c.port)), slog.Int("pid", os.Getpid()))
+	return func(e neighbors.Event) {
+		logEvent(log, e)
+		sink(e)
+	}, flush
+}
+
+// flushTime is how long the end waits for a slow reader of the log.
+const flushTime = 200 * time.Millisecond
+
+// fail prints why the program cannot go on, as one line without controls.
+func fail(w io.Writer, code int, err error) int {
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(err.Error(), "?"))
+	fmt.Fprintf(w, "darkchat: %s\n", text)
+	return code
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+// startSeed runs a seed as a service would: no input, no terminal.
+func startSeed(t *testing.T, state string) *node {
+	t.Helper()
+	n := launch(t, "seed", program(t, "-s", "-json", "-p", "0", "-listen", "127.0.0.1", "-state", state))
+	_ = n.stdin.Close()
+	if user := n.self().User; user != "seed" {
+		t.Fatalf("a seed without a name is seed, not %q", user)
+	}
+	return n
+}
+
+func TestAddThroughASeedThenWithoutIt(t *testing.T) {
+	t.Parallel()
+	seed := startSeed(t, t.TempDir())
+	bob := start(t, t.TempDir(), "bob", "-sip", "127.0.0.1", "-sp", seed.port())
+	ann := start(t, t.TempDir(), "ann", "-sip", "127.0.0.1", "-sp", seed.port())
+	bob.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
+	ann.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
+
+	ann.send(`\add bob`)
+	ann.wait("bob online", func(e event) bool { return e.Event == "online" && e.User == "bob" })
+	ann.send(`\chat bob`)
+	ann.send("through the seed")
+	bob.wait("the text", is("message", "through the seed"))
+
+	seed.kill()
+	ann.send("without the seed")
+	bob.wait("the text", is("message", "without the seed"))
+	ann.wait("1/1", func(event) bool { return ann.count(delivered("", 1, 1)) == 2 })
+
+	// And after a restart of both, still without it.
+	port := bob.port()
+	ann.quit()
+	bob.quit()
+	bob = start(t, bob.state, "bob", "-p", port)
+	ann = start(t, ann.state, "ann")
+	ann.wait("bob online", func(e event) bool { return e.Event == "online" && e.User == "bob" })
+	ann.send(`\chat bob`)
+	ann.send("from memory")
+	bob.wait("the text", is("message", "from memory"))
+}
+
+func TestAddOfNobodyFails(t *testing.T) {
+	t.Parallel()
+	seed := startSeed(t, t.TempDir())
+	ann := start(t, t.TempDir(), "ann", "-sip", "127.0.0.1", "-sp", seed.port())
+	ann.wait("the seed online", func(e event) bool { return e.Event == "online" })
+	ann.send(`\add nobody`)
+	ann.wait("an error", func(e event) bool { return e.Event == "error" && e.Input == `\add nobody` })
+}
+
+// The 2010 server span on the end of its input. This one waits for datagrams.
+func TestSeedWithoutInputIdles(t *testing.T) {
+	t.Parallel()
+	seed := startSeed(t, t.TempDir())
+	// A fixed span is what is measured here: the time that it did nothing.
+	span := time.NewTimer(time.Second)
+	before := cpuTime(t, seed.cmd.Process.Pid)
+	<-span.C
+	if used := cpuTime(t, seed.cmd.Process.Pid) - before; used > 100*time.Millisecond {
+		t.Errorf("an idle seed used %v of processor time in a second", used)
+	}
+	select {
+	case <-seed.exited:
+		t.Fatal("a seed ignores the end of its input")
+	default:
+	}
+}
+
+func TestStayIgnoresTheEndOfInput(t *testing.T) {
+	t.Parallel()
+	bob := start(t, t.TempDir(), "bob", "-stay", "-wait", "0s")
+	_ = bob.stdin.Close()
+	ann, code := pipe(t, hello(bob.port()), at(t.TempDir(), "ann")...)
+	if code != 0 {
+		t.Fatalf("exit %d", code)
+	}
+	ann.wait("1/1", delivered("", 1, 1))
+	bob.wait("the text", is("message", "hello"))
+}

@@ -1,0 +1,65 @@
+package dgram
+
+import "time"
+
+// shaken makes an association of a HANDSHAKE that verified. Its ACCEPT goes out
+// with what this turn has to say to the peer (see Advance).
+func (e *Endpoint) shaken(now time.Time, o Opened) {
+	s := o.shake
+	if s.repeat != nil {
+		e.acceptAgain(now, s.repeat.made, o)
+		return
+	}
+	a := &association{
+		local: e.newIndex(), remote: s.index, hash: s.hash,
+		receive: s.keys.toAnswerer, send: s.keys.toCaller,
+		path: path{o.from, o.local}, counter: 1,
+	}
+	s.used.made = a
+	if !e.table.use(now, s.epoch, s.e, &s.used) {
+		e.tally.add(DroppedUsed)
+		return
+	}
+	e.expireAt = sooner(e.expireAt, s.epoch.began.Add(epochAccept))
+	fresh := !e.Live(s.peer.ID)
+	var of crowd
+	if !e.admit.isReserved(o.from.Addr()) {
+		of = crowdOf(o.from, e.near(o.from.Addr()))
+	}
+	l := e.associate(now, a, s, of)
+	if a.erased {
+		return // there was no room
+	}
+	l.accepting = append(l.accepting, a)
+	a.knows, a.salt = s.have == e.self.Seq, s.salt
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh})
+	e.deliver(now, l, o)
+}
+
+// acceptAgain answers a HANDSHAKE that came again with the kept ACCEPT, or not at
+// all: nothing is made of it.
+func (e *Endpoint) acceptAgain(now time.Time, a *association, o Opened) {
+	if a.accept == nil || o.from != a.path.to || now.Sub(a.kept) < keptResend {
+		e.tally.add(DroppedRepeated)
+		return
+	}
+	a.kept = now
+	e.send(kindAccept, a.path, a.accept)
+}
+
+// answer makes and sends the ACCEPT of an association, with what waits for the peer.
+func (e *Endpoint) answer(now time.Time, l *link, a *association) {
+	var p acceptPayload
+	if !a.knows {
+		p.record = e.record
+	}
+	room := MaxDatagram - acceptOverhead - (1 + 3 + len(p.record) + 1)
+	ms, _, _ := l.courier.take(now, room)
+	var err error
+	if p.messages, err = appendMessages(nil, ms); err != nil {
+		p.messages = []byte{majorArray << 5}
+	}
+	a.accept = e.out.box.sealAccept(a.send, a.remote, a.local, a.salt[:], p.appendTo(nil))
+	a.kept = now
+	e.send(kindAccept, a.path, a.accept)
+}

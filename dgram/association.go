@@ -1,0 +1,117 @@
+package dgram
+
+import (
+	"crypto/cipher"
+	"net/netip"
+	"time"
+)
+
+// association is a pair of transport keys with one peer session: a cache entry
+// that either side may forget at any moment (spec/theory.md 2).
+type association struct {
+	// Set when it is made; any goroutine may read these.
+	local, remote uint32 // indexes: what the peer writes, what we write
+	hash          [32]byte
+	caller        bool // we sent the HANDSHAKE
+	made          time.Time
+	receive, send cipher.AEAD
+
+	// The loop's alone.
+	link      *link
+	path      path
+	counter   uint64 // of the next datagram
+	seen      replayWindow
+	count     uint64    // datagrams that were received
+	heard     time.Time // the last of them
+	confirmed bool      // the peer showed that it has the keys
+	owes      bool      // the peer cannot know yet that we have them: send something
+	retired   bool      // the peer seems to have lost the keys: receive only
+	erased    bool
+	segment   segment
+	counted   crowd // that it counts against until it is confirmed; zero: none
+	salt      [saltSize]byte
+	knows     bool      // the peer has our record
+	accept    []byte    // the kept ACCEPT, until it is confirmed or its epoch is over
+	kept      time.Time // when it was last sent
+}
+
+// path is where datagrams go, and the own address they leave from.
+type path struct {
+	to    netip.AddrPort
+	local netip.Addr
+}
+
+// preferred returns the association to send on, nil if there is none.
+//
+// Of each direction (who called) one counts: a caller that calls again has lost the
+// keys or replaces them. If both directions have one and they were made within
+// bothAtOnce, both sides called at once and both send on the one with the smaller
+// handshake hash; else the newest is it. Two things go before: what the peer has
+// confirmed, since an ACCEPT may be lost; and where the peer was heard of late,
+// since it may have lost the keys of the other (spec/theory.md 2.2).
+func preferred(list []*association) *association {
+	var best [2]*association
+	for _, a := range list {
+		if a.retired {
+			continue
+		}
+		i := 0
+		if a.caller {
+			i = 1
+		}
+		if best[i] == nil || a.replaces(best[i]) {
+			best[i] = a
+		}
+	}
+	a, b := best[0], best[1]
+	switch {
+	case a == nil && b == nil:
+		return newestOf(list)
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	case a.heard.Sub(b.heard) > silentAfter:
+		return a
+	case b.heard.Sub(a.heard) > silentAfter:
+		return b
+	case a.confirmed != b.confirmed:
+		if a.confirmed {
+			return a
+		}
+		return b
+	case a.made.Sub(b.made).Abs() <= bothAtOnce:
+		if less(a, b) {
+			return a
+		}
+		return b
+	case a.made.After(b.made):
+		return a
+	}
+	return b
+}
+
+// replaces says whether a goes before b, of the same direction: it is newer, and
+// if it is not confirmed, b was not heard of since.
+func (a *association) replaces(b *association) bool {
+	if a.made.Equal(b.made) {
+		return less(a, b)
+	}
+	if a.made.Before(b.made) {
+		return a.confirmed && !b.confirmed && a.heard.After(b.made)
+	}
+	return a.confirmed || !b.confirmed || !b.heard.After(a.made)
+}
+
+// newestOf returns the newest of those that are all retired: better than nothing.
+func newestOf(list []*association) (n *association) {
+	for _, a := range list {
+		if n == nil || a.made.After(n.made) {
+			n = a
+		}
+	}
+	return n
+}
+
+// less compares handshake hashes, which are the same numbers at both ends.
+func less(a, b *association) bool { return string(a.hash[:]) < string(b.hash[:]) }

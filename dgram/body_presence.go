@@ -1,0 +1,186 @@
+package dgram
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"unicode/utf8"
+)
+
+// wireOnline is Online as it travels (spec/wire.md 5.4).
+type wireOnline struct {
+	_                     struct{} `cbor:",toarray"`
+	Record, Observed, Ext []byte
+}
+
+func (o Online) wire() wireOnline {
+	return wireOnline{Record: o.Record, Observed: addrBytes(o.Observed)}
+}
+
+func (w wireOnline) body() (Body, error) {
+	o := Online{Record: nonEmpty(w.Record)}
+	if len(w.Observed) > 0 {
+		a, err := parseAddr(w.Observed)
+		if err != nil {
+			return nil, err
+		}
+		o.Observed = a
+	}
+	return o, nil
+}
+
+func (o Online) check() error {
+	if len(o.Record) > maxRecord {
+		return errBounds
+	}
+	if o.Observed != (netip.AddrPort{}) {
+		return checkAddr(o.Observed)
+	}
+	return nil
+}
+
+func (o Online) size() int { return 2 + bytesSize(len(o.Record)) + bytesSize(addrSize(o.Observed)) }
+
+// wireOffline is Offline as it travels (spec/wire.md 5.5).
+type wireOffline struct {
+	_           struct{} `cbor:",toarray"`
+	Record, Ext []byte
+}
+
+func (o Offline) wire() wireOffline { return wireOffline{Record: o.Record} }
+
+func (w wireOffline) body() (Body, error) { return Offline{Record: w.Record}, nil }
+
+func (o Offline) check() error {
+	if len(o.Record) < 1 || len(o.Record) > maxRecord {
+		return errBounds
+	}
+	return nil
+}
+
+func (o Offline) size() int { return 2 + bytesSize(len(o.Record)) }
+
+// wirePing is Ping as it travels (spec/wire.md 5.6).
+type wirePing struct {
+	_             struct{} `cbor:",toarray"`
+	Scope         Scope
+	Name          string
+	User, Session []byte
+	Record        []byte
+	Addrs         [][]byte
+	By            []byte
+	Ticket        wireTicket
+	Ext           []byte
+}
+
+type wireTicket struct {
+	_      struct{} `cbor:",toarray"`
+	Number uint64
+	Sig    []byte
+}
+
+func (p Ping) wire() wirePing {
+	w := wirePing{
+		Scope: p.Scope, Name: p.Name, User: p.User, Session: p.Session, Record: p.Record, By: p.By,
+		Ticket: wireTicket{Number: p.Ticket.Number, Sig: p.Ticket.Sig},
+	}
+	for _, a := range p.Addrs {
+		w.Addrs = append(w.Addrs, addrBytes(a))
+	}
+	return w
+}
+
+func (w wirePing) body() (Body, error) {
+	p := Ping{
+		Scope: w.Scope, Name: w.Name, User: nonEmpty(w.User), Session: nonEmpty(w.Session),
+		Record: nonEmpty(w.Record), By: nonEmpty(w.By),
+		Ticket: Ticket{Number: w.Ticket.Number, Sig: nonEmpty(w.Ticket.Sig)},
+	}
+	if len(w.Addrs) > maxPingAddrs {
+		return nil, errBounds
+	}
+	for _, b := range w.Addrs {
+		a, err := parseAddr(b)
+		if err != nil {
+			return nil, err
+		}
+		p.Addrs = append(p.Addrs, a)
+	}
+	return p, nil
+}
+
+func (p Ping) check() error {
+	if p.Scope > ScopeExplode || len(p.Name) > maxName || !utf8.ValidString(p.Name) ||
+		!lengthIs(p.User, 0, 32) || !lengthIs(p.Session, 0, 8) || len(p.Record) > maxRecord ||
+		len(p.Addrs) > maxPingAddrs || !lengthIs(p.By, 0, 8) || !lengthIs(p.Ticket.Sig, 0, 64) {
+		return errBounds
+	}
+	for _, a := range p.Addrs {
+		if err := checkAddr(a); err != nil {
+			return err
+		}
+	}
+	if p.Scope == ScopeProbe && !p.bare() {
+		return errBounds
+	}
+	return nil
+}
+
+// bare reports whether nothing but the scope is said, as it must be in a probe.
+func (p Ping) bare() bool {
+	return p.Name == "" && len(p.User)+len(p.Session)+len(p.Record)+len(p.Addrs)+len(p.By)+len(p.Ticket.Sig) == 0 &&
+		p.Ticket.Number == 0
+}
+
+func (p Ping) size() int {
+	const threeArraysScopeAndExt = 5
+	n := threeArraysScopeAndExt + bytesSize(len(p.Name)) + bytesSize(len(p.User)) + bytesSize(len(p.Session)) +
+		bytesSize(len(p.Record)) + bytesSize(len(p.By)) + headSize(p.Ticket.Number) + bytesSize(len(p.Ticket.Sig))
+	for _, a := range p.Addrs {
+		n += bytesSize(addrSize(a))
+	}
+	return n
+}
+
+// lengthIs reports whether b has one of the two lengths.
+func lengthIs(b []byte, one, other int) bool { return len(b) == one || len(b) == other }
+
+// nonEmpty keeps nil the only form of an empty byte string.
+func nonEmpty(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
+// parseAddr reads an address of the wire, IP and big-endian port (spec/wire.md 4.5).
+func parseAddr(b []byte) (netip.AddrPort, error) {
+	if len(b) != 6 && len(b) != 18 {
+		return netip.AddrPort{}, errBounds
+	}
+	ip, _ := netip.AddrFromSlice(b[:len(b)-2])
+	a := netip.AddrPortFrom(ip, binary.BigEndian.Uint16(b[len(b)-2:]))
+	return a, checkAddr(a)
+}
+
+// checkAddr wants an unmapped address without a zone and a port that is not 0.
+func checkAddr(a netip.AddrPort) error {
+	if !a.IsValid() || a.Port() == 0 || a.Addr().Is4In6() || a.Addr().Zone() != "" {
+		return errBounds
+	}
+	return nil
+}
+
+// addrBytes returns the wire form, nothing for the zero AddrPort.
+func addrBytes(a netip.AddrPort) []byte {
+	if !a.IsValid() {
+		return nil
+	}
+	return binary.BigEndian.AppendUint16(a.Addr().AsSlice(), a.Port())
+}
+
+func addrSize(a netip.AddrPort) int {
+	if !a.IsValid() {
+		return 0
+	}
+	return a.Addr().BitLen()/8 + 2
+}

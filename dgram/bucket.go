@@ -1,0 +1,50 @@
+package dgram
+
+import "time"
+
+// bucket is a token bucket that is told the time. The zero value is empty for
+// good; the owner is a single goroutine.
+type bucket struct {
+	rate, burst float64 // tokens a second; tokens at most
+	tokens      float64
+	last        time.Time
+}
+
+// newBucket returns a full bucket.
+func newBucket(perSecond, burst float64) *bucket {
+	return &bucket{rate: perSecond, burst: burst, tokens: burst}
+}
+
+// take removes n tokens if they are there.
+func (b *bucket) take(now time.Time, n float64) bool {
+	b.fill(now)
+	if b.tokens < n {
+		return false
+	}
+	b.tokens -= n
+	return true
+}
+
+// at returns when n tokens will be there if nobody takes any: now if they are,
+// the zero Time if never.
+func (b *bucket) at(now time.Time, n float64) time.Time {
+	b.fill(now)
+	if b.tokens >= n {
+		return now
+	}
+	if n > b.burst || b.rate <= 0 {
+		return time.Time{}
+	}
+	wait := time.Duration((n - b.tokens) / b.rate * float64(time.Second))
+	return now.Add(wait + time.Nanosecond) // never a hair too early
+}
+
+// fill adds what has dripped in since the last call; a clock that steps back adds nothing.
+func (b *bucket) fill(now time.Time) {
+	if d := now.Sub(b.last); d > 0 && !b.last.IsZero() {
+		b.tokens = min(b.burst, b.tokens+b.rate*d.Seconds())
+	}
+	if now.After(b.last) {
+		b.last = now
+	}
+}

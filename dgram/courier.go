@@ -1,0 +1,251 @@
+package dgram
+
+import (
+	"io"
+	"time"
+)
+
+// courier gets messages to one peer session: it queues them, decides which go into
+// the next datagram, sends confirmed ones again until they are answered, and owes
+// the peer its acks (spec/theory.md 3). It knows neither keys nor addresses.
+//
+// A confirmed message is in one of three places: waiting in a lane, under way, or
+// parked. It leaves by settling or by lapsing, never by both. Everything is decided
+// from the arguments and the injected randomness; maps are looked up, not walked.
+type courier struct {
+	random io.Reader
+	pace   *bucket // of all presence of this node; nil: none
+
+	texts, presence lane
+	held            map[messageKey]*errand // every confirmed message, at most maxQueued + maxOutstanding
+	under           []*errand              // under way or parked, oldest send first; at most maxOutstanding
+	parked          int                    // how many of under wait for their predecessor
+	flights         []*flight              // datagrams neither acknowledged nor lost, oldest first
+	acks            ackQueue
+	past            []lapsedLife // at most maxRemembered
+
+	trip    roundTrip
+	allowed congestion
+
+	number  uint64    // of the next datagram with confirmed messages
+	arrived uint64    // the highest number that was acknowledged, plus 1
+	lossAt  time.Time // a flight overtaken by others is lost then
+	paceAt  time.Time // presence may go then
+	heardAt time.Time // the last ack
+}
+
+// messageKey names a message among those sent to one peer.
+type messageKey struct {
+	kind Kind
+	id   uint64
+}
+
+// errand is one message to deliver.
+type errand struct {
+	m        Message
+	size     int               // encoded, without acks, at its longest
+	base     uint64            // attempts in earlier lives, after each of which it lapsed
+	sends    [maxSends]*flight // of this life
+	sent     int               // how many of them are filled
+	timeouts int               // how often nothing came in time: doubles the wait
+	deadline time.Time         // of the send under way; zero while parked or waiting
+	place    place
+}
+
+// place is where a confirmed message stands.
+type place uint8
+
+const (
+	waiting  place = iota // in a lane
+	underWay              // sent, with a deadline
+	parked                // the peer holds it until its predecessor comes
+)
+
+// flight is one datagram that carried confirmed messages.
+type flight struct {
+	number  uint64
+	at      time.Time
+	errands []*errand
+	live    int  // errands whose last send this is
+	prompt  bool // it carries a text, so an answer comes at once
+	acked   bool
+	proved  bool // it arrived, but its ack did not
+	lost    bool
+}
+
+// lapsed names a confirmed message that was given up.
+type lapsed struct {
+	kind Kind
+	id   uint64
+}
+
+// lapsedLife keeps attempts rising when a lapsed message is handed in again:
+// a late ack of the earlier life must not be taken for a quick one of the new.
+type lapsedLife struct {
+	key      messageKey
+	attempts uint64
+}
+
+// newCourier returns a courier of a peer that was never heard. random gives jitter.
+func newCourier(random io.Reader, sameLink bool) *courier {
+	return &courier{
+		random:  random,
+		held:    map[messageKey]*errand{},
+		trip:    roundTrip{sameLink: sameLink},
+		allowed: newCongestion(),
+	}
+}
+
+// put takes a message to deliver. It reports false when the queue is full, or when
+// the message is out of bounds or too large for a datagram; the caller keeps it
+// then. A confirmed message that is held already is not queued twice: what it says
+// is replaced, and a text that names another predecessor than before goes again at
+// once if the peer holds it back. Attempt and Acks of m are ignored.
+func (c *courier) put(m Message) bool {
+	m.Attempt, m.Acks = 0, nil
+	if m.Body == nil || checkMessage(&m) != nil {
+		return false
+	}
+	const growth = 2 * 8 // attempt and the number of acks at their longest
+	size := messageSize(&m) + growth
+	if size > MaxDatagram-maxOverhead {
+		return false
+	}
+	key := messageKey{m.Kind(), m.ID}
+	if e := c.held[key]; e != nil {
+		c.replace(e, m, size)
+		return true
+	}
+	l := c.lane(m)
+	waits := len(c.texts.fresh) + len(c.presence.fresh)
+	if waits >= maxQueued || c.texts.freshBytes+c.presence.freshBytes+size > maxQueuedBytes ||
+		l == &c.presence && len(l.fresh) >= maxQueuedPresence {
+		return false
+	}
+	e := &errand{m: m, size: size}
+	if m.Body.confirmed() {
+		e.base = c.recall(key)
+		c.held[key] = e
+	}
+	l.push(e)
+	return true
+}
+
+// replace gives a held message a new body.
+func (c *courier) replace(e *errand, m Message, size int) {
+	was, _ := e.m.Body.(Text)
+	now, text := m.Body.(Text)
+	if text && was == now {
+		return
+	}
+	if e.place == waiting {
+		c.lane(m).resize(e, size)
+	}
+	e.m, e.size = m, size
+	if e.place == parked {
+		c.requeue(e)
+	}
+}
+
+// cancel takes a message back. An ack of it that still comes is ignored.
+func (c *courier) cancel(k Kind, id uint64) {
+	if e := c.held[messageKey{k, id}]; e != nil {
+		c.remove(e)
+	}
+}
+
+// ack queues an ack for the peer. An urgent one leaves with the next take,
+// together with all the others; else it waits up to maxAckDelay for a ride.
+func (c *courier) ack(now time.Time, a Ack, urgent bool) { c.acks.add(now, a, urgent) }
+
+// measured takes in the round trip of a handshake or a probe.
+func (c *courier) measured(d time.Duration) { c.trip.sample(d, true) }
+
+// rtt returns the smoothed round trip, 0 if none was measured.
+func (c *courier) rtt() time.Duration { return c.trip.smoothed }
+
+// restart forgets what was measured of the path: the peer is on another one now
+// (RFC 9000 9.4). What is under way stays so.
+func (c *courier) restart(sameLink bool) {
+	c.trip = roundTrip{sameLink: sameLink}
+	c.allowed = newCongestion()
+	c.allowed.recovery = c.number
+}
+
+// idle reports whether nothing is queued, under way or owed.
+func (c *courier) idle() bool {
+	return len(c.held) == 0 && c.texts.len()+c.presence.len() == 0 && len(c.acks.list) == 0
+}
+
+// next returns the earliest timer, the zero Time if none runs. It does not say
+// whether something could go at once: take does.
+func (c *courier) next() time.Time {
+	first := c.lossAt
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	for _, e := range c.under {
+		sooner(e.deadline)
+	}
+	sooner(c.acks.due)
+	if c.presence.len() > 0 {
+		sooner(c.paceAt)
+	}
+	return first
+}
+
+// abandon gives every confirmed message back as lapsed and drops the rest, acks
+// too: nothing is held afterwards.
+func (c *courier) abandon() []lapsed {
+	out := c.lapse(nil, c.everything())
+	c.texts, c.presence, c.acks = lane{}, lane{}, ackQueue{}
+	return out
+}
+
+// everything lists all messages, in the order in which they would go.
+func (c *courier) everything() []*errand {
+	all := append([]*errand(nil), c.under...)
+	for _, l := range []*lane{&c.texts, &c.presence} {
+		all = append(all, l.again...)
+		all = append(all, l.fresh...)
+	}
+	return all
+}
+
+// lane returns where m queues.
+func (c *courier) lane(m Message) *lane {
+	if m.Kind() == KindText {
+		return &c.texts
+	}
+	return &c.presence
+}
+
+// recall returns, and forgets, the attempts of an earlier life.
+func (c *courier) recall(key messageKey) uint64 {
+	for i, p := range c.past {
+		if p.key == key {
+			c.past = append(c.past[:i], c.past[i+1:]...)
+			return p.attempts
+		}
+	}
+	return 0
+}
+
+// lapse gives the confirmed ones of list up and appends their names to out.
+func (c *courier) lapse(out []lapsed, list []*errand) []lapsed {
+	for _, e := range list {
+		if !e.m.Body.confirmed() {
+			continue
+		}
+		key := messageKey{e.m.Kind(), e.m.ID}
+		if len(c.past) == maxRemembered {
+			c.past = append(c.past[:0], c.past[1:]...)
+		}
+		c.past = append(c.past, lapsedLife{key, e.base + uint64(e.sent)})
+		c.remove(e)
+		out = append(out, lapsed{key.kind, key.id})
+	}
+	return out
+}

@@ -1,0 +1,426 @@
+package dgram
+
+import (
+	"bytes"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+const testRoom = MaxDatagram - maxOverhead
+
+var start = time.Unix(1_000_000, 0)
+
+// noJitter draws zeros.
+func noJitter() *bytes.Reader { return bytes.NewReader(make([]byte, 1<<16)) }
+
+func textOf(id uint64, size int) Message {
+	return Message{ID: id, Body: Text{Prev: id - 1, Parts: 1, Text: strings.Repeat("x", size)}}
+}
+
+func mustPut(t testing.TB, c *courier, ms ...Message) {
+	t.Helper()
+	for _, m := range ms {
+		if !c.put(m) {
+			t.Fatalf("%v %d is refused", m.Kind(), m.ID)
+		}
+	}
+}
+
+// takeAll returns the ids in each datagram that goes now.
+func takeAll(c *courier, now time.Time) (ids [][]uint64) {
+	for {
+		ms, _, ok := c.take(now, testRoom)
+		if !ok {
+			return ids
+		}
+		var in []uint64
+		for _, m := range ms {
+			in = append(in, m.ID)
+		}
+		ids = append(ids, in)
+	}
+}
+
+func ackOf(kind Kind, id, attempt uint64) Ack { return Ack{Kind: kind, ID: id, Attempt: attempt} }
+
+// opened returns a courier whose peer has acknowledged something with the given
+// round trip, and the time after it.
+func opened(t testing.TB, trip time.Duration) (*courier, time.Time) {
+	t.Helper()
+	c := newCourier(noJitter(), false)
+	mustPut(t, c, textOf(1, 1))
+	takeAll(c, start)
+	now := start.Add(trip)
+	if r, ok := c.acked(now, ackOf(KindText, 1, 1)); !ok || r.rtt != trip || c.rtt() != trip {
+		t.Fatalf("%+v, %v; round trip %v", r, ok, c.rtt())
+	}
+	return c, now
+}
+
+func TestFiveSendsThenLapse(t *testing.T) {
+	for name, c := range map[string]struct {
+		make  func() (*courier, time.Time)
+		first time.Duration
+	}{
+		"unknown":   {func() (*courier, time.Time) { return newCourier(noJitter(), false), start }, time.Second},
+		"same link": {func() (*courier, time.Time) { return newCourier(noJitter(), true), start }, 250 * time.Millisecond},
+		"measured":  {func() (*courier, time.Time) { return opened(t, 20*time.Millisecond) }, 60 * time.Millisecond},
+		"floor":     {func() (*courier, time.Time) { return opened(t, 100*time.Microsecond) }, 5 * time.Millisecond},
+	} {
+		c2, now := c.make()
+		mustPut(t, c2, textOf(2, 1))
+		wait := c.first
+		for send := 1; send <= maxSends; send++ {
+			ms, padTo, ok := c2.take(now, testRoom)
+			if !ok || len(ms) != 1 || ms[0].Attempt != uint64(send) {
+				t.Fatalf("%s: send %d is %+v, %v", name, send, ms, ok)
+			}
+			if want := map[bool]int{true: resentSize}[send > 1]; padTo != want {
+				t.Errorf("%s: send %d is padded to %d, want %d", name, send, padTo, want)
+			}
+			next := c2.next()
+			if next.Sub(now) != wait {
+				t.Fatalf("%s: send %d waits %v, want %v", name, send, next.Sub(now), wait)
+			}
+			if l := c2.advance(next.Add(-1)); len(l) > 0 {
+				t.Fatalf("%s: lapsed early", name)
+			}
+			l := c2.advance(next)
+			if lapsedNow := len(l) > 0; lapsedNow != (send == maxSends) {
+				t.Fatalf("%s: after send %d: lapsed %v", name, send, l)
+			}
+			now, wait = next, wait*2
+		}
+		if !c2.idle() || !c2.next().IsZero() {
+			t.Errorf("%s: not idle after the lapse", name)
+		}
+	}
+}
+
+func TestJitterOnlyDelays(t *testing.T) {
+	for b, want := range map[byte]time.Duration{0: time.Second, 128: 1125 * time.Millisecond, 255: 1249023437} {
+		c := newCourier(bytes.NewReader([]byte{b}), false)
+		mustPut(t, c, textOf(1, 1))
+		takeAll(c, start)
+		if d := c.next().Sub(start); d != want {
+			t.Errorf("jitter %d gives %v, want %v", b, d, want)
+		}
+	}
+}
+
+func TestSilentPeerEndsEverything(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	for id := uint64(1); id <= 60; id++ {
+		mustPut(t, c, textOf(id, 500))
+	}
+	mustPut(t, c, Message{ID: 9, Body: Ping{}}) // unconfirmed: it went at once
+	now, all := start, []lapsed(nil)
+	for len(all) == 0 {
+		takeAll(c, now)
+		now = c.next()
+		all = c.advance(now)
+	}
+	if len(all) != 60 || all[0].id != 1 || all[59].id != 60 || now.Sub(start) != 31*time.Second || !c.idle() {
+		t.Fatalf("%d lapsed after %v: %v", len(all), now.Sub(start), all)
+	}
+}
+
+func TestEveryAttemptMeasures(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	mustPut(t, c, textOf(1, 1), textOf(2, 1))
+	takeAll(c, start)
+	c.advance(start.Add(time.Second))
+	takeAll(c, start.Add(time.Second))
+	if _, ok := c.acked(start.Add(1100*time.Millisecond), ackOf(KindText, 2, 3)); ok {
+		t.Fatal("an attempt that was never made is acknowledged")
+	}
+	r, ok := c.acked(start.Add(1100*time.Millisecond), ackOf(KindText, 1, 2))
+	if !ok || r.rtt != 100*time.Millisecond || c.rtt() != 100*time.Millisecond {
+		t.Fatalf("%+v, %v, %v", r, ok, c.rtt())
+	}
+	r, ok = c.acked(start.Add(1200*time.Millisecond), ackOf(KindText, 2, 1)) // a late one
+	if !ok || r.rtt != 1200*time.Millisecond || !c.idle() {
+		t.Fatalf("%+v, %v", r, ok)
+	}
+	if _, ok := c.acked(start.Add(1300*time.Millisecond), ackOf(KindText, 2, 2)); ok {
+		t.Fatal("a message settles twice")
+	}
+}
+
+// An ack that comes after the lapse must not look like a quick answer to the next life.
+func TestAttemptsRiseOverLives(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	mustPut(t, c, textOf(1, 1))
+	now := start
+	for len(c.past) == 0 {
+		takeAll(c, now)
+		now = c.next()
+		c.advance(now)
+	}
+	mustPut(t, c, textOf(1, 1))
+	ms, padTo, _ := c.take(now, testRoom)
+	if ms[0].Attempt != maxSends+1 || padTo != resentSize {
+		t.Fatalf("attempt %d, padded to %d", ms[0].Attempt, padTo)
+	}
+	r, ok := c.acked(now.Add(time.Millisecond), ackOf(KindText, 1, maxSends))
+	if !ok || r.rtt != 0 || c.rtt() != 0 {
+		t.Fatalf("%+v, %v, round trip %v", r, ok, c.rtt())
+	}
+}
+
+func TestPresenceSamplesGiveWay(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	mustPut(t, c, Message{ID: 1, Body: Online{}})
+	takeAll(c, start)
+	c.acked(start.Add(30*time.Millisecond), ackOf(KindOnline, 1, 1))
+	if c.rtt() != 30*time.Millisecond {
+		t.Fatalf("%v", c.rtt())
+	}
+	c.measured(2 * time.Millisecond)
+	if c.rtt() != 2*time.Millisecond {
+		t.Fatalf("%v after a prompt sample", c.rtt())
+	}
+	mustPut(t, c, Message{ID: 2, Body: Online{}})
+	takeAll(c, start)
+	if d := c.next().Sub(start); d != 6*time.Millisecond+maxAckDelay {
+		t.Errorf("presence is waited for %v", d)
+	}
+	c.acked(start.Add(30*time.Millisecond), ackOf(KindOnline, 2, 1))
+	if c.rtt() != 2*time.Millisecond {
+		t.Errorf("%v after a presence sample", c.rtt())
+	}
+	c.restart(false)
+	if c.rtt() != 0 {
+		t.Error("the old path is remembered")
+	}
+}
+
+func TestAcksRideOrLeave(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	a, b := ackOf(KindOnline, 1, 1), ackOf(KindText, 2, 1)
+	c.ack(start, a, false)
+	if ids := takeAll(c, start); ids != nil {
+		t.Fatalf("an ack of presence leaves at once: %v", ids)
+	}
+	if d := c.next().Sub(start); d != maxAckDelay {
+		t.Fatalf("it leaves after %v", d)
+	}
+	if ms, _, ok := c.take(start.Add(maxAckDelay), testRoom); !ok || !reflect.DeepEqual(ms, []Message{{Acks: []Ack{a}, Body: Acknowledgement{}}}) {
+		t.Fatalf("%+v, %v", ms, ok)
+	}
+	c.ack(start, a, false)
+	c.ack(start, b, true)
+	if ms, _, ok := c.take(start, testRoom); !ok || !reflect.DeepEqual(ms[0].Acks, []Ack{a, b}) {
+		t.Fatalf("an urgent ack does not take the other along: %+v", ms)
+	}
+	if !c.idle() || !c.next().IsZero() {
+		t.Fatal("something is left")
+	}
+	c.ack(start, a, false)
+	mustPut(t, c, textOf(1, 1))
+	if ms, _, _ := c.take(start, testRoom); len(ms) != 1 || !reflect.DeepEqual(ms[0].Acks, []Ack{a}) || ms[0].ID != 1 {
+		t.Fatalf("it does not ride: %+v", ms)
+	}
+	for id := range uint64(maxPendingAcks + 10) {
+		c.ack(start, ackOf(KindText, id, 1), true)
+	}
+	c.ack(start, ackOf(KindText, 0, 2), true) // in place of the first
+	var got []Ack
+	for {
+		ms, _, ok := c.take(start, testRoom)
+		if !ok {
+			break
+		}
+		if b, err := appendMessages(nil, ms); err != nil || len(b) > testRoom {
+			t.Fatalf("%d bytes, %v", len(b), err)
+		}
+		got = append(got, ms[0].Acks...)
+	}
+	if len(got) != maxPendingAcks || got[0].Attempt != 2 || got[0].ID != 0 {
+		t.Fatalf("%d acks, first %+v", len(got), got[0])
+	}
+}
+
+// Where acks leave no room for a long text, they go alone, and at once.
+func TestAcksMakeRoom(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	for id := range uint64(20) {
+		c.ack(start, ackOf(KindOnline, 1<<40+id, 1), false)
+	}
+	mustPut(t, c, textOf(1, maxText))
+	ms, _, ok := c.take(start, testRoom)
+	if !ok || ms[0].Kind() != KindAck {
+		t.Fatalf("%+v, %v", ms, ok)
+	}
+	if ms, _, ok = c.take(start, testRoom); !ok || ms[0].Kind() != KindText {
+		t.Fatalf("%+v, %v", ms, ok)
+	}
+}
+
+func TestTextBeforePresence(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	mustPut(t, c, Message{ID: 50, Body: Online{Record: make([]byte, 300)}})
+	mustPut(t, c, textOf(2, 500), textOf(3, 500))
+	if got, want := takeAll(c, now), [][]uint64{{2, 3}, {50}}; !reflect.DeepEqual(got, want) {
+		t.Fatalf("%v, want %v", got, want)
+	}
+}
+
+func TestQueueBounds(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	n := uint64(0)
+	for c.put(Message{ID: n + 1, Body: Online{}}) {
+		n++
+	}
+	if n != maxQueuedPresence {
+		t.Errorf("%d of presence are queued", n)
+	}
+	n = 0
+	for c.put(textOf(n+1, 1)) {
+		n++
+	}
+	if n != maxQueued-maxQueuedPresence {
+		t.Errorf("%d texts are queued", n)
+	}
+	if !c.put(textOf(1, 1)) {
+		t.Error("what is held already is refused")
+	}
+	c = newCourier(noJitter(), false)
+	n = 0
+	for c.put(textOf(n+1, maxText)) {
+		n++
+	}
+	if n*maxText > maxQueuedBytes || (n+2)*maxText < maxQueuedBytes {
+		t.Errorf("%d long texts are queued", n)
+	}
+	for _, m := range []Message{
+		{ID: 1},
+		{ID: 1, Body: Text{}},
+		{ID: 1, Body: Acknowledgement{Pad: maxPad}},
+		{ID: 1, Body: List{Records: [][]byte{make([]byte, 384), make([]byte, 384), make([]byte, 384)}}},
+	} {
+		if newCourier(noJitter(), false).put(m) {
+			t.Errorf("%+v is taken", m)
+		}
+	}
+}
+
+func TestFindsArePaddedOneByOne(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	find := Ping{Scope: ScopeFind, Name: "ann"}
+	mustPut(t, c, Message{ID: 10, Body: find}, Message{ID: 11, Body: find})
+	find.By = someSession
+	mustPut(t, c, Message{ID: 12, Body: find})
+	for i, want := range []struct {
+		id    uint64
+		padTo int
+	}{{10, introductionSize}, {11, introductionSize}} {
+		ms, padTo, ok := c.take(now, testRoom)
+		if !ok || ms[0].ID != want.id || padTo != want.padTo {
+			t.Errorf("datagram %d: %+v, padded to %d, %v", i, ms, padTo, ok)
+		}
+	}
+}
+
+func TestPresenceIsPacedTextIsNot(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	c.pace = newBucket(10, 1)
+	for id := uint64(100); id < 104; id++ {
+		mustPut(t, c, Message{ID: id, Body: Online{Record: make([]byte, 384)}})
+	}
+	if got := takeAll(c, now); !reflect.DeepEqual(got, [][]uint64{{100, 101}}) {
+		t.Fatalf("%v", got)
+	}
+	mustPut(t, c, textOf(2, 10))
+	if got := takeAll(c, now); !reflect.DeepEqual(got, [][]uint64{{2, 102, 103}}) {
+		t.Fatalf("a text is held back, or presence does not ride with it: %v", got)
+	}
+	for id := uint64(100); id < 104; id++ {
+		c.acked(now, ackOf(KindOnline, id, 1))
+	}
+	c.acked(now, ackOf(KindText, 2, 1))
+	mustPut(t, c, Message{ID: 104, Body: Online{}})
+	if got := takeAll(c, now.Add(90*time.Millisecond)); got != nil {
+		t.Fatalf("%v", got)
+	}
+	if d := c.next().Sub(now); d < 100*time.Millisecond || d > 101*time.Millisecond {
+		t.Fatalf("the next goes after %v", d)
+	}
+	if got := takeAll(c, c.next()); !reflect.DeepEqual(got, [][]uint64{{104}}) {
+		t.Fatalf("%v", got)
+	}
+}
+
+func TestFirstPeeks(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	mustPut(t, c, textOf(2, 10))
+	takeAll(c, now)
+	mustPut(t, c, Message{ID: 50, Body: Online{}}, textOf(3, 900), Message{ID: 51, Body: Ping{}})
+	first := c.takeFirst(now, 600)
+	if len(first) != 1 || first[0].ID != 2 || first[0].Attempt != 2 {
+		t.Fatalf("%+v", first)
+	}
+	first = c.takeFirst(now, testRoom)
+	if len(first) != 3 || first[1].ID != 3 || first[1].Attempt != 1 || first[2].ID != 50 {
+		t.Fatalf("%+v", first)
+	}
+	if err := c.consistent(); err != nil || len(c.under) != 1 {
+		t.Fatalf("peeking changed something: %v", err)
+	}
+	c.cancel(KindOnline, 50)
+	c.sent(now.Add(time.Second), first)
+	if err := c.consistent(); err != nil {
+		t.Fatal(err)
+	}
+	if got := takeAll(c, now.Add(time.Second)); !reflect.DeepEqual(got, [][]uint64{{51}}) {
+		t.Fatalf("%v go again", got)
+	}
+	r, ok := c.acked(now.Add(1002*time.Millisecond), ackOf(KindText, 2, 2))
+	if !ok || r.rtt != 2*time.Millisecond {
+		t.Fatalf("%+v, %v", r, ok)
+	}
+}
+
+func TestCancelAndAbandon(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	mustPut(t, c, textOf(2, 900), textOf(3, 900), Message{ID: 4, Body: Ping{}})
+	takeAll(c, now)
+	c.cancel(KindText, 2)
+	mustPut(t, c, textOf(4, 900), textOf(5, 900))
+	c.cancel(KindText, 5)
+	if err := c.consistent(); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := c.acked(now, ackOf(KindText, 2, 1)); ok {
+		t.Error("what was cancelled settles")
+	}
+	c.ack(now, ackOf(KindText, 1, 1), true)
+	if l := c.abandon(); !reflect.DeepEqual(l, []lapsed{{KindText, 3}, {KindText, 4}}) || !c.idle() || !c.next().IsZero() {
+		t.Errorf("%v", l)
+	}
+}
+
+func TestListCompletesItsRequest(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	mustPut(t, c, Message{ID: 7, Body: ListRequest{Credit: 1}})
+	takeAll(c, now)
+	if _, ok := c.acked(now, ackOf(KindListRequest, 7, 1)); ok {
+		t.Error("an ack completes a request that was not refused")
+	}
+	if !c.complete(now, KindListRequest, 7) || c.complete(now, KindListRequest, 7) || !c.idle() {
+		t.Error("a list does not complete its request, or does twice")
+	}
+	mustPut(t, c, Message{ID: 8, Body: ListRequest{Credit: 1}})
+	takeAll(c, now)
+	if r, ok := c.acked(now, Ack{Kind: KindListRequest, ID: 8, Attempt: 1, Result: ResultBusy}); !ok || r.result != ResultBusy {
+		t.Error("a refusal does not")
+	}
+	mustPut(t, c, Message{ID: 9, Body: Online{Observed: netip.MustParseAddrPort("1.2.3.4:5")}})
+	takeAll(c, now)
+	if _, ok := c.acked(now, Ack{Kind: KindOnline, ID: 9, Attempt: 1, Result: ResultTooOld + 1}); ok || c.idle() {
+		t.Error("an unknown result is not ignored")
+	}
+}

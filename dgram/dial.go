@@ -1,0 +1,175 @@
+package dgram
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// dial is one contact under way: HELLO until a CHALLENGE comes, then HANDSHAKE
+// until an ACCEPT verifies (spec/theory.md 2.1).
+//
+//	HELLO, again, ... ──── no answer ────▶ Unanswered
+//	  │ CHALLENGE
+//	  ▼
+//	HANDSHAKE, again ──── no answer: once more HELLO, with a new nonce
+//	  │ ACCEPT
+//	  ▼
+//	association
+type dial struct {
+	to     netip.AddrPort
+	local  netip.Addr // that a CHALLENGE came to
+	want   []Peer     // whose keys are expected, at most maxWant
+	anyone bool       // whoever answers will do
+	quiet  bool       // nobody asked for it: it ends without an event
+	renews *association
+
+	nonce   [nonceSize]byte
+	hello   []byte // sent again byte for byte
+	hellos  int
+	helloAt time.Time // of the first
+
+	echo     [nonceSize]byte // that is being answered
+	answered [][cookieSize + 2*keySize]byte
+	attempts []*attempt // for echo, at most maxChallenges
+	shakes   int        // how often each was sent
+	waiting  bool       // for an ACCEPT rather than for a CHALLENGE
+	stage    Stage
+	timer    timer
+}
+
+// Dial contacts an address. want lists the sessions that may answer, by their keys;
+// what waits for the one that does travels inside the handshake. Empty means
+// whoever is there, who then learns that we are online and nothing else. A dial to
+// the same address that is under way is joined. It ends with Associated or
+// with Unanswered; there may be more than one Associated if keys are renewed.
+func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
+	addr = unmapped(addr)
+	if !reachable(addr) {
+		return ErrAddress
+	}
+	if d := e.dials[addr]; d != nil {
+		d.expect(want)
+		d.quiet = false
+		return nil
+	}
+	if len(e.dials) >= maxDials {
+		return ErrDials
+	}
+	if _, ok := e.contacts.take(now, addr); !ok {
+		return ErrBudget
+	}
+	d := e.newDial(addr)
+	d.expect(want)
+	e.greet(now, d)
+	return nil
+}
+
+func (e *Endpoint) newDial(addr netip.AddrPort) *dial {
+	d := &dial{to: addr}
+	d.timer.dial = d
+	e.dials[addr] = d
+	return d
+}
+
+// expect adds to the sessions that may answer.
+func (d *dial) expect(want []Peer) {
+	if len(want) == 0 {
+		d.anyone = true
+	}
+	for _, p := range want {
+		if i := slices.IndexFunc(d.want, func(q Peer) bool { return q.ID == p.ID }); i >= 0 {
+			d.want[i] = p
+		} else if len(d.want) < maxWant {
+			d.want = append(d.want, p)
+		}
+	}
+}
+
+// Cut ends a dial without an event.
+func (e *Endpoint) Cut(addr netip.AddrPort) {
+	if d := e.dials[unmapped(addr)]; d != nil {
+		e.endDial(d)
+	}
+}
+
+// endDial forgets a dial and its attempts.
+func (e *Endpoint) endDial(d *dial) {
+	e.dropAttempts(d)
+	e.table.change(func() { delete(e.table.hellos, d.nonce) })
+	e.timers.stop(&d.timer)
+	delete(e.dials, d.to)
+}
+
+func (e *Endpoint) dropAttempts(d *dial) {
+	e.table.change(func() {
+		for _, t := range d.attempts {
+			delete(e.table.attempts, t.index)
+		}
+	})
+	d.attempts, d.answered = nil, nil
+}
+
+// fail ends a dial that led to nothing.
+func (e *Endpoint) fail(d *dial, stage Stage) {
+	e.endDial(d)
+	if !d.quiet {
+		e.emit(Unanswered{d.to, stage})
+	}
+}
+
+// greet sends a HELLO with a new nonce. The budget has been asked.
+func (e *Endpoint) greet(now time.Time, d *dial) {
+	old := d.nonce
+	mustRead(e.random, d.nonce[:])
+	e.table.change(func() {
+		delete(e.table.hellos, old)
+		e.table.hellos[d.nonce] = d.to
+	})
+	d.hello = appendHello(make([]byte, 0, helloSize), d.nonce[:])
+	d.helloAt, d.waiting = now, false
+	e.sayHello(now, d)
+}
+
+func (e *Endpoint) sayHello(now time.Time, d *dial) {
+	d.hellos++
+	e.send(kindHello, path{d.to, d.local}, d.hello)
+	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.hellos)))
+}
+
+// backOff returns the wait after the nth send: doubling, a quarter more or less, so
+// that those who were cut off together do not come back together.
+func (e *Endpoint) backOff(to netip.AddrPort, n int) time.Duration {
+	wait := dialWait
+	if e.near(to.Addr()) {
+		wait = dialWaitLink
+	}
+	wait <<= n - 1
+	jitter := time.Duration(randomUint64(e.random) % uint64(wait/2))
+	return wait*3/4 + jitter
+}
+
+// ringDial does what is due at a dial.
+func (e *Endpoint) ringDial(now time.Time, d *dial) {
+	if d.waiting && d.shakes < shakeSends {
+		d.shakes++
+		for _, t := range d.attempts {
+			e.send(kindHandshake, path{d.to, d.local}, t.bytes)
+		}
+		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
+		return
+	}
+	if d.hellos >= dialSends {
+		e.fail(d, d.stage)
+		return
+	}
+	if at, ok := e.contacts.take(now, d.to); !ok {
+		e.timers.set(&d.timer, at)
+		return
+	}
+	if d.waiting || d.hellos == 0 {
+		e.greet(now, d) // our address may have changed, and the cookie with it
+		return
+	}
+	e.sayHello(now, d)
+}

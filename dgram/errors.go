@@ -1,0 +1,26 @@
+package dgram
+
+import "errors"
+
+// Errors of the calls that a program makes. What is wrong with bytes from the
+// network is never an error: it is dropped and counted (counters.go).
+var (
+	// ErrBudget: HELLOs to that destination, or in all, are used up for now
+	// (spec/wire.md 6). Try again a second later.
+	ErrBudget = errors.New("too many contact attempts for now")
+	// ErrDials: maxDials contacts are under way.
+	ErrDials = errors.New("too many contacts under way")
+	// ErrAddress: not a unicast address with a port, or our own.
+	ErrAddress = errors.New("not an address that can be contacted")
+	// ErrRecord: a Config whose own record does not pass its own Check.
+	ErrRecord = errors.New("our own record does not verify")
+	// ErrConfig: a Config without private key, Check or Random.
+	ErrConfig = errors.New("incomplete configuration")
+
+	// errShape: bytes that are not one of the five packets, or not their only encoding.
+	errShape = errors.New("not a datagram of this protocol")
+	// errNoise: a handshake message that does not open.
+	errNoise = errors.New("handshake does not open")
+	// errOpen: the AEAD refused.
+	errOpen = errors.New("does not open")
+)

@@ -1,0 +1,109 @@
+package dgram
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Event is what an Endpoint tells its owner: one of the structs below. Events come
+// out of Drain in the order in which they happened.
+type Event interface{ isEvent() }
+
+// Associated says that keys with Peer exist now. It comes before the Received
+// events of messages that travelled inside the handshake.
+type Associated struct {
+	Peer     Peer
+	Record   []byte // what Config.Check accepted; nil when the peer knew that we have it
+	Addr     netip.AddrPort
+	Outbound bool // this node asked (sent HELLO or DATA), the peer answered
+	Fresh    bool // there was no live association with this session before
+}
+
+// Received is one message of a peer. Duplicates come again: dgram remembers
+// datagrams, not messages. Confirmed kinds are answered with Settle(Handle), a
+// ListRequest by sending a List.
+type Received struct {
+	From    PeerID
+	Addr    netip.AddrPort // where it came from; a proved address only if it is Path(From)
+	Message Message        // Acks are already taken out
+	Handle  Handle
+}
+
+// Settled is the peer's answer to a confirmed message or to a probe. Have belongs
+// to ResultGap. RTT is 0 when the exchange measured nothing.
+type Settled struct {
+	Peer   PeerID
+	Kind   Kind
+	ID     uint64
+	Result Result
+	Have   uint64
+	RTT    time.Duration
+}
+
+// Lapsed says that a confirmed message was sent maxSends times without an answer,
+// or was dropped with its peer. The Endpoint no longer holds it.
+type Lapsed struct {
+	Peer PeerID
+	Kind Kind
+	ID   uint64
+}
+
+// Unanswered ends a Dial that led to no association.
+type Unanswered struct {
+	Addr  netip.AddrPort
+	Stage Stage
+}
+
+// Moved says that the peer proved a new address and is written to there now.
+type Moved struct {
+	Peer     PeerID
+	From, To netip.AddrPort
+	RTT      time.Duration
+}
+
+// Closed says that the last association with Peer was erased or evicted. Messages
+// to it stay queued until there is a new one.
+type Closed struct{ Peer PeerID }
+
+func (Associated) isEvent() {}
+func (Received) isEvent()   {}
+func (Settled) isEvent()    {}
+func (Lapsed) isEvent()     {}
+func (Unanswered) isEvent() {}
+func (Moved) isEvent()      {}
+func (Closed) isEvent()     {}
+
+// Stage says how far a dial came, so that a person can be told what to check.
+type Stage uint8
+
+// The stages at which a dial ends.
+const (
+	StageSilent     Stage = iota // no answer to HELLO: wrong address or port, not running, a firewall
+	StageChallenged              // it challenged us, but never accepted our handshake
+	StageMismatch                // another key than the expected answers there
+	StageRefused                 // it accepted, but its record does not verify
+)
+
+// String returns the stage in words.
+func (s Stage) String() string {
+	switch s {
+	case StageSilent:
+		return "no answer"
+	case StageChallenged:
+		return "challenged, not accepted"
+	case StageMismatch:
+		return "another key answers"
+	case StageRefused:
+		return "its record is refused"
+	}
+	return "unknown"
+}
+
+// Handle names a received message, so that it can be settled later. It stays
+// valid when the association that brought the message is gone. It is comparable.
+type Handle struct {
+	peer    PeerID
+	kind    Kind
+	id      uint64
+	attempt uint64
+}

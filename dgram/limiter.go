@@ -1,0 +1,159 @@
+package dgram
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// rate is the filling of a token bucket: a second, and at once.
+type rate struct{ perSecond, burst float64 }
+
+// limiter is one token bucket for each key. It is bounded: the key that was asked
+// for longest ago is forgotten, which refills its bucket. That is why a limit in
+// all stands behind it. It is not safe for many goroutines.
+type limiter[K comparable] struct {
+	rate    rate
+	buckets *simplelru.LRU[K, *bucket]
+}
+
+func newLimiter[K comparable](r rate, keys int) limiter[K] {
+	l, err := simplelru.NewLRU[K, *bucket](keys, nil)
+	if err != nil {
+		panic("BUG: a limiter needs room: " + err.Error())
+	}
+	return limiter[K]{r, l}
+}
+
+// bucket returns the bucket of a key.
+func (l limiter[K]) bucket(k K) *bucket {
+	b, ok := l.buckets.Get(k)
+	if !ok {
+		b = newBucket(l.rate.perSecond, l.rate.burst)
+		l.buckets.Add(k, b)
+	}
+	return b
+}
+
+// near says whether an address is limited by address and port rather than by
+// prefix: a whole office, or all programs of a machine, share that prefix.
+type near func(netip.Addr) bool
+
+// contacts are the budgets of our own HELLOs. The loop alone uses them.
+type contacts struct {
+	near     near
+	all      *bucket
+	prefixes limiter[netip.Prefix]
+	links    limiter[netip.AddrPort]
+}
+
+func newContacts(n near, seed bool) *contacts {
+	c := &contacts{
+		near:     n,
+		all:      newBucket(helloRate, helloBurst),
+		prefixes: newLimiter[netip.Prefix](rate{helloPrefixRate, helloPrefixBurst}, maxPrefixes),
+		links:    newLimiter[netip.AddrPort](rate{helloLinkRate, helloLinkBurst}, maxPrefixes),
+	}
+	if seed {
+		c.all = newBucket(helloRateSeed, helloBurstSeed)
+	}
+	return c
+}
+
+// take asks for one HELLO. ok false: not before the returned time.
+func (c *contacts) take(now time.Time, to netip.AddrPort) (at time.Time, ok bool) {
+	var b *bucket
+	if c.near(to.Addr()) {
+		b = c.links.bucket(to)
+	} else {
+		b = c.prefixes.bucket(prefixOf(to.Addr()))
+	}
+	if at = b.at(now, 1); at.After(now) {
+		return at, false
+	}
+	if at = c.all.at(now, 1); at.After(now) {
+		return at, false
+	}
+	b.take(now, 1)
+	c.all.take(now, 1)
+	return now, true
+}
+
+// admission are the limits on what strangers make us compute. Readers share it.
+type admission struct {
+	mu         sync.Mutex
+	near       near
+	challenges *bucket
+	shakes     *bucket
+	prefixes   limiter[netip.Prefix]
+	links      limiter[netip.AddrPort]
+	reserve    *bucket
+	reserved   map[netip.Addr]*bucket // at most maxReserved
+}
+
+func newAdmission(n near, seed bool) *admission {
+	keys, all := maxPrefixes, rate{shakeRate, shakeBurst}
+	if seed {
+		keys, all = maxPrefixesSeed, rate{shakeRateSeed, shakeBurstSeed}
+	}
+	return &admission{
+		near:       n,
+		challenges: newBucket(challengeRate, challengeBurst),
+		shakes:     newBucket(all.perSecond, all.burst),
+		prefixes:   newLimiter[netip.Prefix](rate{shakePrefixRate, shakePrefixBurst}, keys),
+		links:      newLimiter[netip.AddrPort](rate{shakeLinkRate, shakeLinkBurst}, keys),
+		reserve:    newBucket(shakeReserveRate, shakeReserveBurst),
+	}
+}
+
+// challenge asks to answer one datagram of somebody unproved. There is one limit
+// for all, by cost: a table of strangers would be theirs to fill.
+func (a *admission) challenge(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.challenges.take(now, 1)
+}
+
+// handshake asks for the DHs of one HANDSHAKE whose cookie is right. A reserved
+// address has tokens of its own when those that all share are used up.
+func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
+	near := a.near(from.Addr())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var b *bucket
+	if near {
+		b = a.links.bucket(from)
+	} else {
+		b = a.prefixes.bucket(prefixOf(from.Addr()))
+	}
+	if b.take(now, 1) && a.shakes.take(now, 1) {
+		return true
+	}
+	own := a.reserved[from.Addr()]
+	return own != nil && own.take(now, 1) && a.reserve.take(now, 1)
+}
+
+// setReserved replaces the addresses that have tokens of their own.
+func (a *admission) setReserved(addrs []netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	old := a.reserved
+	a.reserved = make(map[netip.Addr]*bucket, min(len(addrs), maxReserved))
+	for _, addr := range addrs[:min(len(addrs), maxReserved)] {
+		addr = addr.Unmap()
+		b := old[addr]
+		if b == nil {
+			b = newBucket(shakeReservedRate, shakeReservedBurst)
+		}
+		a.reserved[addr] = b
+	}
+}
+
+// isReserved says whether an address is one of a pinned user.
+func (a *admission) isReserved(addr netip.Addr) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reserved[addr] != nil
+}

@@ -1,0 +1,113 @@
+package dgram
+
+import "time"
+
+// The numbers of this file are those of spec/registry.csv, under the same names;
+// limits_test.go compares them. Sizes are in bytes.
+
+// Sizes that two nodes must agree on (spec/wire.md 2 and 3).
+const (
+	// Version is the high half of every packet's first element.
+	Version = 1
+	// MaxDatagram is the largest UDP payload: fits any IPv6 path (1,280) with room
+	// for a tunnel's headers.
+	MaxDatagram = 1200
+
+	nonceSize     = 12 // of a HELLO; an echo has the same size
+	cookieSize    = 16
+	keySize       = 32 // X25519 keys and handshake hash
+	saltSize      = 16
+	tagSize       = 16  // Poly1305
+	helloPad      = 95  // zeros that make a HELLO larger than its CHALLENGE
+	helloSize     = 112 // a whole HELLO
+	challengeSize = 100 // a whole CHALLENGE
+	minProvoking  = 101 // shorter undecryptable DATA gets no CHALLENGE: the answer must be smaller
+	minNoise      = 96  // Noise IX message 2 with an empty payload
+	windowBits    = 1024
+)
+
+// Epochs of cookies and prekeys (spec/wire.md 3.1).
+const (
+	epochTime   = 60 * time.Second  // one epoch issues this long
+	epochAccept = 120 * time.Second // and is accepted this long after it began
+)
+
+// Lifetime of an association (spec/theory.md 2).
+const (
+	softTime     = 30 * time.Minute       // after this the next use starts a rekey
+	softCount    = 1 << 20                // or after so many datagrams in one direction
+	hardTime     = 60 * time.Minute       // keys are erased
+	rekeyRetry   = time.Minute            // between two attempts at a rekey that nobody answers
+	bothAtOnce   = 10 * time.Second       // associations of both directions made this close share the smaller hash
+	silentAfter  = time.Second            // of two associations the one that was heard so much later is alive
+	maxPerPeer   = 4                      // associations with one peer session
+	keptResend   = 100 * time.Millisecond // between two answers to a repeated HANDSHAKE
+	forgetUnused = 120 * time.Second      // an unconfirmed association whose handshake can no longer be repeated
+)
+
+// Contacting (spec/theory.md 2.1).
+const (
+	dialWait      = time.Second            // before the second HELLO or HANDSHAKE
+	dialWaitLink  = 250 * time.Millisecond // the same on the own link
+	dialSends     = 5                      // HELLOs of one dial
+	shakeSends    = 2                      // HANDSHAKEs before starting again at HELLO: our address may have changed
+	maxChallenges = 3                      // different CHALLENGEs answered for one echo: the first may be forged
+	maxDials      = 256                    // under way at once
+	maxWant       = 64                     // sessions that one dial may expect
+)
+
+// Changing addresses (spec/theory.md 2.5).
+const (
+	pathRetry  = 250 * time.Millisecond // between two challenges of a candidate path
+	pathTries  = 4                      // then the candidate is given up
+	pathSwitch = 2 * time.Second        // at most one switch in this time
+	maxProbes  = 8                      // unanswered probes remembered for one peer
+)
+
+// Caches. A seed's numbers come second.
+const (
+	maxAssociations     = 1024
+	maxAssociationsSeed = 65536
+	usedOften           = 2   // datagrams after which an association is worth protecting
+	maxPinned           = 256 // peers outside the cache; neighbours of a person
+	maxPinnedSeed       = 131072
+	maxUnlinked         = 1024 // peers with queued messages and no association
+	maxUnprovedAddr     = 8    // unconfirmed associations of one address
+	maxUnprovedPrefix   = 64   // and of one /24 or /56
+	maxUsed             = 32768
+	maxUsedSeed         = 262144
+	maxPrefixes         = 4096 // token buckets of one limiter
+	maxPrefixesSeed     = 65536
+	maxReserved         = 4096 // last addresses of pinned users
+)
+
+// Rates on receipt, a second and at once (spec/wire.md 6.3). An accepted handshake
+// costs about 0.3 ms of one core, a CHALLENGE about 10 µs with its system calls.
+const (
+	challengeRate      = 10_000 // in all: a tenth of a core
+	challengeBurst     = 10_000
+	shakeRate          = 200 // handshakes in all: 6 % of a core; over epochAccept it fits maxUsed
+	shakeBurst         = 400
+	shakeRateSeed      = 2_000 // the same for a seed and maxUsedSeed
+	shakeBurstSeed     = 20_000
+	shakePrefixRate    = 5 // per /24 or /56
+	shakePrefixBurst   = 20
+	shakeLinkRate      = 500 // per address and port of loopback and own link
+	shakeLinkBurst     = 2_000
+	shakeReservedRate  = 1 // per reserved address, beside all others
+	shakeReservedBurst = 10
+	shakeReserveRate   = 50 // all reserved addresses together
+	shakeReserveBurst  = 200
+)
+
+// Rates of our own HELLOs, a second and at once (spec/wire.md 6.3).
+const (
+	helloPrefixRate  = 1 // per destination /24 or /56
+	helloPrefixBurst = 4
+	helloLinkRate    = 50 // per address and port of loopback and own link
+	helloLinkBurst   = 200
+	helloRate        = 50 // in all
+	helloBurst       = 300
+	helloRateSeed    = 500
+	helloBurstSeed   = 2_000
+)

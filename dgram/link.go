@@ -1,0 +1,190 @@
+package dgram
+
+import (
+	"slices"
+	"time"
+)
+
+// link is all that is known about one peer session: its keys, its messages, its
+// address. It exists while there is an association or something to send.
+type link struct {
+	peer      Peer // only the ID is set before the first association
+	courier   *courier
+	list      []*association // oldest first, at most maxPerPeer
+	accepting []*association // their ACCEPT goes with the next datagrams
+	heard     time.Time      // the last authentic datagram
+	near      bool           // on our own link
+	pinned    bool
+	dirty     bool // in Endpoint.dirty
+	probes    []probe
+	candidate *candidate
+	switched  time.Time // the last change of path
+	rekeyed   time.Time // the last try
+	timer     timer
+}
+
+// probe is an unanswered one, at most maxProbes a link.
+type probe struct {
+	id uint64
+	at time.Time
+}
+
+// live says whether there is a key to send with.
+func (l *link) live() bool { return len(l.list) > 0 }
+
+// link returns the link of a peer, made if it is new.
+func (e *Endpoint) link(id PeerID) *link {
+	l := e.links[id]
+	if l == nil {
+		l = &link{peer: Peer{ID: id}, courier: newCourier(e.random, false)}
+		l.courier.pace = e.pace
+		l.timer.link = l
+		e.links[id] = l
+		e.unlinked++
+	}
+	return l
+}
+
+// touch has the link looked at by the next Advance.
+func (e *Endpoint) touch(l *link) {
+	if !l.dirty {
+		l.dirty = true
+		e.dirty = append(e.dirty, l)
+	}
+}
+
+// associate enters a new association of a peer. shake says who it is.
+func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) *link {
+	l := e.link(s.peer.ID)
+	if s.peer.Seq >= l.peer.Seq {
+		l.peer = s.peer
+	}
+	if !l.live() {
+		e.unlinked--
+		if near := e.near(a.path.to.Addr()); near != l.near {
+			l.near = near
+			l.courier.restart(near)
+		}
+	}
+	a.link, a.made, a.heard, l.heard = l, now, now, now
+	if len(l.list) == maxPerPeer {
+		e.erase(l.spare(), AssociationsErased)
+	}
+	l.list = append(l.list, a)
+	e.table.change(func() {
+		e.table.keys[a.local] = a
+		e.table.sending[remoteIndex{a.path.to, a.remote}] = a
+	})
+	e.cache.add(a, of)
+	if l.pinned {
+		e.cache.pin(a, true)
+	}
+	e.tally.add(AssociationsMade)
+	e.touch(l)
+	return l
+}
+
+// spare returns the association that can best be done without: the oldest that is
+// not the one in use.
+func (l *link) spare() *association {
+	use := preferred(l.list)
+	for _, a := range l.list {
+		if a != use {
+			return a
+		}
+	}
+	return l.list[0]
+}
+
+// erase forgets an association.
+func (e *Endpoint) erase(a *association, why Counter) {
+	e.cache.remove(a)
+	e.forgotten(a, why)
+}
+
+// forgotten ends what depends on an association that is in the cache no more.
+func (e *Endpoint) forgotten(a *association, why Counter) {
+	a.erased, a.accept = true, nil
+	e.table.change(func() {
+		delete(e.table.keys, a.local)
+		if at := (remoteIndex{a.path.to, a.remote}); e.table.sending[at] == a {
+			delete(e.table.sending, at)
+		}
+	})
+	e.tally.add(why)
+	l := a.link
+	same := func(b *association) bool { return b == a }
+	l.list = slices.DeleteFunc(l.list, same)
+	l.accepting = slices.DeleteFunc(l.accepting, same)
+	if l.candidate != nil && l.candidate.of == a {
+		l.candidate = nil
+	}
+	if l.live() {
+		return
+	}
+	l.candidate, l.probes = nil, nil
+	l.courier.acks = ackQueue{} // what they answer will come again
+	e.unlinked++
+	e.emit(Closed{l.peer.ID})
+	e.tidy(l)
+}
+
+// tidy ends a link that nobody needs. One that has something to send waits for a
+// new association, as long as there is room for such.
+func (e *Endpoint) tidy(l *link) {
+	if l.live() || e.links[l.peer.ID] != l {
+		return
+	}
+	if e.unlinked > maxUnlinked && !l.pinned {
+		e.abandon(l)
+	}
+	if !l.courier.idle() || l.pinned {
+		return
+	}
+	e.timers.stop(&l.timer)
+	delete(e.links, l.peer.ID)
+	e.unlinked--
+}
+
+// abandon gives back what was to be sent.
+func (e *Endpoint) abandon(l *link) {
+	for _, m := range l.courier.abandon() {
+		e.emit(Lapsed{l.peer.ID, m.kind, m.id})
+	}
+}
+
+// deadline returns when the link wants to be looked at again.
+func (l *link) deadline() time.Time {
+	if !l.live() {
+		return time.Time{} // no key, no timers: what waits, waits
+	}
+	next := l.courier.next()
+	for _, a := range l.list {
+		next = sooner(next, a.end())
+	}
+	return next
+}
+
+// end returns when the keys are erased whatever happens.
+func (a *association) end() time.Time {
+	if a.confirmed {
+		return a.made.Add(hardTime)
+	}
+	return a.made.Add(forgetUnused)
+}
+
+// ring does what is due at a link, except sending.
+func (e *Endpoint) ring(now time.Time, l *link) {
+	for _, a := range slices.Clone(l.list) {
+		if !a.end().After(now) {
+			e.erase(a, AssociationsErased)
+		}
+	}
+	if !l.live() {
+		return
+	}
+	for _, m := range l.courier.advance(now) {
+		e.emit(Lapsed{l.peer.ID, m.kind, m.id})
+	}
+	e.touch(l)
+}

@@ -1,0 +1,239 @@
+package dgram
+
+import "net/netip"
+
+// Kind says what a message is. The numbers are those of the wire (spec/wire.md);
+// a kind that is not listed here is skipped by the receiver and counted.
+type Kind uint64
+
+// The kinds of version 1.
+const (
+	KindOnline      Kind = 1 // declareOnline
+	KindOffline     Kind = 2 // declareOffline
+	KindPing        Kind = 3 // requestPing
+	KindListRequest Kind = 4 // requestUserList
+	KindList        Kind = 5 // deliverKnownList
+	KindText        Kind = 6 // a chat line, or one part of it
+	KindAck         Kind = 7 // carries acknowledgements and padding, nothing else
+)
+
+// String returns the name that the paper and the specification use.
+func (k Kind) String() string {
+	switch k {
+	case KindOnline:
+		return "declareOnline"
+	case KindOffline:
+		return "declareOffline"
+	case KindPing:
+		return "requestPing"
+	case KindListRequest:
+		return "requestUserList"
+	case KindList:
+		return "deliverKnownList"
+	case KindText:
+		return "text"
+	case KindAck:
+		return "ack"
+	}
+	return "unknown"
+}
+
+// Result is what became of a confirmed message at its receiver. An ack with a
+// value that is not listed here is ignored (spec/wire.md 5.3).
+type Result uint64
+
+// The results of version 1.
+const (
+	ResultDelivered        Result = 0 // handed to the user's session
+	ResultGap              Result = 1 // held: its predecessor has not come; Have says how far the order reaches
+	ResultUnknownRecipient Result = 2
+	ResultNotTrusted       Result = 3 // the sender's key is blocked here
+	ResultBusy             Result = 4 // try again later
+	ResultTooOld           Result = 5 // below the window of remembered ids: never delivered
+)
+
+// String returns the result in words.
+func (r Result) String() string {
+	switch r {
+	case ResultDelivered:
+		return "delivered"
+	case ResultGap:
+		return "gap"
+	case ResultUnknownRecipient:
+		return "unknown recipient"
+	case ResultNotTrusted:
+		return "not trusted"
+	case ResultBusy:
+		return "busy"
+	case ResultTooOld:
+		return "too old"
+	}
+	return "unknown"
+}
+
+// Message is one message inside a datagram. ID is unique among the confirmed
+// messages of its kind that one session sends to another. Attempt counts the
+// sends of a confirmed message from 1 and is 0 for an unconfirmed one; the
+// sender's courier sets it, a receiver echoes it in the Ack. Acks ride along and
+// have nothing to do with the body.
+type Message struct {
+	ID      uint64
+	Attempt uint64
+	Acks    []Ack
+	Body    Body
+}
+
+// Kind returns the kind of the body, 0 when there is none.
+func (m Message) Kind() Kind {
+	if m.Body == nil {
+		return 0
+	}
+	return m.Body.Kind()
+}
+
+// Ack acknowledges one attempt of one message. Have belongs to ResultGap: the
+// highest text id of that sender session that its receiver holds in order.
+type Ack struct {
+	_       struct{} `cbor:",toarray"`
+	Kind    Kind
+	ID      uint64
+	Attempt uint64
+	Result  Result
+	Have    uint64
+}
+
+// Body is what a message says: one of Online, Offline, Ping, ListRequest, List,
+// Text and Acknowledgement, as values.
+type Body interface {
+	Kind() Kind
+	confirmed() bool // sent again until it is answered
+	size() int       // encoded length in bytes
+	check() error    // bounds that hold for what is sent and what is received
+}
+
+// Online (declareOnline) says that a session is there and where. Observed is the
+// receiver's own address as the sender sees it, or the zero AddrPort.
+type Online struct {
+	Record   []byte // signed, at most maxRecord bytes; empty when no key of the receiver is known
+	Observed netip.AddrPort
+}
+
+// Offline (declareOffline) carries the signed record whose state is gone.
+type Offline struct{ Record []byte }
+
+// Scope says how far a Ping goes.
+type Scope uint64
+
+// The scopes of version 1; a larger number is a fault.
+const (
+	ScopeProbe   Scope = 0 // are you there; answered by an ack at once; also the path challenge
+	ScopeFind    Scope = 1 // whoever holds live associations with that name or user introduces
+	ScopeExplode Scope = 2 // pass my record on to all your neighbours
+)
+
+// Ping (requestPing) asks for a sign of life, for somebody, or to be passed on.
+// The forwarded half of an introduction has By, the introducer's session, and
+// Addrs filled in. Byte strings that do not apply are empty.
+type Ping struct {
+	Scope   Scope
+	Name    string           // at most maxName bytes
+	User    []byte           // 0 or 32 bytes
+	Session []byte           // 0 or 8 bytes
+	Record  []byte           // at most maxRecord bytes
+	Addrs   []netip.AddrPort // at most maxPingAddrs
+	By      []byte           // 0 or 8 bytes
+	Ticket  Ticket
+}
+
+// Ticket lets one introduction through: the numbers of an asker session rise,
+// and the target keeps the highest it has seen.
+type Ticket struct {
+	Number uint64
+	Sig    []byte // 0 or 64 bytes
+}
+
+// ListRequest (requestUserList) pulls what the receiver knows. It is completed by
+// the List that names its id.
+type ListRequest struct {
+	Of     []byte // empty: the receiver's own neighbours; 8 bytes: that session; 32 bytes: that user
+	Digest []byte // at most maxDigest bytes
+	Cursor []byte // 0 or 8 bytes
+	Credit uint64 // pages that may be sent, 1 to maxCredit
+}
+
+// List (deliverKnownList) is one page of an answer; every page stands alone.
+type List struct {
+	Request   uint64    // id of the ListRequest that is answered
+	Summaries []Summary // at most maxSummaries
+	Records   [][]byte  // at most maxListRecords, each signed
+	Next      []byte    // cursor of the next page, empty after the last
+	Total     uint64
+}
+
+// Summary is a hint about one session.
+type Summary struct {
+	Session PeerID
+	Seq     uint64
+	State   uint64
+}
+
+// Text is a chat line, or one part of one. The parts of a line have consecutive
+// ids: the id of the first is the message's id minus Part.
+type Text struct {
+	Prev  uint64 // id of the text last sent to that session, 0 for the first
+	Sent  uint64 // Unix milliseconds by the sender's clock
+	Late  bool   // it waited at the sender
+	Part  uint64 // from 0, below Parts
+	Parts uint64 // 1 to maxParts
+	Text  string // 1 to maxText bytes of valid UTF-8
+}
+
+// Acknowledgement is the body of a message that is sent for its Acks, or to make
+// a datagram longer: Pad zero bytes, at most maxPad.
+type Acknowledgement struct{ Pad int }
+
+// Bounds of the bodies, as in spec/wire.md. A message that breaks one is not
+// sent, and a datagram that holds one is dropped whole.
+const (
+	maxRecord      = 384
+	maxName        = 32
+	maxDigest      = 128
+	maxCredit      = 8
+	maxPingAddrs   = 4
+	maxSummaries   = 64
+	maxListRecords = 4
+	maxParts       = 64
+	maxText        = 1024
+	maxPad         = 1200
+	maxAcks        = 64 // in one message
+	maxMessages    = 64 // in one datagram
+)
+
+// Kind returns KindOnline.
+func (Online) Kind() Kind { return KindOnline }
+
+// Kind returns KindOffline.
+func (Offline) Kind() Kind { return KindOffline }
+
+// Kind returns KindPing.
+func (Ping) Kind() Kind { return KindPing }
+
+// Kind returns KindListRequest.
+func (ListRequest) Kind() Kind { return KindListRequest }
+
+// Kind returns KindList.
+func (List) Kind() Kind { return KindList }
+
+// Kind returns KindText.
+func (Text) Kind() Kind { return KindText }
+
+// Kind returns KindAck.
+func (Acknowledgement) Kind() Kind { return KindAck }
+
+func (Online) confirmed() bool          { return true }
+func (Offline) confirmed() bool         { return true }
+func (p Ping) confirmed() bool          { return p.Scope != ScopeProbe }
+func (ListRequest) confirmed() bool     { return true }
+func (List) confirmed() bool            { return false }
+func (Text) confirmed() bool            { return true }
+func (Acknowledgement) confirmed() bool { return false }

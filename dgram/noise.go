@@ -1,0 +1,176 @@
+package dgram
+
+import (
+	"bytes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"io"
+
+	"github.com/flynn/noise"
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// Domain strings (spec/wire.md 1.4).
+const (
+	domainPrologue  = "darkchat\x00"
+	domainTransport = "darkchat transport\x00"
+)
+
+// dh is X25519 by crypto/ecdh for one handshake. The library hands private keys
+// around as bytes; dh keeps them parsed, because parsing one costs as much as
+// using it. keys holds the session key and, at the challenged side, the prekey.
+type dh struct {
+	keys   [2]*ecdh.PrivateKey
+	parsed [2][]byte // the same as bytes
+}
+
+// add remembers a parsed key.
+func (d *dh) add(k *ecdh.PrivateKey) noise.DHKey {
+	pair := noise.DHKey{Private: k.Bytes(), Public: k.PublicKey().Bytes()}
+	for i := range d.keys {
+		if d.keys[i] == nil {
+			d.keys[i], d.parsed[i] = k, pair.Private
+			break
+		}
+	}
+	return pair
+}
+
+// GenerateKeypair draws a key from random: for the challenged side random returns
+// the prekey of the epoch, which is known already.
+func (d *dh) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
+	var b [keySize]byte
+	if _, err := io.ReadFull(random, b[:]); err != nil {
+		return noise.DHKey{}, err
+	}
+	if k := d.find(b[:]); k != nil {
+		return noise.DHKey{Private: k.Bytes(), Public: k.PublicKey().Bytes()}, nil
+	}
+	k, err := ecdh.X25519().NewPrivateKey(b[:])
+	if err != nil {
+		return noise.DHKey{}, err
+	}
+	return d.add(k), nil
+}
+
+// DH returns the shared secret; crypto/ecdh refuses an all-zero one.
+func (d *dh) DH(private, public []byte) ([]byte, error) {
+	k := d.find(private)
+	if k == nil {
+		return nil, errNoise
+	}
+	p, err := ecdh.X25519().NewPublicKey(public)
+	if err != nil {
+		return nil, err
+	}
+	return k.ECDH(p)
+}
+
+// find compares whole keys of our own: nothing an outsider chooses or can time.
+func (d *dh) find(private []byte) *ecdh.PrivateKey {
+	for i, b := range d.parsed {
+		if d.keys[i] != nil && bytes.Equal(b, private) {
+			return d.keys[i]
+		}
+	}
+	return nil
+}
+
+// DHLen is the size of a shared secret.
+func (d *dh) DHLen() int { return keySize }
+
+// DHName is the name in the protocol's name.
+func (d *dh) DHName() string { return "25519" }
+
+// secrets is what a handshake leaves to both sides: the two keys of Noise's Split
+// and the handshake hash.
+type secrets struct {
+	k1, k2, hash [32]byte
+}
+
+func newSecrets(hs *noise.HandshakeState, c1, c2 *noise.CipherState) *secrets {
+	return &secrets{k1: c1.UnsafeKey(), k2: c2.UnsafeKey(), hash: [32]byte(hs.ChannelBinding())}
+}
+
+// state begins Noise_IX_25519_ChaChaPoly_SHA256. The challenged node is Noise's
+// initiator: the CHALLENGE is message 1 (spec/wire.md 3.3).
+func (d *dh) state(initiator bool, static noise.DHKey, random io.Reader, index uint32, echo, cookie []byte) (*noise.HandshakeState, error) {
+	return noise.NewHandshakeState(noise.Config{
+		CipherSuite:   noise.NewCipherSuite(d, noise.CipherChaChaPoly, noise.HashSHA256),
+		Random:        random,
+		Pattern:       noise.HandshakeIX,
+		Initiator:     initiator,
+		Prologue:      appendHandshake([]byte(domainPrologue), index, echo, cookie, nil),
+		StaticKeypair: static,
+	})
+}
+
+// answerNoise makes the noise element of a HANDSHAKE for the CHALLENGE of somebody
+// whose keys are e and s. It costs four X25519 operations.
+func answerNoise(static *ecdh.PrivateKey, random io.Reader, index uint32, echo, cookie, e, s, payload []byte) ([]byte, *secrets, error) {
+	d := new(dh)
+	hs, err := d.state(false, d.add(static), random, index, echo, cookie)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, _, _, err = hs.ReadMessage(nil, append(bytes.Clone(e), s...)); err != nil {
+		return nil, nil, err
+	}
+	out, c1, c2, err := hs.WriteMessage(nil, payload)
+	if err != nil {
+		return nil, nil, err
+	}
+	return out, newSecrets(hs, c1, c2), nil
+}
+
+// openNoise opens the noise element of a HANDSHAKE that answers a CHALLENGE with
+// the given prekey, and returns its payload and the sender's session key. It costs
+// three X25519 operations, two when the message was not made for us.
+func openNoise(static, prekey *ecdh.PrivateKey, index uint32, echo, cookie, message []byte) (payload, peer []byte, _ *secrets, err error) {
+	d := new(dh)
+	own := d.add(static)
+	e := d.add(prekey)
+	hs, err := d.state(true, own, bytes.NewReader(e.Private), index, echo, cookie)
+	if err != nil {
+		return nil, nil, nil, errNoise
+	}
+	if _, _, _, err = hs.WriteMessage(nil, nil); err != nil {
+		return nil, nil, nil, errNoise
+	}
+	payload, c1, c2, err := hs.ReadMessage(nil, message)
+	if err != nil {
+		return nil, nil, nil, errNoise
+	}
+	return payload, hs.PeerStatic(), newSecrets(hs, c1, c2), nil
+}
+
+// transport is one direction's AEAD each (spec/wire.md 3.4): toCaller seals what
+// the challenged node sends, toAnswerer what the sender of the HANDSHAKE sends.
+type transport struct {
+	toCaller, toAnswerer cipher.AEAD
+}
+
+// transportKeys derives 64 bytes: the key of toCaller, then that of toAnswerer.
+func (s *secrets) transportKeys(salt []byte) []byte {
+	ikm := append(s.k1[:len(s.k1):len(s.k1)], s.k2[:]...)
+	keys, err := hkdf.Key(sha256.New, ikm, salt, domainTransport+string(s.hash[:]), 2*keySize)
+	if err != nil {
+		panic("BUG: HKDF gives 64 bytes: " + err.Error())
+	}
+	return keys
+}
+
+func (s *secrets) transport(salt []byte) transport {
+	keys := s.transportKeys(salt)
+	return transport{newAEAD(keys[:keySize]), newAEAD(keys[keySize:])}
+}
+
+func newAEAD(key []byte) cipher.AEAD {
+	a, err := chacha20poly1305.New(key)
+	if err != nil {
+		panic("BUG: a ChaCha20-Poly1305 key has 32 bytes: " + err.Error())
+	}
+	return a
+}

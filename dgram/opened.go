@@ -1,0 +1,72 @@
+package dgram
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// Opened is a datagram that passed all checks that need no state, or the reason
+// why it did not. It owns its bytes. Hand it to Endpoint.Receive on the goroutine
+// that owns the Endpoint.
+type Opened struct {
+	kind    packetKind
+	reason  Counter // why it was dropped; CountNothing: it was not
+	size    int     // of the datagram
+	from    netip.AddrPort
+	local   netip.Addr
+	reply   []byte  // a CHALLENGE to send back
+	packet  *packet // CHALLENGE alone: a copy
+	of      *association
+	counter uint64 // DATA
+	said    said
+	bad     bool   // DATA: authentic, but not messages
+	shake   *shake // HANDSHAKE, ACCEPT
+}
+
+// said is what authentic bytes carried.
+type said struct {
+	messages []Message
+	skipped  int // of unknown kinds
+}
+
+// shake is an authentic handshake half.
+type shake struct {
+	peer   Peer
+	record []byte // nil: the peer knows that we have it
+	keys   transport
+	hash   [32]byte
+
+	// HANDSHAKE
+	index  uint32 // the sender's
+	have   uint64
+	epoch  *epoch
+	e      []byte // single use
+	salt   [saltSize]byte
+	used   use
+	repeat *use // it is this one again
+
+	// ACCEPT
+	attempt *attempt
+	remote  uint32
+	refused bool // it opens, but its record does not verify
+}
+
+// Empty says that there is nothing left for Endpoint.Receive to do: the datagram
+// was dropped and is counted already. A reader need not pass it on.
+func (o Opened) Empty() bool { return o.reason != CountNothing }
+
+// Reason returns the counter under which a dropped datagram was counted, or
+// CountNothing.
+func (o Opened) Reason() Counter { return o.reason }
+
+// Summary returns one line about the datagram for a log or a trace.
+func (o Opened) Summary() string {
+	s := fmt.Sprintf("%v %d B from %v", o.kind, o.size, o.from)
+	switch {
+	case o.reason != CountNothing:
+		return s + ": " + o.reason.String()
+	case o.kind == kindData && o.reply == nil:
+		return fmt.Sprintf("%s: number %d on %08x, %d messages", s, o.counter, o.of.local, len(o.said.messages))
+	}
+	return s
+}

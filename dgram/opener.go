@@ -1,0 +1,197 @@
+package dgram
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/sha256"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// Opener does what can be done to a datagram without changing state: it refuses
+// what is malformed, answers what may be challenged, checks cookies, computes DHs,
+// verifies records and opens AEADs (spec/wire.md 2.7). It is safe for many goroutines;
+// all of an Endpoint's readers share one.
+type Opener struct {
+	static  *ecdh.PrivateKey
+	public  []byte // of static
+	check   Check
+	random  *lockedReader
+	epochs  *epochs
+	table   *table
+	admit   *admission
+	tally   *tally
+	boxes   boxes
+	version atomic.Uint64 // seq of our own record
+}
+
+// Open treats one datagram. b may be used again afterwards. from is the source,
+// local the own address that was hit, the zero Addr if that is not known.
+func (o *Opener) Open(now time.Time, from netip.AddrPort, local netip.Addr, b []byte) Opened {
+	d := Opened{size: len(b), from: unmapped(from), local: local.Unmap()}
+	p, err := parsePacket(b)
+	if err != nil {
+		return o.drop(d, DroppedShape)
+	}
+	d.kind = p.kind
+	o.tally.add(received(p.kind))
+	if !reachable(d.from) {
+		return o.drop(d, DroppedSource)
+	}
+	switch p.kind {
+	case kindHello:
+		return o.challenge(now, d, p.echo)
+	case kindChallenge:
+		if !o.table.expects(d.from, [nonceSize]byte(p.echo)) {
+			return o.drop(d, DroppedEcho)
+		}
+		copied, _ := parsePacket(bytes.Clone(b))
+		d.packet = &copied
+		return d
+	case kindHandshake:
+		return o.handshake(now, d, &p)
+	case kindAccept:
+		return o.accept(d, &p)
+	}
+	return o.data(now, d, &p)
+}
+
+func (o *Opener) drop(d Opened, why Counter) Opened {
+	o.tally.add(why)
+	d.reason = why
+	return d
+}
+
+// challenge answers with a CHALLENGE, which is smaller than what provoked it and
+// leaves nothing behind (spec/wire.md 6.1).
+func (o *Opener) challenge(now time.Time, d Opened, echo []byte) Opened {
+	if !o.admit.challenge(now) {
+		return o.drop(d, DroppedChallenges)
+	}
+	e := o.epochs.current(now)
+	cookie := e.cookie(addressOrigin(d.from), echo)
+	d.reply = appendChallenge(make([]byte, 0, challengeSize), echo, cookie[:], e.public, o.public)
+	return d
+}
+
+// handshake checks a HANDSHAKE, the cheap things first.
+func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
+	ep := o.epochs.find(now, addressOrigin(d.from), p.echo, p.cookie)
+	if ep == nil {
+		return o.drop(d, DroppedCookie)
+	}
+	s := &shake{index: p.index, epoch: ep, e: bytes.Clone(p.noise[:keySize])}
+	s.used.digest = sha256.Sum256(p.noise)
+	d.shake = s
+	if old, full := o.table.lookUsed(s.e); old != nil {
+		if old.digest != s.used.digest {
+			return o.drop(d, DroppedUsed)
+		}
+		s.repeat = old
+		return d
+	} else if full {
+		return o.drop(d, DroppedFull)
+	}
+	if !o.admit.handshake(now, d.from) {
+		return o.drop(d, DroppedPrefix)
+	}
+	payload, static, secrets, err := openNoise(o.static, ep.prekey, p.index, p.echo, p.cookie, p.noise)
+	if err != nil {
+		return o.drop(d, DroppedNoise)
+	}
+	h, err := parseHandshakePayload(payload)
+	if err != nil {
+		return o.drop(d, DroppedPayload)
+	}
+	if why := o.verify(s, h.record, static); why != CountNothing {
+		return o.drop(d, why)
+	}
+	if !o.messages(&d, h.messages) {
+		return o.drop(d, DroppedPayload)
+	}
+	s.have = h.have
+	s.hash = secrets.hash
+	mustRead(o.random, s.salt[:])
+	s.keys = secrets.transport(s.salt[:])
+	return d
+}
+
+// accept checks the answer to a HANDSHAKE of ours.
+func (o *Opener) accept(d Opened, p *packet) Opened {
+	try := o.table.attempt(p.to)
+	if try == nil {
+		if o.table.association(p.to) != nil {
+			return o.drop(d, DroppedRepeated)
+		}
+		return o.drop(d, DroppedIndex)
+	}
+	keys := try.secrets.transport(p.salt)
+	x := o.boxes.get()
+	defer o.boxes.put(x)
+	plain, err := x.openAccept(keys.toCaller, p)
+	if err != nil {
+		return o.drop(d, DroppedSeal)
+	}
+	s := &shake{keys: keys, hash: try.secrets.hash, attempt: try, remote: p.from}
+	d.shake = s
+	a, err := parseAcceptPayload(plain)
+	if err != nil || !o.messages(&d, a.messages) {
+		return o.drop(d, DroppedPayload)
+	}
+	switch {
+	case len(a.record) == 0 && try.have != 0:
+		s.peer = try.want
+	case len(a.record) == 0, o.verify(s, a.record, try.static[:]) != CountNothing, !try.meant(s.peer):
+		o.tally.add(DroppedRecord)
+		s.refused = true
+	}
+	return d
+}
+
+// verify holds a record to the session key that the handshake proved.
+func (o *Opener) verify(s *shake, record, static []byte) Counter {
+	if bytes.Equal(static, o.public) {
+		return DroppedSelf
+	}
+	peer, err := o.check(record, static)
+	if err != nil || !bytes.Equal(peer.Static[:], static) {
+		return DroppedRecord
+	}
+	s.peer, s.record = peer, bytes.Clone(record)
+	return CountNothing
+}
+
+// data opens a DATA, or challenges its sender if the index is not known.
+func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
+	a := o.table.association(p.to)
+	if a == nil {
+		// Not while our own HANDSHAKE waits for the ACCEPT that this DATA has overtaken.
+		if d.size < minProvoking || o.table.attempt(p.to) != nil {
+			return o.drop(d, DroppedIndex)
+		}
+		echo := dataEcho(p.to, p.counter)
+		return o.challenge(now, d, echo[:])
+	}
+	x := o.boxes.get()
+	defer o.boxes.put(x)
+	plain, err := x.openData(a.receive, p)
+	if err != nil {
+		return o.drop(d, DroppedSeal)
+	}
+	d.of, d.counter = a, p.counter
+	if !o.messages(&d, plain) {
+		d.bad = true // the loop marks its counter as seen all the same
+	}
+	return d
+}
+
+// messages reads authentic messages into d.
+func (o *Opener) messages(d *Opened, b []byte) bool {
+	ms, skipped, err := parseMessages(b)
+	if err != nil {
+		return false
+	}
+	d.said.messages, d.said.skipped = ms, skipped
+	return true
+}

@@ -1,0 +1,128 @@
+package dgram
+
+import (
+	"slices"
+	"time"
+)
+
+// candidate is an address from which authentic DATA came, but which has not yet
+// shown that it receives what is sent there (RFC 9000 8.2, spec/theory.md 2.5).
+type candidate struct {
+	of    *association
+	to    path
+	token uint64 // what it must answer
+	since time.Time
+	at    time.Time // the last challenge
+	tries int
+}
+
+// strayed treats the newest DATA of an association that came from another address
+// than it is sent to. The new address gets at most one datagram for it, a smaller
+// one: the source may be forged by somebody who copies what the peer sends.
+func (e *Endpoint) strayed(now time.Time, l *link, o Opened) {
+	if now.Sub(l.switched) < pathSwitch {
+		return
+	}
+	c := l.candidate
+	if c == nil || c.to.to != o.from && now.Sub(c.since) >= pathSwitch {
+		c = &candidate{of: o.of, to: path{o.from, o.local}, token: randomUint64(e.random), since: now}
+		l.candidate = c
+	}
+	if c.to.to != o.from || c.of != o.of {
+		return
+	}
+	if c.tries >= pathTries && now.Sub(c.since) >= pathSwitch {
+		c.tries, c.since = 0, now
+	}
+	if c.tries >= pathTries || c.tries > 0 && now.Sub(c.at) < pathRetry {
+		return
+	}
+	ms := []Message{{ID: c.token, Body: Ping{Scope: ScopeProbe}}}
+	b := e.seal(c.of, ms, 0)
+	if b == nil || len(b) >= o.size {
+		return // the next one may be longer
+	}
+	c.tries++
+	c.at = now
+	c.of.counter++
+	e.tally.add(PathsChallenged)
+	e.send(kindData, c.to, b)
+}
+
+// proved treats an answer to a path challenge: the peer is written to there now.
+func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
+	c := l.candidate
+	if c == nil || o.from != c.to.to {
+		return
+	}
+	from := c.of.path.to
+	for _, a := range l.list {
+		if a.path.to == from {
+			e.reroute(a, c.to)
+		}
+	}
+	l.candidate, l.switched = nil, now
+	l.near = e.near(c.to.to.Addr())
+	l.courier.restart(l.near)
+	rtt := now.Sub(c.at)
+	l.courier.measured(rtt)
+	e.tally.add(PathsSwitched)
+	e.emit(Moved{Peer: l.peer.ID, From: from, To: c.to.to, RTT: rtt})
+}
+
+// reroute changes where an association sends to.
+func (e *Endpoint) reroute(a *association, to path) {
+	e.table.change(func() {
+		if at := (remoteIndex{a.path.to, a.remote}); e.table.sending[at] == a {
+			delete(e.table.sending, at)
+		}
+		a.path = to
+		e.table.sending[remoteIndex{to.to, a.remote}] = a
+	})
+}
+
+// answersPath says whether an ack is the answer to the path challenge.
+func (l *link) answersPath(a Ack) bool {
+	return a.Kind == KindPing && l.candidate != nil && a.ID == l.candidate.token
+}
+
+// Probe asks a peer for a sign of life on its live association. The answer is a
+// Settled event with the round trip; there is none if it is lost. 0: no association.
+func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
+	l := e.links[to]
+	if l == nil || !l.live() {
+		return 0
+	}
+	id = max(randomUint64(e.random), 1)
+	if !l.courier.put(Message{ID: id, Body: Ping{Scope: ScopeProbe}}) {
+		return 0
+	}
+	if len(l.probes) == maxProbes {
+		l.probes = l.probes[1:]
+	}
+	l.probes = append(l.probes, probe{id, now})
+	e.touch(l)
+	return id
+}
+
+// probed treats the answer to a probe. The unanswered ones before it are forgotten.
+func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
+	i := slices.IndexFunc(l.probes, func(p probe) bool { return p.id == a.ID })
+	if a.Kind != KindPing || i < 0 {
+		return
+	}
+	rtt := now.Sub(l.probes[i].at)
+	l.probes = slices.Delete(l.probes, 0, i+1)
+	l.courier.measured(rtt)
+	e.emit(Settled{Peer: l.peer.ID, Kind: a.Kind, ID: a.ID, Result: a.Result, RTT: rtt})
+}
+
+// probesAgain says whether messages hold a probe while an earlier one is not
+// answered: then the datagram must be long enough for a peer that forgot the key
+// to say so (spec/wire.md 6.5).
+func (l *link) probesAgain(ms []Message) bool {
+	return len(l.probes) > 1 && slices.ContainsFunc(ms, func(m Message) bool {
+		p, ok := m.Body.(Ping)
+		return ok && p.Scope == ScopeProbe
+	})
+}

@@ -1,0 +1,30 @@
+package dgram
+
+import "net/netip"
+
+// prefixOf is the unit in which addresses are limited: /24 of IPv4, /56 of IPv6,
+// which one customer of a provider usually has whole (spec/wire.md 6.3).
+func prefixOf(a netip.Addr) netip.Prefix {
+	bits := 56
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.WithZone("").Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}
+
+// unmapped turns a v4-mapped address into the IPv4 address in it, so that one host
+// has one name everywhere.
+func unmapped(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// reachable says whether a datagram may be sent there at all.
+func reachable(a netip.AddrPort) bool {
+	ip := a.Addr()
+	return a.Port() != 0 && ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() &&
+		ip != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+}

@@ -1,0 +1,97 @@
+package dgram
+
+import "time"
+
+// Receive treats an opened datagram. What it causes comes out of Drain after the
+// next Advance.
+func (e *Endpoint) Receive(now time.Time, o Opened) {
+	switch {
+	case o.Empty():
+	case o.reply != nil:
+		e.send(kindChallenge, path{o.from, o.local}, o.reply)
+		e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
+	case o.kind == kindChallenge:
+		e.challenged(now, o)
+	case o.kind == kindHandshake:
+		e.shaken(now, o)
+	case o.kind == kindAccept:
+		e.accepted(now, o)
+	case o.kind == kindData:
+		e.data(now, o)
+	}
+}
+
+// data treats an authentic DATA.
+func (e *Endpoint) data(now time.Time, o Opened) {
+	a := o.of
+	if a.erased {
+		e.tally.add(DroppedGone)
+		return
+	}
+	newest := o.counter > a.seen.highest
+	if !a.seen.fresh(o.counter) {
+		e.tally.add(DroppedReplay)
+		return
+	}
+	l := a.link
+	l.heard, a.heard = now, now
+	a.count++
+	if !a.confirmed {
+		a.confirmed, a.accept = true, nil
+		e.cache.confirmed(a)
+	}
+	e.cache.used(a, a.count >= usedOften)
+	e.touch(l)
+	switch {
+	case o.from == a.path.to:
+		a.path.local = o.local
+	case newest:
+		e.strayed(now, l, o)
+	}
+	if o.bad {
+		e.tally.add(DroppedPayload)
+		return
+	}
+	e.deliver(now, l, o)
+}
+
+// deliver hands up the messages of an authentic datagram. dgram answers by itself
+// what nobody else can know: probes, and what belongs to its own exchanges.
+func (e *Endpoint) deliver(now time.Time, l *link, o Opened) {
+	for range o.said.skipped {
+		e.tally.add(DroppedUnknownKinds)
+	}
+	for _, m := range o.said.messages {
+		for _, a := range m.Acks {
+			e.acked(now, l, o, a)
+		}
+		m.Acks = nil
+		switch b := m.Body.(type) {
+		case Acknowledgement:
+			continue
+		case Ping:
+			if b.Scope == ScopeProbe {
+				l.courier.ack(now, Ack{Kind: KindPing, ID: m.ID, Attempt: m.Attempt}, true)
+				continue
+			}
+		}
+		h := Handle{peer: l.peer.ID, kind: m.Kind(), id: m.ID, attempt: m.Attempt}
+		e.emit(Received{From: l.peer.ID, Addr: o.from, Message: m, Handle: h})
+		if list, ok := m.Body.(List); ok && l.courier.complete(now, KindListRequest, list.Request) {
+			e.emit(Settled{Peer: l.peer.ID, Kind: KindListRequest, ID: list.Request})
+		}
+	}
+}
+
+// acked treats one ack.
+func (e *Endpoint) acked(now time.Time, l *link, o Opened, a Ack) {
+	if l.answersPath(a) {
+		e.proved(now, l, o)
+		return
+	}
+	if s, ok := l.courier.acked(now, a); ok {
+		e.emit(Settled{Peer: l.peer.ID, Kind: s.kind, ID: s.id, Result: s.result, Have: s.have, RTT: s.rtt})
+		return
+	}
+	e.probed(now, l, a)
+}

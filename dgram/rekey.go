@@ -1,0 +1,34 @@
+package dgram
+
+import "time"
+
+// rekey contacts a peer again while its keys still work, when they have been used
+// for long or often (spec/theory.md 2.3). It happens on use only, in either
+// direction: keys that nobody uses end by themselves. A fresh association is
+// preferred as soon as it is there; the old one goes on receiving until it ends.
+func (e *Endpoint) rekey(now time.Time, l *link, a *association) {
+	if !a.soft(now) || !l.rekeyed.IsZero() && now.Sub(l.rekeyed) < rekeyRetry {
+		return
+	}
+	l.rekeyed = now
+	if e.dials[a.path.to] != nil || len(e.dials) >= maxDials {
+		return
+	}
+	if _, ok := e.contacts.take(now, a.path.to); !ok {
+		return
+	}
+	d := e.newDial(a.path.to)
+	d.quiet, d.local = true, a.path.local
+	d.expect([]Peer{l.peer})
+	e.greet(now, d)
+}
+
+// soft says whether the keys have served so long that others should be made. Who
+// answered waits a little longer, so that both do not begin at once.
+func (a *association) soft(now time.Time) bool {
+	after := softTime
+	if !a.caller {
+		after += rekeyRetry
+	}
+	return !now.Before(a.made.Add(after)) || a.counter >= softCount || a.seen.highest >= softCount
+}

@@ -1,0 +1,39 @@
+package dgram
+
+import "time"
+
+// The numbers of retry, acknowledgement and pacing (spec/theory.md 3).
+const (
+	maxSends = 5 // of one message, then it lapses
+
+	timeoutFloor    = 5 * time.Millisecond
+	timeoutUnknown  = time.Second            // no round trip measured yet
+	timeoutSameLink = 250 * time.Millisecond // the same, with a peer on our own link
+	timeoutCeiling  = 60 * time.Second
+	clockGranule    = time.Millisecond      // kGranularity, RFC 9002 6.1.2
+	maxAckDelay     = 25 * time.Millisecond // an ack of presence waits for a ride at most this long
+
+	reorderThreshold = 3 // kPacketThreshold, RFC 9002 6.1.1
+
+	windowUnheard = 1  // datagrams under way before the first ack
+	windowFirst   = 4  // from the first ack on
+	windowLeast   = 1  // after however many losses
+	windowMost    = 64 // 75 KB under way
+
+	maxQueued         = 256      // messages that wait for one peer, not counted those to be sent again
+	maxQueuedBytes    = 64 << 10 // their encoded bytes
+	maxQueuedPresence = 64       // of maxQueued, what is not text
+	maxOutstanding    = 256      // confirmed messages sent and unanswered, for one peer
+	maxPendingAcks    = 256      // for one peer; one more is dropped, its message comes again
+	maxRemembered     = 256      // lapsed messages of one peer whose attempts go on being counted
+
+	// A datagram this long is at least a CHALLENGE and one byte: a peer that forgot
+	// the key may say so (spec/wire.md 6.5).
+	resentSize = 112
+	// A datagram that asks for an introduction outweighs what it makes others send
+	// to any one address (spec/theory.md 7).
+	introductionSize = 1200
+
+	presencePerSecond     = 200  // datagrams of presence of a whole node
+	presencePerSecondSeed = 5000 // the same for a seed
+)

@@ -1,0 +1,52 @@
+package dgram
+
+import "time"
+
+// roundTrip estimates the round trip to one peer (RFC 6298 2, RFC 9002 5). An ack
+// of presence may have waited for a ride at the peer, so such samples serve only
+// until a prompt one comes: of a text, a probe, a handshake.
+type roundTrip struct {
+	smoothed, variation, latest time.Duration
+	prompt                      bool // the estimate is made of prompt samples
+	sameLink                    bool
+}
+
+// sample takes in one measured round trip.
+func (r *roundTrip) sample(d time.Duration, prompt bool) {
+	if d < 0 || r.prompt && !prompt {
+		return
+	}
+	if prompt && !r.prompt {
+		*r = roundTrip{sameLink: r.sameLink, prompt: true}
+	}
+	d = max(d, time.Nanosecond) // a zero means that there is no estimate
+	r.latest = d
+	if r.smoothed == 0 {
+		r.smoothed, r.variation = d, d/2
+		return
+	}
+	r.variation = (3*r.variation + (r.smoothed - d).Abs()) / 4
+	r.smoothed = (7*r.smoothed + d) / 8
+}
+
+// timeout returns how long the first answer is waited for. What is not prompt may
+// be acknowledged maxAckDelay later.
+func (r *roundTrip) timeout(prompt bool) time.Duration {
+	d := timeoutUnknown
+	switch {
+	case r.smoothed != 0:
+		d = max(timeoutFloor, r.smoothed+max(4*r.variation, clockGranule))
+	case r.sameLink:
+		d = timeoutSameLink
+	}
+	if !prompt {
+		d += maxAckDelay
+	}
+	return min(d, timeoutCeiling)
+}
+
+// lossDelay returns how much later than a datagram that arrived one sent before it
+// may still arrive (RFC 9002 6.1.2).
+func (r *roundTrip) lossDelay() time.Duration {
+	return max(9*max(r.smoothed, r.latest)/8, clockGranule)
+}

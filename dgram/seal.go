@@ -1,0 +1,82 @@
+package dgram
+
+import (
+	"crypto/cipher"
+	"encoding/binary"
+	"sync"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
+// box is the room that sealing and opening need, so that they allocate nothing:
+// an AEAD is an interface, and what goes through one lives on the heap.
+type box struct {
+	nonce [chacha20poly1305.NonceSize]byte
+	ad    [64]byte
+	plain [MaxDatagram]byte
+}
+
+// setNonce writes 4 zero bytes and the counter, little-endian (spec/wire.md 3.5).
+func (x *box) setNonce(counter uint64) []byte {
+	binary.LittleEndian.PutUint64(x.nonce[4:], counter)
+	return x.nonce[:]
+}
+
+// boxes hands boxes to the readers.
+type boxes struct{ pool sync.Pool }
+
+func (b *boxes) get() *box {
+	if x, ok := b.pool.Get().(*box); ok {
+		return x
+	}
+	return new(box)
+}
+
+func (b *boxes) put(x *box) { b.pool.Put(x) }
+
+// openData opens a DATA into the box; the plaintext is valid until the box is
+// used again.
+func (x *box) openData(a cipher.AEAD, p *packet) ([]byte, error) {
+	ad := appendData(x.ad[:0], 3, p.to, p.counter)
+	plain, err := a.Open(x.plain[:0], x.setNonce(p.counter), p.sealed, ad)
+	if err != nil {
+		return nil, errOpen
+	}
+	return plain, nil
+}
+
+// openAccept opens an ACCEPT into the box.
+func (x *box) openAccept(a cipher.AEAD, p *packet) ([]byte, error) {
+	ad := appendAccept(x.ad[:0], 4, p.to, p.from, p.salt)
+	plain, err := a.Open(x.plain[:0], x.setNonce(0), p.sealed, ad)
+	if err != nil {
+		return nil, errOpen
+	}
+	return plain, nil
+}
+
+// sealData returns a whole DATA in a slice of its own.
+func (x *box) sealData(a cipher.AEAD, to uint32, counter uint64, plain []byte) []byte {
+	sealed := len(plain) + tagSize
+	out := make([]byte, 0, maxOverhead+len(plain))
+	out = appendData(out, 4, to, counter)
+	out = appendHead(out, majorBytes, uint64(sealed))
+	ad := appendData(x.ad[:0], 3, to, counter)
+	return a.Seal(out, x.setNonce(counter), plain, ad)
+}
+
+// sealAccept returns a whole ACCEPT, number 0 of its direction.
+func (x *box) sealAccept(a cipher.AEAD, to, from uint32, salt, plain []byte) []byte {
+	out := make([]byte, 0, acceptOverhead+len(plain))
+	out = appendAccept(out, 5, to, from, salt)
+	out = appendHead(out, majorBytes, uint64(len(plain)+tagSize))
+	ad := appendAccept(x.ad[:0], 4, to, from, salt)
+	return a.Seal(out, x.setNonce(0), plain, ad)
+}
+
+// What a packet has beside its payload, at most; of a DATA it is maxOverhead.
+const (
+	dataOverhead      = 2 + 5 + 9 + 3 + tagSize
+	acceptOverhead    = 2 + 5 + 5 + 1 + saltSize + 3 + tagSize
+	handshakeOverhead = 2 + 5 + 1 + nonceSize + 1 + cookieSize + 3 + minNoise
+)

@@ -1,0 +1,134 @@
+package dgram
+
+import (
+	"slices"
+	"time"
+)
+
+// Advance does what is due, makes the datagrams out of what was queued since the
+// last call, and returns when it wants to be called again; zero: only after new
+// input. Whatever one turn of the owner's loop has to say to a peer (texts, the acks
+// of what the same turn recorded) shares datagrams, so call it once, at the end.
+func (e *Endpoint) Advance(now time.Time) (next time.Time) {
+	for t := e.timers.due(now); t != nil; t = e.timers.due(now) {
+		if t.link != nil {
+			e.ring(now, t.link)
+		} else {
+			e.ringDial(now, t.dial)
+		}
+	}
+	for i := 0; i < len(e.dirty); i++ { // it may grow
+		l := e.dirty[i]
+		l.dirty = false
+		e.flush(now, l)
+		e.timers.set(&l.timer, l.deadline())
+	}
+	clear(e.dirty)
+	e.dirty = e.dirty[:0]
+	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
+		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
+	}
+	return sooner(e.timers.next(), e.expireAt)
+}
+
+// output is what waits for Drain, and room that is used again.
+type output struct {
+	datagrams, oldDatagrams []Datagram
+	events, oldEvents       []Event
+	plain                   []byte // a plaintext before it is sealed
+	box                     box
+}
+
+// Drain returns what is to be sent and what happened, in order. Both slices are
+// valid until the next call; the bytes of the datagrams belong to the caller.
+func (e *Endpoint) Drain() (datagrams []Datagram, events []Event) {
+	o := &e.out
+	clear(o.oldDatagrams)
+	clear(o.oldEvents)
+	o.datagrams, o.oldDatagrams = o.oldDatagrams[:0], o.datagrams
+	o.events, o.oldEvents = o.oldEvents[:0], o.events
+	return o.oldDatagrams, o.oldEvents
+}
+
+func (e *Endpoint) emit(v Event) { e.out.events = append(e.out.events, v) }
+
+// send queues one datagram to be written.
+func (e *Endpoint) send(k packetKind, p path, b []byte) {
+	e.tally.add(sent(k))
+	e.out.datagrams = append(e.out.datagrams, Datagram{To: p.to, Local: p.local, Bytes: b})
+}
+
+// flush makes the datagrams to one peer.
+func (e *Endpoint) flush(now time.Time, l *link) {
+	accepting := l.accepting
+	l.accepting = nil
+	for _, a := range accepting {
+		e.answer(now, l, a)
+	}
+	use := preferred(l.list)
+	if use == nil {
+		return
+	}
+	e.rekey(now, l, use)
+	for {
+		ms, padTo, ok := l.courier.take(now, MaxDatagram-maxOverhead)
+		if !ok {
+			break
+		}
+		if l.probesAgain(ms) {
+			padTo = max(padTo, resentSize)
+		}
+		e.sendData(use, ms, padTo)
+	}
+	for _, a := range l.list {
+		if a.owes {
+			e.sendData(a, []Message{{Body: Acknowledgement{}}}, 0)
+		}
+	}
+}
+
+// sendData sends messages as one DATA.
+func (e *Endpoint) sendData(a *association, ms []Message, padTo int) {
+	b := e.seal(a, ms, padTo)
+	if b == nil {
+		return
+	}
+	a.counter++
+	a.owes = false
+	e.send(kindData, a.path, b)
+}
+
+// seal makes a DATA under the association's next number, which its caller counts.
+// padTo is the least length of the datagram. nil: the messages cannot be encoded.
+func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
+	overhead := maxOverhead - (5 - headSize(uint64(a.remote))) - (9 - headSize(a.counter))
+	if padTo > 0 {
+		size := overhead + headSize(uint64(len(ms)))
+		for i := range ms {
+			size += messageSize(&ms[i])
+		}
+		ms = pad(ms, padTo-size)
+	}
+	plain, err := appendMessages(e.out.plain[:0], ms)
+	if err != nil || overhead+len(plain) > MaxDatagram {
+		return nil // put has checked them, so this is never
+	}
+	e.out.plain = plain
+	return e.out.box.sealData(a.send, a.remote, a.counter, plain)
+}
+
+// pad adds an empty ack message of about missing bytes, at least as many as asked
+// for, but never one that does not fit.
+func pad(ms []Message, missing int) []Message {
+	if missing <= 0 || len(ms) >= maxMessages {
+		return ms
+	}
+	m := Message{}
+	for n := missing; n >= 0; n-- {
+		m.Body = Acknowledgement{Pad: n}
+		if messageSize(&m) <= missing {
+			break
+		}
+	}
+	return append(slices.Clip(ms), m)
+}

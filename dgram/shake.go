@@ -1,0 +1,160 @@
+package dgram
+
+import (
+	"slices"
+	"time"
+)
+
+// attempt is a HANDSHAKE of ours that waits for its ACCEPT. It does not change:
+// readers open ACCEPTs with it.
+type attempt struct {
+	dial     *dial
+	index    uint32
+	secrets  *secrets
+	static   [keySize]byte // of the CHALLENGE that it answers
+	expected bool          // it is the key of want
+	want     Peer
+	have     uint64 // seq of want's record, told to the peer
+	bytes    []byte // sent again byte for byte
+	messages []Message
+	at       time.Time // first sent
+}
+
+// meant says whether the session that the record names is the one expected.
+func (t *attempt) meant(p Peer) bool { return !t.expected || p.ID == t.want.ID }
+
+// challenged treats a CHALLENGE whose echo is that of something we sent there. It
+// may start one HANDSHAKE and nothing else (spec/wire.md 6.2).
+func (e *Endpoint) challenged(now time.Time, o Opened) {
+	p := o.packet
+	echo := [nonceSize]byte(p.echo)
+	d := e.dials[o.from]
+	if d != nil && d.waiting && d.echo != echo {
+		e.tally.add(DroppedRepeated) // one exchange at a time
+		return
+	}
+	if d == nil || d.hellos == 0 || d.nonce != echo {
+		if d = e.renewal(o, d, echo); d == nil {
+			return
+		}
+	}
+	static := [keySize]byte(p.s)
+	i := slices.IndexFunc(d.want, func(w Peer) bool { return w.Static == static })
+	if static == e.self.Static {
+		e.tally.add(DroppedSelf)
+		return
+	}
+	if i < 0 && !d.anyone {
+		e.tally.add(DroppedKey)
+		if d.stage == StageSilent {
+			d.stage = StageMismatch
+		}
+		return
+	}
+	if !d.waiting {
+		e.dropAttempts(d)
+		d.echo, d.shakes = echo, 0
+	}
+	all := [cookieSize + 2*keySize]byte(slices.Concat(p.cookie, p.e, p.s))
+	if slices.Contains(d.answered, all) || len(d.answered) >= maxChallenges {
+		e.tally.add(DroppedRepeated)
+		return
+	}
+	d.answered = append(d.answered, all)
+	t := &attempt{dial: d, index: e.newIndex(), static: static, at: now}
+	if i >= 0 {
+		t.expected, t.want, t.have = true, d.want[i], d.want[i].Seq
+	}
+	if !e.shake(now, d, t, p) {
+		return
+	}
+	d.local, d.stage, d.waiting = o.local, StageChallenged, true
+	d.shakes = max(d.shakes, 1)
+	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
+}
+
+// renewal returns the dial that answers a CHALLENGE for DATA of ours: the peer has
+// lost the keys, or somebody says so. nil: it is none.
+func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
+	a := e.table.sender(o.from, echo)
+	if a == nil || echoCounter(echo) == 0 || echoCounter(echo) >= a.counter {
+		e.tally.add(DroppedEcho)
+		return nil
+	}
+	if [keySize]byte(o.packet.s) != a.link.peer.Static {
+		e.tally.add(DroppedKey)
+		return nil
+	}
+	if d == nil {
+		if len(e.dials) >= maxDials {
+			e.tally.add(DroppedFull)
+			return nil
+		}
+		d = e.newDial(o.from)
+		d.quiet = true
+	}
+	d.expect([]Peer{a.link.peer})
+	d.renews = a
+	return d
+}
+
+// shake makes the HANDSHAKE of an attempt and sends it. It reports false if the
+// CHALLENGE's keys are none.
+func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
+	h := handshakePayload{record: e.record, have: t.have}
+	room := MaxDatagram - handshakeOverhead - (1 + 3 + len(h.record) + headSize(h.have) + 1)
+	switch l := e.links[t.want.ID]; {
+	case !t.expected:
+		// Who answers is not known: a text could reach anybody.
+		t.messages = []Message{{ID: e.NextID(), Attempt: 1, Body: Online{Observed: d.to}}}
+	case l != nil && (!l.live() || d.renews != nil):
+		t.messages = l.courier.takeFirst(now, room)
+	}
+	var err error
+	if h.messages, err = appendMessages(nil, t.messages); err != nil {
+		t.messages, h.messages = nil, []byte{majorArray << 5}
+	}
+	noise, secrets, err := answerNoise(e.private, e.random, t.index, p.echo, p.cookie, p.e, p.s, h.appendTo(nil))
+	if err != nil {
+		e.tally.add(DroppedNoise)
+		return false
+	}
+	t.secrets = secrets
+	t.bytes = appendHandshake(make([]byte, 0, MaxDatagram), t.index, p.echo, p.cookie, noise)
+	d.attempts = append(d.attempts, t)
+	e.table.change(func() { e.table.attempts[t.index] = t })
+	e.send(kindHandshake, path{d.to, d.local}, t.bytes)
+	return true
+}
+
+// accepted makes an association of an ACCEPT that verified.
+func (e *Endpoint) accepted(now time.Time, o Opened) {
+	s, t := o.shake, o.shake.attempt
+	d := t.dial
+	if e.dials[d.to] != d || !slices.Contains(d.attempts, t) {
+		e.tally.add(DroppedGone)
+		return
+	}
+	if s.refused {
+		e.fail(d, StageRefused)
+		return
+	}
+	once := d.shakes == 1
+	e.endDial(d)
+	a := &association{
+		local: t.index, remote: s.remote, hash: s.hash, caller: true,
+		receive: s.keys.toCaller, send: s.keys.toAnswerer,
+		path: path{d.to, o.local}, counter: 1, confirmed: true, owes: true,
+	}
+	fresh := !e.Live(s.peer.ID)
+	l := e.associate(now, a, s, crowd{})
+	if d.renews != nil && d.renews.link == l {
+		d.renews.retired = true
+	}
+	l.courier.sent(t.at, t.messages)
+	if once {
+		l.courier.measured(now.Sub(t.at))
+	}
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Fresh: fresh})
+	e.deliver(now, l, o)
+}

@@ -1,0 +1,164 @@
+package dgram
+
+import (
+	"crypto/sha256"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// table is what the readers look things up in while the loop changes it: only
+// values that do not change once they are in it. The loop alone writes.
+type table struct {
+	mu       sync.RWMutex
+	keys     map[uint32]*association // by our index, at most what cache holds
+	attempts map[uint32]*attempt     // HANDSHAKEs without an answer, by our index
+	hellos   map[[nonceSize]byte]netip.AddrPort
+	sending  map[remoteIndex]*association // by where DATA is sent to: for CHALLENGEs that echo it
+	used     [2]usedUp                    // single use, of the epochs that are accepted
+	most     int                          // entries of both used, all in all
+}
+
+// remoteIndex is what our DATA shows on the wire.
+type remoteIndex struct {
+	to    netip.AddrPort
+	index uint32
+}
+
+// usedUp is the single-use memory of one epoch (spec/wire.md 3.7).
+type usedUp struct {
+	epoch   *epoch
+	entries map[[keySize]byte]*use
+}
+
+// use is a HANDSHAKE that was accepted.
+type use struct {
+	digest [sha256.Size]byte // of its noise element
+	made   *association
+}
+
+func newTable(most int) *table {
+	return &table{
+		keys:     map[uint32]*association{},
+		attempts: map[uint32]*attempt{},
+		hellos:   map[[nonceSize]byte]netip.AddrPort{},
+		sending:  map[remoteIndex]*association{},
+		most:     most,
+	}
+}
+
+// association returns the one with our index, or nil.
+func (t *table) association(index uint32) *association {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.keys[index]
+}
+
+// attempt returns the HANDSHAKE with our index that waits for its ACCEPT, or nil.
+func (t *table) attempt(index uint32) *attempt {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.attempts[index]
+}
+
+// expects says whether a CHALLENGE with that echo from there may be an answer.
+func (t *table) expects(from netip.AddrPort, echo [nonceSize]byte) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if to, ok := t.hellos[echo]; ok {
+		return to == from
+	}
+	return t.sending[remoteIndex{from, echoIndex(echo)}] != nil
+}
+
+// sender returns the association whose DATA shows that index on its way to to.
+func (t *table) sender(to netip.AddrPort, echo [nonceSize]byte) *association {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.sending[remoteIndex{to, echoIndex(echo)}]
+}
+
+// lookUsed returns the entry of a sender's e, and whether there is no room for
+// another one.
+func (t *table) lookUsed(e []byte) (u *use, full bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := 0
+	for i := range t.used {
+		if u := t.used[i].entries[[keySize]byte(e)]; u != nil {
+			return u, false
+		}
+		n += len(t.used[i].entries)
+	}
+	return nil, n >= t.most
+}
+
+// use enters a sender's e. It reports false when it is there or when there is no
+// room: then nothing may be made of the HANDSHAKE.
+func (t *table) use(now time.Time, ep *epoch, e []byte, u *use) bool {
+	if old, full := t.lookUsed(e); old != nil || full || !ep.accepts(now) {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := 0
+	for i < len(t.used) && t.used[i].epoch != ep {
+		i++
+	}
+	if i == len(t.used) { // the first of its epoch: take the place of the oldest
+		i = 0
+		if t.used[0].epoch != nil && (t.used[1].epoch == nil || t.used[1].epoch.began.Before(t.used[0].epoch.began)) {
+			i = 1
+		}
+		if old := t.used[i].epoch; old != nil && old.accepts(now) {
+			return false // three epochs at once cannot be
+		}
+		t.used[i] = usedUp{ep, map[[keySize]byte]*use{}}
+	}
+	t.used[i].entries[[keySize]byte(e)] = u
+	return true
+}
+
+// expireUsed forgets the entries of epochs that are no longer accepted, and with
+// them the kept ACCEPTs. It says when to come again, zero if there is nothing.
+func (t *table) expireUsed(now time.Time) (next time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.used {
+		ep := t.used[i].epoch
+		if ep == nil {
+			continue
+		}
+		if !ep.accepts(now) {
+			for _, u := range t.used[i].entries {
+				u.made.accept = nil
+			}
+			t.used[i] = usedUp{}
+			continue
+		}
+		next = sooner(next, ep.began.Add(epochAccept))
+	}
+	return next
+}
+
+// freeIndex says whether an index of ours may be given out.
+func (t *table) freeIndex(index uint32) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return index != 0 && t.keys[index] == nil && t.attempts[index] == nil
+}
+
+// change runs f while no reader looks.
+func (t *table) change(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f()
+}
+
+// sooner returns the earlier of two times, of which zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

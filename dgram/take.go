@@ -1,0 +1,212 @@
+package dgram
+
+import "time"
+
+// maxOverhead is what a DATA datagram adds to its plaintext at most: the array
+// and its type, index, counter, the head of the byte string, the tag.
+const maxOverhead = 1 + 1 + 5 + 9 + 3 + tagSize
+
+// load is a datagram being filled.
+type load struct {
+	free    int // bytes left
+	acks    int // how many of the pending ones it takes
+	errands []*errand
+	text    bool // it carries a text
+	sure    bool // it carries a confirmed message
+	resent  bool
+	finds   bool // it asks for an introduction: one a datagram
+	full    bool // something ready did not fit
+	paced   bool // the node's share of presence is used up
+}
+
+// Lengths that a load has to reckon with: the head of up to maxMessages messages;
+// an ack message around acks, with the head of up to maxAcks of them.
+const (
+	loadHead  = 2
+	ackAround = 1 + 1 + 1 + 1 + 2 + 2
+)
+
+// take returns the messages for one datagram with room bytes of plaintext, marked
+// as sent: the acks that are owed first, then texts, then presence, as much as fits and
+// nothing waited for. padTo is the length that the whole datagram must be padded
+// to, 0 for none. Call it until ok is false.
+//
+// What makes a stream cheap is that whatever became ready since the last call
+// shares a datagram: the acks of all texts that were recorded in one wake-up, and
+// the texts that those acks let go. So settle and put everything first.
+func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok bool) {
+	c.overtaken(now)
+	open := len(c.flights) < c.allowed.size
+	l := load{free: room - loadHead}
+	due := len(c.acks.list) > 0 && !c.acks.due.After(now)
+	var ackBytes int
+	if l.acks, ackBytes = c.acks.fit(l.free - ackAround); l.acks > 0 {
+		l.free -= ackBytes + 1 // the head of the array of acks may grow by one
+	}
+	c.fill(&l, &c.texts, open, func() bool { return true })
+	c.fill(&l, &c.presence, open, func() bool {
+		if c.pace == nil || l.text || len(l.errands) > 0 {
+			return true
+		}
+		l.paced = !c.pace.take(now, 1)
+		return !l.paced
+	})
+	c.paceAt = time.Time{}
+	if l.paced {
+		c.paceAt = c.pace.at(now, 1)
+	}
+	if len(l.errands) == 0 {
+		c.noteLimit(room)
+		if l.acks == 0 || !due && !l.full {
+			return nil, 0, false
+		}
+		return []Message{{Acks: c.acks.remove(l.acks), Body: Acknowledgement{}}}, 0, true
+	}
+	ms = c.depart(now, &l)
+	c.noteLimit(room)
+	switch {
+	case l.finds:
+		padTo = introductionSize
+	case l.resent:
+		padTo = resentSize
+	}
+	return ms, padTo, true
+}
+
+// fill moves what fits from the head of q into l. allowed is asked before each
+// message that would go.
+func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
+	if !open && q == &c.texts {
+		return
+	}
+	for _, list := range [][]*errand{q.again, q.fresh} {
+		for _, e := range list {
+			sure := e.m.Body.confirmed()
+			if sure && (!open || len(c.under)+len(l.errands) >= maxOutstanding) {
+				continue // a probe or a list behind it may go
+			}
+			find := e.m.asksIntroduction()
+			if e.size > l.free || len(l.errands) == maxMessages || find && l.finds {
+				l.full = true
+				return
+			}
+			if !allowed() {
+				return
+			}
+			l.free -= e.size
+			l.errands = append(l.errands, e)
+			l.sure = l.sure || sure
+			l.text = l.text || q == &c.texts
+			l.resent = l.resent || e.base > 0 || e.sent > 0
+			l.finds = l.finds || find
+		}
+	}
+}
+
+// depart marks what l carries as sent at now and returns the messages.
+func (c *courier) depart(now time.Time, l *load) []Message {
+	var f *flight
+	var jitter float64
+	if l.sure {
+		f, jitter = c.takeOff(now, l.text), c.jitter()
+	}
+	ms := make([]Message, 0, len(l.errands))
+	for _, e := range l.errands {
+		c.lane(e.m).remove(e)
+		if e.m.Body.confirmed() {
+			c.board(f, e, jitter)
+		}
+		ms = append(ms, e.m)
+	}
+	if l.acks > 0 {
+		ms[0].Acks = c.acks.remove(l.acks)
+	}
+	return ms
+}
+
+// takeOff makes the next flight.
+func (c *courier) takeOff(now time.Time, text bool) *flight {
+	f := &flight{number: c.number, at: now, prompt: text}
+	c.number++
+	c.flights = append(c.flights, f)
+	return f
+}
+
+// board sends e with f and starts its timer.
+func (c *courier) board(f *flight, e *errand, jitter float64) {
+	f.errands = append(f.errands, e)
+	f.live++
+	e.sends[e.sent] = f
+	e.sent++
+	e.m.Attempt = e.base + uint64(e.sent)
+	wait := min(c.trip.timeout(f.prompt)<<e.timeouts, timeoutCeiling)
+	e.deadline = f.at.Add(wait + time.Duration(float64(wait)*jitter))
+	e.place = underWay
+	c.under = append(c.under, e)
+}
+
+// noteLimit tells the window whether it alone holds a full datagram back.
+func (c *courier) noteLimit(room int) {
+	c.allowed.limited = len(c.flights) >= c.allowed.size && c.texts.bytes()+c.presence.bytes() >= room-loadHead
+}
+
+// jitter returns a number from 0 to below a quarter, so that peers that lost the
+// same datagram do not all come back at once; never less, so that no timer is early.
+func (c *courier) jitter() float64 {
+	var b [1]byte
+	mustRead(c.random, b[:])
+	return float64(b[0]) / 256 / 4
+}
+
+// takeFirst returns what would be worth sending inside a HANDSHAKE, as many as fit
+// into room bytes: what is under way (no key opens it any more), then what waits,
+// texts first. It changes nothing, since a CHALLENGE proves nothing yet; tell sent
+// when it was accepted.
+func (c *courier) takeFirst(_ time.Time, room int) []Message {
+	free := room - loadHead
+	var ms []Message
+	for _, text := range []bool{true, false} {
+		for _, e := range c.everything() {
+			if text != (e.m.Kind() == KindText) || !e.m.Body.confirmed() || e.place == parked ||
+				e.m.asksIntroduction() {
+				continue
+			}
+			if e.size > free || len(ms) == maxMessages {
+				return ms
+			}
+			free -= e.size
+			m := e.m
+			m.Attempt = e.base + uint64(e.sent) + 1
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// sent marks messages that takeFirst returned as sent at the given time, all in one
+// datagram. Call it when the ACCEPT verified, before the acks inside it are treated.
+func (c *courier) sent(at time.Time, ms []Message) {
+	var f *flight
+	for _, m := range ms {
+		e := c.held[messageKey{m.Kind(), m.ID}]
+		if e == nil || m.Attempt != e.base+uint64(e.sent)+1 {
+			continue // cancelled, or sent again meanwhile
+		}
+		c.withdraw(e)
+		if e.sent == maxSends {
+			e.base, e.sent, e.timeouts = e.base+maxSends, 0, 0
+		}
+		if f == nil {
+			f = c.takeOff(at, false)
+		}
+		f.prompt = f.prompt || e.m.Kind() == KindText
+		c.board(f, e, 0)
+	}
+}
+
+// asksIntroduction reports whether m asks others to be introduced; the forwarded
+// half, which names the introducer, does not.
+func (m Message) asksIntroduction() bool {
+	p, ok := m.Body.(Ping)
+	return ok && p.Scope == ScopeFind && len(p.By) == 0
+}

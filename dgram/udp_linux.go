@@ -1,0 +1,47 @@
+package dgram
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+var _ socketOptions = system{}
+
+// set asks for the don't-fragment bit and for the local address of each datagram.
+// PROBE sets the bit but does not lower what may be sent when a path reports a
+// small size: nothing is ever longer than MaxDatagram.
+func (system) set(fd uintptr, network string) {
+	s := int(fd)
+	_ = unix.SetsockoptInt(s, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+	_ = unix.SetsockoptInt(s, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+	if network == "udp4" {
+		return
+	}
+	_ = unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+	_ = unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
+}
+
+func (system) parse(oob []byte) netip.Addr {
+	for len(oob) >= unix.SizeofCmsghdr {
+		h, data, rest, err := unix.ParseOneSocketControlMessage(oob)
+		if err != nil {
+			break
+		}
+		switch {
+		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
+			return netip.AddrFrom4([4]byte(data[4:8])) // ipi_spec_dst: the address to answer from
+		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
+			return netip.AddrFrom16([16]byte(data[:16])).Unmap()
+		}
+		oob = rest
+	}
+	return netip.Addr{}
+}
+
+func (system) append(oob []byte, local netip.Addr) []byte {
+	if local.Is4() {
+		return append(oob, unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: local.As4()})...)
+	}
+	return append(oob, unix.PktInfo6(&unix.Inet6Pktinfo{Addr: local.As16()})...)
+}

@@ -1,0 +1,315 @@
+package dgram
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/sessions"
+)
+
+// vector is one file of spec/vectors in the making (spec/wire.md 9).
+type vector struct {
+	name  string
+	lines [][2]string // the keys, in the order in which they are written
+	bytes []byte
+}
+
+// with adds a key whose value is a byte string.
+func (v vector) with(key string, value []byte) vector { return v.note(key, toHex(value)) }
+
+func (v vector) note(key, value string) vector {
+	v.lines = append(slices.Clip(v.lines), [2]string{key, value})
+	return v
+}
+
+func (v vector) bad(err string) vector { return v.note("error", err) }
+
+func datagramVector(name, rule string, b []byte) vector {
+	return vector{name: name, bytes: b}.note("layer", "datagram").note("rule", rule)
+}
+
+func plaintextVector(name, rule string, b []byte) vector {
+	return vector{name: name, bytes: b}.note("layer", "plaintext").note("rule", rule)
+}
+
+func recordVector(name string, b []byte) vector {
+	return vector{name: name, bytes: b}.note("layer", "record").note("rule", "record")
+}
+
+// person is a user with one session, all keys out of one number.
+type person struct {
+	seed    []byte
+	key     ed25519.PrivateKey
+	static  *ecdh.PrivateKey
+	record  []byte
+	session sessions.SessionID
+}
+
+func newPerson(t *testing.T, name string, number byte, change func(*sessions.Record)) person {
+	p := person{seed: bytes.Repeat([]byte{number}, 32), static: fixedKey(t, number+1)}
+	p.key = ed25519.NewKeyFromSeed(p.seed)
+	r := sessions.Record{
+		Name: name, Static: [32]byte(p.static.PublicKey().Bytes()), Seq: 1_700_000_000_000 + uint64(number), Lifetime: 10 * time.Minute,
+		Addrs: []sessions.Address{{Scope: sessions.ScopeLAN, Addr: netip.MustParseAddrPort("192.168.1.7:6789")}},
+	}
+	if change != nil {
+		change(&r)
+	}
+	var err error
+	if p.record, err = sessions.Sign(p.key, r); err != nil {
+		t.Fatal(err)
+	}
+	p.session = sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), r.Static)
+	return p
+}
+
+func fixedKey(t *testing.T, number byte) *ecdh.PrivateKey {
+	k, err := ecdh.X25519().NewPrivateKey(bytes.Repeat([]byte{number}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// story is one exchange: the keys of both sides, and what it left.
+type story struct {
+	t                *testing.T
+	name             string
+	caller, answerer person
+	ephemeral        *ecdh.PrivateKey // the caller's
+	epoch            *epoch
+	origin           origin
+	index            uint32 // the caller's; the answerer's is index + 1
+	secrets          *secrets
+	keys             []byte
+}
+
+func newStory(t *testing.T, name string, caller, answerer person, number byte, from string) *story {
+	random := bytes.NewReader(append(bytes.Repeat([]byte{number}, 32), bytes.Repeat([]byte{number + 1}, 32)...))
+	return &story{
+		t: t, name: name, caller: caller, answerer: answerer,
+		ephemeral: fixedKey(t, number+2), epoch: newEpoch(time.Unix(0, 0), random),
+		origin: addressOrigin(netip.MustParseAddrPort(from)), index: uint32(number) << 20,
+	}
+}
+
+func (s *story) vector(name, rule string, b []byte) vector {
+	return datagramVector(name, rule, b).note("exchange", s.name)
+}
+
+func (s *story) hello(name string, nonce []byte) vector {
+	return s.vector(name, "hello", appendHello(nil, nonce))
+}
+
+func (s *story) challenge(name string, echo []byte) vector {
+	cookie := s.epoch.cookie(s.origin, echo)
+	b := appendChallenge(nil, echo, cookie[:], s.epoch.public, s.answerer.static.PublicKey().Bytes())
+	return s.vector(name, "challenge", b).with("cookie_secret", s.epoch.secret[:]).with("origin", s.origin[:]).
+		with("answerer_ephemeral", s.epoch.prekey.Bytes()).with("answerer_static", s.answerer.static.Bytes())
+}
+
+func (s *story) handshake(name string, echo []byte, p handshakePayload) vector {
+	cookie := s.epoch.cookie(s.origin, echo)
+	plain := p.appendTo(nil)
+	noise, secrets, err := answerNoise(s.caller.static, bytes.NewReader(s.ephemeral.Bytes()), s.index, echo, cookie[:],
+		s.epoch.public, s.answerer.static.PublicKey().Bytes(), plain)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.secrets = secrets
+	return s.vector(name, "handshake", appendHandshake(nil, s.index, echo, cookie[:], noise)).
+		with("caller_ephemeral", s.ephemeral.Bytes()).with("caller_static", s.caller.static.Bytes()).
+		with("handshake_hash", secrets.hash[:]).with("plain", plain)
+}
+
+func (s *story) accept(name string, salt []byte, p acceptPayload) vector {
+	s.keys = s.secrets.transportKeys(salt)
+	plain := p.appendTo(nil)
+	b := new(box).sealAccept(newAEAD(s.keys[:keySize]), s.index, s.index+1, salt, plain)
+	return s.vector(name, "accept", b).with("key_answerer", s.keys[:keySize]).with("key_caller", s.keys[keySize:]).with("plain", plain)
+}
+
+// data seals messages of the caller or of the answerer.
+func (s *story) data(name, from string, counter uint64, plain []byte) vector {
+	to, key := s.index+1, s.keys[keySize:]
+	if from == "answerer" {
+		to, key = s.index, s.keys[:keySize]
+	}
+	return s.vector(name, "data", new(box).sealData(newAEAD(key), to, counter, plain)).with("plain", plain).note("from", from)
+}
+
+// changed returns a copy with one bit of the byte at i turned; i < 0 counts from the end.
+func changed(b []byte, i int) []byte {
+	c := bytes.Clone(b)
+	if i < 0 {
+		i += len(c)
+	}
+	c[i] ^= 1
+	return c
+}
+
+// Pieces of CBOR for what the codec would not write.
+func arr(items ...[]byte) []byte {
+	return append(appendHead(nil, majorArray, uint64(len(items))), bytes.Join(items, nil)...)
+}
+
+func num(n uint64) []byte { return appendHead(nil, majorUint, n) }
+func bin(b []byte) []byte { return appendBytes(nil, b) }
+func zeros(n int) []byte  { return bin(make([]byte, n)) }
+func str(s string) []byte { return append(appendHead(nil, majorText, uint64(len(s))), s...) }
+func null() []byte        { return []byte{0xf6} }
+func one(m []byte) []byte { return arr(m) }
+func repeat(b []byte, n int) []byte {
+	items := make([][]byte, n)
+	for i := range items {
+		items[i] = b
+	}
+	return arr(items...)
+}
+
+// message is [kind, id, 1, [], body] with any body.
+func rawMessage(kind Kind, id uint64, body []byte) []byte {
+	return arr(num(uint64(kind)), num(id), num(1), arr(), body)
+}
+
+func rawText(prev, part, parts uint64, text []byte) []byte {
+	return one(rawMessage(KindText, 9, arr(num(prev), num(1_700_000_000_000), num(0), num(part), num(parts), text, zeros(0))))
+}
+
+// allVectors makes every vector. It uses fixed keys and no randomness.
+func allVectors(t *testing.T) []vector {
+	ann := newPerson(t, "ann", 1, nil)
+	bob := newPerson(t, "Bob", 11, func(r *sessions.Record) {
+		r.Addrs = append(r.Addrs, sessions.Address{Scope: sessions.ScopeObserved, Addr: netip.MustParseAddrPort("[2001:db8::7]:6789")})
+	})
+	return slices.Concat(
+		exchangeVectors(t, ann, bob), badExchangeVectors(t, ann, bob), badDatagramVectors(),
+		messageVectors(t, ann, bob), badMessageVectors(ann), recordVectors(t, ann, bob),
+	)
+}
+
+// encoded is the plaintext of messages as the codec writes it.
+func encoded(t *testing.T, ms ...Message) []byte {
+	t.Helper()
+	b, err := appendMessages(nil, ms)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var vectorSalt = []byte("salt of 16 bytes")
+
+func exchangeVectors(t *testing.T, ann, bob person) (vs []vector) {
+	seen := netip.MustParseAddrPort("192.0.2.7:6789")
+	first := newStory(t, "first-contact", ann, bob, 21, "203.0.113.5:50123")
+	nonce := []byte("twelve bytes")
+	vs = append(vs,
+		first.hello("exchange-1-hello", nonce),
+		first.challenge("exchange-2-challenge", nonce),
+		first.handshake("exchange-3-handshake", nonce, handshakePayload{record: ann.record, messages: encoded(t,
+			Message{ID: 77, Attempt: 1, Body: Online{Observed: seen}})}),
+		first.accept("exchange-4-accept", vectorSalt, acceptPayload{record: bob.record, messages: encoded(t,
+			Message{Acks: []Ack{{Kind: KindOnline, ID: 77, Attempt: 1}}, Body: Acknowledgement{}})}),
+		first.data("exchange-5-text", "caller", 1, encoded(t,
+			Message{ID: 1, Attempt: 1, Body: Text{Sent: 1_700_000_000_000, Parts: 1, Text: "hello"}})),
+		first.data("exchange-6-ack", "answerer", 1, encoded(t,
+			Message{Acks: []Ack{{Kind: KindText, ID: 1, Attempt: 1}}, Body: Acknowledgement{}})),
+		first.data("exchange-7-padded", "caller", 1<<40, encoded(t,
+			Message{ID: 2, Attempt: 2, Body: Text{Prev: 1, Sent: 1_700_000_000_000, Parts: 1, Text: "?"}}, Message{Body: Acknowledgement{Pad: 40}})),
+	)
+	// Bob lost the keys: DATA is challenged, and the HANDSHAKE carries the text itself.
+	again := newStory(t, "key-lost", ann, bob, 31, "[2001:db8::5]:50123")
+	again.keys = bytes.Repeat([]byte{7}, 2*keySize) // of the association that bob forgot
+	lost := again.data("lost-1-data", "caller", 5, encoded(t, Message{ID: 3, Attempt: 1, Body: Text{Prev: 2, Sent: 1_700_000_000_000, Parts: 1,
+		Text: "a text that is long enough for its datagram to be answered by a CHALLENGE: 101 bytes"}}))
+	lost.lines = slices.DeleteFunc(lost.lines, func(l [2]string) bool { return l[0] == "exchange" }) // the key is another one
+	lost = lost.with("key_caller", again.keys[keySize:])
+	echo := dataEcho(again.index+1, 5)
+	vs = append(vs, lost,
+		again.challenge("lost-2-challenge", echo[:]),
+		again.handshake("lost-3-handshake", echo[:], handshakePayload{record: ann.record, have: 1_700_000_000_011, messages: encoded(t,
+			Message{ID: 3, Attempt: 2, Body: Text{Prev: 2, Sent: 1_700_000_000_000, Parts: 1, Text: "the same text"}})}),
+		again.accept("lost-4-accept", vectorSalt, acceptPayload{messages: encoded(t,
+			Message{Acks: []Ack{{Kind: KindText, ID: 3, Attempt: 2, Result: ResultGap, Have: 1}}, Body: Acknowledgement{}})}),
+	)
+	return vs
+}
+
+func badExchangeVectors(t *testing.T, ann, bob person) []vector {
+	s := newStory(t, "refused", ann, bob, 41, "198.51.100.9:6789")
+	nonce := []byte("12 more bytes")[:nonceSize]
+	good := handshakePayload{record: ann.record, messages: encoded(t)}
+	shake := s.handshake("bad-record-of-another", nonce, handshakePayload{record: bob.record, messages: encoded(t)})
+	forged := s.handshake("bad-record-signature-in-handshake", nonce, handshakePayload{record: changed(ann.record, -1), messages: encoded(t)})
+	payload := s.handshake("bad-handshake-payload", nonce, handshakePayload{record: ann.record, messages: num(0)})
+	right := s.handshake("refused-2-handshake", nonce, good)
+	accept := s.accept("refused-3-accept", vectorSalt, acceptPayload{record: bob.record, messages: encoded(t)})
+	p, err := parsePacket(right.bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := s.data("refused-4-data", "caller", 1, encoded(t))
+	sealed := func(name, from string, b []byte) vector {
+		return s.vector(name, "data", b).note("from", from).bad("seal")
+	}
+	q, err := parsePacket(data.bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail := bin(q.sealed)
+	return []vector{
+		s.challenge("refused-1-challenge", nonce), right, accept, data,
+		shake.bad("record"), forged.bad("record"), payload.bad("payload"),
+		s.vector("bad-cookie", "handshake", appendHandshake(nil, p.index, p.echo, changed(p.cookie, 0), p.noise)).bad("cookie"),
+		s.vector("bad-cookie-echo", "handshake", appendHandshake(nil, p.index, changed(p.echo, 0), p.cookie, p.noise)).bad("cookie"),
+		s.vector("bad-noise", "handshake", appendHandshake(nil, p.index, p.echo, p.cookie, changed(p.noise, -1))).bad("noise"),
+		s.vector("bad-noise-index", "handshake", appendHandshake(nil, p.index+1, p.echo, p.cookie, p.noise)).bad("noise"),
+		s.vector("bad-noise-static", "handshake", appendHandshake(nil, p.index, p.echo, p.cookie, changed(p.noise, 40))).bad("noise"),
+		s.vector("bad-accept-seal", "accept", changed(accept.bytes, -1)).bad("seal"),
+		s.vector("bad-accept-salt", "accept", changed(accept.bytes, bytes.Index(accept.bytes, vectorSalt))).bad("seal"),
+		sealed("bad-data-seal", "caller", changed(data.bytes, -1)),
+		sealed("bad-data-counter", "caller", append(appendData(nil, 4, q.to, q.counter+1), tail...)),
+		sealed("bad-data-direction", "answerer", data.bytes),
+	}
+}
+
+// badDatagramVectors are refused before any key is needed.
+func badDatagramVectors() []vector {
+	shape := func(name, rule string, b []byte) vector { return datagramVector(name, rule, b).bad("shape") }
+	nonce := zeros(nonceSize)
+	hello := appendHello(nil, make([]byte, nonceSize))
+	return []vector{
+		shape("bad-long-integer", "hello", slices.Concat([]byte{0x83, 0x18, 17}, nonce, zeros(helloPad))),
+		shape("bad-long-length", "hello", slices.Concat([]byte{0x83, 17, 0x58, 12}, make([]byte, 12), zeros(helloPad))),
+		shape("bad-indefinite", "hello", slices.Concat([]byte{0x9f, 17}, nonce, zeros(helloPad), []byte{0xff})),
+		shape("bad-tag", "hello", slices.Concat([]byte{0x83, 0xc1, 17}, nonce, zeros(helloPad))),
+		shape("bad-null", "hello", arr(num(17), null(), zeros(helloPad))),
+		shape("bad-text-for-bytes", "hello", arr(num(17), str(strings.Repeat("a", 12)), zeros(helloPad))),
+		shape("bad-array-for-bytes", "hello", arr(num(17), repeat(num(0), 12), zeros(helloPad))),
+		shape("bad-map", "hello", []byte{0xa1, 17, 0x40}),
+		shape("bad-negative-type", "hello", arr([]byte{0x30}, nonce, zeros(helloPad))),
+		shape("bad-trailing", "hello", append(bytes.Clone(hello), 0)),
+		shape("bad-cut", "hello", hello[:len(hello)-1]),
+		shape("bad-four-elements", "hello", arr(num(17), nonce, zeros(helloPad), num(0))),
+		shape("bad-hello-pad", "hello", changed(hello, -1)),
+		shape("bad-hello-short", "hello", arr(num(17), nonce, zeros(helloPad-1))),
+		shape("bad-hello-nonce", "hello", arr(num(17), zeros(nonceSize-1), zeros(helloPad+1))),
+		shape("bad-type", "datagram", arr(num(22), nonce, zeros(helloPad))),
+		shape("bad-version", "datagram", arr(num(33), nonce, zeros(helloPad))),
+		shape("bad-index-zero", "data", arr(num(21), num(0), num(1), zeros(100))),
+		shape("bad-index-large", "data", arr(num(21), num(1<<32), num(1), zeros(100))),
+		shape("bad-counter-zero", "data", arr(num(21), num(1), num(0), zeros(100))),
+		shape("bad-sealed-short", "data", arr(num(21), num(1), num(1), zeros(tagSize-1))),
+		shape("bad-too-long", "data", arr(num(21), num(1), num(1), zeros(MaxDatagram-5))),
+		shape("bad-challenge-cookie", "challenge", arr(num(18), nonce, zeros(cookieSize+1), zeros(keySize), zeros(keySize))),
+		shape("bad-handshake-noise", "handshake", arr(num(19), num(1), nonce, zeros(cookieSize), zeros(minNoise-1))),
+		shape("bad-accept-salt-length", "accept", arr(num(20), num(1), num(2), zeros(saltSize-1), zeros(100))),
+	}
+}

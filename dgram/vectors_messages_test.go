@@ -1,0 +1,222 @@
+package dgram
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/sessions"
+)
+
+// messageVectors are plaintexts, one for each kind and for each way to use it.
+func messageVectors(t *testing.T, ann, bob person) []vector {
+	gone := newPerson(t, "ann", 1, func(r *sessions.Record) { r.Seq, r.State, r.Addrs = r.Seq+1, sessions.StateGone, nil })
+	seen := netip.MustParseAddrPort("203.0.113.5:50123")
+	seen6 := netip.MustParseAddrPort("[2001:db8::5]:50123")
+	user := []byte(ann.key.Public().(ed25519.PublicKey))
+	ticket := func(name string, user []byte) Ticket {
+		c := sessions.Ticket{Asker: ann.session, Introducer: bob.session, Name: name, User: user, Number: 1_700_000_000_123}
+		return Ticket{Number: c.Number, Sig: c.Sign(ann.key)}
+	}
+	plain := func(name string, ms ...Message) vector {
+		return plaintextVector("message-"+name, "messages", encoded(t, ms...))
+	}
+	confirmed := func(name string, body Body) vector {
+		return plain(name, Message{ID: 0x0123456789abcdef, Attempt: 1, Body: body})
+	}
+	introducer := func(v vector) vector { return v.with("ticket_introducer", bob.session[:]) }
+	forwarded := Ping{Scope: ScopeFind, Name: "cyd", Session: ann.session[:], Record: ann.record, Addrs: []netip.AddrPort{seen, seen6},
+		By: bob.session[:], Ticket: ticket("cyd", nil)}
+	exploded := forwarded
+	exploded.Scope, exploded.Name, exploded.Ticket = ScopeExplode, "", ticket("", nil)
+	line := strings.Repeat("a", maxText)
+	acks := make([]Ack, maxAcks)
+	for i := range acks {
+		acks[i] = Ack{Kind: KindText, ID: uint64(i) + 1, Attempt: 1}
+	}
+	summaries := make([]Summary, 3)
+	for i := range summaries {
+		summaries[i] = Summary{Session: PeerID{byte(i)}, Seq: 1_700_000_000_000, State: uint64(i)}
+	}
+	return []vector{
+		plain("none"),
+		confirmed("online", Online{Record: ann.record, Observed: seen6}),
+		confirmed("online-short", Online{}),
+		confirmed("offline", Offline{Record: gone.record}),
+		plain("probe", Message{ID: 0xfedcba9876543210, Body: Ping{Scope: ScopeProbe}}),
+		introducer(confirmed("find-name", Ping{Scope: ScopeFind, Name: "cyd", Record: ann.record, Ticket: ticket("cyd", nil)})),
+		introducer(confirmed("find-user", Ping{Scope: ScopeFind, User: user, Record: ann.record, Ticket: ticket("", user)})),
+		introducer(confirmed("find-forwarded", forwarded)),
+		introducer(confirmed("explode", Ping{Scope: ScopeExplode, Record: ann.record, Ticket: ticket("", nil)})),
+		introducer(confirmed("explode-forwarded", exploded)),
+		confirmed("list-request", ListRequest{Credit: 1}),
+		confirmed("list-request-more", ListRequest{Of: user, Digest: make([]byte, maxDigest), Cursor: ann.session[:], Credit: maxCredit}),
+		plain("list-summaries", Message{Body: List{Request: 77, Summaries: summaries, Total: 3}}),
+		plain("list-records", Message{Body: List{Request: 77, Records: [][]byte{ann.record, bob.record}, Next: bob.session[:], Total: 5}}),
+		plain("list-empty", Message{Body: List{Request: 77}}),
+		confirmed("text", Text{Prev: 41, Sent: 1_700_000_000_000, Parts: 1, Text: "grüß dich, 你好 👋🏽"}),
+		confirmed("text-late", Text{Sent: 1, Late: true, Parts: 1, Text: "x"}),
+		confirmed("text-last-part", Text{Prev: 41, Sent: 1 << 52, Part: maxParts - 1, Parts: maxParts, Text: line}),
+		plain("ack", Message{Acks: []Ack{
+			{Kind: KindText, ID: 9, Attempt: 3, Result: ResultGap, Have: 7},
+			{Kind: KindPing, ID: 1<<64 - 1, Attempt: 1, Result: ResultUnknownRecipient},
+			{Kind: KindOnline, ID: 0, Attempt: 5, Result: ResultBusy},
+		}, Body: Acknowledgement{}}),
+		plain("ack-many", Message{Acks: acks, Body: Acknowledgement{}}),
+		plain("padding", Message{Body: Acknowledgement{Pad: 40}}),
+		plain("together",
+			Message{ID: 8, Attempt: 1, Acks: acks[:2], Body: Text{Prev: 7, Sent: 1, Parts: 1, Text: "one"}},
+			Message{ID: 9, Attempt: 1, Body: Text{Prev: 8, Sent: 2, Parts: 1, Text: "two"}},
+			Message{ID: 5, Body: Ping{Scope: ScopeProbe}}),
+		// What a later version may send: read and passed over.
+		plaintextVector("message-unknown-kind", "tolerated", arr(
+			arr(num(99), num(4), num(1), one(arr(num(6), num(1), num(1), num(0), num(0))), arr(str("new"), zeros(3), arr(num(1), arr()))),
+			rawMessage(KindAck, 0, one(zeros(0))))),
+		plaintextVector("message-unknown-ack", "messages", one(arr(num(7), num(0), num(0), one(arr(num(99), num(1), num(1), num(99), num(0))), one(zeros(0))))),
+		plaintextVector("message-ext", "messages", one(rawMessage(KindOffline, 1, arr(bin(gone.record), bin([]byte("from a later version")))))),
+		plaintextVector("payload-handshake", "handshake-payload", handshakePayload{record: ann.record, have: 1<<53 - 1, messages: encoded(t)}.appendTo(nil)),
+		plaintextVector("payload-accept", "accept-payload", acceptPayload{messages: encoded(t)}.appendTo(nil)),
+	}
+}
+
+// badMessageVectors are authentic when they come in DATA, and refused all the same.
+func badMessageVectors(ann person) []vector {
+	bad := func(name string, b []byte) vector { return plaintextVector("bad-"+name, "messages", b).bad("payload") }
+	text := func(s string) []byte { return str(s) }
+	request := func(of, cursor int, credit uint64) []byte {
+		return one(rawMessage(KindListRequest, 1, arr(zeros(of), zeros(0), zeros(cursor), num(credit), zeros(0))))
+	}
+	list := func(summaries, records []byte) []byte {
+		return one(rawMessage(KindList, 1, arr(num(1), summaries, records, zeros(0), num(0), zeros(0))))
+	}
+	probe := func(user, session int, addrs []byte, sig int) []byte {
+		return one(rawMessage(KindPing, 1, arr(num(0), str(""), zeros(user), zeros(session), zeros(0), addrs, zeros(0), arr(num(0), zeros(sig)), zeros(0))))
+	}
+	addr := func(b ...byte) []byte { return one(bin(b)) }
+	online := func(observed []byte) []byte {
+		return one(rawMessage(KindOnline, 1, arr(zeros(0), observed, zeros(0))))
+	}
+	deep := arr()
+	for range maxBodyNesting {
+		deep = arr(deep)
+	}
+	empty := rawMessage(KindAck, 0, one(zeros(0)))
+	return []vector{
+		bad("messages-trailing", append(arr(), 0)),
+		bad("messages-not-array", num(1)),
+		bad("messages-many", repeat(empty, maxMessages+1)),
+		bad("message-null", one(null())),
+		bad("message-short", one(arr(num(7), num(0), num(0), arr()))),
+		bad("message-long-id", one(slices.Concat([]byte{0x85, 7, 0x18, 0}, num(0), arr(), one(zeros(0))))),
+		bad("acks-many", one(arr(num(7), num(0), num(0), repeat(repeat(num(1), 5), maxAcks+1), one(zeros(0))))),
+		bad("ack-short", one(arr(num(7), num(0), num(0), one(repeat(num(1), 4)), one(zeros(0))))),
+		bad("body-null", one(rawMessage(KindOffline, 1, null()))),
+		bad("body-not-array", one(rawMessage(99, 1, num(1)))),
+		bad("body-too-deep", one(rawMessage(99, 1, deep))),
+		bad("body-unknown-map", one(rawMessage(99, 1, one([]byte{0xa0})))),
+		bad("text-empty", rawText(0, 0, 1, text(""))),
+		bad("text-long", rawText(0, 0, 1, text(strings.Repeat("a", maxText+1)))),
+		bad("text-utf8", rawText(0, 0, 1, []byte{0x62, 0xc3, 0x28})),
+		bad("text-bytes", rawText(0, 0, 1, bin([]byte("x")))),
+		bad("text-part", rawText(0, 2, 2, text("x"))),
+		bad("text-parts", rawText(0, 0, maxParts+1, text("x"))),
+		bad("text-no-parts", rawText(0, 0, 0, text("x"))),
+		bad("text-first-id", rawText(0, 9, 10, text("x"))),
+		bad("text-prev", rawText(9, 0, 1, text("x"))),
+		bad("text-late", one(rawMessage(KindText, 9, arr(num(0), num(0), num(2), num(0), num(1), text("x"), zeros(0))))),
+		bad("text-no-ext", one(rawMessage(KindText, 9, arr(num(0), num(0), num(0), num(0), num(1), text("x"))))),
+		bad("offline-empty", one(rawMessage(KindOffline, 1, arr(zeros(0), zeros(0))))),
+		bad("offline-long", one(rawMessage(KindOffline, 1, arr(zeros(maxRecord+1), zeros(0))))),
+		bad("observed-length", online(zeros(7))),
+		bad("observed-mapped", online(bin(append(append(make([]byte, 10), 0xff, 0xff), 192, 0, 2, 7, 26, 133)))),
+		bad("observed-port", online(bin([]byte{192, 0, 2, 7, 0, 0}))),
+		bad("ping-scope", one(rawMessage(KindPing, 1, arr(num(3), str(""), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(0))))),
+		bad("ping-name", one(rawMessage(KindPing, 1, arr(num(1), str(strings.Repeat("a", maxName+1)), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(0))))),
+		bad("ping-user", probe(31, 0, arr(), 0)),
+		bad("ping-session", probe(0, 9, arr(), 0)),
+		bad("ping-ticket", probe(0, 0, arr(), 63)),
+		bad("ping-addrs", probe(0, 0, repeat(bin([]byte{192, 0, 2, 7, 26, 133}), maxPingAddrs+1), 0)),
+		bad("ping-addr", probe(0, 0, addr(192, 0, 2, 7, 26), 0)),
+		bad("list-request-of", request(9, 0, 1)),
+		bad("list-request-cursor", request(0, 7, 1)),
+		bad("list-request-credit", request(0, 0, maxCredit+1)),
+		bad("list-request-no-credit", request(0, 0, 0)),
+		bad("list-summaries", list(repeat(arr(zeros(8), num(1), num(0)), maxSummaries+1), arr())),
+		bad("list-summary-state", list(one(arr(zeros(8), num(1), num(3))), arr())),
+		bad("list-summary-seq", list(one(arr(zeros(8), num(1<<53), num(0))), arr())),
+		bad("list-records", list(arr(), repeat(zeros(1), maxListRecords+1))),
+		bad("list-record-empty", list(arr(), repeat(zeros(0), 1))),
+		plaintextVector("bad-payload-no-record", "handshake-payload", handshakePayload{messages: arr()}.appendTo(nil)).bad("payload"),
+		plaintextVector("bad-payload-record-long", "handshake-payload", handshakePayload{record: make([]byte, maxRecord+1), messages: arr()}.appendTo(nil)).bad("payload"),
+		plaintextVector("bad-payload-short", "handshake-payload", arr(bin(ann.record), num(0), arr())).bad("payload"),
+		plaintextVector("bad-payload-accept", "accept-payload", arr(zeros(0), null(), zeros(0))).bad("payload"),
+	}
+}
+
+// recordVectors are good and bad records.
+func recordVectors(t *testing.T, ann, bob person) []vector {
+	fullest := newPerson(t, strings.Repeat("ä", maxName/2), 3, func(r *sessions.Record) {
+		r.State, r.Flags, r.Lifetime, r.Addrs = sessions.StateAway, 1<<20|sessions.FlagSeed, 1<<31*time.Second, nil
+		for _, a := range []string{"10.0.0.1:1", "192.0.2.7:65535", "[2001:db8::1]:6789", "[2001:db8::2]:6789", "[fd00::1]:6789"} {
+			r.Addrs = append(r.Addrs, sessions.Address{Scope: sessions.ScopeLAN, Addr: netip.MustParseAddrPort(a)})
+		}
+	})
+	user, static := []byte(ann.key.Public().(ed25519.PublicKey)), ann.static.PublicKey().Bytes()
+	// field by field, so that each can be wrong in a record that is signed well
+	raw := func(change func(f [][]byte)) []byte {
+		f := [][]byte{num(1), str("ann"), bin(user), bin(static), bin(ann.session[:]), num(1_700_000_000_001), num(0), arr(), num(600), num(0), zeros(0)}
+		if change != nil {
+			change(f)
+		}
+		return arr(f...)
+	}
+	sign := func(raw []byte) []byte {
+		return arr(bin(raw), bin(ed25519.Sign(ann.key, append([]byte("darkchat session record v1\x00"), raw...))))
+	}
+	bad := func(name string, b []byte) vector { return recordVector("bad-record-"+name, b).bad("record") }
+	field := func(name string, i int, value []byte) vector {
+		return bad(name, sign(raw(func(f [][]byte) { f[i] = value })))
+	}
+	address := func(b []byte) []byte { return one(arr(num(1), bin(b))) }
+	plain := raw(nil)
+	return []vector{
+		recordVector("record-ann", ann.record).with("user_seed", ann.seed).note("fingerprint", sessions.Fingerprint(sessions.UserKey(user))),
+		recordVector("record-bob", bob.record).with("user_seed", bob.seed),
+		recordVector("record-large", fullest.record).with("user_seed", fullest.seed),
+		recordVector("record-ext", sign(raw(func(f [][]byte) { f[10] = bin([]byte("later")) }))),
+		bad("signature", changed(ann.record, -1)),
+		bad("changed", changed(ann.record, 8)),
+		bad("domain", arr(bin(plain), bin(ed25519.Sign(ann.key, plain)))),
+		bad("signer", arr(bin(plain), bin(ed25519.Sign(bob.key, append([]byte("darkchat session record v1\x00"), plain...))))),
+		bad("signature-short", arr(bin(plain), zeros(63))),
+		bad("trailing", append(bytes.Clone(ann.record), 0)),
+		bad("raw-trailing", sign(append(raw(nil), 0))),
+		bad("raw-short", sign(arr(num(1), str("ann"), bin(user), bin(static)))),
+		bad("long", sign(raw(func(f [][]byte) { f[10] = zeros(300) }))),
+		field("version", 0, num(2)),
+		field("name-empty", 1, str("")),
+		field("name-long", 1, str(strings.Repeat("a", maxName+1))),
+		field("name-space", 1, str("an n")),
+		field("name-first", 1, str("-ann")),
+		field("name-slash", 1, str("ann/7f")),
+		field("name-control", 1, str("ann\x1b[2J")),
+		field("name-bidi", 1, str("ann\u202e")),
+		field("name-full-width", 1, str("ａｎｎ")),
+		field("user-short", 2, zeros(31)),
+		field("static", 3, bin(bob.static.PublicKey().Bytes())),
+		field("sid", 4, zeros(8)),
+		field("seq", 5, num(1<<53)),
+		field("seq-long", 5, []byte{0x18, 1}),
+		field("state", 6, num(3)),
+		field("addrs", 7, repeat(arr(num(1), bin([]byte{192, 0, 2, 7, 26, 133})), 7)),
+		field("addr-length", 7, address([]byte{192, 0, 2, 7})),
+		field("addr-port", 7, address([]byte{192, 0, 2, 7, 0, 0})),
+		field("addr-mapped", 7, address(append(append(make([]byte, 10), 0xff, 0xff), 192, 0, 2, 7, 26, 133))),
+		field("lifetime", 8, num(1<<31+1)),
+		field("flags-null", 9, null()),
+	}
+}

@@ -1,0 +1,319 @@
+package neighbors_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
+	"darkchat/sessions"
+)
+
+// bed runs whole nodes on an event heap: virtual time, replayed from its seed.
+type bed struct {
+	t     *testing.T
+	seed  uint64
+	net   *simnet.Net
+	now   time.Time
+	nodes []*person
+	limit int // steps, so that a run ends
+}
+
+// person is a node with its disk and its screen.
+type person struct {
+	bed     *bed
+	name    string
+	addr    netip.AddrPort
+	key     ed25519.PrivateKey
+	session [32]byte
+	seed    bool
+	sources []neighbors.Source
+
+	node   *neighbors.Node
+	opener *dgram.Opener
+	next   time.Time
+	disk   map[string][]byte // bucket byte || key -> value
+	ids    uint64
+	seqs   uint64
+
+	screen  []neighbors.Event
+	mute    bool // does not print: texts stay unprinted
+	full    error
+	printed []uint64
+	sent    int // bytes
+}
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newBed(t *testing.T, seed uint64, p simnet.Profile) *bed {
+	t.Helper()
+	b := &bed{t: t, seed: seed, net: simnet.New(seed, p), now: epoch, limit: 5_000_000}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("seed %d; the end of the conversation:\n%s", seed, tail(b.net.Trace(), 60))
+			for _, p := range b.nodes {
+				t.Logf("%s saw %s", p.name, tail(fmt.Sprint(p.lines()), 40))
+			}
+		}
+	})
+	return b
+}
+
+func tail(s string, lines int) string {
+	all := strings.Split(s, "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// reader gives repeatable randomness.
+func reader(seed uint64) io.Reader {
+	var s [32]byte
+	binary.BigEndian.PutUint64(s[:], seed)
+	return rand.NewChaCha8(s)
+}
+
+// join adds a person on an address of his own.
+func (b *bed) join(name string, sources ...neighbors.Source) *person {
+	b.t.Helper()
+	i := len(b.nodes) + 1
+	r := reader(b.seed<<16 + uint64(i))
+	var seed [ed25519.SeedSize]byte
+	io.ReadFull(r, seed[:])
+	p := &person{
+		bed: b, name: name, key: ed25519.NewKeyFromSeed(seed[:]), disk: map[string][]byte{}, ids: 1,
+		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, byte(i), 7}), 6789), sources: sources,
+	}
+	io.ReadFull(r, p.session[:])
+	b.nodes = append(b.nodes, p)
+	p.start()
+	return p
+}
+
+// second adds another session of the same user.
+func (p *person) second() *person {
+	q := p.bed.join(p.name)
+	q.key, q.disk = p.key, map[string][]byte{}
+	q.start()
+	return q
+}
+
+func (p *person) start() {
+	p.bed.t.Helper()
+	load := func(f func(sessions.Bucket, []byte, []byte) error) error {
+		for _, k := range slices.Sorted(maps.Keys(p.disk)) {
+			if err := f(sessions.Bucket(k[0]), []byte(k[1:]), p.disk[k]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	p.seqs = max(p.seqs+1024, uint64(p.bed.now.UnixMilli()))
+	p.ids += 1 << 20
+	cfg := neighbors.Config{
+		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
+		Random: reader(p.bed.seed ^ p.seqs), Load: load, Listen: []netip.AddrPort{p.addr},
+		IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+	}
+	node, err := neighbors.New(cfg, p.bed.now)
+	if err != nil {
+		p.bed.t.Fatal(err)
+	}
+	p.node, p.opener, p.printed, p.full = node, node.Opener(), nil, nil
+	p.turn()
+}
+
+// kill ends the node as SIGKILL would: the disk stays.
+func (p *person) kill() { p.node = nil }
+
+// turn lets everything that is ready happen, as the loop does.
+func (p *person) turn() {
+	for p.node != nil {
+		p.next = p.node.Advance(p.bed.now)
+		ready := p.node.Drain()
+		again := len(ready.Batch) > 0
+		if again {
+			if p.full == nil {
+				for _, w := range ready.Batch {
+					k := string(byte(w.Bucket)) + string(w.Key)
+					if w.Value == nil {
+						delete(p.disk, k)
+					} else {
+						p.disk[k] = bytes.Clone(w.Value)
+					}
+				}
+			}
+			p.node.Finished(p.bed.now, sessions.Done{Seq: ready.Seq, Err: p.full})
+		}
+		for _, e := range ready.Events {
+			p.screen = append(p.screen, e)
+			if m, ok := e.(neighbors.Incoming); ok && !p.mute {
+				p.printed = append(p.printed, m.Receipt)
+			}
+		}
+		if len(p.printed) > 0 {
+			p.node.Printed(p.bed.now, p.printed)
+			p.printed, again = nil, true
+		}
+		for _, d := range ready.Datagrams {
+			p.sent += len(d.Bytes)
+			p.bed.net.Send(p.bed.now, p.addr, d.To, d.Bytes)
+		}
+		if !again {
+			return
+		}
+	}
+}
+
+// step lets the next thing happen; false when nothing will before end.
+func (b *bed) step(end time.Time) bool {
+	if b.limit--; b.limit < 0 {
+		b.t.Fatal("the run does not end")
+	}
+	at := b.net.Next()
+	for _, p := range b.nodes {
+		if p.node != nil && !p.next.IsZero() && (at.IsZero() || p.next.Before(at)) {
+			at = p.next
+		}
+	}
+	if at.IsZero() || at.After(end) {
+		b.now = end
+		return false
+	}
+	if at.After(b.now) {
+		b.now = at
+	}
+	for _, d := range b.net.Deliver(b.now) {
+		for _, p := range b.nodes {
+			if p.addr == d.To && p.node != nil {
+				p.node.Receive(b.now, p.opener.Open(b.now, d.From, netip.Addr{}, d.Bytes))
+				p.turn()
+			}
+		}
+	}
+	for _, p := range b.nodes {
+		if p.node != nil && !p.next.IsZero() && !p.next.After(b.now) {
+			p.turn()
+		}
+	}
+	return true
+}
+
+// run lets d of virtual time pass.
+func (b *bed) run(d time.Duration) {
+	for end := b.now.Add(d); b.step(end); {
+	}
+}
+
+// until runs until f holds, at most d.
+func (b *bed) until(d time.Duration, what string, f func() bool) {
+	b.t.Helper()
+	for end := b.now.Add(d); !f(); {
+		if !b.step(end) && !f() {
+			b.t.Fatalf("not within %v: %s", d, what)
+		}
+	}
+}
+
+// do asks the node for something.
+func do[T any](p *person, f func(now time.Time, n *neighbors.Node) (T, error)) T {
+	p.bed.t.Helper()
+	v, err := f(p.bed.now, p.node)
+	if err != nil {
+		p.bed.t.Fatalf("%s: %v", p.name, err)
+	}
+	p.turn()
+	return v
+}
+
+func (p *person) ping(q *person) {
+	p.bed.t.Helper()
+	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Ping(now, q.addr) })
+}
+
+func (p *person) say(to, line string) {
+	p.bed.t.Helper()
+	target := do(p, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, to) })
+	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Say(now, target, line) })
+}
+
+// meet has p ping q and waits for the pong.
+func (p *person) meet(q *person) {
+	p.bed.t.Helper()
+	before := count[neighbors.Pong](p)
+	for range 5 {
+		p.ping(q)
+		p.bed.run(time.Second)
+		if count[neighbors.Pong](p) > before && q.sees(p.name) {
+			return
+		}
+		p.bed.run(4 * time.Second)
+	}
+	p.bed.until(time.Second, p.name+" meets "+q.name, func() bool { return count[neighbors.Pong](p) > before && q.sees(p.name) })
+}
+
+func (p *person) sees(name string) bool {
+	for _, u := range p.node.Users(neighbors.FilterOnline) {
+		if u.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func count[E neighbors.Event](p *person) (n int) {
+	for _, e := range p.screen {
+		if _, ok := e.(E); ok {
+			n++
+		}
+	}
+	return n
+}
+
+func all[E neighbors.Event](p *person) (list []E) {
+	for _, e := range p.screen {
+		if v, ok := e.(E); ok {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+func (p *person) texts() (list []string) {
+	for _, m := range all[neighbors.Incoming](p) {
+		list = append(list, m.Text)
+	}
+	return list
+}
+
+func (p *person) lines() (list []string) {
+	for _, e := range p.screen {
+		list = append(list, fmt.Sprintf("%T%+v\n", e, e))
+	}
+	return list
+}
+
+// last is the newest delivery of the last line.
+func (p *person) last() neighbors.Delivery {
+	d := all[neighbors.Delivery](p)
+	if len(d) == 0 {
+		return neighbors.Delivery{}
+	}
+	return d[len(d)-1]
+}
+
+// movedFrom is a new address for a person who moved house.
+func movedFrom(p *person) netip.AddrPort {
+	a := p.addr.Addr().As4()
+	a[1]++
+	return netip.AddrPortFrom(netip.AddrFrom4(a), p.addr.Port())
+}

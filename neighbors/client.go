@@ -1,0 +1,120 @@
+package neighbors
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Client is how the rest of the program talks to a running node. Its methods may
+// be called by any goroutine but never from within an event sink; each runs as
+// one function on the node's loop and returns a copy. After the loop has ended
+// they return zero values and ErrStopped.
+type Client struct{ loop *Loop }
+
+// NewClient returns a Client of the node that loop runs.
+func NewClient(loop *Loop) *Client { return &Client{loop: loop} }
+
+func ask[T any](c *Client, f func(now time.Time, n *Node) T) T {
+	var v T
+	c.loop.Do(context.Background(), func(now time.Time, n *Node) { v = f(now, n) })
+	return v
+}
+
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+func try[T any](c *Client, f func(now time.Time, n *Node) (T, error)) (T, error) {
+	a := answer[T]{err: ErrStopped}
+	c.loop.Do(context.Background(), func(now time.Time, n *Node) { a.value, a.err = f(now, n) })
+	return a.value, a.err
+}
+
+// Self tells who this node is.
+func (c *Client) Self() Self {
+	return ask(c, func(_ time.Time, n *Node) Self { return n.Self() })
+}
+
+// Ping asks whoever answers at addr who it is. It ends with Pong or Failed,
+// within PingTimeout.
+func (c *Client) Ping(addr netip.AddrPort) (Token, error) {
+	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Ping(now, addr) })
+}
+
+// PingUser probes the sessions of a known user. It ends with Pong or Failed.
+func (c *Client) PingUser(typed string) (Token, error) {
+	return try(c, func(now time.Time, n *Node) (Token, error) { return n.PingUser(now, typed) })
+}
+
+// Add asks seeds and neighbours for a user by name. It ends with Done, after
+// that user's CameOnline, or Failed, within AddTimeout.
+func (c *Client) Add(name string) (Token, error) {
+	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Add(now, name) })
+}
+
+// Resolve finds whom a typed name means: ann, ann~k7f2, ann/7f3a.
+// The user is pinned by it.
+func (c *Client) Resolve(typed string) (Target, error) {
+	return try(c, func(now time.Time, n *Node) (Target, error) { return n.Chat(now, typed) })
+}
+
+// Say sends one line. The Delivery event that says queued or sent carries the
+// Token. An error means that nothing was sent or queued.
+func (c *Client) Say(to Target, line string) (Token, error) {
+	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Say(now, to, line) })
+}
+
+// Users lists users, sorted by name.
+func (c *Client) Users(f Filter) []UserView {
+	return ask(c, func(_ time.Time, n *Node) []UserView { return n.Users(f) })
+}
+
+// Sessions lists one user with all its sessions.
+func (c *Client) Sessions(typed string) (UserView, error) {
+	return try(c, func(_ time.Time, n *Node) (UserView, error) { return n.Sessions(typed) })
+}
+
+// Prune forgets sessions, offline ones first, until n remain, and returns how
+// many were forgotten.
+func (c *Client) Prune(n int) int {
+	return ask(c, func(now time.Time, node *Node) int { return node.Prune(now, n) })
+}
+
+// Explode asks every neighbour to tell every neighbour of theirs that we are
+// online here. It ends with Exploded. An error says how long to wait.
+func (c *Client) Explode() (Token, error) {
+	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Explode(now) })
+}
+
+// Verify shows a user's fingerprint; with a fingerprint it compares and marks
+// the user verified when they are equal.
+func (c *Client) Verify(typed, fingerprint string) (VerifyView, error) {
+	return try(c, func(now time.Time, n *Node) (VerifyView, error) { return n.Verify(now, typed, fingerprint) })
+}
+
+// Block stops all contact with a user; blocked false undoes it. It returns what
+// one types for that user.
+func (c *Client) Block(typed string, blocked bool) (string, error) {
+	return try(c, func(now time.Time, n *Node) (string, error) { return n.Block(now, typed, blocked) })
+}
+
+// Outbox lists the lines that are not yet delivered, oldest first.
+func (c *Client) Outbox() []OutboxLine {
+	return ask(c, func(_ time.Time, n *Node) []OutboxLine { return n.Outbox() })
+}
+
+// Stats lists counters and gauges, sorted by name.
+func (c *Client) Stats() []Stat {
+	return ask(c, func(_ time.Time, n *Node) []Stat { return n.Stats() })
+}
+
+// Presence says which Source knows whom.
+func (c *Client) Presence() []PresenceView {
+	return ask(c, func(_ time.Time, n *Node) []PresenceView { return n.Presence() })
+}
+
+// Printed says that the texts with these receipts were written to the screen
+// or pipe. It does not wait. Any goroutine may call it, an event sink too.
+func (c *Client) Printed(receipts []uint64) { c.loop.printed(receipts) }

@@ -1,0 +1,90 @@
+package neighbors
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"io"
+	"net/netip"
+	"time"
+
+	"darkchat/sessions"
+)
+
+// Config says who a node is and where it stands.
+type Config struct {
+	Key     ed25519.PrivateKey // the user's
+	Name    string             // the user's claim
+	Session [32]byte           // this session's X25519 private key
+	Seed    bool               // larger bounds, serves strangers
+	Random  io.Reader
+
+	// IDs and Seqs are the numbers of texts and of records that this run may use:
+	// reserved ahead on disk, so that none is ever used twice. More are asked for
+	// through Ready.Reserve in time.
+	IDs, Seqs sessions.Block
+	// Load gives everything that was stored, once. Nil: nothing.
+	Load func(func(b sessions.Bucket, key, value []byte) error) error
+
+	Listen       []netip.AddrPort // our sockets' addresses, for the first screen
+	LoopbackOnly bool             // sends nothing elsewhere
+	Interfaces   []netip.Prefix   // our interfaces' prefixes: what is private and near may be dialled
+	Sources      []Source
+}
+
+// Timers and bounds of the node. The wire's own are in package dgram.
+const (
+	PingTimeout = 5 * time.Second  // \ping ends by then
+	AddTimeout  = 10 * time.Second // \add ends by then
+	MaxLine     = 16 << 10         // bytes of one typed line
+
+	edgesClient = 150    // sessions with which we keep an edge
+	edgesSeed   = 131072 // the same for a seed
+
+	silenceClient = 10 * time.Second // without a sign of life from a neighbour: probe
+	silenceSeed   = 30 * time.Second // a seed leaves the probing to its clients
+	probeGap      = time.Second      // between the probes
+	probeCount    = 3                // unanswered: offline, lost
+
+	redialFirst = 2 * time.Second  // the missing are pinged for ever,
+	redialLast  = 30 * time.Minute // at doubling distances up to this
+
+	retryFirst = 2 * time.Second  // a text whose attempt ended goes again, at doubling
+	retryLast  = 60 * time.Second // distances, while its session is believed online
+
+	askAgain     = 2 * time.Second  // between the requests of one \add
+	askGiveUp    = 4 * time.Second  // when all who were asked know nobody of that name
+	seekFirst    = 5 * time.Second  // between requests for a pinned user who is missing,
+	seekLast     = 10 * time.Minute // doubling up to this
+	introduceGap = 30 * time.Second // between two introductions of one pair
+	introduceMax = 10               // introductions a minute for one asker
+	introduceTo  = 4                // sessions introduced to one request
+
+	explodeGap  = time.Minute     // between two explodes of one origin
+	explodeWait = 2 * time.Second // for the answers before the cost is told
+
+	inFlight     = 128              // texts handed to the wire for one session at a time
+	maxUnprinted = 2048             // texts written or being written, not yet printed
+	maxRequests  = 64               // \ping and \add under way
+	reserveAt    = 256              // numbers left when the next block is asked for
+	newPerSecond = 1                // first contacts told each second, the rest are counted
+	recordLife   = 10 * time.Minute // our record's lifetime for a receiver that hears nothing more
+)
+
+// What a Client is told when something cannot be done. Their texts are for the
+// person and say what to do next.
+var (
+	ErrStopped     = errors.New("the node has stopped; start the program again")
+	ErrLineTooLong = errors.New("the line is longer than 16 KiB; send it in smaller pieces")
+	ErrStoreBusy   = errors.New("the disk does not keep up; try again in a moment")
+	ErrNoNumbers   = errors.New("no numbers are reserved on disk: make room on the disk of the state folder, then try again")
+	ErrOutboxFull  = errors.New("the outbox is full: wait until lines are delivered, \\outbox lists them")
+	ErrBusy        = errors.New("too many requests are under way; wait for an answer and try again")
+	ErrCloned      = errors.New("another program runs with this session's key")
+)
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

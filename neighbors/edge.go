@@ -1,0 +1,185 @@
+package neighbors
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// edge is one session that we keep in touch with (N1): somebody who is
+// associated with us, or whom we remember and miss. What is known of the session
+// itself is in the book.
+type edge struct {
+	id   sessions.SessionID
+	user sessions.UserKey
+
+	online bool // the person was told so
+	seed   bool // its record says it serves strangers
+
+	// The probe of a silent neighbour.
+	quietAt time.Time // when silence calls for the next probe
+	probes  int       // unanswered ones
+
+	pages int // of its list, pulled since it came
+
+	// Texts on their way.
+	flying    []uint64 // ids under way, at most inFlight
+	retryAt   time.Time
+	retryWait time.Duration
+	busy      bool // it asked for a pause
+
+	// A missing one is pinged for ever.
+	redialAt   time.Time
+	redialWait time.Duration
+
+	due  time.Time // in timers
+	slot int
+}
+
+// plan puts e where its earliest deadline is.
+func (n *Node) plan(e *edge) {
+	n.timers.set(e, earliest(e.quietAt, earliest(e.retryAt, e.redialAt)))
+}
+
+// edge returns the edge to a session, making it when there is room. Edges to
+// sessions that are offline give way, those of users that nobody pinned first.
+func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
+	if e := n.edges[id]; e != nil {
+		return e
+	}
+	if len(n.edges) >= n.limits.edges && !n.dropEdge(user) {
+		return nil
+	}
+	e := &edge{id: id, user: user}
+	n.edges[id] = e
+	return e
+}
+
+// dropSample is how many edges are looked at to find one that may go: a seed that
+// is full must not sort its neighbours for every stranger.
+const dropSample = 256
+
+// dropEdge makes room for an edge to user; false when all others matter more.
+func (n *Node) dropEdge(user sessions.UserKey) bool {
+	var worst *edge
+	rank := func(e *edge) int {
+		r := 0
+		if e.online {
+			r += 2
+		}
+		if u, ok := n.book.User(e.user); ok && u.Trust.Known() {
+			r++
+		}
+		return r
+	}
+	for _, e := range n.timers.heap[:min(len(n.timers.heap), dropSample)] {
+		if worst == nil || rank(e) < rank(worst) {
+			worst = e
+		}
+	}
+	mine := 2
+	if u, ok := n.book.User(user); ok && u.Trust.Known() {
+		mine++
+	}
+	if worst == nil || rank(worst) >= mine {
+		return false
+	}
+	n.removeEdge(worst)
+	return true
+}
+
+func (n *Node) removeEdge(e *edge) {
+	n.timers.set(e, time.Time{})
+	delete(n.edges, e.id)
+	n.ep.Pin(dgram.PeerID(e.id), false)
+}
+
+// edgeIDs lists the edges in a fixed order: map order never reaches the wire.
+func (n *Node) edgeIDs() []sessions.SessionID {
+	ids := make([]sessions.SessionID, 0, len(n.edges))
+	for id := range n.edges {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
+	return ids
+}
+
+// online lists a user's sessions that are believed online, in a fixed order.
+func (n *Node) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
+	for _, s := range n.book.SessionsOf(user) {
+		if e := n.edges[s.ID]; e != nil && e.online {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
+}
+
+// live lists the sessions with a live association, in a fixed order.
+func (n *Node) live() (list []*edge) {
+	for _, id := range n.edgeIDs() {
+		if e := n.edges[id]; e.online && n.ep.Live(dgram.PeerID(id)) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// peerAt finds the live session whose path ends at addr.
+func (n *Node) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
+	for _, id := range n.edgeIDs() {
+		if at, _, ok := n.ep.Path(dgram.PeerID(id)); ok && at == addr && n.edges[id].online {
+			return id, true
+		}
+	}
+	return sessions.SessionID{}, false
+}
+
+// silence is how long a neighbour may be silent before it is probed.
+func (n *Node) silence() time.Duration {
+	if n.cfg.Seed {
+		return silenceSeed
+	}
+	return silenceClient
+}
+
+// advanceEdges does what the time calls for at each edge.
+func (n *Node) advanceEdges(now time.Time) {
+	for e := n.timers.pop(now); e != nil; e = n.timers.pop(now) {
+		if due(e.quietAt, now) {
+			n.quiet(now, e)
+		}
+		if due(e.retryAt, now) {
+			e.retryAt, e.busy = time.Time{}, false
+			n.pump(now, e)
+		}
+		if due(e.redialAt, now) {
+			n.redial(now, e)
+		}
+		if n.edges[e.id] == e {
+			n.plan(e)
+		}
+	}
+}
+
+func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+// quiet probes a neighbour that was silent for too long, and calls it lost when
+// probeCount probes stay unanswered. Any authentic datagram is a sign of life.
+func (n *Node) quiet(now time.Time, e *edge) {
+	heard := n.ep.LastHeard(dgram.PeerID(e.id))
+	if at := heard.Add(n.silence()); at.After(now) {
+		e.probes, e.quietAt = 0, at
+		return
+	}
+	if e.probes == probeCount {
+		n.lost(now, e)
+		return
+	}
+	e.probes++
+	e.quietAt = now.Add(probeGap)
+	n.ep.Probe(now, dgram.PeerID(e.id))
+}

@@ -1,0 +1,152 @@
+package neighbors
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Event is what a node tells the person, through the shell. Events come in the
+// order in which they must be printed. Values are copies: nobody shares memory
+// with the node through them.
+type Event interface{ isEvent() }
+
+// Token names one request of the shell, so that the event that ends it can be
+// recognised. Zero belongs to no request.
+type Token uint64
+
+// State is what is known of a user or session.
+type State string
+
+// The states of presence.
+const (
+	Online  State = "online"
+	Away    State = "away"
+	Suspect State = "suspect" // silent, not yet called offline
+	Unknown State = "unknown" // nothing is known, e.g. after our own network was lost
+	Offline State = "offline"
+)
+
+// Reasons why a session went offline.
+const (
+	ReasonDeclared = "declared" // it said so
+	ReasonLost     = "lost"     // it stopped answering
+)
+
+// Paths on which datagrams to a session travel.
+const (
+	PathDirect = "direct"
+	PathRelay  = "relay"
+)
+
+// CameOnline says that a session of User is reachable. One event a session.
+type CameOnline struct {
+	User    string // what one types for that key: ann, or ann~k7f2
+	Session string // 16 hex digits
+	Trust   string
+}
+
+// WentOffline says that a session left or was lost.
+type WentOffline struct {
+	User    string
+	Session string
+	Trust   string
+	Reason  string // ReasonDeclared or ReasonLost
+}
+
+// FirstContact introduces a user that was never met before.
+type FirstContact struct {
+	User        string
+	Fingerprint string
+	Mixed       bool // the name mixes scripts and may imitate another
+}
+
+// Incoming is a text for the person. It is acknowledged to its sender only
+// after Client.Printed was called with its Receipt: written, printed,
+// acknowledged, in this order.
+type Incoming struct {
+	Receipt uint64 // for Client.Printed; never zero
+	ID      uint64
+	From    string
+	Session string
+	Text    string
+	Sent    time.Time // the sender's clock, for display only
+	Late    bool      // it waited at the sender or, unread, here
+	Trust   string
+	Via     string // who held it; empty: nobody
+}
+
+// DeliveryState is how far a line of ours has come. It only improves.
+type DeliveryState string
+
+// The delivery states.
+const (
+	Queued      DeliveryState = "queued"
+	Sent        DeliveryState = "sent"
+	Held        DeliveryState = "held"
+	Delivered   DeliveryState = "delivered"
+	Undelivered DeliveryState = "undelivered"
+)
+
+// Delivery tells how far a line of ours has come.
+type Delivery struct {
+	ID       uint64
+	To       string
+	State    DeliveryState
+	Acked    int      // sessions that acknowledged it
+	Sessions int      // sessions it was first sent to; 0 while queued
+	Waiting  []string // sessions that have not acknowledged it
+	By       string   // who holds it
+	Reason   string   // why it is undelivered
+	Token    Token    // the Say that made it; 0 for lines of earlier runs
+}
+
+// Pong answers Client.Ping.
+type Pong struct {
+	Token   Token
+	Addr    netip.AddrPort
+	User    string
+	Session string
+	RTT     time.Duration
+	Path    string
+}
+
+// PathChange says that the way to a session changed.
+type PathChange struct {
+	User    string
+	Session string
+	Path    string
+	RTT     time.Duration
+	Why     string
+}
+
+// Failed ends a request that found no answer. Text says what to do next.
+type Failed struct {
+	Token Token
+	Text  string
+}
+
+// Done ends a request that succeeded and has no event of its own (an \add whose
+// user is online, for which CameOnline was sent before).
+type Done struct{ Token Token }
+
+// Exploded ends Client.Explode.
+type Exploded struct {
+	Token     Token
+	Neighbors int // how many were asked
+	Reached   int // how many took it
+}
+
+// Notice is a line for the person that belongs to no request.
+type Notice struct{ Text string }
+
+func (CameOnline) isEvent()   {}
+func (WentOffline) isEvent()  {}
+func (FirstContact) isEvent() {}
+func (Incoming) isEvent()     {}
+func (Delivery) isEvent()     {}
+func (Pong) isEvent()         {}
+func (PathChange) isEvent()   {}
+func (Failed) isEvent()       {}
+func (Done) isEvent()         {}
+func (Exploded) isEvent()     {}
+func (Notice) isEvent()       {}

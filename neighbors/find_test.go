@@ -1,0 +1,246 @@
+package neighbors_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
+	"darkchat/sessions"
+)
+
+// host is a Source that looks for one address, as -sip does.
+func (b *bed) seedNode() *person {
+	s := b.join("seed")
+	s.seed = true
+	s.start()
+	return s
+}
+
+func (p *person) add(name string) {
+	p.bed.t.Helper()
+	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Add(now, name) })
+}
+
+// Two who know nobody but a seed find each other by \add, and go on without it.
+func TestAddThroughSeed(t *testing.T) {
+	b := newBed(t, 20, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
+	ann.meet(seed)
+	bob.meet(seed)
+	if ann.sees("bob") {
+		t.Fatal("the seed joined everybody to everybody")
+	}
+	ann.add("bob")
+	b.until(3*time.Second, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
+	var online, done int
+	for i, e := range ann.screen {
+		switch e := e.(type) {
+		case neighbors.CameOnline:
+			if e.User == "bob" {
+				online = i
+			}
+		case neighbors.Done:
+			done = i
+		}
+	}
+	if online == 0 || online > done {
+		t.Fatal("online must come before the end of \\add")
+	}
+	seed.kill()
+	ann.say("bob", "without the seed")
+	b.until(3*time.Second, "bob reads it", func() bool { return len(bob.texts()) == 1 })
+}
+
+// Nobody of that name: an error within ten seconds, and no conversation.
+func TestAddNobody(t *testing.T) {
+	b := newBed(t, 21, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, ann := b.seedNode(), b.join("ann")
+	ann.meet(seed)
+	ann.add("carol")
+	b.until(neighbors.AddTimeout, "it fails", func() bool { return count[neighbors.Failed](ann) == 1 })
+	if _, err := ann.node.Chat(b.now, "carol"); err == nil {
+		t.Fatal("a name that was never met can be chatted with")
+	}
+}
+
+// Of two nodes that lost each other, a common neighbour helps (paper, section
+// 3.1), as soon as one of them comes back elsewhere.
+func TestCommonNeighbourJoinsTheLost(t *testing.T) {
+	b := newBed(t, 22, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob, carol := b.join("ann"), b.join("bob"), b.join("carol")
+	ann.meet(bob)
+	ann.say("bob", "first")
+	bob.say("ann", "first")
+	carol.meet(ann)
+	carol.meet(bob)
+	b.run(2 * time.Second)
+	bob.kill()
+	ann.kill()
+	b.run(30 * time.Second)
+	// Both have new addresses: nobody but carol can tell them.
+	bob.addr = movedFrom(bob)
+	ann.addr = movedFrom(ann)
+	bob.start()
+	ann.start()
+	b.until(time.Minute, "they see each other", func() bool { return ann.sees("bob") && bob.sees("ann") })
+}
+
+// \explode reaches the neighbours of the neighbours, once, and a second one says
+// how long to wait.
+func TestExplode(t *testing.T) {
+	b := newBed(t, 23, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, hub, carol := b.join("ann"), b.join("hub"), b.join("carol")
+	hub.meet(ann)
+	hub.meet(carol)
+	carol.say("hub", "hello")
+	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Explode(now) })
+	b.until(5*time.Second, "it ends", func() bool { return count[neighbors.Exploded](ann) == 1 })
+	if x := all[neighbors.Exploded](ann)[0]; x.Neighbors != 1 || x.Reached != 1 {
+		t.Fatalf("cost %+v", x)
+	}
+	b.until(time.Second, "carol knows ann", func() bool { _, err := carol.node.Sessions("ann"); return err == nil })
+	if _, err := ann.node.Explode(b.now); err == nil || !strings.Contains(err.Error(), "wait") {
+		t.Fatalf("a second one: %v", err)
+	}
+}
+
+// Lists are for those our user knows; a stranger gets an empty one.
+func TestListsAreForFriends(t *testing.T) {
+	b := newBed(t, 24, simnet.Profile{Delay: 10 * time.Millisecond})
+	hub, ann, carol := b.join("hub"), b.join("ann"), b.join("carol")
+	hub.meet(carol)
+	ann.meet(hub) // ann knows hub, hub does not know ann
+	b.run(3 * time.Second)
+	if _, err := ann.node.Sessions("carol"); err == nil {
+		t.Fatal("a stranger was told who the neighbours are")
+	}
+	hub.say("ann", "now I know you") // pins her
+	ann.kill()
+	b.run(20 * time.Second)
+	ann.start()
+	b.until(30*time.Second, "ann knows carol", func() bool { _, err := ann.node.Sessions("carol"); return err == nil })
+	if ann.sees("carol") {
+		t.Fatal("hearsay made somebody online")
+	}
+}
+
+// A name is a claim: who squats the name of a pinned user is shown apart, with
+// one warning, and what is typed to ann goes to ann alone.
+func TestSquatterGetsNothing(t *testing.T) {
+	b := newBed(t, 25, simnet.Profile{Delay: 10 * time.Millisecond})
+	bob, ann := b.join("bob"), b.join("ann")
+	bob.meet(ann)
+	squatter := b.join("ann")
+	squatter.ping(bob)
+	b.run(2 * time.Second)
+	bob.say("ann", "for ann alone")
+	b.run(2 * time.Second)
+	if len(squatter.texts()) != 0 || len(ann.texts()) != 1 {
+		t.Fatalf("the squatter read %q, ann %q", squatter.texts(), ann.texts())
+	}
+	users := bob.node.Users(neighbors.FilterOnline)
+	if len(users) != 2 || users[0].Name != "ann" || !strings.HasPrefix(users[1].Name, "ann~") {
+		t.Fatalf("shown as %+v", users)
+	}
+	warnings := 0
+	for _, n := range all[neighbors.Notice](bob) {
+		if strings.Contains(n.Text, "another key claims") {
+			warnings++
+		}
+	}
+	if warnings != 1 {
+		t.Fatalf("%d warnings", warnings)
+	}
+	// The squatter first, the true one second: neither is meant by the plain name
+	// of somebody who has pinned none.
+	carol := b.join("carol")
+	squatter.ping(carol)
+	b.run(time.Second)
+	ann.ping(carol)
+	b.run(time.Second)
+	if _, err := carol.node.Chat(b.now, "ann"); err == nil || !strings.Contains(err.Error(), "~") {
+		t.Fatalf("an ambiguous name: %v", err)
+	}
+}
+
+// Blocked keys are answered "not trusted" and nothing of them is shown; it holds
+// after a restart.
+func TestBlockHolds(t *testing.T) {
+	b := newBed(t, 26, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, eve := b.join("ann"), b.join("eve")
+	eve.meet(ann)
+	if _, err := ann.node.Block(b.now, "eve", true); err != nil {
+		t.Fatal(err)
+	}
+	ann.turn()
+	shown := len(ann.screen)
+	eve.say("ann", "let me in")
+	b.until(5*time.Second, "eve is told", func() bool { return eve.last().State == neighbors.Undelivered })
+	if r := eve.last().Reason; !strings.Contains(r, "not trusted") {
+		t.Fatalf("reason %q", r)
+	}
+	ann.kill()
+	b.run(30 * time.Second)
+	ann.start()
+	eve.say("ann", "again")
+	b.run(time.Minute)
+	if len(ann.texts()) != 0 || count[neighbors.CameOnline](ann) != 1 {
+		t.Fatalf("ann saw %v", ann.lines()[shown:])
+	}
+}
+
+// A disk that takes nothing: the person is told, texts are answered busy, and
+// come when there is room again.
+func TestFullDisk(t *testing.T) {
+	b := newBed(t, 27, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	bob.full = sessions.ErrOutboxFull // any error of the store
+	ann.say("bob", "hello")
+	b.run(10 * time.Second)
+	if len(bob.texts()) != 0 || ann.last().State == neighbors.Delivered {
+		t.Fatal("a text was shown or acknowledged though it could not be written")
+	}
+	bob.full = nil
+	b.until(2*time.Minute, "it comes", func() bool { return len(bob.texts()) == 1 && ann.last().State == neighbors.Delivered })
+}
+
+// A text that is not printed is not acknowledged, and is unread at the next start.
+func TestUnprintedIsUnread(t *testing.T) {
+	b := newBed(t, 28, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	bob.mute = true
+	ann.say("bob", "read me")
+	b.run(5 * time.Second)
+	if ann.last().State == neighbors.Delivered {
+		t.Fatal("acknowledged before it was printed")
+	}
+	bob.kill()
+	bob.mute, bob.screen = false, nil
+	b.run(time.Second)
+	bob.start()
+	if got := bob.texts(); len(got) != 1 || got[0] != "read me" {
+		t.Fatalf("unread at the start: %q", got)
+	}
+	b.until(time.Minute, "ann learns of it", func() bool { return ann.last().State == neighbors.Delivered })
+	if len(bob.texts()) != 1 {
+		t.Fatal("shown twice")
+	}
+}
+
+// Another copy of a session's key makes this node take a fresh one.
+func TestCloneIsNoticed(t *testing.T) {
+	b := newBed(t, 29, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	clone := b.join("ann")
+	clone.key, clone.session, clone.ids = ann.key, ann.session, ann.ids
+	clone.seqs = ann.seqs + 5000
+	clone.start()
+	clone.meet(bob)
+	ann.ping(bob)
+	b.until(2*time.Minute, "ann notices", func() bool { return ann.node.Cloned() })
+}

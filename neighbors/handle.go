@@ -1,0 +1,167 @@
+package neighbors
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// handle does what one event of the wire calls for.
+func (n *Node) handle(now time.Time, e dgram.Event) {
+	switch e := e.(type) {
+	case dgram.Associated:
+		n.associated(now, e)
+	case dgram.Received:
+		n.received(now, e)
+	case dgram.Settled:
+		n.settled(now, e)
+	case dgram.Lapsed:
+		if e.Kind == dgram.KindText {
+			n.textLapsed(now, e)
+		}
+	case dgram.Unanswered:
+		n.unanswered(now, e)
+	case dgram.Moved:
+		n.moved(now, e)
+	case dgram.Closed:
+		// Keys are a cache: nothing that the person sees depends on them. A
+		// neighbour that went silent is found by its probes.
+	}
+}
+
+// associated: somebody proved who he is. Both sides of a handshake get here.
+func (n *Node) associated(now time.Time, a dgram.Associated) {
+	id := sessions.SessionID(a.Peer.ID)
+	if sessions.UserKey(a.Peer.User) == n.user && id == n.self {
+		return
+	}
+	if len(a.Record) > 0 {
+		if !n.learn(now, id, a.Record, a.Addr, true) {
+			return
+		}
+	}
+	if _, ok := n.book.Session(id); !ok {
+		n.ep.Forget(a.Peer.ID) // we forgot who that is: next time we ask for the record
+		return
+	}
+	n.alive(now, id, a.Addr)
+	n.requestAssociated(now, id, a.Addr)
+	n.confirmHint(id, a.Addr)
+	n.retryNow(now, id)
+	if e := n.edges[id]; e != nil && a.Fresh {
+		n.askForList(now, e)
+		n.plan(e)
+	}
+}
+
+// received: an authenticated peer said something.
+func (n *Node) received(now time.Time, r dgram.Received) {
+	id := sessions.SessionID(r.From)
+	s, ok := n.book.Session(id)
+	if !ok {
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	}
+	blocked := n.book.Trust(s.User) == sessions.TrustBlocked
+	if blocked {
+		if r.Message.Kind() != dgram.KindList {
+			n.ep.Settle(now, r.Handle, dgram.ResultNotTrusted, 0)
+		}
+		return
+	}
+	if _, bye := r.Message.Body.(dgram.Offline); !bye {
+		n.alive(now, id, r.Addr)
+		n.retryNow(now, id)
+	}
+	switch b := r.Message.Body.(type) {
+	case dgram.Text:
+		n.textReceived(now, s, r, b)
+	case dgram.Online:
+		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		if len(b.Record) > 0 {
+			n.heardRecord(now, id, r.Addr, b.Record)
+		}
+	case dgram.Offline:
+		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		n.learn(now, id, b.Record, r.Addr, true)
+	case dgram.Ping:
+		n.pingReceived(now, s, r, b)
+	case dgram.ListRequest:
+		n.listRequested(now, s, r, b)
+	case dgram.List:
+		n.listReceived(now, s, r, b)
+	}
+	for i := range n.plugins {
+		n.plugins[i].source.Heard(now, r.Addr, r.Message, host{n, i, now})
+	}
+}
+
+// heardRecord takes a record that a peer handed over inside declareOnline: its
+// own, or one about us that we ought to know.
+func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.AddrPort, signed []byte) {
+	rec, err := sessions.Verify(signed)
+	switch {
+	case err != nil:
+	case rec.Session == n.self:
+		// Only its owner raises a record's number. One that we did not write was
+		// written by a copy of this session.
+		if rec.Seq > n.record.Seq || (rec.Seq == n.record.Seq && !bytes.Equal(signed, n.signed)) {
+			n.cloned = true
+		}
+	case rec.Session == from:
+		n.learn(now, from, signed, addr, true)
+	}
+}
+
+// learn takes a session's signed record. direct: the session itself sent it.
+// It answers false when the record is stale, refused or says goodbye.
+func (n *Node) learn(now time.Time, id sessions.SessionID, signed []byte, addr netip.AddrPort, direct bool) bool {
+	rec, err := sessions.Verify(signed)
+	if err != nil || rec.Session != id || id == n.self {
+		return false
+	}
+	known, had := n.book.Session(id)
+	if had && rec.Seq < known.Seq && direct {
+		// A copy of that session, or one restored from a backup: let it know what
+		// its key has signed since.
+		if n.ep.Live(dgram.PeerID(id)) {
+			n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: known.Record, Observed: addr}})
+		}
+		return known.State != sessions.StateGone
+	}
+	var prefix netip.Addr
+	if direct {
+		prefix = addr.Addr()
+	}
+	out, err := n.book.Learn(now, signed, rec, direct, prefix)
+	if err != nil {
+		return false
+	}
+	n.contacts.learned(now, n, rec, out)
+	if rec.State == sessions.StateGone {
+		n.gone(now, id, ReasonDeclared)
+		return false
+	}
+	return true
+}
+
+func (n *Node) settled(now time.Time, s dgram.Settled) {
+	n.alive(now, sessions.SessionID(s.Peer), netip.AddrPort{})
+	switch s.Kind {
+	case dgram.KindText:
+		n.textSettled(now, s)
+	case dgram.KindPing:
+		n.pingSettled(now, s)
+	}
+}
+
+func (n *Node) moved(now time.Time, m dgram.Moved) {
+	id := sessions.SessionID(m.Peer)
+	n.alive(now, id, m.To)
+	if e := n.edges[id]; e != nil && e.online {
+		n.tell(PathChange{User: n.book.Label(e.user), Session: id.String(), Path: PathDirect, RTT: m.RTT, Why: "it answers from " + m.To.String()})
+	}
+}

@@ -1,0 +1,206 @@
+package neighbors
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// Say sends one line to all online sessions of a user, or to one session. With
+// none online it is queued. An error means that nothing was sent or kept.
+func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
+	switch {
+	case len(line) > MaxLine:
+		return 0, ErrLineTooLong
+	case strings.TrimSpace(line) == "":
+		return 0, errors.New("an empty line is not sent")
+	case !utf8.ValidString(line):
+		return 0, errors.New("the line is not UTF-8; set your terminal to UTF-8 and type it again")
+	}
+	user := sessions.UserKey(to.key)
+	if n.book.Trust(user) == sessions.TrustBlocked {
+		return 0, errors.New(to.User + " is blocked: \\unblock " + to.User + " first")
+	}
+	online := n.onlineSessions(user)
+	var only *sessions.SessionID
+	if to.Session != "" {
+		id, err := sessions.ParseSessionID(to.Session)
+		if err != nil {
+			return 0, err
+		}
+		only = &id
+	}
+	parts := split(line, sessions.MaxText)
+	first, err := n.numbers.take(sessions.CounterIDs, uint64(len(parts)))
+	if err != nil {
+		return 0, err
+	}
+	progress, err := n.outbox.Put(now, first, user, only, parts, online)
+	if errors.Is(err, sessions.ErrOutboxFull) {
+		return 0, ErrOutboxFull
+	} else if err != nil {
+		return 0, err
+	}
+	n.pin(user)
+	n.requests.last++
+	token := n.requests.last
+	n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, progress})
+	if progress[len(progress)-1].State == sessions.DeliveryQueued {
+		n.seek(now, user)
+	}
+	n.wake(now)
+	return token, nil
+}
+
+// returned: a session is back. What was queued for its user goes to the sessions
+// that are online now; what this one missed goes to it.
+func (n *Node) returned(now time.Time, e *edge) {
+	n.progress(n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
+	e.retryAt, e.retryWait = time.Time{}, 0
+	n.pump(now, e)
+}
+
+func (n *Node) pumpAll(now time.Time, user sessions.UserKey) {
+	for _, id := range n.onlineSessions(user) {
+		n.pump(now, n.edges[id])
+	}
+}
+
+// pump hands texts to the wire, in order, as many as inFlight allows.
+func (n *Node) pump(now time.Time, e *edge) {
+	if !e.online || len(e.flying) >= inFlight || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
+		return
+	}
+	for _, p := range n.outbox.Next(e.id, inFlight-len(e.flying)) {
+		m := dgram.Message{ID: p.ID, Body: dgram.Text{
+			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,
+		}}
+		if !e.retryAt.IsZero() || !n.ep.Send(now, dgram.PeerID(e.id), m) {
+			n.outbox.PutBack(e.id, p.ID)
+			n.retryLater(now, e)
+			continue
+		}
+		e.flying = append(e.flying, p.ID)
+	}
+	if len(e.flying) > 0 && !n.ep.Live(dgram.PeerID(e.id)) {
+		if s, ok := n.book.Session(e.id); ok {
+			n.dialSession(now, s) // its keys were evicted: say HELLO again
+		}
+	}
+	n.wake(now)
+}
+
+// landed: a text is no longer under way to e.
+func (e *edge) landed(id uint64) {
+	if i := slices.Index(e.flying, id); i >= 0 {
+		e.flying = slices.Delete(e.flying, i, i+1)
+	}
+}
+
+// retryLater has the texts of e go again by a timer, while it is believed online.
+func (n *Node) retryLater(now time.Time, e *edge) {
+	if !e.retryAt.IsZero() || n.edges[e.id] != e {
+		return
+	}
+	e.retryWait = min(max(2*e.retryWait, retryFirst), retryLast)
+	e.retryAt = now.Add(n.spread(e.retryWait))
+	n.plan(e)
+}
+
+// retryNow: the session said something, so texts whose attempt ended go again,
+// unless it asked for a pause.
+func (n *Node) retryNow(now time.Time, id sessions.SessionID) {
+	if e := n.edges[id]; e != nil && !e.busy && !e.retryAt.IsZero() {
+		e.retryAt = time.Time{}
+		n.pump(now, e)
+		n.plan(e)
+	}
+}
+
+// textSettled: a text of ours was answered.
+func (n *Node) textSettled(now time.Time, s dgram.Settled) {
+	id := sessions.SessionID(s.Peer)
+	e := n.edges[id]
+	if e == nil {
+		e = &edge{id: id} // it gave way to others meanwhile; what it says holds
+	}
+	e.landed(s.ID)
+	var moved []sessions.Progress
+	switch s.Result {
+	case dgram.ResultDelivered:
+		e.retryWait, e.busy = 0, false
+		moved = n.outbox.Acked(id, s.ID)
+	case dgram.ResultGap:
+		n.outbox.Gap(id, s.ID, s.Have)
+	case dgram.ResultUnknownRecipient:
+		moved = n.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
+	case dgram.ResultNotTrusted:
+		moved = n.outbox.Refused(id, s.ID, sessions.ReasonNotTrusted)
+	case dgram.ResultTooOld:
+		moved = n.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
+	default:
+		e.busy = true
+		n.outbox.PutBack(id, s.ID)
+		n.retryLater(now, e)
+	}
+	n.progress(moved, 0)
+	n.pump(now, e)
+}
+
+// textLapsed: five sends were not answered. That ends an attempt, never the text.
+func (n *Node) textLapsed(now time.Time, l dgram.Lapsed) {
+	id := sessions.SessionID(l.Peer)
+	n.outbox.Lapsed(id, l.ID)
+	if e := n.edges[id]; e != nil {
+		e.landed(l.ID)
+		if e.online {
+			n.retryLater(now, e)
+		}
+	}
+}
+
+// textsBack takes what is under way to a session back into the outbox.
+func (n *Node) textsBack(e *edge) {
+	for _, id := range e.flying {
+		n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+		n.outbox.Lapsed(e.id, id)
+	}
+	e.flying = nil
+}
+
+// progress tells how far lines have come; the last of them has the token.
+func (n *Node) progress(list []sessions.Progress, token Token) {
+	for i, p := range list {
+		d := Delivery{
+			ID: p.ID, To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
+			Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting),
+		}
+		if i == len(list)-1 {
+			d.Token = token
+		}
+		n.tell(d)
+	}
+}
+
+func names(ids []sessions.SessionID) (list []string) {
+	for _, id := range ids {
+		list = append(list, id.String())
+	}
+	return list
+}
+
+// Outbox lists the lines that are not yet delivered, oldest first.
+func (n *Node) Outbox() (list []OutboxLine) {
+	for _, l := range n.outbox.List() {
+		list = append(list, OutboxLine{
+			ID: l.ID, To: n.book.Label(l.To), State: DeliveryState(l.State.String()), Sent: l.Put,
+			Acked: l.Acked, Sessions: l.Sessions, Bytes: len(l.Text), Waiting: names(l.Waiting),
+		})
+	}
+	return list
+}

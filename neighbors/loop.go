@@ -1,0 +1,274 @@
+package neighbors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// Sink takes events on the loop's goroutine. It must not block.
+type Sink func(Event)
+
+// Store takes what must be written first. *sessions.Store is one.
+type Store interface {
+	// Append queues a batch and never blocks; false means that the queue is full.
+	Append(batch []sessions.Write, seq uint64) bool
+	// Reserve asks for the next block of a counter; it never blocks either.
+	Reserve(c sessions.Counter, seq uint64) bool
+	// Done says what became of both, in order.
+	Done() <-chan sessions.Done
+}
+
+// Bounds of the loop. What does not fit is dropped and counted: UDP may lose
+// anything, and the sender tries again.
+const (
+	readQueue = 512                     // opened datagrams between the readers and the loop
+	callQueue = 64                      // functions waiting to run on the loop
+	turnBatch = 64                      // datagrams handled before anything is sent: lets texts and acks share datagrams
+	leaveTime = 1500 * time.Millisecond // at most this long for the goodbyes
+	readFails = 1000                    // consecutive read errors after which the socket is given up
+)
+
+// Loop runs a Node: THE event loop. The goroutine inside Run is the only one
+// that touches the Node.
+type Loop struct {
+	node    *Node
+	conn    dgram.Conn
+	readers int
+	store   Store // nil: nothing is written
+	sink    Sink
+
+	opened  chan dgram.Opened
+	calls   chan call
+	signal  chan struct{} // receipts is not empty
+	stopped chan struct{}
+	broken  chan error
+
+	mu       sync.Mutex
+	receipts []uint64 // bounded by the texts that wait for their print (maxUnprinted)
+
+	dropped atomic.Uint64
+	oob     []byte
+	lost    uint64 // datagrams that the socket refused
+}
+
+type call struct {
+	f    func(now time.Time, n *Node)
+	done chan struct{}
+}
+
+// NewLoop makes the loop of a node: readers goroutines (the -t flag) read conn
+// and open what they read. store may be nil.
+func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *Loop {
+	return &Loop{
+		node: node, conn: conn, readers: readers, store: store, sink: sink,
+		opened:  make(chan dgram.Opened, readQueue),
+		calls:   make(chan call, callQueue),
+		signal:  make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+		broken:  make(chan error, 1),
+	}
+}
+
+// Run owns the node until ctx ends, then says goodbye to the neighbours, for at
+// most leaveTime, closes conn and returns. It also returns when the socket is
+// broken or another program runs with our session's key (ErrCloned).
+func (l *Loop) Run(ctx context.Context) error {
+	var readers sync.WaitGroup
+	for range l.readers {
+		readers.Go(func() { l.read() })
+	}
+	defer readers.Wait()
+	defer close(l.stopped)
+	defer l.conn.Close()
+
+	var done <-chan sessions.Done
+	if l.store != nil {
+		done = l.store.Done()
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	leave, left := ctx.Done(), (<-chan time.Time)(nil)
+	for {
+		now := time.Now()
+		select {
+		case o := <-l.opened:
+			now = time.Now()
+			l.node.Receive(now, o)
+			for range min(len(l.opened), turnBatch) {
+				l.node.Receive(now, <-l.opened)
+			}
+		case d := <-done:
+			now = time.Now()
+			l.node.Finished(now, d)
+			for range min(len(done), turnBatch) {
+				l.node.Finished(now, <-done)
+			}
+		case <-l.signal:
+			now = time.Now()
+		case c := <-l.calls:
+			now = time.Now()
+			c.run(now, l.node)
+			for range min(len(l.calls), turnBatch) {
+				c = <-l.calls
+				c.run(now, l.node)
+			}
+		case <-timer.C:
+			now = time.Now()
+		case err := <-l.broken:
+			return err
+		case <-leave:
+			now = time.Now()
+			leave, left = nil, time.After(leaveTime)
+			l.node.Leave(now)
+		case <-left:
+			return nil
+		}
+		next := l.turn(now)
+		if l.node.Cloned() {
+			return ErrCloned
+		}
+		if leave == nil && l.node.Left() {
+			return nil
+		}
+		if next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(max(0, next.Sub(now)))
+		}
+	}
+}
+
+func (c call) run(now time.Time, n *Node) {
+	c.f(now, n)
+	close(c.done)
+}
+
+// turn lets everything that is ready happen, in the order write, print, send,
+// and returns when the node wants to be called next.
+func (l *Loop) turn(now time.Time) (next time.Time) {
+	for {
+		if r := l.takeReceipts(); len(r) > 0 {
+			l.node.Printed(now, r)
+		}
+		next = l.node.Advance(now)
+		ready := l.node.Drain()
+		again := false
+		switch {
+		case len(ready.Batch) == 0:
+		case l.store == nil:
+			l.node.Finished(now, sessions.Done{Seq: ready.Seq})
+			again = true
+		case !l.store.Append(ready.Batch, ready.Seq):
+			l.node.Finished(now, sessions.Done{Seq: ready.Seq, Err: ErrStoreBusy})
+			again = true
+		}
+		for _, c := range ready.Reserve {
+			if l.store == nil || !l.store.Reserve(c, reserveSeq(c)) {
+				l.node.Finished(now, sessions.Done{Seq: reserveSeq(c), Err: ErrStoreBusy})
+			}
+		}
+		for _, e := range ready.Events {
+			l.sink(e)
+		}
+		l.send(ready.Datagrams)
+		if !again && !l.waiting() {
+			return next
+		}
+	}
+}
+
+func (l *Loop) send(datagrams []dgram.Datagram) {
+	for _, d := range datagrams {
+		if l.node.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
+			l.lost++
+			continue
+		}
+		l.oob = dgram.AppendLocal(l.oob[:0], d.Local, d.To.Addr())
+		if _, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To); err != nil {
+			l.lost++ // no route, too large, no buffer: all the same as lost on the way
+		}
+	}
+}
+
+// read is one of the readers: it opens what it reads and hands it to the loop.
+func (l *Loop) read() {
+	b := make([]byte, dgram.MaxDatagram+1) // one more, so that a longer one shows
+	oob := make([]byte, dgram.LocalSize)
+	opener := l.node.ep.Opener()
+	for fails := 0; ; {
+		n, oobn, _, from, err := l.conn.ReadMsgUDPAddrPort(b, oob)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			// Some systems report an earlier send's trouble here: go on.
+			if fails++; fails == readFails {
+				select {
+				case l.broken <- fmt.Errorf("the socket cannot be read any more: %w", err):
+				default:
+				}
+				return
+			}
+			continue
+		}
+		fails = 0
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		o := opener.Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
+		select {
+		case l.opened <- o:
+		default:
+			l.dropped.Add(1)
+		}
+	}
+}
+
+// Do runs f on the loop and waits for its end. It returns at once, without
+// having run f, when the loop has ended or ctx is done.
+func (l *Loop) Do(ctx context.Context, f func(now time.Time, n *Node)) {
+	c := call{f, make(chan struct{})}
+	select {
+	case l.calls <- c:
+	case <-l.stopped:
+		return
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-c.done:
+	case <-l.stopped:
+	}
+}
+
+// printed notes receipts without waiting; see Client.Printed.
+func (l *Loop) printed(receipts []uint64) {
+	l.mu.Lock()
+	l.receipts = append(l.receipts, receipts...)
+	l.mu.Unlock()
+	select {
+	case l.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Loop) takeReceipts() []uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.receipts
+	l.receipts = nil
+	return r
+}
+
+func (l *Loop) waiting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.receipts) > 0
+}

@@ -1,0 +1,172 @@
+package neighbors
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// remember makes edges to those we remember, so that a node finds its people
+// again with every seed switched off (paper, section 3.2: offline sessions
+// "jump-start" the network). Pinned users come first.
+func (n *Node) remember(now time.Time) {
+	for _, known := range [2]bool{true, false} {
+		for _, u := range n.book.Users() {
+			if u.Trust.Known() != known || u.Trust == sessions.TrustBlocked || u.Key == n.user {
+				continue
+			}
+			if known {
+				n.seek(now, u.Key)
+				continue
+			}
+			n.missAll(now, u.Key)
+		}
+	}
+}
+
+// miss begins to ping a session that is not reachable.
+func (n *Node) miss(now time.Time, e *edge, first time.Time) {
+	e.redialWait, e.redialAt = 0, first
+	n.plan(e)
+}
+
+// redial pings a missing session at the addresses where its key once
+// authenticated to us, for ever, with back-off. While texts wait for it the
+// back-off stays short.
+func (n *Node) redial(now time.Time, e *edge) {
+	e.redialAt = time.Time{}
+	if e.online {
+		return
+	}
+	s, ok := n.book.Session(e.id)
+	if u, known := n.book.User(e.user); !ok || !known || u.Trust == sessions.TrustBlocked {
+		return
+	}
+	wait := time.Second // the budget is spent: soon again, without back-off
+	if n.dialSession(now, s) {
+		last := redialLast
+		if n.outbox.Waiting(e.id) {
+			last = retryFirst * 4
+		}
+		e.redialWait = min(max(2*e.redialWait, redialFirst), last)
+		wait = n.spread(e.redialWait)
+	}
+	e.redialAt = now.Add(wait)
+}
+
+// dialSession says HELLO to a known session wherever its key authenticated to
+// us; false when the budget allowed none of it.
+func (n *Node) dialSession(now time.Time, s sessions.Session) bool {
+	want := []dgram.Peer{peerOf(s)}
+	tried, spent := false, false
+	for _, seen := range s.Seen {
+		if !n.dialable(seen.Addr, netip.Addr{}) {
+			continue
+		}
+		if err := n.dial(now, seen.Addr, want); errors.Is(err, dgram.ErrBudget) {
+			spent = true
+		} else {
+			tried = true
+		}
+	}
+	return tried || !spent
+}
+
+// seek looks for a user of whom no session is online: at remembered addresses
+// now, and by asking seeds and neighbours.
+func (n *Node) seek(now time.Time, user sessions.UserKey) {
+	n.missAll(now, user)
+	w := n.seeking[user]
+	if w == nil {
+		if len(n.seeking) >= n.limits.edges {
+			return
+		}
+		w = &seeker{}
+		n.seeking[user] = w
+	}
+	w.wait, w.next = 0, now
+	n.wake(now)
+}
+
+// missAll begins to ping the sessions of a user that are not online, where they
+// were.
+func (n *Node) missAll(now time.Time, user sessions.UserKey) {
+	for _, s := range n.book.SessionsOf(user) {
+		if len(s.Seen) == 0 || len(n.edges) >= n.limits.edges && n.edges[s.ID] == nil {
+			continue
+		}
+		if e := n.edge(s.ID, user); e != nil && !e.online {
+			n.miss(now, e, now)
+		}
+	}
+}
+
+// seeker asks others for one missing user, with back-off. There are at most as
+// many as edges.
+type seeker struct {
+	next time.Time
+	wait time.Duration
+}
+
+// advanceSeekers asks for those users whose time has come.
+func (n *Node) advanceSeekers(now time.Time) (next time.Time) {
+	for _, user := range n.seekingKeys() {
+		w := n.seeking[user]
+		if !w.next.After(now) {
+			if len(n.onlineSessions(user)) > 0 {
+				delete(n.seeking, user)
+				continue
+			}
+			if asked := n.askFor(now, find{user: user}); asked > 0 {
+				w.wait = min(max(2*w.wait, seekFirst), seekLast)
+				w.next = now.Add(n.spread(w.wait))
+			} else {
+				w.next = now.Add(time.Second) // nobody to ask yet
+			}
+		}
+		next = earliest(next, w.next)
+	}
+	return next
+}
+
+func peerOf(s sessions.Session) dgram.Peer {
+	return dgram.Peer{ID: dgram.PeerID(s.ID), User: [32]byte(s.User), Static: s.Static, Seq: s.Seq}
+}
+
+// dial says HELLO at addr. want names the sessions that may be there; empty:
+// whoever answers.
+func (n *Node) dial(now time.Time, addr netip.AddrPort, want []dgram.Peer) error {
+	n.wake(now)
+	return n.ep.Dial(now, addr, want)
+}
+
+// dialable tells whether addr may be dialled at all. Addresses out of messages
+// are hints: never private or link-local unless we have an interface in that
+// prefix, nor loopback unless the peer that told it is on loopback. An invalid
+// teller is the person, a Source or our own memory, who may name any unicast address.
+func (n *Node) dialable(addr netip.AddrPort, teller netip.Addr) bool {
+	a := addr.Addr()
+	switch {
+	case !addr.IsValid() || addr.Port() == 0 || a.IsUnspecified() || a.IsMulticast():
+		return false
+	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return false
+	case n.cfg.LoopbackOnly && !a.IsLoopback():
+		return false
+	case !teller.IsValid():
+		return true
+	case a.IsLoopback():
+		return teller.IsLoopback()
+	case a.IsPrivate() || a.IsLinkLocalUnicast() || carrierGrade.Contains(a):
+		for _, p := range n.cfg.Interfaces {
+			if p.Contains(a.WithZone("")) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}

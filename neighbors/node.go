@@ -1,0 +1,296 @@
+package neighbors
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"time"
+
+	"crypto/ecdh"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// carrierGrade is the shared address space of RFC 6598: as private as RFC 1918.
+var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
+
+// Node is one person's node. It is not safe for concurrent use: the loop owns it.
+type Node struct {
+	cfg    Config
+	limits limits
+	user   sessions.UserKey
+	self   sessions.SessionID
+	static [32]byte
+	record sessions.Record // ours, as last signed
+	signed []byte
+
+	ep     *dgram.Endpoint
+	book   *sessions.Book
+	inbox  *sessions.Inbox
+	outbox *sessions.Outbox
+
+	edges   map[sessions.SessionID]*edge // at most limits.edges
+	timers  timers
+	seeking map[sessions.UserKey]*seeker // at most limits.edges
+
+	plugins  []plugin
+	requests requests
+	intro    introductions
+	explode  explosions
+	texts    texts
+	numbers  numbers
+	contacts contacts
+
+	out    Ready
+	wakeAt time.Time // something must be looked at then, whatever the sub-states say
+	left   time.Time // when we began to leave
+	cloned bool
+}
+
+// Ready is what a Node wants done: Batch must be written before anything that
+// depends on it happens; the node itself holds that back until Written. Events
+// come before datagrams. Slices are valid until the next call of Drain.
+type Ready struct {
+	Batch     []sessions.Write
+	Seq       uint64 // of the batch, for Written
+	Events    []Event
+	Datagrams []dgram.Datagram
+	Reserve   []sessions.Counter // blocks to ask for; answered by Finished
+}
+
+type limits struct{ edges int }
+
+// New makes a node from what was stored of it.
+func New(cfg Config, now time.Time) (*Node, error) {
+	private, err := ecdh.X25519().NewPrivateKey(cfg.Session[:])
+	if err != nil {
+		return nil, fmt.Errorf("session key: %w", err)
+	}
+	n := &Node{
+		cfg: cfg, limits: limits{edges: edgesClient},
+		user:    sessions.UserKey(cfg.Key.Public().(ed25519.PublicKey)),
+		static:  [32]byte(private.PublicKey().Bytes()),
+		edges:   map[sessions.SessionID]*edge{},
+		seeking: map[sessions.UserKey]*seeker{},
+	}
+	if cfg.Seed {
+		n.limits.edges = edgesSeed
+	}
+	n.self = sessions.MakeSessionID(n.user, n.static)
+	n.book = sessions.NewBook(n.user, cfg.Name, sessions.DefaultLimits(cfg.Seed))
+	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
+	n.outbox = sessions.NewOutbox()
+	n.texts, n.numbers = newTexts(), newNumbers(cfg)
+	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
+	if cfg.Load != nil {
+		if err := cfg.Load(n.load); err != nil {
+			return nil, err
+		}
+	}
+	n.book.Loaded(now)
+	n.inbox.Loaded(now)
+	n.outbox.Loaded(now)
+	if err := n.sign(sessions.StateOnline); err != nil {
+		return nil, err
+	}
+	n.ep, err = dgram.New(dgram.Config{
+		Private: cfg.Session, Record: n.signed, Check: check(), Random: cfg.Random, Seed: cfg.Seed,
+		SameLink: sameLink(cfg.Interfaces),
+	}, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range cfg.Sources {
+		n.plugins = append(n.plugins, plugin{source: s})
+	}
+	n.remember(now)
+	n.reserve()
+	n.startTexts(now)
+	return n, nil
+}
+
+func (n *Node) load(b sessions.Bucket, key, value []byte) error {
+	switch b {
+	case sessions.BucketUsers, sessions.BucketSessions, sessions.BucketFloors:
+		return n.book.Load(b, key, value)
+	case sessions.BucketOutbox:
+		return n.outbox.Load(b, key, value)
+	case sessions.BucketInbox, sessions.BucketTexts:
+		return n.inbox.Load(b, key, value)
+	}
+	return nil
+}
+
+// check makes the pure function by which dgram recognises a record. It runs on
+// the readers' goroutines.
+func check() dgram.Check {
+	return func(record, static []byte) (dgram.Peer, error) {
+		rec, err := sessions.Verify(record)
+		if err != nil {
+			return dgram.Peer{}, err
+		}
+		if !bytes.Equal(rec.Static[:], static) {
+			return dgram.Peer{}, errOtherKey
+		}
+		return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
+	}
+}
+
+var errOtherKey = errors.New("the record belongs to another key")
+
+func sameLink(own []netip.Prefix) func(netip.Addr) bool {
+	return func(a netip.Addr) bool {
+		if a.IsLoopback() || a.IsLinkLocalUnicast() {
+			return true
+		}
+		return slices.ContainsFunc(own, func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+}
+
+// sign makes our record anew: only its owner raises its sequence number.
+func (n *Node) sign(state sessions.State) error {
+	seq, err := n.numbers.take(sessions.CounterSeq, 1)
+	if err != nil {
+		return err
+	}
+	r := sessions.Record{
+		Name: n.cfg.Name, User: n.user, Static: n.static, Session: n.self,
+		Seq: seq, State: state, Lifetime: recordLife,
+	}
+	if n.cfg.Seed {
+		r.Flags = sessions.FlagSeed
+	}
+	for _, a := range n.cfg.Listen {
+		if len(r.Addrs) == sessions.MaxAddrs {
+			break
+		}
+		if a.Addr().IsUnspecified() || a.Addr().Zone() != "" {
+			continue
+		}
+		r.Addrs = append(r.Addrs, sessions.Address{Scope: sessions.ScopeHost, Addr: a})
+	}
+	signed, err := sessions.Sign(n.cfg.Key, r)
+	if err != nil {
+		return err
+	}
+	n.record, n.signed = r, signed
+	if n.ep != nil {
+		n.ep.SetRecord(signed)
+	}
+	return nil
+}
+
+// Receive takes one opened datagram.
+func (n *Node) Receive(now time.Time, o dgram.Opened) {
+	n.ep.Receive(now, o)
+	n.wake(now)
+}
+
+// Advance lets time pass and returns when it wants to be called next; zero:
+// there is nothing to wait for. Call Drain after it.
+func (n *Node) Advance(now time.Time) (next time.Time) {
+	n.wakeAt = time.Time{}
+	n.pull(now)
+	n.advanceEdges(now)
+	next = earliest(next, n.advanceRequests(now))
+	next = earliest(next, n.advanceSeekers(now))
+	next = earliest(next, n.advanceSources(now))
+	next = earliest(next, n.contacts.advance(now, n))
+	if due(n.outbox.Expiry(), now) {
+		n.progress(n.outbox.Expire(now), 0)
+	}
+	next = earliest(next, n.outbox.Expiry())
+	// The endpoint comes last: what this turn wants sent shares datagrams.
+	wire := n.ep.Advance(now)
+	for n.pull(now) {
+		wire = n.ep.Advance(now)
+	}
+	n.collect()
+	return earliest(earliest(next, wire), earliest(n.timers.next(), n.wakeAt))
+}
+
+// wake asks for another Advance at that time.
+func (n *Node) wake(at time.Time) { n.wakeAt = earliest(n.wakeAt, at) }
+
+// pull takes what the endpoint has ready and handles its events; false when
+// there were none.
+func (n *Node) pull(now time.Time) bool {
+	datagrams, events := n.ep.Drain()
+	n.out.Datagrams = append(n.out.Datagrams, datagrams...)
+	for _, e := range events {
+		n.handle(now, e)
+	}
+	return len(events) > 0
+}
+
+// collect gathers what the memory wants written into the batch of this turn.
+func (n *Node) collect() {
+	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)
+	n.out.Batch = append(n.out.Batch, n.outbox.TakeWrites()...)
+	n.out.Batch = append(n.out.Batch, n.inbox.TakeWrites()...)
+}
+
+// Drain returns what is ready and forgets it.
+func (n *Node) Drain() Ready {
+	r := n.out
+	n.out = Ready{}
+	r.Reserve = n.numbers.wanted()
+	if len(r.Batch) > 0 {
+		r.Seq = n.texts.close()
+	}
+	return r
+}
+
+func (n *Node) tell(e Event) { n.out.Events = append(n.out.Events, e) }
+
+// Leave says goodbye: a signed "gone" to every neighbour. Left tells when it has
+// been heard by all, or call it a day.
+func (n *Node) Leave(now time.Time) {
+	if !n.left.IsZero() {
+		return
+	}
+	n.left = now
+	if n.sign(sessions.StateGone) != nil {
+		return
+	}
+	for _, e := range n.live() {
+		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Offline{Record: n.signed}})
+	}
+	n.wake(now)
+}
+
+// Left tells whether all neighbours have acknowledged our leaving.
+func (n *Node) Left() bool {
+	if n.left.IsZero() {
+		return false
+	}
+	for _, e := range n.live() {
+		if !n.ep.Idle(dgram.PeerID(e.id)) {
+			return false
+		}
+	}
+	return true
+}
+
+// spread adds up to a quarter, so that nodes that lost each other together do
+// not come back in step.
+func (n *Node) spread(d time.Duration) time.Duration {
+	var b [1]byte
+	io.ReadFull(n.cfg.Random, b[:])
+	return d + d*time.Duration(b[0])/1024
+}
+
+// hashOf identifies bytes in bounded tables.
+func hashOf(b []byte) [8]byte { s := sha256.Sum256(b); return [8]byte(s[:8]) }
+
+// Cloned tells whether another program was found to run with our key.
+func (n *Node) Cloned() bool { return n.cloned }
+
+// Opener returns the view that the readers share; safe for many goroutines.
+func (n *Node) Opener() *dgram.Opener { return n.ep.Opener() }

@@ -1,0 +1,128 @@
+package neighbors
+
+import (
+	"net/netip"
+	"time"
+
+	"darkchat/dgram"
+)
+
+// Source is a presence plug-in: it finds people. It is called from the loop
+// alone, has no goroutine, clock or socket of its own, and only gives hints; the
+// node decides whether to say HELLO there. A Source that needs the outside world
+// (a resolver, a directory service) runs that elsewhere and hands its findings
+// over by Loop.Do.
+type Source interface {
+	// Name is shown by \presence and given to -presence.
+	Name() string
+	// Advance is called at the start and when next has come. A zero next means
+	// that there is nothing to wait for.
+	Advance(now time.Time, h Host) (next time.Time)
+	// Heard is called after the node handled a message of an authenticated peer.
+	Heard(now time.Time, from netip.AddrPort, m dgram.Message, h Host)
+}
+
+// Host is what a Source may ask of its node.
+type Host interface {
+	// Found hands over a hint: user may be reachable at addr. user is a name, a
+	// name and fingerprint as "ann~k7f2-...", or empty for "whoever is there". A
+	// hint with a whole fingerprint that turns out true pins that user.
+	Found(user string, addr netip.AddrPort)
+	// Live tells whether somebody at addr has been heard of lately.
+	Live(addr netip.AddrPort) bool
+	// Self is our own name.
+	Self() string
+}
+
+// host is the node as one Source sees it, so that \presence can say which
+// Source knows whom.
+type host struct {
+	node   *Node
+	source int
+	now    time.Time
+}
+
+func (h host) Self() string { return h.node.cfg.Name }
+
+func (h host) Live(addr netip.AddrPort) bool {
+	_, ok := h.node.peerAt(addr)
+	return ok
+}
+
+func (h host) Found(user string, addr netip.AddrPort) {
+	h.node.found(h.now, h.source, user, addr)
+}
+
+// hint is one finding of a Source.
+type hint struct {
+	user string
+	addr netip.AddrPort
+}
+
+// maxHints bounds the findings remembered for each Source; the oldest goes.
+const maxHints = 4096
+
+// plugin is a Source with what the node keeps about it.
+type plugin struct {
+	source Source
+	next   time.Time
+	idle   bool // Advance returned zero
+	hints  []hint
+}
+
+// advanceSources runs each Source whose time has come and returns the earliest
+// next deadline, zero for none.
+func (n *Node) advanceSources(now time.Time) (next time.Time) {
+	for i := range n.plugins {
+		p := &n.plugins[i]
+		if !p.idle && !p.next.After(now) {
+			p.next = p.source.Advance(now, host{n, i, now})
+			p.idle = p.next.IsZero()
+		}
+		if !p.idle {
+			next = earliest(next, p.next)
+		}
+	}
+	return next
+}
+
+// wakeSource has the Source of that name run again at the next Advance: its
+// outside half has found something.
+func (n *Node) WakeSource(name string) {
+	for i := range n.plugins {
+		if n.plugins[i].source.Name() == name {
+			n.plugins[i].idle, n.plugins[i].next = false, time.Time{}
+		}
+	}
+}
+
+func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort) {
+	p := &n.plugins[source]
+	h := hint{user, addr}
+	known := false
+	for _, old := range p.hints {
+		known = known || old == h
+	}
+	if !known {
+		if len(p.hints) == maxHints {
+			p.hints = p.hints[1:]
+		}
+		p.hints = append(p.hints, h)
+	}
+	if n.dialable(addr, netip.Addr{}) {
+		n.dial(now, addr, nil)
+	}
+}
+
+// expected returns what Sources said of addr: the name and fingerprint that
+// ought to be there.
+func (n *Node) expected(addr netip.AddrPort) (user string) {
+	for i := range n.plugins {
+		for _, h := range n.plugins[i].hints {
+			if h.addr == addr && h.user != "" {
+				return h.user
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,177 @@
+package neighbors
+
+import (
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// texts keeps the order write, print, acknowledge for texts that come, and
+// write, send for our own lines.
+type texts struct {
+	seq      uint64                   // the batch that is being gathered
+	gathered waiting                  // what depends on that batch
+	unsure   map[uint64]waiting       // batches handed out and not yet written; as many as the store takes
+	held     map[textKey]dgram.Handle // to be acknowledged later; at most maxUnprinted
+	printing map[uint64]textKey       // lines by receipt; the inbox bounds them
+	receipt  uint64
+	full     bool // the last batch could not be written
+}
+
+// waiting is what may happen only after a batch was written.
+type waiting struct {
+	texts []textKey
+	lines []ownLine
+}
+
+type textKey struct {
+	from sessions.SessionID
+	id   uint64
+}
+
+type ownLine struct {
+	token    Token
+	progress []sessions.Progress
+}
+
+func newTexts() texts {
+	return texts{seq: 1, unsure: map[uint64]waiting{}, held: map[textKey]dgram.Handle{}, printing: map[uint64]textKey{}}
+}
+
+// close ends the gathering of a batch and returns its number.
+func (t *texts) close() uint64 {
+	t.unsure[t.seq] = t.gathered
+	t.gathered = waiting{}
+	t.seq++
+	return t.seq - 1
+}
+
+// startTexts shows what was written but not printed when an earlier run died.
+func (n *Node) startTexts(now time.Time) {
+	for _, line := range n.inbox.Unread() {
+		line.Late = true
+		n.show(line)
+	}
+	n.progress(n.outbox.Expire(now), 0)
+}
+
+// textReceived: a text came. It is answered at once only when nothing has to be
+// written for it.
+func (n *Node) textReceived(now time.Time, s sessions.Session, r dgram.Received, b dgram.Text) {
+	t := &n.texts
+	id := r.Message.ID
+	if len(t.held) >= maxUnprinted {
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	}
+	v := n.inbox.Offer(now, s.ID, s.User, sessions.Part{
+		ID: id, Prev: b.Prev, Sent: b.Sent, Late: b.Late, Part: b.Part, Parts: b.Parts, Text: b.Text,
+	})
+	switch v.Answer {
+	case sessions.AnswerDeliver:
+		t.held[textKey{s.ID, id}] = r.Handle
+		for _, id := range v.IDs {
+			t.gathered.texts = append(t.gathered.texts, textKey{s.ID, id})
+		}
+	case sessions.AnswerPending:
+		t.held[textKey{s.ID, id}] = r.Handle // the newest attempt is the one to answer
+	case sessions.AnswerGap:
+		t.held[textKey{s.ID, id}] = r.Handle
+		n.ep.Settle(now, r.Handle, dgram.ResultGap, v.Have)
+	case sessions.AnswerDuplicate:
+		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	case sessions.AnswerTooOld:
+		n.ep.Settle(now, r.Handle, dgram.ResultTooOld, 0)
+	default:
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+	}
+}
+
+// Finished says what became of a batch or of a wish for numbers.
+func (n *Node) Finished(now time.Time, d sessions.Done) {
+	switch {
+	case d.Seq == 0:
+		n.storeFails(d.Err)
+	case d.Seq&reserveMark != 0:
+		n.numbers.granted(sessions.Counter(d.Seq&^reserveMark), d.Granted, d.Err)
+	default:
+		w := n.texts.unsure[d.Seq]
+		delete(n.texts.unsure, d.Seq)
+		n.storeFails(d.Err)
+		for _, key := range w.texts {
+			n.textWritten(now, key, d.Err)
+		}
+		// Our own lines go out even when the disk is full: it is said, and they
+		// are kept in memory.
+		for _, l := range w.lines {
+			n.progress(l.progress, l.token)
+			n.pumpAll(now, l.progress[len(l.progress)-1].To)
+		}
+	}
+	n.wake(now)
+}
+
+// storeFails tells once that the disk takes nothing, and once that it does again.
+func (n *Node) storeFails(err error) {
+	switch {
+	case err != nil && !n.texts.full:
+		n.texts.full = true
+		n.tell(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait at their senders, yours are kept in memory only - make room on the disk of the state folder"})
+	case err == nil && n.texts.full:
+		n.texts.full = false
+		n.tell(Notice{"storing works again"})
+	}
+}
+
+// textWritten: a text is on disk, or could not be put there.
+func (n *Node) textWritten(now time.Time, key textKey, err error) {
+	if err != nil {
+		for _, id := range n.inbox.Failed(key.from, key.id) {
+			n.acknowledge(now, textKey{key.from, id}, dgram.ResultBusy)
+		}
+		return
+	}
+	acks, lines := n.inbox.Recorded(key.from, key.id)
+	for _, id := range acks {
+		n.acknowledge(now, textKey{key.from, id}, dgram.ResultDelivered)
+	}
+	for _, line := range lines {
+		n.show(line)
+	}
+}
+
+// acknowledge answers a text whose handle was kept.
+func (n *Node) acknowledge(now time.Time, key textKey, r dgram.Result) {
+	if h, ok := n.texts.held[key]; ok {
+		delete(n.texts.held, key)
+		n.ep.Settle(now, h, r, 0)
+	}
+}
+
+// show hands a line to the person; Printed comes back with its receipt.
+func (n *Node) show(line sessions.Incoming) {
+	t := &n.texts
+	t.receipt++
+	t.printing[t.receipt] = textKey{line.From, line.ID}
+	n.tell(Incoming{
+		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
+		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(),
+	})
+}
+
+// Printed says that the lines with these receipts are on the screen: they are
+// acknowledged now.
+func (n *Node) Printed(now time.Time, receipts []uint64) {
+	for _, r := range receipts {
+		line, ok := n.texts.printing[r]
+		if !ok {
+			continue
+		}
+		delete(n.texts.printing, r)
+		for _, id := range n.inbox.Shown(line.from, line.id) {
+			n.acknowledge(now, textKey{line.from, id}, dgram.ResultDelivered)
+		}
+	}
+	n.wake(now)
+}

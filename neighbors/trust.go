@@ -1,0 +1,95 @@
+package neighbors
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// resolve finds whom a typed name means and says what to do when it is unclear.
+func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, error) {
+	user, session, err := n.book.Resolve(typed)
+	var several *sessions.AmbiguousError
+	switch {
+	case err == nil && user == n.user:
+		return user, session, fmt.Errorf("%s is you", typed)
+	case err == nil:
+		return user, session, nil
+	case errors.As(err, &several):
+		return user, nil, fmt.Errorf("%s can mean %s: type one of them", typed, strings.Join(several.Candidates, ", "))
+	}
+	return user, nil, fmt.Errorf("nobody called %s is known here: \\add %s asks for him, \\ping HOST [PORT] reaches him", typed, typed)
+}
+
+// pin keeps a user: an act of this node's user meant it.
+func (n *Node) pin(user sessions.UserKey) {
+	if n.book.Trust(user) != sessions.TrustNew {
+		return
+	}
+	if n.book.Pin(user) != nil {
+		return
+	}
+	for _, id := range n.onlineSessions(user) {
+		n.ep.Pin(dgram.PeerID(id), true)
+	}
+	n.reserve()
+}
+
+// reserve tells dgram the last addresses of those our user knows: a flood of
+// handshakes leaves room for them.
+func (n *Node) reserve() { n.ep.Reserve(n.book.KnownAddrs()) }
+
+// Verify shows a user's fingerprint and, given one, compares.
+func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, error) {
+	user, _, err := n.resolve(typed)
+	if err != nil {
+		return VerifyView{}, err
+	}
+	v := VerifyView{
+		User: n.book.Label(user), Fingerprint: sessions.Fingerprint(user),
+		Mine: sessions.Fingerprint(n.user), Trust: n.book.Trust(user).String(),
+	}
+	if fingerprint == "" {
+		return v, nil
+	}
+	if !strings.EqualFold(strings.TrimSpace(fingerprint), v.Fingerprint) {
+		return v, fmt.Errorf("the fingerprint of %s is %s, not %s: somebody may be posing as him", v.User, v.Fingerprint, fingerprint)
+	}
+	if err := n.book.Verify(user); err != nil {
+		return v, err
+	}
+	n.reserve()
+	v.User, v.Trust = n.book.Label(user), n.book.Trust(user).String()
+	return v, nil
+}
+
+// Block stops all contact with a user, or allows it again.
+func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) {
+	user, _, err := n.resolve(typed)
+	if err != nil {
+		return "", err
+	}
+	label := n.book.Label(user)
+	if !blocked {
+		if err := n.book.Unblock(user); err != nil {
+			return "", err
+		}
+		n.seek(now, user)
+		return n.book.Label(user), nil
+	}
+	for _, s := range n.book.SessionsOf(user) {
+		if e := n.edges[s.ID]; e != nil {
+			n.gone(now, s.ID, ReasonLost)
+			n.removeEdge(e)
+		}
+	}
+	delete(n.seeking, user)
+	if err := n.book.Block(user); err != nil {
+		return "", err
+	}
+	return label, nil
+}

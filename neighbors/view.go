@@ -1,0 +1,85 @@
+package neighbors
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Self is who this node is.
+type Self struct {
+	Name        string
+	Session     string // 16 hex digits
+	Fingerprint string
+	Listen      []netip.AddrPort // where others can reach us, a usable one first
+	Seed        bool
+}
+
+// Filter chooses users by presence.
+type Filter string
+
+// The filters of \users, \online and \offline.
+const (
+	FilterAll     Filter = "all"
+	FilterOnline  Filter = "online"
+	FilterOffline Filter = "offline"
+)
+
+// UserView is one user as \users shows it. Seeds are among them, oneself is not.
+type UserView struct {
+	Name        string // what one types for that key
+	Fingerprint string
+	Online      bool
+	State       State
+	Trust       string
+	Sessions    []SessionView
+}
+
+// SessionView is one session of a user.
+type SessionView struct {
+	ID        string
+	Addr      netip.AddrPort // zero: none known
+	Online    bool
+	State     State
+	LastHeard time.Time // zero: never heard directly
+}
+
+// Target is where typed lines go: a user's sessions, or one session.
+type Target struct {
+	User    string // what one types for that key
+	Session string // 16 hex digits; empty: all of the user's sessions
+	Online  bool
+	key     [32]byte
+}
+
+// VerifyView is what \verify shows.
+type VerifyView struct {
+	User        string
+	Fingerprint string // of the user
+	Mine        string // our own, to read to them
+	Trust       string // after the call
+}
+
+// OutboxLine is one line of ours that is not yet delivered.
+type OutboxLine struct {
+	ID       uint64
+	To       string
+	State    DeliveryState
+	Sent     time.Time
+	Acked    int
+	Sessions int
+	Waiting  []string
+	Bytes    int
+}
+
+// Stat is one counter or gauge of \stats.
+type Stat struct {
+	Name  string
+	Value uint64
+}
+
+// PresenceView says which Source knows which users.
+type PresenceView struct {
+	Source string
+	Users  []string
+	Addrs  []netip.AddrPort // hints of that Source
+}

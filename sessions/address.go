@@ -1,0 +1,40 @@
+package sessions
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// appendAddr writes an address as the wire has it: IP || port. Source:
+// spec/wire.md 4.5.
+func appendAddr(b []byte, a netip.AddrPort) []byte {
+	b = append(b, a.Addr().Unmap().AsSlice()...)
+	return binary.BigEndian.AppendUint16(b, a.Port())
+}
+
+// parseAddr reads what appendAddr wrote. It refuses port 0, and an IPv4 address
+// in the clothes of an IPv6 one: an address has one encoding.
+func parseAddr(b []byte) (netip.AddrPort, bool) {
+	if len(b) != 6 && len(b) != 18 {
+		return netip.AddrPort{}, false
+	}
+	ip, _ := netip.AddrFromSlice(b[:len(b)-2])
+	port := binary.BigEndian.Uint16(b[len(b)-2:])
+	return netip.AddrPortFrom(ip, port), port != 0 && !ip.Is4In6()
+}
+
+// prefixOf is the network that shares one allowance for strangers: a /24 or a
+// /56. Addresses that are not routed worldwide belong to none, because a whole
+// office sits behind one such prefix.
+func prefixOf(a netip.AddrPort) (netip.Prefix, bool) {
+	ip := a.Addr().Unmap().WithZone("")
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return netip.Prefix{}, false
+	}
+	bits := 56
+	if ip.Is4() {
+		bits = 24
+	}
+	p, err := ip.Prefix(bits)
+	return p, err == nil
+}

@@ -1,0 +1,192 @@
+package sessions
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// keptSessions of every pinned user are never pruned for strangers.
+const keptSessions = 4
+
+// What a Book refuses.
+var (
+	ErrUnknownUser = errors.New("no such user is known")
+	ErrStale       = errors.New("a newer record of that session is known")
+	ErrFull        = errors.New("no room for another user or session")
+	ErrBlocked     = errors.New("that user is blocked")
+)
+
+// Limits bound a Book. Zero values stand for the defaults of a client; a
+// negative NewPerPrefix is no limit.
+type Limits struct {
+	Users           int // new users
+	Sessions        int // sessions of new users
+	Kept            int // pinned, verified and blocked users
+	SessionsPerUser int
+	NewPerPrefix    int // new users that authenticated from one /24 or /56
+}
+
+// DefaultLimits are those of a client, or of a seed.
+func DefaultLimits(seed bool) Limits {
+	if seed {
+		// Behind one address of a seed's users there may be a whole office.
+		return Limits{Users: 131072, Sessions: 262144, NewPerPrefix: 1024}.withDefaults()
+	}
+	return Limits{}.withDefaults()
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Users = cmp.Or(l.Users, 4096)
+	l.Sessions = cmp.Or(l.Sessions, 8192)
+	l.Kept = cmp.Or(l.Kept, 65536)
+	l.SessionsPerUser = max(cmp.Or(l.SessionsPerUser, 16), keptSessions)
+	l.NewPerPrefix = cmp.Or(l.NewPerPrefix, 8)
+	return l
+}
+
+// The caches of a Book, by trust class.
+const (
+	classNew = iota
+	classKept
+	classBlocked
+	classCount
+)
+
+func classOf(t Trust) int {
+	switch {
+	case t.Known():
+		return classKept
+	case t == TrustBlocked:
+		return classBlocked
+	}
+	return classNew
+}
+
+// A Book remembers who a user is and where each session was last seen. Its
+// bounds are its Limits: strangers make room for each other, those that are
+// offline first, and never take the place of a user that is pinned. It belongs
+// to one goroutine. Source: spec/theory.md 6.4 and 9.
+type Book struct {
+	self     UserKey
+	selfName string // as it is compared
+	limits   Limits
+
+	users   map[UserKey]*user        // at most limits.Users + limits.Kept
+	byID    map[SessionID]*entry     // at most limits.SessionsPerUser for each
+	claims  map[string][]*user       // by mapped name
+	pins    map[string][]*user       // by the mapped name an act bound to them
+	nearby  map[netip.Prefix][]*user // new users, at most limits.NewPerPrefix each
+	classes [classCount]cache
+	floors  floors
+	news    int // new users
+
+	changedUsers    map[UserKey]struct{}
+	changedSessions map[SessionID]struct{}
+}
+
+// NewBook makes an empty Book for the user self, who is called selfName: no
+// other key's name is shown as that one.
+func NewBook(self UserKey, selfName string, l Limits) *Book {
+	mapped, err := MapName(selfName)
+	if err != nil {
+		mapped = selfName
+	}
+	b := &Book{
+		self: self, selfName: mapped, limits: l.withDefaults(),
+		users: map[UserKey]*user{}, byID: map[SessionID]*entry{},
+		claims: map[string][]*user{}, pins: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
+		floors:       newFloors(),
+		changedUsers: map[UserKey]struct{}{}, changedSessions: map[SessionID]struct{}{},
+	}
+	for i := range b.classes {
+		b.classes[i] = newCache()
+	}
+	return b
+}
+
+// User looks a user up.
+func (b *Book) User(key UserKey) (User, bool) {
+	u, ok := b.users[key]
+	if !ok {
+		return User{}, false
+	}
+	return b.describe(u), true
+}
+
+func (b *Book) describe(u *user) User {
+	d := u.User
+	d.Label = b.label(u)
+	return d
+}
+
+// Trust is what was decided about a key; TrustNew for one never heard of.
+func (b *Book) Trust(key UserKey) Trust {
+	if u, ok := b.users[key]; ok {
+		return u.Trust
+	}
+	return TrustNew
+}
+
+// Users lists all users but our own, sorted by label.
+func (b *Book) Users() []User {
+	list := make([]User, 0, len(b.users))
+	for key, u := range b.users {
+		if key != b.self {
+			list = append(list, b.describe(u))
+		}
+	}
+	slices.SortFunc(list, func(x, y User) int {
+		return cmp.Or(strings.Compare(x.Label, y.Label), compareKeys(x.Key, y.Key))
+	})
+	return list
+}
+
+// Session looks a session up.
+func (b *Book) Session(id SessionID) (Session, bool) {
+	s, ok := b.byID[id]
+	if !ok {
+		return Session{}, false
+	}
+	return s.Session, true
+}
+
+// SessionsOf lists the sessions of a user, sorted by id.
+func (b *Book) SessionsOf(key UserKey) []Session {
+	u, ok := b.users[key]
+	if !ok {
+		return nil
+	}
+	list := make([]Session, 0, len(u.sessions))
+	for _, s := range u.sessions {
+		list = append(list, s.Session)
+	}
+	slices.SortFunc(list, func(x, y Session) int { return compareIDs(x.ID, y.ID) })
+	return list
+}
+
+// Len is the number of sessions that are remembered.
+func (b *Book) Len() int { return len(b.byID) }
+
+// KnownAddrs lists where sessions of pinned users last authenticated from,
+// sorted and without repetition.
+func (b *Book) KnownAddrs() []netip.Addr {
+	var list []netip.Addr
+	for _, u := range b.users {
+		for _, s := range u.sessions {
+			if u.Trust.Known() && len(s.Seen) > 0 {
+				list = append(list, s.Seen[0].Addr.Addr())
+			}
+		}
+	}
+	slices.SortFunc(list, netip.Addr.Compare)
+	return slices.Compact(list)
+}
+
+// touch puts s where it belongs in its list, as the one heard last.
+func (b *Book) touch(s *entry) { b.classes[classOf(s.owner.Trust)].put(s) }
+
+func (b *Book) userChanged(u *user)     { b.changedUsers[u.Key] = struct{}{} }
+func (b *Book) sessionChanged(s *entry) { b.changedSessions[s.ID] = struct{}{} }

@@ -1,0 +1,498 @@
+package sessions
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+const me = 0 // our own user in tests
+
+// bookBed is a Book, what it wrote, and short ways to feed it.
+type bookBed struct {
+	*Book
+	t     testing.TB
+	now   time.Time
+	disk  map[string][]byte
+	limit Limits
+}
+
+func newBookBed(t testing.TB, l Limits) *bookBed {
+	return &bookBed{Book: NewBook(userOf(me), "me", l), t: t, now: epoch, disk: map[string][]byte{}, limit: l}
+}
+
+// learn feeds the record of session s of user u.
+func (b *bookBed) learn(u, s int, name string, seq uint64, state State, direct bool) (Outcome, error) {
+	b.t.Helper()
+	raw, rec := signed(b.t, u, s, name, seq, state)
+	return b.Learn(b.now, raw, rec, direct, netip.Addr{})
+}
+
+func (b *bookBed) mustLearn(u, s int, name string, seq uint64) Outcome {
+	b.t.Helper()
+	out, err := b.learn(u, s, name, seq, StateOnline, true)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+func (b *bookBed) id(u, s int) SessionID { return MakeSessionID(userOf(u), staticOf(s)) }
+
+func (b *bookBed) later(d time.Duration) { b.now = b.now.Add(d) }
+
+// save puts the writes on the bed's disk.
+func (b *bookBed) save() {
+	for _, w := range b.TakeWrites() {
+		key := fmt.Sprintf("%d %s", w.Bucket, w.Key)
+		if w.Value == nil {
+			delete(b.disk, key)
+		} else {
+			b.disk[key] = w.Value
+		}
+	}
+}
+
+// restart makes the Book anew from the disk, in the order of a map.
+func (b *bookBed) restart() {
+	b.t.Helper()
+	b.save()
+	b.Book = NewBook(userOf(me), "me", b.limit)
+	for key, value := range b.disk {
+		number, rest, _ := strings.Cut(key, " ")
+		if err := b.Load(Bucket(number[0]-'0'), []byte(rest), value); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	b.Loaded(b.now)
+}
+
+func (b *bookBed) labels() []string {
+	var list []string
+	for _, u := range b.Users() {
+		list = append(list, u.Label)
+	}
+	return list
+}
+
+func (b *bookBed) tilde(name string, u int) string { return name + "~" + Short(userOf(u)) }
+
+// resolved says what a typed name means: the user, or the error.
+func (b *bookBed) resolved(typed string) string {
+	key, id, err := b.Resolve(typed)
+	if err != nil {
+		return err.Error()
+	}
+	s := fmt.Sprint("?")
+	for u := range 20 {
+		if userOf(u) == key {
+			s = fmt.Sprint(u)
+		}
+	}
+	if id != nil {
+		s += "/" + id.String()
+	}
+	return s
+}
+
+func (b *bookBed) expect(typed, want string) {
+	b.t.Helper()
+	if got := b.resolved(typed); got != want {
+		b.t.Errorf("%s means %s, want %s", typed, got, want)
+	}
+}
+
+func TestOneClaimantOwnsThePlainName(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "Ann", 1)
+	b.expect("ann", "1")
+	b.expect("ANN", "1")
+	b.expect(b.tilde("ann", 1), "1")
+	b.expect("bob", ErrUnknownName.Error())
+	b.expect("", ErrUnknownName.Error())
+	if b.Label(userOf(1)) != "Ann" {
+		t.Error(b.labels())
+	}
+}
+
+func TestSeveralClaimants(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	out := b.mustLearn(2, 2, "ann", 1)
+	if !out.Clash || !out.NewUser {
+		t.Errorf("%+v", out)
+	}
+	want := []string{b.tilde("ann", 1), b.tilde("ann", 2)}
+	slices.Sort(want)
+	if got := b.labels(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	var several *AmbiguousError
+	if _, _, err := b.Resolve("ann"); !errors.As(err, &several) || !slices.Equal(several.Candidates, want) {
+		t.Error(err)
+	}
+	for u := 1; u <= 2; u++ {
+		b.expect(b.tilde("ann", u), fmt.Sprint(u))
+	}
+	if out := b.mustLearn(2, 2, "ann", 2); out.Clash {
+		t.Error("warned twice")
+	}
+
+	// The pinned one owns the name; the other cannot take it by any record.
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("ann", "1")
+	if b.Label(userOf(1)) != "ann" || b.Label(userOf(2)) != b.tilde("ann", 2) {
+		t.Error(b.labels())
+	}
+	// When both are pinned nobody does.
+	if err := b.Pin(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	if b.Label(userOf(1)) == "ann" || b.Label(userOf(2)) == "ann" {
+		t.Error(b.labels())
+	}
+	// A blocked one does not count.
+	if err := b.Block(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("ann", "1")
+	b.expect(b.tilde("ann", 2), "2")
+	b.restart()
+	if b.Trust(userOf(2)) != TrustBlocked {
+		t.Error("a restart forgave")
+	}
+	b.expect("ann", "1")
+	if err := b.Unblock(userOf(2)); err != nil || b.Trust(userOf(2)) != TrustPinned {
+		t.Error(err, b.Trust(userOf(2)))
+	}
+}
+
+func TestSquatterOfOurOwnName(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.expect("Me", "0")
+	out := b.mustLearn(1, 1, "ME", 1)
+	if !out.ClaimsOwnName {
+		t.Errorf("%+v", out)
+	}
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Label(userOf(1)); got != b.tilde("ME", 1) {
+		t.Error(got)
+	}
+	if _, _, err := b.Resolve("me"); err == nil {
+		t.Error("our own name means somebody else")
+	}
+	if b.mustLearn(1, 1, "ME", 2).ClaimsOwnName {
+		t.Error("warned twice")
+	}
+}
+
+func TestRename(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	b.mustLearn(2, 2, "mallory", 1)
+	for _, u := range []int{1, 2} {
+		if err := b.Verify(userOf(u)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := b.mustLearn(1, 1, "Ann", 2); out.Renamed != "" || out.Unverified {
+		t.Errorf("another case is no rename: %+v", out)
+	}
+	out := b.mustLearn(2, 2, "ann", 2)
+	if out.Renamed != "mallory" || !out.Unverified || !out.Clash {
+		t.Errorf("%+v", out)
+	}
+	if b.Trust(userOf(2)) != TrustPinned || b.Trust(userOf(1)) != TrustVerified {
+		t.Error("the mark follows key and name")
+	}
+	check := func() {
+		t.Helper()
+		b.expect("ann", "1")
+		b.expect("mallory", "2") // pinned names are not reassigned
+		b.expect(b.tilde("ann", 2), "2")
+		if got := b.Label(userOf(2)); got != b.tilde("ann", 2) {
+			t.Error(got)
+		}
+	}
+	check()
+	b.mustLearn(3, 3, "mallory", 1)
+	check()
+	b.restart()
+	check()
+
+	// A record of an older session does not bring an old name back.
+	raw, rec := signed(t, 1, 9, "former", 1, StateOnline)
+	if out, err := b.Learn(b.now, raw, rec, false, netip.Addr{}); err != nil || out.Renamed != "" {
+		t.Error(out, err)
+	}
+	b.expect("ann", "1")
+}
+
+func TestResolveSessions(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	for s := range 6 {
+		b.mustLearn(1, s, "ann", 1)
+	}
+	for s := range 6 {
+		id := b.id(1, s).String()
+		b.expect("ann/"+id, "1/"+id)
+		b.expect("ann/"+strings.ToUpper(id[:15]), "1/"+id)
+	}
+	b.expect("ann/", ErrUnknownSession.Error())
+	b.expect("ann/zz", ErrUnknownSession.Error())
+	byDigit := map[byte]int{}
+	for s := range 6 {
+		byDigit[b.id(1, s).String()[0]]++
+	}
+	for digit, n := range byDigit {
+		_, id, err := b.Resolve("ann/" + string(digit))
+		var several *AmbiguousError
+		if n == 1 && (err != nil || id == nil) || n > 1 && (!errors.As(err, &several) || len(several.Candidates) != n) {
+			t.Errorf("%c: %d sessions, %v", digit, n, err)
+		}
+	}
+}
+
+// Two keys of one name whose fingerprints begin alike are still told apart.
+func TestLabelsGrowUntilTheyDiffer(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	b.mustLearn(2, 2, "ann", 1)
+	b.users[userOf(2)].digits = b.users[userOf(1)].digits[:6] + "zzzzzzzzzz"
+	l1, l2 := b.Label(userOf(1)), b.Label(userOf(2))
+	if l1 == l2 || len(l1) != len("ann~")+7 {
+		t.Error(l1, l2)
+	}
+	b.expect(l1, "1")
+	if _, _, err := b.Resolve(l1[:8]); err == nil {
+		t.Error("a shared beginning was resolved")
+	}
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(l1[:8], "1")
+}
+
+func TestTombstones(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 5)
+	if _, err := b.learn(1, 1, "ann", 7, StateGone, false); err != nil {
+		t.Fatal(err)
+	}
+	stale := func(seq uint64) {
+		t.Helper()
+		for _, direct := range []bool{false, true} {
+			if _, err := b.learn(1, 1, "ann", seq, StateOnline, direct); !errors.Is(err, ErrStale) {
+				t.Fatalf("seq %d: %v", seq, err)
+			}
+		}
+		if s, ok := b.Session(b.id(1, 1)); ok && s.Online != PresenceOffline {
+			t.Fatalf("%+v", s)
+		}
+	}
+	stale(6)
+	b.restart()
+	stale(6)
+	if b.Prune(b.now, 0) != 1 {
+		t.Fatal("not pruned")
+	}
+	stale(6)
+	stale(7)
+	b.restart()
+	stale(7)
+	if out, err := b.learn(1, 1, "ann", 8, StateOnline, true); err != nil || !out.NewSession {
+		t.Fatal(out, err)
+	}
+	if _, err := b.learn(2, 2, "bob", 9, StateGone, false); err != nil || b.Len() != 1 {
+		t.Fatal("a tombstone alone makes no session")
+	}
+	b.later(floorLife + time.Second)
+	b.mustLearn(2, 2, "bob", 8)
+}
+
+func TestStrangersCannotPushOutTombstonesOfFriends(t *testing.T) {
+	f := newFloors()
+	f.raise(epoch, SessionID{1}, 5, true)
+	for n := range 2 * maxFloors {
+		f.raise(epoch, SessionID{2, byte(n), byte(n >> 8)}, 5, false)
+	}
+	if _, ok := f.get(epoch, SessionID{1}); !ok || f.strange.Len() != maxFloors {
+		t.Error("gone")
+	}
+}
+
+func TestUsersOwnCap(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(2, 100, "bob", 1)
+	for s := range 40 {
+		b.later(time.Second)
+		b.mustLearn(1, s, "ann", 1)
+		if s == 3 {
+			b.SetPresence(b.id(1, 3), PresenceOffline)
+		}
+	}
+	list := b.SessionsOf(userOf(1))
+	if len(list) != 16 {
+		t.Errorf("%d sessions", len(list))
+	}
+	if _, ok := b.Session(b.id(2, 100)); !ok {
+		t.Error("the cap of one user cost another's session")
+	}
+}
+
+func TestPrefixCapEvictsItsOwn(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	from := func(n int, addr string) {
+		t.Helper()
+		raw, rec := signed(t, n, n, fmt.Sprintf("user%d", n), 1, StateOnline)
+		b.later(time.Second)
+		if _, err := b.Learn(b.now, raw, rec, true, netip.MustParseAddr(addr)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	from(1, "198.51.100.1")
+	from(2, "2001:db8:0:1::1")
+	for n := 3; n < 30; n++ {
+		from(n, fmt.Sprintf("203.0.113.%d", n))
+	}
+	if n := len(b.Users()); n != 10 {
+		t.Errorf("%d users", n)
+	}
+	for _, u := range []int{1, 2, 29, 22} {
+		if _, ok := b.User(userOf(u)); !ok {
+			t.Errorf("user %d is gone", u)
+		}
+	}
+	if err := b.Pin(userOf(29)); err != nil {
+		t.Fatal(err)
+	}
+	for n := 30; n < 60; n++ {
+		from(n, fmt.Sprintf("203.0.113.%d", n))
+	}
+	if _, ok := b.User(userOf(29)); !ok {
+		t.Error("a pinned user was evicted")
+	}
+	for n := 60; n < 90; n++ { // an office behind one private prefix
+		from(n, fmt.Sprintf("192.168.1.%d", n))
+	}
+	if n := len(b.Users()); n != 2+1+8+30 {
+		t.Errorf("%d users", n)
+	}
+	b.restart()
+	if n := len(b.Users()); n != 2+1+8+30 {
+		t.Errorf("%d users after a restart", n)
+	}
+}
+
+func TestSeenIsNewestFirstAndNoHint(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	for n := range 6 {
+		b.later(time.Minute)
+		b.Authenticated(b.now, b.id(1, 1), netip.MustParseAddrPort(fmt.Sprintf("[::ffff:192.0.2.%d]:6789", n)))
+	}
+	b.Authenticated(b.now, b.id(1, 1), netip.MustParseAddrPort("192.0.2.4:6789"))
+	b.Authenticated(b.now, b.id(1, 1), netip.AddrPort{})
+	want := "[192.0.2.4:6789 192.0.2.5:6789 192.0.2.3:6789 192.0.2.2:6789]"
+	check := func() {
+		t.Helper()
+		s, _ := b.Session(b.id(1, 1))
+		var got []netip.AddrPort
+		for _, a := range s.Seen {
+			got = append(got, a.Addr)
+		}
+		if fmt.Sprint(got) != want || len(s.Addrs) != 0 {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+	check()
+	b.restart()
+	check()
+	if len(b.KnownAddrs()) != 0 {
+		t.Error("of a stranger")
+	}
+	if err := b.Pin(userOf(1)); err != nil || len(b.KnownAddrs()) != 1 {
+		t.Error(err)
+	}
+}
+
+func TestContact(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	if err := b.Contact(b.now, userOf(1), "ann"); err != nil {
+		t.Fatal(err)
+	}
+	b.restart()
+	b.expect("ann", "1")
+	if b.Trust(userOf(1)) != TrustPinned {
+		t.Error(b.Trust(userOf(1)))
+	}
+	if out := b.mustLearn(2, 2, "ann", 1); !out.Clash {
+		t.Error("no warning")
+	}
+	b.expect("ann", "1")
+	if err := b.Contact(b.now, userOf(3), "a/b"); !errors.Is(err, ErrName) {
+		t.Error(err)
+	}
+}
+
+func TestUnknownUsersAndBounds(t *testing.T) {
+	b := newBookBed(t, Limits{Kept: 1})
+	for _, err := range []error{b.Pin(userOf(1)), b.Verify(userOf(1)), b.Block(userOf(1)), b.Unblock(userOf(1))} {
+		if !errors.Is(err, ErrUnknownUser) {
+			t.Error(err)
+		}
+	}
+	b.mustLearn(1, 1, "ann", 1)
+	b.mustLearn(2, 2, "bob", 1)
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Error(err)
+	}
+	for _, err := range []error{b.Pin(userOf(2)), b.Block(userOf(2)), b.Contact(b.now, userOf(3), "cleo")} {
+		if !errors.Is(err, ErrFull) {
+			t.Error(err)
+		}
+	}
+	if err := b.Block(userOf(1)); err != nil {
+		t.Error(err)
+	}
+	if err := b.Pin(userOf(1)); !errors.Is(err, ErrBlocked) {
+		t.Error(err)
+	}
+}
+
+func TestDamagedEntriesAreRefused(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	b.Prune(b.now, 0)
+	b.save()
+	if len(b.disk) == 0 {
+		t.Fatal("nothing stored")
+	}
+	for _, key := range slices.Sorted(maps.Keys(b.disk)) {
+		number, rest, _ := strings.Cut(key, " ")
+		bucket := Bucket(number[0] - '0')
+		value := b.disk[key]
+		for n := range value {
+			NewBook(userOf(me), "me", Limits{}).Load(bucket, []byte(rest), value[:n]) // must not panic
+		}
+		newer := slices.Clone(value)
+		newer[1]++
+		if err := NewBook(userOf(me), "me", Limits{}).Load(bucket, []byte(rest), newer); !errors.Is(err, ErrNewer) {
+			t.Errorf("%v: %v", bucket, err)
+		}
+		if err := NewBook(userOf(me), "me", Limits{}).Load(bucket, []byte("x"), value); err == nil {
+			t.Errorf("%v: a wrong key was taken", bucket)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package sessions
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+)
+
+const (
+	fingerprintBytes = 10 // 80 bits: beyond searching for a second key with the same
+	fingerprintGroup = 4  // characters between dashes
+)
+
+// Fingerprint is what two people compare to know that they mean the same key:
+// the first 80 bits of SHA-256(key) in lower-case base32, as "k7f2-q3mz-a5td-wx4e".
+func Fingerprint(key UserKey) string {
+	digits := fingerprintDigits(key)
+	var b strings.Builder
+	for i := 0; i < len(digits); i += fingerprintGroup {
+		if i > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteString(digits[i : i+fingerprintGroup])
+	}
+	return b.String()
+}
+
+// Short is the first group of the fingerprint, the "k7f2" of "ann~k7f2". It can
+// be forged in a moment: it tells honest keys apart and proves nothing.
+func Short(key UserKey) string { return fingerprintDigits(key)[:fingerprintGroup] }
+
+func fingerprintDigits(key UserKey) string {
+	sum := sha256.Sum256(key[:])
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:fingerprintBytes]))
+}

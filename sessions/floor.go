@@ -1,0 +1,103 @@
+package sessions
+
+import (
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+const (
+	floorLife  = 24 * time.Hour // how long a tombstone outlives its session
+	maxFloors  = 4096           // of each kind: of strangers, of users that are kept
+	storeFloor = 1              // version of a stored floor
+)
+
+// A floor is the tombstone of a session that is no longer remembered: no record
+// of it up to seq brings it back.
+type floor struct {
+	seq   uint64
+	until time.Time
+}
+
+// floors are bounded; the oldest leaves. Those of kept users are apart, so that
+// strangers cannot push them out by signing tombstones.
+type floors struct {
+	kept, strange *simplelru.LRU[SessionID, floor]
+	changed       map[SessionID]struct{}
+}
+
+func newFloors() floors {
+	f := floors{changed: map[SessionID]struct{}{}}
+	dropped := func(id SessionID, _ floor) { f.changed[id] = struct{}{} }
+	f.kept, _ = simplelru.NewLRU(maxFloors, dropped) // fails for a size below 1 only
+	f.strange, _ = simplelru.NewLRU(maxFloors, dropped)
+	return f
+}
+
+// raise sets the floor of id to seq unless it is higher already.
+func (f floors) raise(now time.Time, id SessionID, seq uint64, kept bool) {
+	if old, ok := f.get(now, id); ok && old.seq >= seq {
+		return
+	}
+	f.put(id, floor{seq: seq, until: now.Add(floorLife)}, kept)
+}
+
+func (f floors) put(id SessionID, to floor, kept bool) {
+	f.remove(id)
+	list := f.strange
+	if kept {
+		list = f.kept
+	}
+	list.Add(id, to)
+	f.changed[id] = struct{}{}
+}
+
+func (f floors) get(now time.Time, id SessionID) (floor, bool) {
+	fl, ok := f.kept.Peek(id)
+	if !ok {
+		fl, ok = f.strange.Peek(id)
+	}
+	if ok && now.After(fl.until) {
+		f.remove(id)
+		return floor{}, false
+	}
+	return fl, ok
+}
+
+func (f floors) remove(id SessionID) {
+	f.kept.Remove(id)
+	f.strange.Remove(id)
+}
+
+// floorStored is a floor in the store.
+type floorStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Seq     uint64
+	Until   uint64 // unix milliseconds
+	Kept    bool
+}
+
+// encode gives nil for a floor that is gone.
+func (f floors) encode(id SessionID) []byte {
+	fl, kept := f.kept.Peek(id)
+	if !kept {
+		var ok bool
+		if fl, ok = f.strange.Peek(id); !ok {
+			return nil
+		}
+	}
+	return marshal(&floorStored{Version: storeFloor, Seq: fl.seq, Until: millis(fl.until), Kept: kept})
+}
+
+func (f floors) load(key, value []byte) error {
+	var w floorStored
+	if err := unmarshalStored(value, storeFloor, &w); err != nil {
+		return err
+	}
+	if len(key) != len(SessionID{}) {
+		return errForm
+	}
+	f.put(SessionID(key), floor{seq: w.Seq, until: fromMillis(w.Until)}, w.Kept)
+	return nil
+}

@@ -1,0 +1,317 @@
+package sessions
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// The store is one bbolt file with a bbolt bucket for each Bucket. The bucket
+// "meta" holds the format of the file and the number of the last journal that
+// was folded into it. That number is written by the transaction that folds, so
+// that a journal which outlives its own folding is never replayed over what
+// came later. Every transaction is synced; bbolt never runs with NoSync.
+const (
+	storeFormat = 1
+	// loadChunk is how many entries are copied out in one read transaction.
+	loadChunk = 1024
+	// storeLock is how long to wait for another process that has the file open,
+	// which only a program that ignores the slot's lock can be.
+	storeLock = time.Second
+)
+
+var (
+	metaFormat = []byte("format")
+	metaFolded = []byte("folded")
+)
+
+type database struct {
+	bolt   *bbolt.DB
+	path   string
+	folded uint64 // journals up to this number are in it
+}
+
+// guarded turns the panics with which bbolt answers a damaged file, and the
+// faults of reading a file that is shorter than it says, into ErrDamaged.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", ErrDamaged, r)
+		}
+	}()
+	return f()
+}
+
+// openDatabase opens the store at path, made if need be, and reads all of it
+// once. It fails with ErrDamaged, ErrNewer or what the system said, and has
+// changed nothing then.
+func openDatabase(path string) (*database, error) {
+	if err := createDatabase(path); err != nil {
+		return nil, err
+	}
+	d := &database{path: path}
+	err := guarded(func() (err error) {
+		d.bolt, err = openBolt(path)
+		return err
+	})
+	if err == nil {
+		err = guarded(func() error { return d.bolt.View(d.inspect) })
+	}
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// createDatabase makes an empty store unless there is one. It is made under
+// another name, so that a crash leaves none or a whole one.
+func createDatabase(path string) error {
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return fmt.Errorf("%w: it is empty", ErrDamaged) // bbolt would fill it
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	draft := path + ".new"
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	b, err := openBolt(draft)
+	if err != nil {
+		return err
+	}
+	err = b.Update(func(tx *bbolt.Tx) error {
+		for bucket := BucketMeta; bucket <= BucketTexts; bucket++ {
+			if _, err := tx.CreateBucket([]byte(bucket.String())); err != nil {
+				return err
+			}
+		}
+		return putNumber(tx, metaFormat, storeFormat)
+	})
+	if err := errors.Join(err, b.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(draft, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func openBolt(path string) (*bbolt.DB, error) {
+	b, err := bbolt.Open(path, fileMode, &bbolt.Options{
+		Timeout:      storeLock,
+		FreelistType: bbolt.FreelistMapType,
+		NoStatistics: true,
+	})
+	if err == nil {
+		return b, nil
+	}
+	var pe *fs.PathError
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, errLocked
+	case errors.As(err, &pe), errors.As(err, &errno):
+		return nil, err
+	}
+	return nil, fmt.Errorf("%w: %v", ErrDamaged, err)
+}
+
+// inspect reads the format and then every page of the file.
+func (d *database) inspect(tx *bbolt.Tx) error {
+	format, err := getNumber(tx, metaFormat)
+	switch {
+	case err != nil:
+		return err
+	case format > storeFormat:
+		return fmt.Errorf("%w (format %d, known %d)", ErrNewer, format, storeFormat)
+	case format == 0:
+		return fmt.Errorf("%w: its format is missing", ErrDamaged)
+	}
+	if d.folded, err = getNumber(tx, metaFolded); err != nil {
+		return err
+	}
+	for bucket := BucketMeta; bucket <= BucketTexts; bucket++ {
+		b := tx.Bucket([]byte(bucket.String()))
+		if b == nil {
+			return fmt.Errorf("%w: its %s are missing", ErrDamaged, bucket)
+		}
+		c := b.Cursor()
+		var last []byte
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			if last != nil && string(last) >= string(k) {
+				return fmt.Errorf("%w: its %s are out of order", ErrDamaged, bucket)
+			}
+			last = k
+		}
+	}
+	return nil
+}
+
+func putNumber(tx *bbolt.Tx, key []byte, n uint64) error {
+	return tx.Bucket([]byte(BucketMeta.String())).Put(key, binary.BigEndian.AppendUint64(nil, n))
+}
+
+func getNumber(tx *bbolt.Tx, key []byte) (uint64, error) {
+	b := tx.Bucket([]byte(BucketMeta.String()))
+	if b == nil {
+		return 0, fmt.Errorf("%w: it is no store of darkchat", ErrDamaged)
+	}
+	switch v := b.Get(key); len(v) {
+	case 0:
+		return 0, nil
+	case 8:
+		return binary.BigEndian.Uint64(v), nil
+	}
+	return 0, fmt.Errorf("%w: its %s is wrong", ErrDamaged, key)
+}
+
+// fold writes the batches of the journals up to number into the store with one
+// synced transaction. Folding the same journals twice changes nothing.
+func (d *database) fold(batches [][]Write, number uint64) error {
+	if number <= d.folded || len(batches) == 0 {
+		return nil
+	}
+	last := lastWrites(batches)
+	err := guarded(func() error {
+		return d.bolt.Update(func(tx *bbolt.Tx) error {
+			for _, w := range last {
+				b := tx.Bucket([]byte(w.Bucket.String()))
+				if w.Bucket == BucketTexts {
+					b.FillPercent = 0.9 // keys rise within a session: pages are left full
+				}
+				var err error
+				if w.Value == nil {
+					err = b.Delete(w.Key)
+				} else {
+					err = b.Put(w.Key, w.Value)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return putNumber(tx, metaFolded, number)
+		})
+	})
+	if err == nil {
+		d.folded = number
+	}
+	return err
+}
+
+// lastWrites returns the last write to each key, in the order of bucket and
+// key, which touches each page of the store once.
+func lastWrites(batches [][]Write) []Write {
+	type place struct {
+		bucket Bucket
+		key    string
+	}
+	last := make(map[place]Write)
+	for _, batch := range batches {
+		for _, w := range batch {
+			last[place{w.Bucket, string(w.Key)}] = w
+		}
+	}
+	writes := make([]Write, 0, len(last))
+	for _, w := range last {
+		writes = append(writes, w)
+	}
+	slices.SortFunc(writes, func(a, b Write) int {
+		if a.Bucket != b.Bucket {
+			return int(a.Bucket) - int(b.Bucket)
+		}
+		return slices.Compare(a.Key, b.Key)
+	})
+	return writes
+}
+
+// clear empties buckets, and writes nothing when they are empty already.
+func (d *database) clear(buckets ...Bucket) error {
+	var full [][]byte
+	err := guarded(func() error {
+		return d.bolt.View(func(tx *bbolt.Tx) error {
+			for _, bucket := range buckets {
+				name := []byte(bucket.String())
+				if k, _ := tx.Bucket(name).Cursor().First(); k != nil {
+					full = append(full, name)
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil || len(full) == 0 {
+		return err
+	}
+	return guarded(func() error {
+		return d.bolt.Update(func(tx *bbolt.Tx) error {
+			for _, name := range full {
+				if err := tx.DeleteBucket(name); err != nil {
+					return err
+				}
+				if _, err := tx.CreateBucket(name); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// each gives every entry of the bucket to f, in the order of keys, as copies.
+// No transaction is open while f runs.
+func (d *database) each(bucket Bucket, f func(key, value []byte) error) error {
+	var after []byte
+	for {
+		rows, err := d.rows(bucket, after)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if err := f(r.Key, r.Value); err != nil {
+				return err
+			}
+		}
+		if len(rows) < loadChunk {
+			return nil
+		}
+		after = slices.Clone(rows[len(rows)-1].Key)
+	}
+}
+
+// rows copies the next entries after a key, at most loadChunk.
+func (d *database) rows(bucket Bucket, after []byte) (rows []Write, err error) {
+	err = guarded(func() error {
+		return d.bolt.View(func(tx *bbolt.Tx) error {
+			c := tx.Bucket([]byte(bucket.String())).Cursor()
+			k, v := c.Seek(after)
+			if after != nil && string(k) == string(after) {
+				k, v = c.Next()
+			}
+			for ; k != nil && len(rows) < loadChunk; k, v = c.Next() {
+				rows = append(rows, Write{bucket, slices.Clone(k), append([]byte{}, v...)})
+			}
+			return nil
+		})
+	})
+	return rows, err
+}
+
+// close closes the file. A file so damaged that bbolt cannot even close it is
+// left to the end of the process.
+func (d *database) close() error {
+	if d.bolt == nil {
+		return nil
+	}
+	return guarded(d.bolt.Close)
+}

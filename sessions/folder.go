@@ -1,0 +1,98 @@
+package sessions
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// folder is what the foldLoop works on.
+type folder struct {
+	db         *database
+	codec      *frameCodec
+	jobs       chan *journal // at most one, and only while not busy
+	busy       atomic.Bool
+	unfinished *journal // what Close is to fold, beside the journal in use
+}
+
+// foldLoop brings the journals that it is given into the store. One that fails
+// is tried again: until then the journal in use goes on growing to its bound.
+func (s *Store) foldLoop() {
+	f := &s.folding
+	retry := time.NewTimer(0)
+	<-retry.C
+	defer retry.Stop()
+	said := false
+	for {
+		select {
+		case f.unfinished = <-f.jobs:
+		case <-retry.C:
+		case <-s.stop:
+			select {
+			case f.unfinished = <-f.jobs:
+			default:
+			}
+			return
+		}
+		if err := s.foldJournal(f.unfinished); err != nil {
+			if !said {
+				s.report(err)
+			}
+			said = true
+			retry.Reset(s.limits.foldRetry)
+			continue
+		}
+		said = false
+		f.unfinished = nil
+		f.busy.Store(false)
+	}
+}
+
+// foldJournal reads j back, folds it and removes it. A crash in between leaves
+// j where it is: the store knows its number, and the next start removes it.
+func (s *Store) foldJournal(j *journal) error {
+	f := &s.folding
+	if f.codec == nil {
+		f.codec = newFrameCodec()
+	}
+	if j.size > journalHeader {
+		held, err := readJournal(j.path, j.number, f.codec)
+		if err == nil && held.good < j.size {
+			err = fmt.Errorf("%w: it ends at byte %d of %d", ErrDamaged, held.good, j.size)
+		}
+		if err != nil {
+			return fault(j.path, err, "check this disk")
+		}
+		if err := f.db.fold(held.batches, j.number); err != nil {
+			return fault(f.db.path, err, "check this disk")
+		}
+	}
+	j.folded.Store(true)
+	if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault(j.path, err, "check this disk")
+	}
+	j.f.Close() // nothing that counts is in it any more
+	return nil
+}
+
+// foldRest folds what is left when the loops have ended, the older journal
+// first. What cannot be folded is synced and stays.
+func (s *Store) foldRest() error {
+	rest := []*journal{s.writing.journal}
+	if old := s.folding.unfinished; old != nil {
+		rest = []*journal{old, s.writing.journal}
+	}
+	for i, j := range rest {
+		if err := s.foldJournal(j); err != nil {
+			for _, j := range rest[i:] {
+				err = errors.Join(err, j.f.Sync(), j.f.Close())
+			}
+			return err
+		}
+	}
+	return syncDir(filepath.Dir(s.folding.db.path))
+}

@@ -1,0 +1,202 @@
+package sessions
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// A journal file is a header and then frames. Each frame is one batch:
+//
+//	magic 4 | length of the payload, 4, big-endian | CRC-32C, 4 | payload
+//
+// The checksum covers the length and the payload. The payload is one CBOR array
+// of [bucket, key, value], where value null means delete.
+const (
+	frameMagic  = "\xdc\xf7\x0a\xe5"
+	frameHeader = 12
+
+	// maxFrame bounds one batch as it lies in a journal.
+	maxFrame = 8 << 20
+	// maxBatch bounds the writes of one batch.
+	maxBatch = 1 << 17
+	// maxKey is bbolt's own bound.
+	maxKey = 1 << 15
+
+	// keepBuffer and keepRows are the sizes up to which buffers are kept.
+	keepBuffer = 256 << 10
+	keepRows   = 4 << 10
+)
+
+var (
+	// ErrBatch is a batch that no journal takes: a bucket that is not for batches,
+	// an empty or too long key, or too many bytes.
+	ErrBatch = errors.New("batch cannot be stored")
+
+	errTorn = errors.New("frame is torn")
+)
+
+// frameCodec turns batches into frames and back. It belongs to one goroutine.
+type frameCodec struct {
+	enc  cbor.UserBufferEncMode
+	dec  cbor.DecMode
+	buf  bytes.Buffer
+	rows []storedWrite
+}
+
+// storedWrite is a Write as it lies in a journal.
+type storedWrite struct {
+	_      struct{} `cbor:",toarray"`
+	Bucket uint8
+	Key    []byte
+	Value  []byte // nil is null is delete; empty is an empty value
+}
+
+func newFrameCodec() *frameCodec {
+	enc, err := cbor.CoreDetEncOptions().UserBufferEncMode()
+	if err != nil {
+		panic("BUG: CBOR encoding options: " + err.Error())
+	}
+	dec, err := cbor.DecOptions{
+		IndefLength:      cbor.IndefLengthForbidden,
+		TagsMd:           cbor.TagsForbidden,
+		MaxNestedLevels:  4,
+		MaxArrayElements: maxBatch,
+		MaxMapPairs:      16,
+	}.DecMode()
+	if err != nil {
+		panic("BUG: CBOR decoding options: " + err.Error())
+	}
+	return &frameCodec{enc: enc, dec: dec}
+}
+
+// checkBatch says whether every journal and the store will take the batch, so
+// that a fold cannot fail later on what was accepted before.
+func checkBatch(batch []Write) error {
+	if len(batch) == 0 || len(batch) > maxBatch {
+		return fmt.Errorf("%w: %d writes", ErrBatch, len(batch))
+	}
+	size := 0
+	for _, w := range batch {
+		if w.Bucket <= BucketMeta || w.Bucket > BucketTexts {
+			return fmt.Errorf("%w: bucket %d", ErrBatch, w.Bucket)
+		}
+		if len(w.Key) == 0 || len(w.Key) > maxKey {
+			return fmt.Errorf("%w: key of %d bytes", ErrBatch, len(w.Key))
+		}
+		size += writeSize(w)
+	}
+	if size > maxFrame {
+		return fmt.Errorf("%w: %d bytes", ErrBatch, size)
+	}
+	return nil
+}
+
+// writeSize is at least what w takes in a frame.
+func writeSize(w Write) int { return len(w.Key) + len(w.Value) + 16 }
+
+// appendFrame adds the batch, which checkBatch has passed, to dst as one frame.
+func (c *frameCodec) appendFrame(dst []byte, batch []Write) ([]byte, error) {
+	c.rows = c.rows[:0]
+	for _, w := range batch {
+		c.rows = append(c.rows, storedWrite{Bucket: uint8(w.Bucket), Key: w.Key, Value: w.Value})
+	}
+	c.buf.Reset()
+	if err := c.enc.MarshalToBuffer(&c.rows, &c.buf); err != nil {
+		return dst, fmt.Errorf("%w: %v", ErrBatch, err)
+	}
+	payload := c.buf.Bytes()
+	clear(c.rows) // the batch is not kept alive
+	if cap(c.rows) > keepRows {
+		c.rows = nil
+	}
+	start := len(dst)
+	dst = append(dst, frameMagic...)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(payload)))
+	dst = append(dst, 0, 0, 0, 0)
+	dst = append(dst, payload...)
+	binary.BigEndian.PutUint32(dst[start+8:], frameSum(dst[start:]))
+	if c.buf.Cap() > keepBuffer {
+		c.buf = bytes.Buffer{}
+	}
+	return dst, nil
+}
+
+func frameSum(frame []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := crc32.Update(0, table, frame[4:8])
+	return crc32.Update(sum, table, frame[frameHeader:])
+}
+
+// splitFrame returns the first frame of b with its header and what follows it.
+// It fails with errTorn unless b begins with a whole frame that is sound.
+func splitFrame(b []byte) (frame, rest []byte, err error) {
+	if len(b) < frameHeader || string(b[:4]) != frameMagic {
+		return nil, nil, errTorn
+	}
+	n := binary.BigEndian.Uint32(b[4:8])
+	if n == 0 || n > maxFrame || uint64(n) > uint64(len(b)-frameHeader) {
+		return nil, nil, errTorn
+	}
+	frame = b[:frameHeader+int(n)]
+	if binary.BigEndian.Uint32(frame[8:12]) != frameSum(frame) {
+		return nil, nil, errTorn
+	}
+	return frame, b[len(frame):], nil
+}
+
+// parseFrame returns the batch in a frame that splitFrame returned. Keys and
+// values are copies.
+func (c *frameCodec) parseFrame(frame []byte) ([]Write, error) {
+	var rows []storedWrite
+	if err := c.dec.Unmarshal(frame[frameHeader:], &rows); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrBatch, err)
+	}
+	batch := make([]Write, len(rows))
+	for i, r := range rows {
+		batch[i] = Write{Bucket: Bucket(r.Bucket), Key: r.Key, Value: r.Value}
+	}
+	if err := checkBatch(batch); err != nil {
+		return nil, err
+	}
+	return batch, nil
+}
+
+// readFrames returns the batches at the start of b and the length that they
+// take. Reading stops at the first frame that is not sound. damaged says that
+// what follows is more than a write that was cut short: a sound frame lies
+// behind it, or a frame is whole and yet holds no batch.
+func (c *frameCodec) readFrames(b []byte) (batches [][]Write, good int, damaged bool) {
+	for good < len(b) {
+		frame, _, err := splitFrame(b[good:])
+		if err != nil {
+			return batches, good, frameWithin(b[good:])
+		}
+		batch, err := c.parseFrame(frame)
+		if err != nil {
+			return batches, good, true
+		}
+		batches = append(batches, batch)
+		good += len(frame)
+	}
+	return batches, good, false
+}
+
+// frameWithin says whether a sound frame begins anywhere after b's first byte.
+func frameWithin(b []byte) bool {
+	for len(b) > 1 {
+		i := bytes.Index(b[1:], []byte(frameMagic))
+		if i < 0 {
+			return false
+		}
+		b = b[1+i:]
+		if _, _, err := splitFrame(b); err == nil {
+			return true
+		}
+	}
+	return false
+}

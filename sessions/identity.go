@@ -1,0 +1,124 @@
+package sessions
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// An identity is who a user is: an Ed25519 key and the name that goes with it.
+// It is one file of four lines that a user can copy to another machine. The
+// public key in it is a check: a seed with one wrong letter would be somebody
+// else.
+type identity struct {
+	name string
+	key  ed25519.PrivateKey
+}
+
+const identityNote = "Keep this file to yourself: whoever has it is you."
+
+func newIdentity(name string, random io.Reader) (identity, error) {
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := io.ReadFull(random, seed); err != nil {
+		return identity{}, fmt.Errorf("no randomness for a key: %w", err)
+	}
+	return identity{name, ed25519.NewKeyFromSeed(seed)}, nil
+}
+
+// public returns the user key.
+func (id identity) public() UserKey { return UserKey(id.key[ed25519.SeedSize:]) }
+
+func (id identity) format() []byte {
+	user := id.public()
+	return formatTextFile("identity", identityNote,
+		[2]string{"name", id.name},
+		[2]string{"user", encodeKey(user[:])},
+		[2]string{"seed", encodeKey(id.key.Seed())})
+}
+
+func readIdentity(path string) (identity, error) {
+	fields, err := readTextFile(path, "identity")
+	if err != nil {
+		return identity{}, err
+	}
+	return parseIdentity(fields)
+}
+
+func parseIdentity(fields textFile) (identity, error) {
+	if err := CheckName(fields["name"]); err != nil {
+		return identity{}, fmt.Errorf("%w: its name is wrong", ErrDamaged)
+	}
+	seed, err := decodeKey(fields["seed"])
+	if err != nil {
+		return identity{}, fmt.Errorf("%w: its seed is wrong", ErrDamaged)
+	}
+	id := identity{fields["name"], ed25519.NewKeyFromSeed(seed[:])}
+	user, err := decodeKey(fields["user"])
+	if err != nil || id.public() != UserKey(user) {
+		return identity{}, fmt.Errorf("%w: its seed does not fit its user key", ErrDamaged)
+	}
+	return id, nil
+}
+
+func encodeKey(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+func decodeKey(s string) ([32]byte, error) {
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil || len(b) != 32 {
+		return [32]byte{}, ErrDamaged
+	}
+	return [32]byte(b), nil
+}
+
+// openIdentity returns the user's identity that lies at path. from is the copy
+// to adopt, or empty; without either a new one is made. others says that the
+// folder holds sessions already, whose user cannot be a new one. Nothing is
+// touched when it fails.
+func openIdentity(path, from, name string, others bool, random io.Reader) (id identity, made bool, err error) {
+	var adopted identity
+	if from != "" {
+		if adopted, err = readIdentity(from); err != nil {
+			return identity{}, false, fault(from, err, "give the file that -identity should adopt, whole")
+		}
+	}
+	id, err = readIdentity(path)
+	switch {
+	case err == nil && from != "" && id.public() != adopted.public():
+		return identity{}, false, fault(path, errors.New("holds another key than "+from),
+			"choose another folder with -state, or another name with -u")
+	case err == nil:
+		return id, false, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return identity{}, false, fault(path, err, "put back a copy of it, or move it away to be somebody new")
+	case from != "":
+		adopted.name = name
+		return adopted, true, nil
+	case others:
+		return identity{}, false, fault(path, errors.New("is missing, but its sessions are there"),
+			"adopt a copy of it with -identity, or move the folder away to be somebody new")
+	}
+	id, err = newIdentity(name, random)
+	return id, true, err
+}
+
+// readableByOthers says that more than the owner may read the file at path.
+func readableByOthers(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Perm()&0o077 != 0
+}
+
+// guardIdentity closes the identity at path to others and returns what the user
+// should know of it, or nothing.
+func guardIdentity(path string) string {
+	if !readableByOthers(path) {
+		return ""
+	}
+	if err := os.Chmod(path, fileMode); err != nil {
+		return fmt.Sprintf("%s can be read by others: run chmod 600 on it", path)
+	}
+	return fmt.Sprintf("%s could be read by others and is closed to them now; if somebody has read it, become somebody new: move %s away", path, path)
+}

@@ -1,0 +1,373 @@
+package sessions
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// inboxBed is an Inbox whose disk is a map.
+type inboxBed struct {
+	*Inbox
+	t     *testing.T
+	disk  map[string][]byte
+	shown []string
+}
+
+func newInboxBed(t *testing.T) *inboxBed {
+	return &inboxBed{Inbox: NewInbox(stranger), t: t, disk: map[string][]byte{}}
+}
+
+func stranger(UserKey) bool { return false }
+
+func apply(disk map[string][]byte, writes []Write) {
+	for _, w := range writes {
+		key := fmt.Sprintf("%d %s", w.Bucket, w.Key)
+		if w.Value == nil {
+			delete(disk, key)
+		} else {
+			disk[key] = w.Value
+		}
+	}
+}
+
+// replay gives what is on a disk to a Load, in the order of a map.
+func replay(t testing.TB, disk map[string][]byte, load func(Bucket, []byte, []byte) error) {
+	t.Helper()
+	for key, value := range disk {
+		number, rest, _ := strings.Cut(key, " ")
+		if err := load(Bucket(number[0]-'0'), []byte(rest), value); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (b *inboxBed) restart() {
+	apply(b.disk, b.TakeWrites())
+	b.Inbox = NewInbox(stranger)
+	replay(b.t, b.disk, b.Load)
+	b.Loaded(epoch)
+}
+
+// offer writes, shows and acknowledges like a node, and says what was answered.
+func (b *inboxBed) offer(id, prev uint64, text string) Answer {
+	return b.part(Part{ID: id, Prev: prev, Sent: 7, Parts: 1, Text: text})
+}
+
+func (b *inboxBed) part(p Part) Answer {
+	from := MakeSessionID(userOf(1), staticOf(1))
+	v := b.Offer(epoch, from, userOf(1), p)
+	ids := slices.Clone(v.IDs)
+	apply(b.disk, b.TakeWrites())
+	for _, id := range ids {
+		_, lines := b.Recorded(from, id)
+		for _, line := range lines {
+			b.shown = append(b.shown, line.Text)
+			b.Shown(from, line.ID)
+		}
+	}
+	return v.Answer
+}
+
+func (b *inboxBed) expect(want ...string) {
+	b.t.Helper()
+	if !slices.Equal(b.shown, want) {
+		b.t.Errorf("shown %q, want %q", b.shown, want)
+	}
+}
+
+func (b *inboxBed) answers(want Answer, got Answer) {
+	b.t.Helper()
+	if got != want {
+		b.t.Errorf("answer %d, want %d", got, want)
+	}
+}
+
+func TestTextsAreTakenInOrderAndOnce(t *testing.T) {
+	b := newInboxBed(t)
+	b.answers(AnswerDeliver, b.offer(1, 0, "a"))
+	b.answers(AnswerGap, b.offer(4, 3, "d"))
+	b.answers(AnswerGap, b.offer(3, 2, "c"))
+	b.answers(AnswerDuplicate, b.offer(1, 0, "a"))
+	b.answers(AnswerDeliver, b.offer(2, 1, "b"))
+	b.expect("a", "b", "c", "d")
+	for id := uint64(1); id <= 4; id++ {
+		b.answers(AnswerDuplicate, b.offer(id, id-1, "again"))
+	}
+	b.restart()
+	b.answers(AnswerDuplicate, b.offer(4, 3, "d"))
+	b.answers(AnswerDeliver, b.offer(9, 4, "e"))
+	b.expect("a", "b", "c", "d", "e")
+	b.answers(AnswerTooOld, b.offer(7, 4, "passed over"))
+}
+
+func TestReceiverThatForgotAsksForANewPredecessor(t *testing.T) {
+	b := newInboxBed(t)
+	v := b.Offer(epoch, SessionID{1}, userOf(1), Part{ID: 18, Prev: 17, Parts: 1, Text: "x"})
+	if v.Answer != AnswerGap || v.Have != 0 {
+		t.Errorf("%+v", v)
+	}
+	if v := b.Offer(epoch, SessionID{1}, userOf(1), Part{ID: 18, Prev: v.Have, Parts: 1, Text: "x"}); v.Answer != AnswerDeliver {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestHeldTextWhosePredecessorWasCancelled(t *testing.T) {
+	b := newInboxBed(t)
+	b.answers(AnswerDeliver, b.offer(1, 0, "a"))
+	b.answers(AnswerGap, b.offer(3, 2, "c"))
+	b.answers(AnswerGap, b.offer(4, 3, "d"))
+	b.answers(AnswerDeliver, b.offer(3, 1, "c"))
+	b.expect("a", "c", "d")
+	b.answers(AnswerTooOld, b.offer(2, 1, "cancelled"))
+	b.answers(AnswerGap, b.offer(6, 5, "f"))
+	b.answers(AnswerDeliver, b.offer(7, 4, "g")) // 5 and 6 were cancelled
+	b.expect("a", "c", "d", "g")
+	if b.held != 0 {
+		t.Errorf("%d held", b.held)
+	}
+}
+
+func TestWindow(t *testing.T) {
+	b := newInboxBed(t)
+	b.answers(AnswerDeliver, b.offer(1, 0, "a"))
+	b.answers(AnswerDeliver, b.offer(3, 1, "b"))
+	b.answers(AnswerDeliver, b.offer(3+windowBits-1, 3, "c"))
+	b.answers(AnswerDuplicate, b.offer(3, 1, "b"))
+	b.answers(AnswerTooOld, b.offer(2, 1, "x"))
+	b.answers(AnswerTooOld, b.offer(1, 0, "a"))
+	b.answers(AnswerDeliver, b.offer(3+3*windowBits, 3, "d"))
+	b.answers(AnswerTooOld, b.offer(3+windowBits-1, 3, "c"))
+	b.answers(AnswerTooOld, b.offer(2+3*windowBits, 3, "x"))
+	b.answers(AnswerDuplicate, b.offer(3+3*windowBits, 3, "d"))
+}
+
+func TestPartsThatNobodyMakes(t *testing.T) {
+	b := newInboxBed(t)
+	for _, p := range []Part{
+		{ID: 1, Parts: 0, Text: "x"}, {ID: 1, Parts: 65, Text: "x"}, {ID: 3, Part: 2, Parts: 2, Text: "x"},
+		{ID: 2, Part: 2, Parts: 3, Text: "x"}, {ID: 0, Parts: 1, Text: "x"}, {ID: 1, Prev: 1, Parts: 1, Text: "x"},
+		{ID: 1, Parts: 1}, {ID: 1, Parts: 1, Text: strings.Repeat("x", 1025)}, {ID: 1 << 53, Parts: 1, Text: "x"},
+	} {
+		b.answers(AnswerTooOld, b.part(p))
+	}
+	if b.strangers.Len() != 0 {
+		t.Error("they made state")
+	}
+}
+
+func TestPendingUntilShown(t *testing.T) {
+	b := newInboxBed(t)
+	from := SessionID{1}
+	p := Part{ID: 5, Parts: 1, Text: "x", Late: true, Sent: 1764000000000}
+	answer := func(want Answer) {
+		t.Helper()
+		b.answers(want, b.Offer(epoch, from, userOf(1), p).Answer)
+	}
+	answer(AnswerDeliver)
+	answer(AnswerPending)
+	if len(b.TakeWrites()) != 2 {
+		t.Error("text and window make one batch")
+	}
+	acks, lines := b.Recorded(from, 5)
+	want := Incoming{ID: 5, From: from, User: userOf(1), Text: "x", Sent: fromMillis(p.Sent), Late: true, At: epoch}
+	if len(acks) != 0 || len(lines) != 1 || lines[0] != want {
+		t.Errorf("%v %+v", acks, lines)
+	}
+	answer(AnswerPending)
+	if acks := b.Shown(from, 5); !slices.Equal(acks, []uint64{5}) {
+		t.Error(acks)
+	}
+	answer(AnswerDuplicate)
+	if acks := b.Shown(from, 5); len(acks) != 0 {
+		t.Error("shown twice")
+	}
+	if len(b.Unread()) != 0 {
+		t.Error(b.Unread())
+	}
+}
+
+func TestWrittenButNotShownIsUnread(t *testing.T) {
+	b := newInboxBed(t)
+	from := SessionID{1}
+	for id := uint64(1); id <= 3; id++ {
+		b.Offer(epoch.Add(time.Duration(id)*time.Second), from, userOf(1), Part{ID: id, Prev: id - 1, Parts: 1, Text: fmt.Sprint(id)})
+		b.Recorded(from, id)
+	}
+	b.Shown(from, 2)
+	before := b.Unread()
+	b.restart()
+	after := b.Unread()
+	if len(after) != 2 || after[0].Text != "1" || after[1].Text != "3" || !reflect.DeepEqual(before, after) {
+		t.Errorf("%+v\n%+v", before, after)
+	}
+	if v := b.Offer(epoch, from, userOf(1), Part{ID: 3, Prev: 2, Parts: 1, Text: "3"}); v.Answer != AnswerPending {
+		t.Error(v)
+	}
+	for _, line := range after {
+		b.Shown(from, line.ID)
+	}
+	b.restart()
+	if len(b.Unread()) != 0 {
+		t.Error("unread again")
+	}
+}
+
+func TestRecordedOutOfOrderIsReleasedInOrder(t *testing.T) {
+	b := newInboxBed(t)
+	from := SessionID{1}
+	for id := uint64(1); id <= 3; id++ {
+		b.Offer(epoch, from, userOf(1), Part{ID: id, Prev: id - 1, Parts: 1, Text: fmt.Sprint(id)})
+	}
+	if _, lines := b.Recorded(from, 2); len(lines) != 0 {
+		t.Error(lines)
+	}
+	if _, lines := b.Recorded(from, 1); len(lines) != 2 || lines[0].Text != "1" || lines[1].Text != "2" {
+		t.Error(lines)
+	}
+}
+
+func TestFailedWrite(t *testing.T) {
+	b := newInboxBed(t)
+	from := SessionID{1}
+	offer := func(id uint64) Answer {
+		return b.Offer(epoch, from, userOf(1), Part{ID: id, Prev: id - 1, Parts: 1, Text: fmt.Sprint(id)}).Answer
+	}
+	for id := uint64(1); id <= 3; id++ {
+		b.answers(AnswerDeliver, offer(id))
+	}
+	b.Recorded(from, 1)
+	b.TakeWrites()
+	if busy := b.Failed(from, 2); !slices.Equal(busy, []uint64{2, 3}) {
+		t.Error(busy)
+	}
+	if _, lines := b.Recorded(from, 3); len(lines) != 0 {
+		t.Error("3 counts without 2")
+	}
+	b.SetBusy(true)
+	b.answers(AnswerBusy, offer(2))
+	b.SetBusy(false)
+	b.answers(AnswerDeliver, offer(2))
+	b.answers(AnswerDeliver, offer(3))
+	b.answers(AnswerPending, offer(1))
+	b.Recorded(from, 2)
+	if _, lines := b.Recorded(from, 3); len(lines) != 1 {
+		t.Error(lines)
+	}
+	if b.writing != 0 {
+		t.Errorf("%d are being written", b.writing)
+	}
+}
+
+func long(first uint64, part, parts int) Part {
+	id := first + uint64(part)
+	return Part{ID: id, Prev: id - 1, Part: uint64(part), Parts: uint64(parts), Text: fmt.Sprint(part, ",")}
+}
+
+func TestPartsBecomeOneLine(t *testing.T) {
+	b := newInboxBed(t)
+	for n := range 3 {
+		b.part(long(1, n, 5))
+	}
+	b.expect()
+	b.restart()
+	b.answers(AnswerDuplicate, b.part(long(1, 2, 5)))
+	b.answers(AnswerGap, b.part(long(1, 4, 5)))
+	b.answers(AnswerDeliver, b.part(long(1, 3, 5)))
+	b.expect("0,1,2,3,4,")
+	b.restart()
+	for key := range b.disk {
+		if key[0] == '0'+byte(BucketTexts) {
+			t.Errorf("%q was left", key)
+		}
+	}
+	if b.partial != 0 {
+		t.Error(b.partial)
+	}
+}
+
+func TestUnfinishedLineWhoseSenderWentOn(t *testing.T) {
+	b := newInboxBed(t)
+	b.part(long(1, 0, 3))
+	b.part(long(1, 1, 3))
+	b.answers(AnswerDeliver, b.offer(10, 2, "next"))
+	b.expect("next")
+	if b.partial != 0 {
+		t.Error(b.partial)
+	}
+	b.restart()
+	if len(b.disk) != 1 { // the window
+		t.Error(b.disk)
+	}
+}
+
+func TestLineWhoseBeginningIsLost(t *testing.T) {
+	b := newInboxBed(t)
+	p := long(1, 1, 3)
+	p.Prev = 0
+	b.part(p)
+	b.part(long(1, 2, 3))
+	b.expect("1,2,")
+}
+
+func TestInboxIsBounded(t *testing.T) {
+	friend := userOf(2)
+	i := NewInbox(func(u UserKey) bool { return u == friend })
+	session := func(n int) SessionID { return SessionID{byte(n), byte(n >> 8), byte(n >> 16), 1} }
+	kept := SessionID{9}
+	i.Offer(epoch, kept, friend, Part{ID: 1, Parts: 1, Text: "x"})
+	i.Recorded(kept, 1)
+	i.Shown(kept, 1)
+	for n := range 3 * maxWindows {
+		from := session(n)
+		for id := uint64(1); id <= 2; id++ {
+			p := Part{ID: id, Prev: id - 1, Part: id - 1, Parts: 3, Text: strings.Repeat("x", MaxText)}
+			if i.Offer(epoch, from, userOf(1), p).Answer == AnswerDeliver {
+				i.Recorded(from, id)
+			}
+		}
+		i.Offer(epoch, from, userOf(1), Part{ID: 9, Prev: 8, Parts: 1, Text: "held"})
+		i.TakeWrites()
+	}
+	for id := uint64(2); id < 200; id++ {
+		i.Offer(epoch, kept, friend, Part{ID: id + 1, Prev: id, Parts: 1, Text: "held"})
+	}
+	if n := i.strangers.Len() + i.friends.Len(); n > maxWindows || i.partial > maxUnfinished || i.held > maxHeldAll {
+		t.Error(n, i.partial, i.held)
+	}
+	if w, ok := i.window(kept); !ok || len(w.held) > maxHeld {
+		t.Error("strangers pushed out a friend")
+	}
+	if v := i.Offer(epoch, kept, friend, Part{ID: 1, Parts: 1, Text: "x"}); v.Answer != AnswerDuplicate {
+		t.Error(v)
+	}
+	for n := range 2 * maxUnshown {
+		from := session(n)
+		if i.Offer(epoch, from, userOf(1), Part{ID: 99, Parts: 1, Text: "x"}).Answer == AnswerDeliver {
+			i.Recorded(from, 99)
+		}
+	}
+	if len(i.unshown) > maxUnshown {
+		t.Error(len(i.unshown))
+	}
+	if v := i.Offer(epoch, kept, friend, Part{ID: 500, Parts: 1, Text: "x"}); v.Answer != AnswerBusy {
+		t.Error(v)
+	}
+}
+
+func BenchmarkInboxText(b *testing.B) {
+	i := NewInbox(stranger)
+	from, user := SessionID{1}, userOf(1)
+	id := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		id++
+		i.Offer(epoch, from, user, Part{ID: id, Prev: id - 1, Sent: 1764000000000, Parts: 1, Text: "a line of chat of usual length"})
+		i.TakeWrites()
+		i.Recorded(from, id)
+		i.Shown(from, id)
+	}
+}

@@ -1,0 +1,144 @@
+package sessions
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"time"
+)
+
+const (
+	maxTextID = 1 << 53 // ids are below it, as everywhere
+	storeText = 1       // version of a stored text
+)
+
+// textStored is a received part in the store. It lies there until its line was
+// shown.
+type textStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	User    []byte
+	At      uint64 // unix milliseconds
+	Sent    uint64 // unix milliseconds, as the sender has it
+	Late    bool
+	Part    uint64
+	Parts   uint64
+	Text    string
+}
+
+// loadedText is a stored part while loading.
+type loadedText struct {
+	from SessionID
+	user UserKey
+	at   time.Time
+	part Part
+}
+
+func textKey(from SessionID, id uint64) []byte {
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 16), from[:]...), id)
+}
+
+func encodeText(now time.Time, user UserKey, p Part) []byte {
+	return marshal(&textStored{
+		Version: storeText, User: user[:], At: millis(now), Sent: p.Sent, Late: p.Late,
+		Part: p.Part, Parts: p.Parts, Text: p.Text,
+	})
+}
+
+func decodeText(key, value []byte) (loadedText, error) {
+	var s textStored
+	if err := unmarshalStored(value, storeText, &s); err != nil {
+		return loadedText{}, err
+	}
+	if len(key) != 16 || len(s.User) != len(UserKey{}) || s.Parts < 1 || s.Parts > MaxParts || s.Part >= s.Parts {
+		return loadedText{}, errForm
+	}
+	id := binary.BigEndian.Uint64(key[8:])
+	if id <= s.Part {
+		return loadedText{}, errForm
+	}
+	return loadedText{
+		from: SessionID(key[:8]), user: UserKey(s.User), at: fromMillis(s.At),
+		part: Part{ID: id, Sent: s.Sent, Late: s.Late, Part: s.Part, Parts: s.Parts, Text: s.Text},
+	}, nil
+}
+
+// TakeWrites returns what changed since the last call, as one batch: texts, and
+// the windows that say that they came.
+func (i *Inbox) TakeWrites() []Write {
+	for _, w := range i.changed {
+		write := Write{Bucket: BucketInbox, Key: slices.Clone(w.session[:])}
+		if i.holds(w) {
+			write.Value = w.encode()
+		}
+		w.changed = false
+		i.writes = append(i.writes, write)
+	}
+	clear(i.changed)
+	i.changed = i.changed[:0]
+	out := i.writes
+	i.writes = nil
+	return out
+}
+
+// holds reports whether w was not forgotten.
+func (i *Inbox) holds(w *window) bool {
+	x, ok := i.strangers.Peek(w.session)
+	if !ok {
+		x, ok = i.friends.Peek(w.session)
+	}
+	return ok && x == w
+}
+
+// Load gives back one stored entry of BucketInbox or BucketTexts; those of other
+// buckets are ignored. It must not be called after Loaded.
+func (i *Inbox) Load(bucket Bucket, key, value []byte) error {
+	switch bucket {
+	case BucketInbox:
+		w, err := decodeWindow(key, value)
+		if err != nil {
+			return err
+		}
+		i.strangers.Add(w.session, w)
+	case BucketTexts:
+		t, err := decodeText(key, value)
+		if err != nil {
+			return err
+		}
+		i.loaded = append(i.loaded, t)
+	}
+	return nil
+}
+
+// Loaded ends loading. Complete lines are Unread now; an unfinished one waits for
+// the rest if its sender can still go on with it.
+func (i *Inbox) Loaded(now time.Time) {
+	for _, w := range i.strangers.Values() {
+		if i.known(w.user) {
+			i.strangers.Remove(w.session)
+			i.friends.Add(w.session, w)
+		}
+	}
+	slices.SortFunc(i.loaded, func(x, y loadedText) int {
+		return cmp.Or(compareIDs(x.from, y.from), cmp.Compare(x.part.ID, y.part.ID))
+	})
+	for n, t := range i.loaded {
+		w, ok := i.window(t.from)
+		if !ok {
+			w = i.open(t.from, t.user) // forgotten since
+		}
+		if t.part.ID > w.head {
+			w.take(t.part.ID)
+			i.change(w)
+		}
+		if line, ids, ok := i.add(t.at, w, t.part); ok {
+			i.unshown[lineKey{t.from, line.ID}] = shown{line, ids}
+		}
+		if n+1 == len(i.loaded) || i.loaded[n+1].from != t.from {
+			if w.line != nil && t.part.ID != w.head {
+				i.abandon(w)
+			}
+		}
+	}
+	i.loaded = nil
+}

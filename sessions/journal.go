@@ -1,0 +1,170 @@
+package sessions
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// A journal's header:
+//
+//	magic 8 | format, 4 | zero, 4 | number, 8 | CRC-32C of the 24 before, 4
+//
+// Integers are big-endian. Journals of one slot are numbered from 1; the store
+// says up to which number they are folded into it.
+const (
+	journalMagic  = "darkjrnl"
+	journalFormat = 1
+	journalHeader = 28
+)
+
+// file is the part of *os.File that a journal uses.
+type file interface {
+	WriteAt(b []byte, off int64) (int, error)
+	Truncate(size int64) error
+	Sync() error
+	Close() error
+}
+
+// openFile makes the file of a new journal, empty.
+type openFile func(path string) (file, error)
+
+func openJournalFile(path string) (file, error) {
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, fileMode)
+}
+
+// journal is a journal file that is being written. One goroutine appends; Sync
+// of f may be called by another.
+type journal struct {
+	f      file
+	path   string
+	number uint64
+	size   int64       // of what is sound
+	ragged bool        // bytes that failed may lie behind size
+	folded atomic.Bool // all of it is in the store
+}
+
+func journalPath(dir string, number uint64) string {
+	return filepath.Join(dir, journalName+"."+strconv.FormatUint(number, 10))
+}
+
+func createJournal(dir string, number uint64, open openFile) (*journal, error) {
+	j := &journal{path: journalPath(dir, number), number: number}
+	var err error
+	if j.f, err = open(j.path); err != nil {
+		return nil, err
+	}
+	if err := j.append(journalHead(number)); err != nil {
+		j.f.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+func journalHead(number uint64) []byte { return headOf(journalFormat, number) }
+
+func headOf(format uint32, number uint64) []byte {
+	b := make([]byte, 0, journalHeader)
+	b = append(b, journalMagic...)
+	b = binary.BigEndian.AppendUint32(b, format)
+	b = binary.BigEndian.AppendUint32(b, 0)
+	b = binary.BigEndian.AppendUint64(b, number)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// append adds b with one write(2), whole or not at all. After a failure, most
+// often for want of room, a later append may do.
+func (j *journal) append(b []byte) error {
+	if j.ragged {
+		if err := j.f.Truncate(j.size); err != nil {
+			return err
+		}
+		j.ragged = false
+	}
+	if _, err := j.f.WriteAt(b, j.size); err != nil {
+		// A frame that was refused must not come to life at the next start.
+		j.ragged = j.f.Truncate(j.size) != nil
+		return err
+	}
+	j.size += int64(len(b))
+	return nil
+}
+
+// stored is what a journal file held when it was read.
+type stored struct {
+	path    string
+	number  uint64
+	batches [][]Write
+	good    int64 // the length that is sound, header included
+	damaged bool  // more than a write that was cut short is lost
+}
+
+// readJournal reads the file at path, which must bear the given number. It fails
+// with ErrNewer or what the system said; what cannot be read in it makes it
+// damaged, and what comes before that is returned.
+func readJournal(path string, number uint64, c *frameCodec) (stored, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return stored{}, err
+	}
+	s := stored{path: path, number: number}
+	switch ok, err := checkHead(b, number); {
+	case err != nil:
+		return stored{}, err
+	case !ok:
+		s.damaged = strings.Trim(string(b), "\x00") != "" && !strings.HasPrefix(string(journalHead(number)), string(b))
+		return s, nil
+	}
+	batches, n, damaged := c.readFrames(b[journalHeader:])
+	s.batches, s.good, s.damaged = batches, int64(journalHeader+n), damaged
+	return s, nil
+}
+
+// checkHead says whether b begins with the header of the journal with this
+// number. A sound header of a newer format, which has the same form, is ErrNewer.
+func checkHead(b []byte, number uint64) (bool, error) {
+	if len(b) < journalHeader || string(b[:8]) != journalMagic {
+		return false, nil
+	}
+	format := binary.BigEndian.Uint32(b[8:12])
+	if string(b[:journalHeader]) != string(headOf(format, number)) || format == 0 {
+		return false, nil
+	}
+	if format > journalFormat {
+		return false, fmt.Errorf("%w (format %d, known %d)", ErrNewer, format, journalFormat)
+	}
+	return true, nil
+}
+
+// listJournals returns the numbers of the journals in dir, ascending.
+func listJournals(dir string) ([]uint64, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var numbers []uint64
+	for _, e := range entries {
+		if digits, ok := strings.CutPrefix(e.Name(), journalName+"."); ok && e.Type().IsRegular() {
+			n, err := strconv.ParseUint(digits, 10, 64)
+			if err == nil && n > 0 && strconv.FormatUint(n, 10) == digits {
+				numbers = append(numbers, n)
+			}
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, nil
+}
+
+func inodeAt(path string) (uint64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return inodeOf(info), nil
+}

@@ -1,0 +1,215 @@
+package sessions
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestFramesComeBack(t *testing.T) {
+	c := newFrameCodec()
+	batches := [][]Write{
+		{text(1)},
+		{text(2), {BucketOutbox, []byte("k"), nil}, {BucketInbox, []byte("k"), []byte{}}},
+		{{BucketUsers, bytes.Repeat([]byte{7}, maxKey), bytes.Repeat([]byte{8}, 1<<17)}},
+	}
+	var b []byte
+	for _, batch := range batches {
+		var err error
+		if b, err = c.appendFrame(b, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, n, damaged := c.readFrames(b)
+	if n != len(b) || damaged || !reflect.DeepEqual(got, batches) {
+		t.Errorf("read %d of %d bytes, damaged %v, equal %v", n, len(b), damaged, reflect.DeepEqual(got, batches))
+	}
+	if del, empty := got[1][1].Value, got[1][2].Value; del != nil || empty == nil {
+		t.Errorf("delete came back as %v, an empty value as %v", del, empty)
+	}
+}
+
+func TestBatchesThatNoJournalTakes(t *testing.T) {
+	for what, batch := range map[string][]Write{
+		"empty":          {},
+		"no bucket":      {{0, []byte("k"), nil}},
+		"store's bucket": {{BucketMeta, []byte("k"), nil}},
+		"unknown bucket": {{BucketTexts + 1, []byte("k"), nil}},
+		"no key":         {{BucketTexts, nil, []byte("v")}},
+		"long key":       {{BucketTexts, make([]byte, maxKey+1), nil}},
+		"too large":      {{BucketTexts, []byte("k"), make([]byte, maxFrame)}},
+		"too many":       make([]Write, maxBatch+1),
+	} {
+		if checkBatch(batch) == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+}
+
+// A journal cut at any byte, or with any byte flipped, gives a prefix of its
+// batches and never anything else.
+func TestJournalTornAtEveryByte(t *testing.T) {
+	c := newFrameCodec()
+	whole := journalHead(7)
+	ends := []int{}
+	var batches [][]Write
+	for n := range 5 {
+		batch := []Write{text(n), {BucketInbox, []byte{1}, []byte{byte(n)}}}
+		whole, _ = c.appendFrame(whole, batch)
+		ends = append(ends, len(whole))
+		batches = append(batches, batch)
+	}
+	path := journalPath(t.TempDir(), 7)
+	read := func(b []byte) stored {
+		t.Helper()
+		writeFile(t, path, b)
+		s, err := readJournal(path, 7, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	sound := func(n int) (count int) {
+		for _, end := range ends {
+			if end <= n {
+				count++
+			}
+		}
+		return count
+	}
+	for n := range len(whole) + 1 {
+		for _, tail := range []string{"", "\x00\x00\x00", strings.Repeat("\x00", 4096)} {
+			if n == len(whole) && tail == "" {
+				continue
+			}
+			s := read(append(bytes.Clone(whole[:n]), tail...))
+			want := sound(n)
+			// Bytes that happen to be zero make the cut later than it was.
+			if len(s.batches) < want || len(s.batches) > len(batches) || s.damaged && n >= journalHeader {
+				t.Fatalf("cut at %d: %d batches, damaged %v, want %d", n, len(s.batches), s.damaged, want)
+			}
+			if tail == "" && len(s.batches) != want {
+				t.Fatalf("cut at %d: %d batches, want %d", n, len(s.batches), want)
+			}
+			if !reflect.DeepEqual(s.batches, append([][]Write(nil), batches[:len(s.batches)]...)) {
+				t.Fatalf("cut at %d: other batches came back", n)
+			}
+		}
+	}
+	for n := range whole {
+		b := bytes.Clone(whole)
+		b[n] ^= 0x10
+		writeFile(t, path, b)
+		s, err := readJournal(path, 7, c)
+		if err != nil {
+			t.Fatalf("flip at %d: %v", n, err)
+		}
+		if want := sound(n); n >= journalHeader && len(s.batches) != want || n < journalHeader && len(s.batches) != 0 {
+			t.Fatalf("flip at %d: %d batches, want %d", n, len(s.batches), want)
+		}
+		if last := n >= ends[3]; s.damaged == last {
+			t.Fatalf("flip at %d: damaged %v; only the last frame may be a torn tail", n, s.damaged)
+		}
+	}
+}
+
+func TestNewerJournalIsRefused(t *testing.T) {
+	b := headOf(journalFormat+1, 1)
+	path := journalPath(t.TempDir(), 1)
+	writeFile(t, path, b)
+	if _, err := readJournal(path, 1, newFrameCodec()); err == nil || !strings.Contains(err.Error(), "newer") {
+		t.Errorf("error is %v, want ErrNewer", err)
+	}
+}
+
+func TestFullDiskAndJournal(t *testing.T) {
+	// A real full disk.
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no /dev/full here")
+	}
+	defer full.Close()
+	if _, err := createJournal(t.TempDir(), 1, func(string) (file, error) { return full, nil }); err == nil || !strings.Contains(fault("x", err, "").Error(), "make room") {
+		t.Errorf("error is %v, want one that says to make room", err)
+	}
+}
+
+// A write that ended half way is cut off, and what is written next is read.
+func TestHalfAWriteIsTakenBack(t *testing.T) {
+	dir := t.TempDir()
+	var f *faultyFile
+	j, err := createJournal(dir, 1, func(path string) (file, error) {
+		real, err := openJournalFile(path)
+		f = &faultyFile{file: real}
+		return f, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newFrameCodec()
+	add := func(n int) error {
+		b, err := c.appendFrame(nil, []Write{text(n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j.append(b)
+	}
+	for n := range 40 {
+		f.set(func(s *faults) { s.room, s.limited, s.noTruncate = n, n%4 != 0, n%8 > 4 })
+		if err := add(n); (err == nil) != (n%4 == 0) && n < 30 {
+			t.Fatalf("append %d: %v", n, err)
+		}
+		f.set(func(s *faults) { *s = faults{} })
+		if err := add(100 + n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := readJournal(j.path, 1, c)
+	if err != nil || s.damaged || s.good != j.size {
+		t.Fatalf("read: %v, damaged %v, %d of %d", err, s.damaged, s.good, j.size)
+	}
+	var got []string
+	for _, batch := range s.batches {
+		got = append(got, string(batch[0].Value))
+	}
+	if want := "text 139"; got[len(got)-1] != want {
+		t.Errorf("last is %q, want %q", got[len(got)-1], want)
+	}
+	if n := strings.Count(fmt.Sprint(got), "text 1"); n < 40 {
+		t.Errorf("%d of the later texts are there, want 40", n)
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	c := newFrameCodec()
+	b := journalHead(3)
+	b, _ = c.appendFrame(b, []Write{text(1), {BucketOutbox, []byte("k"), nil}})
+	b, _ = c.appendFrame(b, []Write{text(2)})
+	f.Add(b)
+	f.Add(b[:len(b)-1])
+	f.Add(append(bytes.Clone(b), 0, 0, 0))
+	f.Add([]byte(frameMagic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c := newFrameCodec()
+		batches, n, _ := c.readFrames(b)
+		if n > len(b) {
+			t.Fatalf("read %d of %d bytes", n, len(b))
+		}
+		for _, batch := range batches {
+			if err := checkBatch(batch); err != nil {
+				t.Fatal(err)
+			}
+			again, err := c.appendFrame(nil, batch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, _, damaged := c.readFrames(again)
+			if damaged || len(back) != 1 || !reflect.DeepEqual(back[0], batch) {
+				t.Fatal("a batch does not come back")
+			}
+		}
+	})
+}

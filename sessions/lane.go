@@ -1,0 +1,152 @@
+package sessions
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// A lane is what is on its way to one session, in the order of the ids. A text
+// names the one before it in its lane, and the receiver records them in that
+// order only. The lane's bound is the outbox's.
+type lane struct {
+	flights []*flight // none has arrived or was given up
+	base    uint64    // the last text that left the lane acknowledged, 0 unknown
+	first   int       // no flight before it has an idle part
+}
+
+// find gives the flight that the text id belongs to, and its part.
+func (a *lane) find(id uint64) (at int, bit uint64, ok bool) {
+	at, exact := slices.BinarySearchFunc(a.flights, id, func(f *flight, id uint64) int {
+		switch {
+		case f.line.id < id:
+			return -1
+		case f.line.id > id:
+			return 1
+		}
+		return 0
+	})
+	if !exact {
+		at--
+	}
+	if at < 0 {
+		return 0, 0, false
+	}
+	l := a.flights[at].line
+	if part := id - l.id; part < uint64(len(l.parts)) {
+		return at, 1 << part, true
+	}
+	return 0, 0, false
+}
+
+// add puts a flight into its place, which is the end but for odd callers.
+func (a *lane) add(f *flight) {
+	at := len(a.flights)
+	for at > 0 && a.flights[at-1].line.id > f.line.id {
+		at--
+	}
+	a.flights = slices.Insert(a.flights, at, f)
+	a.first = min(a.first, at)
+}
+
+// remove takes the flight at position at out.
+func (a *lane) remove(at int) {
+	if at == 0 {
+		a.flights[0] = nil
+		a.flights = a.flights[1:]
+	} else {
+		a.flights = slices.Delete(a.flights, at, at+1)
+	}
+	if a.first > at {
+		a.first--
+	}
+}
+
+// before is the missing text that precedes the part bit of the flight at
+// position at, if there is one.
+func (a *lane) before(at int, bit uint64) (id uint64, ok bool) {
+	f := a.flights[at]
+	if earlier := f.missing() & (bit - 1); earlier != 0 {
+		return f.line.id + uint64(63-bits.LeadingZeros64(earlier)), true
+	}
+	if at > 0 {
+		return a.flights[at-1].last(), true
+	}
+	return 0, false
+}
+
+// next appends up to n idle parts in order and marks them as handed out.
+func (a *lane) next(list []Part, n int) []Part {
+	for ; a.first < len(a.flights); a.first++ {
+		f := a.flights[a.first]
+		l := f.line
+		for idle := f.idle(); idle != 0; idle &= idle - 1 {
+			if len(list) == n {
+				return list
+			}
+			bit := idle & -idle
+			part := bits.TrailingZeros64(bit)
+			prev, ok := a.before(a.first, bit)
+			if !ok {
+				prev = a.base
+			}
+			f.flying |= bit
+			list = append(list, Part{
+				ID: l.id + uint64(part), Prev: prev, Sent: millis(l.at), Late: l.late || f.late,
+				Part: uint64(part), Parts: uint64(len(l.parts)), Text: l.parts[part],
+			})
+		}
+	}
+	return list
+}
+
+// rest makes a part idle again.
+func (a *lane) rest(at int, bit uint64) {
+	f := a.flights[at]
+	f.flying &^= bit
+	f.held &^= bit
+	a.first = min(a.first, at)
+}
+
+// release makes the part after the one at position at idle if the receiver was
+// waiting for that one. A flight that has just left the lane has none, and the
+// next one starts at position at.
+func (a *lane) release(at int, bit uint64, left bool) {
+	if !left {
+		f := a.flights[at]
+		if later := f.missing() &^ (bit - 1); later != 0 {
+			if next := later & -later; f.held&next != 0 {
+				a.rest(at, next)
+			}
+			return
+		}
+		at++
+	}
+	if at < len(a.flights) {
+		f := a.flights[at]
+		if next := f.missing() & -f.missing(); f.held&next != 0 {
+			a.rest(at, next)
+		}
+	}
+}
+
+// forgot believes a receiver that it holds nothing above have: parts above it
+// that were acknowledged, of lines that are unfinished, are missing again.
+func (a *lane) forgot(have uint64) {
+	for at, f := range a.flights {
+		if f.acked == 0 {
+			continue
+		}
+		keep := uint64(0)
+		if have >= f.line.id {
+			keep = ^uint64(0)
+			if n := have - f.line.id + 1; n < 64 {
+				keep = 1<<n - 1
+			}
+		}
+		if f.acked&^keep != 0 {
+			f.acked &= keep
+			a.first = min(a.first, at)
+		}
+	}
+	a.base = min(a.base, have)
+}

@@ -1,0 +1,181 @@
+package sessions
+
+import (
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// A line is a typed line on its way: 1 to 64 parts for one user.
+type line struct {
+	id      uint64
+	to      UserKey
+	only    SessionID
+	parts   []string
+	size    int
+	at      time.Time
+	late    bool // it was queued, or an earlier run tried it
+	state   Delivery
+	acked   int // flights that arrived
+	open    int // flights that may still arrive
+	flights []*flight
+	reason  Reason
+
+	stored      bool // its body is in the store
+	storedWhere bool // where it went is stored beside it
+	bodyChanged bool
+	whereMoved  bool
+	changed     bool // it is in the list of changes
+	ended       bool // it left the outbox
+}
+
+// A flight is a line on its way to one session. The bits stand for parts.
+type flight struct {
+	line    *line
+	session SessionID
+	acked   uint64
+	flying  uint64 // handed out by Next and not come back
+	held    uint64 // the receiver waits for an earlier text first
+	late    bool   // an attempt lapsed
+	arrived bool
+	reason  Reason // why it will not arrive
+}
+
+// all has a bit for each part of the line.
+func (l *line) all() uint64 { return ^uint64(0) >> (64 - len(l.parts)) }
+
+// missing are the parts that the session has not acknowledged.
+func (f *flight) missing() uint64 { return f.line.all() &^ f.acked }
+
+// idle are the parts that wait to be handed out.
+func (f *flight) idle() uint64 { return f.missing() &^ (f.flying | f.held) }
+
+// last is the id of the last part that is missing; a flight in a lane has one.
+func (f *flight) last() uint64 {
+	return f.line.id + uint64(63-bits.LeadingZeros64(f.missing()))
+}
+
+// raise moves the state forward and never back.
+func (l *line) raise(to Delivery) { l.state = max(l.state, to) }
+
+func (l *line) progress() Progress {
+	p := Progress{
+		ID: l.id, Parts: len(l.parts), To: l.to, Only: l.only, State: l.state,
+		Acked: l.acked, Sessions: len(l.flights), Reason: l.reason,
+	}
+	if l.open > 0 {
+		p.Waiting = make([]SessionID, 0, l.open)
+	}
+	for _, f := range l.flights {
+		if !f.arrived && f.reason == ReasonNone {
+			p.Waiting = append(p.Waiting, f.session)
+		}
+	}
+	return p
+}
+
+// send fixes the sessions that the line goes to.
+func (l *line) send(to []SessionID) {
+	to = slices.Clone(to)
+	slices.SortFunc(to, compareIDs)
+	to = slices.Compact(to)
+	l.flights = make([]*flight, 0, len(to))
+	for _, id := range to {
+		l.flights = append(l.flights, &flight{line: l, session: id})
+	}
+	l.open = len(l.flights)
+	l.raise(DeliverySent)
+}
+
+const (
+	storeLine  = 1 // version of a stored line
+	storeWhere = 1 // version of where a stored line went
+)
+
+// lineStored is a line in the store, as it was first written.
+type lineStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	To      []byte
+	Only    []byte // 0 or 8 bytes
+	At      uint64 // unix milliseconds
+	Where   []whereStored
+	Parts   []string
+}
+
+// whereListStored replaces lineStored.Where once that changed.
+type whereListStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Where   []whereStored
+}
+
+type whereStored struct {
+	_       struct{} `cbor:",toarray"`
+	Session []byte
+	Arrived bool
+	Reason  uint64
+}
+
+func (l *line) encode() []byte {
+	w := lineStored{Version: storeLine, To: l.to[:], At: millis(l.at), Where: l.where(), Parts: l.parts}
+	if !l.only.IsZero() {
+		w.Only = l.only[:]
+	}
+	return marshal(&w)
+}
+
+func (l *line) encodeWhere() []byte {
+	return marshal(&whereListStored{Version: storeWhere, Where: l.where()})
+}
+
+func (l *line) where() []whereStored {
+	list := make([]whereStored, 0, len(l.flights))
+	for _, f := range l.flights {
+		list = append(list, whereStored{Session: f.session[:], Arrived: f.arrived, Reason: uint64(f.reason)})
+	}
+	return list
+}
+
+// setWhere is the inverse of where.
+func (l *line) setWhere(list []whereStored) error {
+	var to []*flight
+	l.acked, l.open, l.reason = 0, 0, ReasonNone
+	for _, w := range list {
+		if len(w.Session) != len(SessionID{}) || w.Reason > 255 {
+			return errForm
+		}
+		f := &flight{line: l, session: SessionID(w.Session), arrived: w.Arrived, reason: Reason(w.Reason)}
+		switch {
+		case f.arrived:
+			l.acked++
+		case f.reason == ReasonNone:
+			l.open++
+		default:
+			l.reason = f.reason
+		}
+		to = append(to, f)
+	}
+	l.flights = to
+	return nil
+}
+
+func decodeLine(id uint64, value []byte) (*line, error) {
+	var w lineStored
+	if err := unmarshalStored(value, storeLine, &w); err != nil {
+		return nil, err
+	}
+	if len(w.To) != len(UserKey{}) || len(w.Only) != 0 && len(w.Only) != len(SessionID{}) ||
+		len(w.Parts) == 0 || len(w.Parts) > MaxParts {
+		return nil, errForm
+	}
+	// Whatever an earlier run tried is late now.
+	l := &line{id: id, to: UserKey(w.To), parts: w.Parts, at: fromMillis(w.At), late: true, stored: true}
+	if len(w.Only) > 0 {
+		l.only = SessionID(w.Only)
+	}
+	for _, p := range w.Parts {
+		l.size += len(p)
+	}
+	return l, l.setWhere(w.Where)
+}

@@ -1,0 +1,277 @@
+package sessions
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Bounds of an Outbox.
+const (
+	MaxOutboxLines = 1000
+	MaxOutboxBytes = 4 << 20 // of text
+	OutboxAge      = 30 * 24 * time.Hour
+
+	maxLanes = 4096 // sessions of which it is remembered what they acknowledged last
+)
+
+// What Put refuses.
+var (
+	ErrOutboxFull = errors.New("too many lines wait to be delivered; look at \\outbox")
+	ErrLine       = errors.New("a line has 1 to 64 parts of 1 to 1,024 bytes, and ids above all before")
+)
+
+// An Outbox keeps the lines of this session until every session that they went
+// to has acknowledged them, or they are given up. It decides what is sent to
+// whom and in which order, never when. It belongs to one goroutine.
+//
+// A line goes to the sessions that are online when it is first sent: their
+// number is fixed then. While there is none it is queued, and goes to those that
+// are online when the first comes back. Source: spec/theory.md 4.
+type Outbox struct {
+	lines   []*line             // by id; at most MaxOutboxLines
+	bytes   int                 // at most MaxOutboxBytes
+	lanes   map[SessionID]*lane // at most maxLanes, or what the lines need
+	queued  map[UserKey][]*line // by id, those that no session was online for
+	unacked int                 // lines that no session has acknowledged
+	last    uint64              // the highest id ever put
+	changed []*line
+	where   map[uint64][]whereStored // while loading
+	handed  []Part                   // what Next returned
+}
+
+// NewOutbox makes an empty Outbox.
+func NewOutbox() *Outbox {
+	return &Outbox{
+		lanes: map[SessionID]*lane{}, queued: map[UserKey][]*line{}, where: map[uint64][]whereStored{},
+	}
+}
+
+// Put takes a line of 1 to 64 parts for the user to, or for the session only of
+// that user. Its parts get the ids from first on, which must be above all earlier
+// ones. online are the user's sessions that are online now. The last Progress is
+// that of the line itself; others are of queued lines that go before it. The
+// slices belong to the Outbox afterwards. The errors are ErrOutboxFull and
+// ErrLine.
+func (o *Outbox) Put(now time.Time, first uint64, to UserKey, only *SessionID, parts []string, online []SessionID) ([]Progress, error) {
+	l := &line{id: first, to: to, parts: parts, at: now}
+	if len(parts) == 0 || len(parts) > MaxParts || first == 0 || first <= o.last {
+		return nil, ErrLine
+	}
+	for _, p := range parts {
+		if len(p) == 0 || len(p) > MaxText {
+			return nil, ErrLine
+		}
+		l.size += len(p)
+	}
+	if only != nil {
+		l.only = *only
+	}
+	progress := o.Online(to, online)
+	full := func() bool { return len(o.lines) >= MaxOutboxLines || o.bytes+l.size > MaxOutboxBytes }
+	for full() {
+		p, ok := o.makeRoom()
+		if !ok {
+			return progress, ErrOutboxFull
+		}
+		progress = append(progress, p)
+	}
+	o.last = first + uint64(len(parts)) - 1
+	o.lines = append(o.lines, l)
+	o.bytes += l.size
+	o.unacked++
+	l.bodyChanged = true
+	o.change(l)
+	o.queued[to] = append(o.queued[to], l)
+	if sent := o.dispatch(to, online, false); len(sent) > 0 {
+		return append(progress, sent...), nil
+	}
+	return append(progress, l.progress()), nil
+}
+
+// makeRoom gives up the oldest line that at least one session has.
+func (o *Outbox) makeRoom() (Progress, bool) {
+	for _, l := range o.lines {
+		if l.acked > 0 {
+			return o.abandon(l, ReasonNoRoom), true
+		}
+	}
+	return Progress{}, false
+}
+
+// Online says which sessions of a user are online, after one came. What was
+// queued for them is sent now, marked late.
+func (o *Outbox) Online(user UserKey, online []SessionID) []Progress {
+	return o.dispatch(user, online, true)
+}
+
+func (o *Outbox) dispatch(user UserKey, online []SessionID, late bool) (sent []Progress) {
+	waiting := o.queued[user]
+	if len(waiting) == 0 || len(online) == 0 {
+		return nil
+	}
+	rest := waiting[:0]
+	for _, l := range waiting {
+		to := online
+		if !l.only.IsZero() {
+			to = nil
+			if slices.Contains(online, l.only) {
+				to = []SessionID{l.only}
+			}
+		}
+		if len(to) == 0 {
+			rest = append(rest, l)
+			continue
+		}
+		l.send(to)
+		l.late = l.late || late
+		l.whereMoved = true
+		o.change(l)
+		for _, f := range l.flights {
+			o.board(f)
+		}
+		sent = append(sent, l.progress())
+	}
+	clear(waiting[len(rest):])
+	o.setQueued(user, rest)
+	return sent
+}
+
+func (o *Outbox) setQueued(user UserKey, rest []*line) {
+	if len(rest) == 0 {
+		delete(o.queued, user)
+	} else {
+		o.queued[user] = rest
+	}
+}
+
+// board puts a flight into the lane of its session.
+func (o *Outbox) board(f *flight) {
+	a := o.lanes[f.session]
+	if a == nil {
+		if len(o.lanes) >= maxLanes {
+			maps.DeleteFunc(o.lanes, func(_ SessionID, a *lane) bool { return len(a.flights) == 0 })
+		}
+		a = &lane{}
+		o.lanes[f.session] = a
+	}
+	a.add(f)
+}
+
+// Next hands out up to n parts for a session, in order; each is handed out once,
+// until Lapsed, PutBack or Gap takes it back. Call it when the session is worth
+// trying: after Put and Acked, at any authentic datagram of it, and by a timer.
+// The slice is valid until the next call.
+func (o *Outbox) Next(session SessionID, n int) []Part {
+	a := o.lanes[session]
+	if a == nil {
+		return nil
+	}
+	o.handed = a.next(o.handed[:0], n)
+	return o.handed
+}
+
+// Lapsed takes back a part whose sends were not answered. It is late now.
+func (o *Outbox) Lapsed(session SessionID, id uint64) { o.putBack(session, id, true) }
+
+// PutBack takes back a part that could not be sent, or was answered busy.
+func (o *Outbox) PutBack(session SessionID, id uint64) { o.putBack(session, id, false) }
+
+func (o *Outbox) putBack(session SessionID, id uint64, late bool) {
+	if a := o.lanes[session]; a != nil {
+		if at, bit, ok := a.find(id); ok {
+			a.flights[at].late = a.flights[at].late || late
+			a.rest(at, bit)
+		}
+	}
+}
+
+// Acked says that a session has recorded a part. There is Progress when that was
+// the last missing one of its line.
+func (o *Outbox) Acked(session SessionID, id uint64) []Progress {
+	a := o.lanes[session]
+	if a == nil {
+		return nil
+	}
+	at, bit, ok := a.find(id)
+	if !ok || a.flights[at].acked&bit != 0 {
+		return nil
+	}
+	f := a.flights[at]
+	f.acked |= bit
+	f.flying &^= bit
+	f.held &^= bit
+	if at == 0 && f.missing()&(bit-1) == 0 {
+		a.base = id // nothing before it is missing
+	}
+	arrived := f.missing() == 0
+	if arrived {
+		a.remove(at)
+	}
+	a.release(at, bit, arrived)
+	if !arrived {
+		return nil
+	}
+	f.arrived = true
+	l := f.line
+	if l.acked++; l.acked == 1 {
+		o.unacked--
+	}
+	l.open--
+	l.raise(DeliveryDelivered)
+	return []Progress{o.moved(l)}
+}
+
+// Gap says that a session holds no text of ours above have that is in order, and
+// so cannot record the part id yet. If it waits for an earlier part, that goes
+// first. If that part was cancelled, or the session forgot it, this one goes
+// again and names another predecessor.
+func (o *Outbox) Gap(session SessionID, id, have uint64) {
+	a := o.lanes[session]
+	if a == nil {
+		return
+	}
+	at, bit, ok := a.find(id)
+	if !ok || a.flights[at].acked&bit != 0 {
+		return
+	}
+	a.forgot(have)
+	if prev, waits := a.before(at, bit); waits && prev > have {
+		f := a.flights[at]
+		f.flying &^= bit
+		f.held |= bit
+		return
+	}
+	a.rest(at, bit)
+}
+
+// Refused says that a session will never record a part, and so not its line. It
+// returns the line's Progress.
+func (o *Outbox) Refused(session SessionID, id uint64, why Reason) []Progress {
+	a := o.lanes[session]
+	if a == nil {
+		return nil
+	}
+	at, _, ok := a.find(id)
+	if !ok {
+		return nil
+	}
+	f := a.flights[at]
+	o.giveUp(f, why)
+	return []Progress{o.moved(f.line)}
+}
+
+// moved stores what became of a line's flights, and lets go of a line that
+// nothing more can happen to.
+func (o *Outbox) moved(l *line) Progress {
+	l.whereMoved = true
+	o.change(l)
+	if l.open == 0 {
+		if l.acked == 0 {
+			l.raise(DeliveryUndelivered)
+		}
+		o.end(l)
+	}
+	return l.progress()
+}

@@ -1,0 +1,144 @@
+package sessions
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// A Line is a line in the outbox, for a listing.
+type Line struct {
+	Progress
+	Put  time.Time
+	Text string // all parts
+}
+
+// List lists the lines in the outbox, oldest first.
+func (o *Outbox) List() []Line {
+	list := make([]Line, 0, len(o.lines))
+	for _, l := range o.lines {
+		list = append(list, l.listed())
+	}
+	return list
+}
+
+// Line looks one line up by its id.
+func (o *Outbox) Line(id uint64) (Line, bool) {
+	if at, ok := o.find(id); ok {
+		return o.lines[at].listed(), true
+	}
+	return Line{}, false
+}
+
+func (l *line) listed() Line {
+	size := 0
+	for _, p := range l.parts {
+		size += len(p)
+	}
+	text := make([]byte, 0, size)
+	for _, p := range l.parts {
+		text = append(text, p...)
+	}
+	return Line{Progress: l.progress(), Put: l.at, Text: string(text)}
+}
+
+// Len is the number of lines in the outbox.
+func (o *Outbox) Len() int { return len(o.lines) }
+
+// Unacknowledged is the number of lines that no session has acknowledged.
+func (o *Outbox) Unacknowledged() int { return o.unacked }
+
+// Last is the highest id that was ever put.
+func (o *Outbox) Last() uint64 { return o.last }
+
+// Waiting reports whether something waits for this session.
+func (o *Outbox) Waiting(session SessionID) bool {
+	if a := o.lanes[session]; a != nil && len(a.flights) > 0 {
+		return true
+	}
+	for _, lines := range o.queued {
+		for _, l := range lines {
+			if l.only == session {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// WaitingFor reports whether something is queued for any session of this user.
+func (o *Outbox) WaitingFor(user UserKey) bool { return len(o.queued[user]) > 0 }
+
+// Cancel gives up a line.
+func (o *Outbox) Cancel(id uint64) (Progress, bool) {
+	at, ok := o.find(id)
+	if !ok {
+		return Progress{}, false
+	}
+	return o.abandon(o.lines[at], ReasonCancelled), true
+}
+
+// Expire gives up the lines that have waited for OutboxAge.
+func (o *Outbox) Expire(now time.Time) (gone []Progress) {
+	for len(o.lines) > 0 && !now.Before(o.lines[0].at.Add(OutboxAge)) {
+		gone = append(gone, o.abandon(o.lines[0], ReasonExpired))
+	}
+	return gone
+}
+
+// Expiry is when to call Expire next, or zero.
+func (o *Outbox) Expiry() time.Time {
+	if len(o.lines) == 0 {
+		return time.Time{}
+	}
+	return o.lines[0].at.Add(OutboxAge)
+}
+
+// abandon gives up every flight of a line that has not arrived.
+func (o *Outbox) abandon(l *line, why Reason) Progress {
+	for _, f := range l.flights {
+		if !f.arrived && f.reason == ReasonNone {
+			o.giveUp(f, why)
+		}
+	}
+	l.reason, l.open = why, 0
+	return o.moved(l)
+}
+
+// giveUp takes one flight out of its lane.
+func (o *Outbox) giveUp(f *flight, why Reason) {
+	f.reason, f.line.reason = why, why
+	f.line.open--
+	a := o.lanes[f.session]
+	if at, bit, ok := a.find(f.line.id); ok {
+		a.remove(at)
+		a.release(at, bit, true)
+	}
+}
+
+// end takes a line out of the outbox.
+func (o *Outbox) end(l *line) {
+	at, ok := o.find(l.id)
+	if !ok {
+		return
+	}
+	if at == 0 {
+		o.lines[0] = nil
+		o.lines = o.lines[1:]
+	} else {
+		o.lines = slices.Delete(o.lines, at, at+1)
+	}
+	o.bytes -= l.size
+	if l.acked == 0 {
+		o.unacked--
+	}
+	if len(l.flights) == 0 {
+		rest := slices.DeleteFunc(o.queued[l.to], func(x *line) bool { return x == l })
+		o.setQueued(l.to, rest)
+	}
+	l.ended = true
+}
+
+func (o *Outbox) find(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(o.lines, id, func(l *line, id uint64) int { return cmp.Compare(l.id, id) })
+}

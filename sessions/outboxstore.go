@@ -1,0 +1,124 @@
+package sessions
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"time"
+)
+
+// whereMark follows the line's id in the key of where a line went.
+const whereMark = 's'
+
+// idKey is the key of a number in the store; byte order is its order.
+func idKey(id uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 9), id) }
+
+func whereKey(id uint64) []byte { return append(idKey(id), whereMark) }
+
+func (o *Outbox) change(l *line) {
+	if !l.changed {
+		l.changed = true
+		o.changed = append(o.changed, l)
+	}
+}
+
+// TakeWrites returns what changed since the last call, as one batch. A line that
+// came and went in between leaves no trace. A body is written once: what changes
+// afterwards is where the line went, and that is short.
+func (o *Outbox) TakeWrites() []Write {
+	if len(o.changed) == 0 {
+		return nil
+	}
+	out := make([]Write, 0, len(o.changed))
+	for i, l := range o.changed {
+		switch {
+		case l.ended:
+			if l.stored {
+				out = append(out, Write{Bucket: BucketOutbox, Key: idKey(l.id)})
+			}
+			if l.storedWhere {
+				out = append(out, Write{Bucket: BucketOutbox, Key: whereKey(l.id)})
+			}
+			l.stored, l.storedWhere = false, false
+		case l.bodyChanged:
+			out = append(out, Write{Bucket: BucketOutbox, Key: idKey(l.id), Value: l.encode()})
+			l.stored = true
+		case l.whereMoved:
+			out = append(out, Write{Bucket: BucketOutbox, Key: whereKey(l.id), Value: l.encodeWhere()})
+			l.storedWhere = true
+		}
+		l.changed, l.bodyChanged, l.whereMoved = false, false, false
+		o.changed[i] = nil
+	}
+	o.changed = o.changed[:0]
+	return out
+}
+
+// Load gives back one stored entry of BucketOutbox; those of other buckets are
+// ignored. It must not be called after Loaded.
+func (o *Outbox) Load(bucket Bucket, key, value []byte) error {
+	if bucket != BucketOutbox {
+		return nil
+	}
+	if len(key) < 8 {
+		return errForm
+	}
+	id := binary.BigEndian.Uint64(key)
+	switch {
+	case len(key) == 8 && id > 0:
+		l, err := decodeLine(id, value)
+		if err != nil {
+			return err
+		}
+		o.lines = append(o.lines, l)
+		return nil
+	case len(key) == 9 && key[8] == whereMark:
+		var w whereListStored
+		if err := unmarshalStored(value, storeWhere, &w); err != nil {
+			return err
+		}
+		o.where[id] = w.Where
+		return nil
+	}
+	return errForm
+}
+
+// Loaded ends loading: every line is on its way again.
+func (o *Outbox) Loaded(now time.Time) {
+	slices.SortFunc(o.lines, func(x, y *line) int { return cmp.Compare(x.id, y.id) })
+	for _, l := range slices.Clone(o.lines) {
+		if w, ok := o.where[l.id]; ok {
+			l.storedWhere = true
+			if l.setWhere(w) != nil {
+				l.flights, l.acked, l.open = nil, 0, 0 // damage: it goes to whoever comes online
+			}
+		}
+		o.last = max(o.last, l.id+uint64(len(l.parts))-1)
+		o.bytes += l.size
+		o.restore(l)
+	}
+	clear(o.where)
+}
+
+// restore puts a loaded line where it was.
+func (o *Outbox) restore(l *line) {
+	if l.acked == 0 {
+		o.unacked++
+	}
+	if len(l.flights) == 0 {
+		o.queued[l.to] = append(o.queued[l.to], l)
+		return
+	}
+	l.raise(DeliverySent)
+	if l.acked > 0 {
+		l.raise(DeliveryDelivered)
+	}
+	for _, f := range l.flights {
+		if !f.arrived && f.reason == ReasonNone {
+			o.board(f)
+		}
+	}
+	if l.open == 0 { // it ended, and the store did not learn of it
+		o.moved(l)
+	}
+}

@@ -1,0 +1,224 @@
+package sessions
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func userRow(n int, name string, trust Trust) Write {
+	u := newUser(UserKey{byte(n), byte(n >> 8), 1}, testNow)
+	u.Name, u.Trust = name, trust
+	if trust == TrustPinned || trust == TrustVerified {
+		u.pin = name
+	}
+	return Write{BucketUsers, slices.Clone(u.Key[:]), u.encode()}
+}
+
+// trusts loads the users of a profile as name -> trust.
+func (t *diskTest) trusts(p *Profile) map[string]Trust {
+	t.Helper()
+	got := map[string]Trust{}
+	err := p.Load(func(b Bucket, key, value []byte) error {
+		if b != BucketUsers {
+			return nil
+		}
+		u, err := decodeUser(key, value)
+		if err != nil {
+			t.Fatalf("a user row does not decode: %v", err)
+		}
+		got[u.Name] = u.Trust
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func TestDecisionsHoldInEverySlot(t *testing.T) {
+	d := newDiskTest(t)
+	a, b := d.open("ann"), d.open("ann")
+	d.trusts(a)
+	d.trusts(b)
+	d.mustStore(a, userRow(1, "bob", TrustPinned), userRow(2, "carol", TrustNew), text(1))
+	d.mustStore(b, userRow(1, "bob", TrustNew), userRow(3, "mallory", TrustBlocked))
+	d.mustStore(b, userRow(1, "bob", TrustBlocked)) // decided last
+	d.mustStore(a, userRow(1, "bob", TrustPinned))  // no decision: a's row is written for another reason
+	d.close(a)
+	d.close(b)
+	a, b = d.open("ann"), d.open("ann")
+	if got, want := d.trusts(a), map[string]Trust{"bob": TrustBlocked, "carol": TrustNew, "mallory": TrustBlocked}; !maps.Equal(got, want) {
+		t.Errorf("slot 1 has %v, want %v", got, want)
+	}
+	if got, want := d.trusts(b), map[string]Trust{"bob": TrustBlocked, "mallory": TrustBlocked}; !maps.Equal(got, want) {
+		t.Errorf("slot 2 has %v, want %v", got, want)
+	}
+	d.mustStore(a, userRow(1, "bob", TrustNew), userRow(3, "mallory", TrustNew)) // taken back
+	c := d.open("ann")                                                             // a new slot, while the others run
+	if got, want := d.trusts(c), map[string]Trust{}; !maps.Equal(got, want) {
+		t.Errorf("a new slot has %v, want %v", got, want)
+	}
+	d.close(a)
+	d.close(b)
+	d.close(c)
+	b = d.open("ann")
+	defer b.Close()
+	second := d.open("ann")
+	defer second.Close()
+	if got, want := d.trusts(second), map[string]Trust{"bob": TrustNew, "mallory": TrustNew}; !maps.Equal(got, want) {
+		t.Errorf("slot 2 has %v, want %v", got, want)
+	}
+}
+
+func TestBlockSurvivesTheLossOfItsSlot(t *testing.T) {
+	d := newDiskTest(t)
+	p := d.open("ann")
+	d.trusts(p)
+	d.mustStore(p, userRow(1, "bob", TrustBlocked))
+	d.close(p)
+	if err := os.RemoveAll(d.slotFile("")); err != nil {
+		t.Fatal(err)
+	}
+	p = d.open("ann")
+	defer p.Close()
+	if got := d.trusts(p); got["bob"] != TrustBlocked {
+		t.Errorf("trusts are %v", got)
+	}
+}
+
+func TestLostPeopleFileComesBackFromASlot(t *testing.T) {
+	for _, how := range []string{"lost", "damaged"} {
+		d := newDiskTest(t)
+		p, other := d.open("ann"), d.open("ann")
+		d.trusts(p)
+		d.trusts(other)
+		d.mustStore(p, userRow(1, "bob", TrustBlocked))
+		d.close(p)
+		d.close(other)
+		switch how {
+		case "lost":
+			if err := os.Remove(d.userFile("people")); err != nil {
+				t.Fatal(err)
+			}
+		case "damaged":
+			writeFile(t, d.userFile("people"), []byte("rubbish"))
+		}
+		p = d.open("ann")
+		if got := d.trusts(p); got["bob"] != TrustBlocked {
+			t.Errorf("%s: trusts are %v", how, got)
+		}
+		if told := hasNotice(p, "people was damaged"); told != (how == "damaged") {
+			t.Errorf("%s: notices are %q", how, p.Notices)
+		}
+		other = d.open("ann")
+		if got := d.trusts(other); got["bob"] != TrustBlocked {
+			t.Errorf("%s: the other slot has %v", how, got)
+		}
+		d.close(p)
+		d.close(other)
+	}
+}
+
+// Decisions of two runs at once, with frames of dead processes between them,
+// come out as the last ones.
+func TestPeopleFileTornAndShared(t *testing.T) {
+	d := newDiskTest(t)
+	a, b := d.open("ann"), d.open("ann")
+	d.trusts(a)
+	d.trusts(b)
+	r := rand.New(testRandom(3))
+	want := map[string]Trust{}
+	all := []Trust{TrustNew, TrustPinned, TrustVerified, TrustBlocked}
+	last := [2]map[int]Trust{{}, {}}
+	for n := range 200 {
+		i := r.IntN(2)
+		user, trust := r.IntN(5), all[r.IntN(4)]
+		name := fmt.Sprintf("user%d", user)
+		p := []*Profile{a, b}[i]
+		d.mustStore(p, userRow(user, name, trust))
+		if trust != last[i][user] { // otherwise this slot has decided nothing
+			want[name] = trust
+		}
+		last[i][user] = trust
+		if n%10 == 0 { // a process that died while it wrote
+			path := d.userFile("people")
+			if held := string(readAll(t, path)); len(held) > journalHeader {
+				writeFile(t, path, []byte(held+frameMagic+"\x00\x00\x00\x40half"))
+			}
+		}
+	}
+	d.close(a)
+	d.close(b)
+	for range 2 {
+		p := d.open("ann")
+		got := d.trusts(p)
+		for name, trust := range want {
+			if got[name] != trust {
+				t.Errorf("%s is %v, want %v", name, got[name], trust)
+			}
+		}
+		if len(p.Notices) > 0 {
+			t.Errorf("notices are %q", p.Notices)
+		}
+		d.close(p)
+	}
+}
+
+func TestPeopleFileIsBounded(t *testing.T) {
+	d := newDiskTest(t)
+	p := d.open("ann")
+	d.trusts(p)
+	for n := range 2000 {
+		trust := TrustBlocked
+		if n%2 == 1 {
+			trust = TrustNew
+		}
+		if !p.Store().Append([]Write{userRow(n%4/2, "bob", trust)}, 1) {
+			t.Fatal("queue is full")
+		}
+		<-p.Store().Done()
+	}
+	grown := len(readAll(t, d.userFile("people")))
+	d.mustStore(p, userRow(9, "carol", TrustPinned))
+	d.close(p)
+	p = d.open("ann")
+	made := len(readAll(t, d.userFile("people")))
+	if grown < peopleSpare || made > 1000 {
+		t.Errorf("%d bytes became %d", grown, made)
+	}
+	got := d.trusts(p)
+	if got["carol"] != TrustPinned || got["bob"] != TrustNew {
+		t.Errorf("trusts are %v", got)
+	}
+	d.mustStore(p, userRow(9, "carol", TrustBlocked)) // the file that was made anew takes more
+	d.close(p)
+	p = d.open("ann")
+	defer p.Close()
+	if got := d.trusts(p); got["carol"] != TrustBlocked {
+		t.Errorf("trusts are %v", got)
+	}
+}
+
+// A stopped process holds the lock: a decision is refused in time, texts go on.
+func TestPeopleLockThatIsHeld(t *testing.T) {
+	d := newDiskTest(t)
+	p := d.open("ann")
+	defer p.Close()
+	d.trusts(p)
+	lock, err := tryLock(d.userFile("lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.store(p, userRow(1, "bob", TrustBlocked)); !errors.Is(err, errLocked) || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("error is %v", err)
+	}
+	d.mustStore(p, text(1))
+	lock.free()
+	d.mustStore(p, userRow(1, "bob", TrustBlocked))
+}

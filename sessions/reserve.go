@@ -1,0 +1,189 @@
+package sessions
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+const (
+	// blockSize is how many numbers are reserved at a time.
+	blockSize = 1024
+	// maxNumber bounds text ids and sequence numbers, so that every language can
+	// hold them exactly. Spec: spec/wire.md, records.
+	maxNumber = 1 << 53
+)
+
+// A Block is numbers that were given to this session and to no other run of
+// it: First <= n < Limit. What is not used of it is given back by GiveBack or
+// skipped for ever.
+type Block struct{ First, Limit uint64 }
+
+// A Counter is one of the two series of numbers that a session never repeats.
+type Counter uint8
+
+const (
+	// CounterIDs numbers the texts of a session, from 1.
+	CounterIDs Counter = 1
+	// CounterSeq numbers the records of a session.
+	CounterSeq Counter = 2
+)
+
+// session is what lies in a slot's session file: the key of the session and how
+// far its numbers are reserved. They live and die together, since a number is
+// unique only under its key.
+type session struct {
+	user UserKey
+	key  [32]byte // X25519 private
+	ids  uint64   // the first text id that nobody was given
+	seq  uint64   // the first record seq that nobody was given
+}
+
+const sessionNote = "Never copy this file: two sessions with one key take each other's texts."
+
+func newSession(user UserKey, now time.Time, random io.Reader) (session, error) {
+	s := session{user: user, ids: 1, seq: startSeq(0, now)}
+	if _, err := io.ReadFull(random, s.key[:]); err != nil {
+		return session{}, fmt.Errorf("no randomness for a key: %w", err)
+	}
+	return s, nil
+}
+
+// startSeq is the sequence number that a run begins with: above all that were
+// used, and above those of a forgotten past of this session too, for as long as
+// the clock is about right.
+func startSeq(next uint64, now time.Time) uint64 {
+	if ms := now.UnixMilli(); ms > 0 {
+		next = max(next, uint64(ms))
+	}
+	return max(next, 1)
+}
+
+// readSession reads a session file. copied says that it does not lie where it
+// was written: it, or its whole folder, came out of a copy or a backup, whose
+// original may be running.
+func readSession(path string, lockInode uint64) (s session, copied bool, err error) {
+	fields, err := readTextFile(path, "session")
+	if err != nil {
+		return session{}, false, err
+	}
+	user, err := decodeKey(fields["user"])
+	if err != nil {
+		return session{}, false, fmt.Errorf("%w: its user key is wrong", ErrDamaged)
+	}
+	s.user = user
+	if s.key, err = decodeKey(fields["key"]); err != nil {
+		return session{}, false, fmt.Errorf("%w: its key is wrong", ErrDamaged)
+	}
+	if s.ids, err = fields.number("ids"); err != nil {
+		return session{}, false, err
+	}
+	if s.seq, err = fields.number("seq"); err != nil {
+		return session{}, false, err
+	}
+	if s.ids == 0 || s.ids > maxNumber-2*blockSize || s.seq > maxNumber-2*blockSize {
+		return session{}, false, fmt.Errorf("%w: its numbers are out of range", ErrDamaged)
+	}
+	self, err := inodeAt(path)
+	if err != nil {
+		return session{}, false, err
+	}
+	return s, fields["place"] != place(lockInode, self), nil
+}
+
+// write replaces the session file at path. It is on disk when write returns.
+func (s session) write(path string, lockInode uint64) error {
+	return replaceFile(path, func(self uint64) []byte {
+		return formatTextFile("session", sessionNote,
+			[2]string{"user", encodeKey(s.user[:])},
+			[2]string{"key", encodeKey(s.key[:])},
+			[2]string{"ids", fmt.Sprint(s.ids)},
+			[2]string{"seq", fmt.Sprint(s.seq)},
+			[2]string{"place", place(lockInode, self)})
+	})
+}
+
+// place tells where a session file lies by the inode numbers of two files: the
+// slot's lock, made once, and the session file itself, made anew at each start.
+// A copy or a restored backup has others, unless the file system gave the same
+// two again. A copy of the whole disk has the same: that one is found out when
+// it meets its original (Profile.Fresh).
+func place(lockInode, self uint64) string { return fmt.Sprintf("%d.%d", lockInode, self) }
+
+// reserver hands out blocks of numbers. A block is synced to disk before it is
+// returned. Its methods may be called by any goroutine.
+type reserver struct {
+	mu    sync.Mutex
+	path  string // empty: in memory only
+	inode uint64 // of the slot's lock
+	now   session
+}
+
+// reserve takes the next block of c.
+func (r *reserver) reserve(c Counter) (Block, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.now
+	n := &next.ids
+	if c == CounterSeq {
+		n = &next.seq
+	}
+	b := Block{*n, *n + blockSize}
+	if b.Limit >= maxNumber {
+		return Block{}, fault(r.path, fmt.Errorf("%w: its numbers are used up", ErrDamaged),
+			"move it away to start as a new session")
+	}
+	*n = b.Limit
+	if err := r.put(next); err != nil {
+		return Block{}, err
+	}
+	return b, nil
+}
+
+// start takes the first block of both counters with one write.
+func (r *reserver) start(s session, now time.Time) (ids, seq Block, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ids = Block{s.ids, s.ids + blockSize}
+	first := startSeq(s.seq, now)
+	if first >= maxNumber-blockSize {
+		first = s.seq // a clock in the far future must not use the numbers up
+	}
+	seq = Block{first, first + blockSize}
+	s.ids, s.seq = ids.Limit, seq.Limit
+	return ids, seq, r.put(s)
+}
+
+// giveBack ends a run that used all below ids and seq and nothing from there on.
+func (r *reserver) giveBack(ids, seq uint64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.now
+	next.ids = min(next.ids, max(ids, 1))
+	next.seq = min(next.seq, max(seq, 1))
+	if next == r.now {
+		return nil
+	}
+	return r.put(next)
+}
+
+// rekey replaces the key and keeps the numbers.
+func (r *reserver) rekey(key [32]byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := r.now
+	next.key = key
+	return r.put(next)
+}
+
+func (r *reserver) put(next session) error {
+	if r.path != "" {
+		if err := next.write(r.path, r.inode); err != nil {
+			return fault(r.path, err, "check "+filepath.Dir(r.path))
+		}
+	}
+	r.now = next
+	return nil
+}

@@ -1,0 +1,139 @@
+package sessions
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// What Resolve answers besides an AmbiguousError.
+var (
+	ErrUnknownName    = errors.New("nobody of that name is known")
+	ErrUnknownSession = errors.New("no such session is known")
+)
+
+// An AmbiguousError says that a typed name can mean several users or sessions.
+type AmbiguousError struct {
+	Typed      string
+	Candidates []string // what to type instead, sorted
+}
+
+func (e *AmbiguousError) Error() string {
+	return e.Typed + " is ambiguous: " + strings.Join(e.Candidates, ", ")
+}
+
+// Resolve finds the key that a typed name means, and the session if one is named:
+// "ann", "ann~k7f2" with at least 4 characters of the fingerprint, "ann/7f3a" with
+// any unique beginning of a session id. Our own name means ourselves as long as
+// nobody else claims it. It never guesses: the errors are ErrUnknownName,
+// ErrUnknownSession and *AmbiguousError.
+func (b *Book) Resolve(typed string) (UserKey, *SessionID, error) {
+	who, session, addressed := strings.Cut(typed, "/")
+	name, digits, short := strings.Cut(who, "~")
+	mapped, err := MapName(name)
+	if err != nil {
+		return UserKey{}, nil, ErrUnknownName
+	}
+	var u *user
+	switch {
+	case short:
+		u, err = b.byDigits(typed, mapped, strings.ToLower(strings.ReplaceAll(digits, "-", "")))
+	case mapped == b.selfName && len(b.claimants(mapped)) == 0:
+		return b.ownSession(session, addressed)
+	default:
+		if u = b.meant(mapped); u == nil {
+			err = b.unclear(typed, mapped)
+		}
+	}
+	if err != nil {
+		return UserKey{}, nil, err
+	}
+	if !addressed {
+		return u.Key, nil, nil
+	}
+	id, err := b.sessionOf(typed, u, session)
+	return u.Key, id, err
+}
+
+// ownSession is what our own name means.
+func (b *Book) ownSession(session string, addressed bool) (UserKey, *SessionID, error) {
+	if !addressed {
+		return b.self, nil, nil
+	}
+	u, ok := b.users[b.self]
+	if !ok {
+		return b.self, nil, ErrUnknownSession
+	}
+	id, err := b.sessionOf(session, u, session)
+	return b.self, id, err
+}
+
+// byDigits finds the user of that name whose fingerprint begins with digits. A
+// beginning can be forged, so between several the pinned one is meant.
+func (b *Book) byDigits(typed, mapped, digits string) (*user, error) {
+	if len(digits) < minDigits {
+		return nil, ErrUnknownName
+	}
+	all := slices.Clone(b.claims[mapped])
+	for _, u := range b.pins[mapped] {
+		if u.mapped != mapped {
+			all = append(all, u)
+		}
+	}
+	all = slices.DeleteFunc(all, func(u *user) bool { return !strings.HasPrefix(u.digits, digits) })
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	known := slices.DeleteFunc(slices.Clone(all), func(u *user) bool { return !u.Trust.Known() })
+	if len(known) == 1 {
+		return known[0], nil
+	}
+	if len(all) == 0 {
+		return nil, ErrUnknownName
+	}
+	return nil, b.ambiguous(typed, all)
+}
+
+// unclear says what a plain name may mean when it does not mean one user.
+func (b *Book) unclear(typed, mapped string) error {
+	users := b.claimants(mapped)
+	if len(users) == 0 {
+		users = b.claims[mapped] // several, all blocked
+	}
+	if len(users) == 0 {
+		return ErrUnknownName
+	}
+	return b.ambiguous(typed, users)
+}
+
+func (b *Book) ambiguous(typed string, users []*user) error {
+	e := &AmbiguousError{Typed: typed}
+	for _, u := range users {
+		e.Candidates = append(e.Candidates, b.label(u))
+	}
+	slices.Sort(e.Candidates)
+	return e
+}
+
+// sessionOf finds the one session of u whose id begins with prefix.
+func (b *Book) sessionOf(typed string, u *user, prefix string) (*SessionID, error) {
+	prefix = strings.ToLower(prefix)
+	var found []SessionID
+	for _, s := range u.sessions {
+		if prefix != "" && strings.HasPrefix(s.ID.String(), prefix) {
+			found = append(found, s.ID)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, ErrUnknownSession
+	case 1:
+		return &found[0], nil
+	}
+	e := &AmbiguousError{Typed: typed}
+	for _, id := range found {
+		e.Candidates = append(e.Candidates, b.label(u)+"/"+id.String())
+	}
+	slices.Sort(e.Candidates)
+	return nil, e
+}

@@ -1,0 +1,183 @@
+package sessions
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Presence is what this node believes of a session.
+type Presence uint8
+
+// The presences.
+const (
+	PresenceUnknown Presence = iota // not heard of since the start, or since our own network changed
+	PresenceOnline
+	PresenceAway
+	PresenceSuspect // silent, but not yet given up
+	PresenceOffline
+)
+
+// String gives the word that -json prints.
+func (p Presence) String() string {
+	switch p {
+	case PresenceOnline:
+		return "online"
+	case PresenceAway:
+		return "away"
+	case PresenceSuspect:
+		return "suspect"
+	case PresenceOffline:
+		return "offline"
+	}
+	return "unknown"
+}
+
+const (
+	maxSeen      = 4           // addresses remembered for a session
+	heardGrain   = time.Minute // how exactly the store knows when a session was heard
+	storeSession = 1           // version of a stored session
+
+	maxMillis = 253402300799999 // the end of the year 9999, the last that RFC 3339 can write
+)
+
+// Seen is an address where the session's key authenticated to us.
+type Seen struct {
+	Addr netip.AddrPort
+	At   time.Time
+}
+
+// A Session is what is remembered of one session. Its slices are shared and not
+// to be changed.
+type Session struct {
+	ID        SessionID
+	User      UserKey
+	Name      string // as its own record claims it
+	Static    [32]byte
+	Seq       uint64
+	State     State
+	Record    []byte    // as signed
+	Addrs     []Address // out of the record: hints
+	Seen      []Seen    // at most 4, newest first; never a hint
+	Lifetime  time.Duration
+	Flags     uint64
+	LastHeard time.Time // zero: never
+	Online    Presence
+	Heard     bool // authenticated to us at least once
+}
+
+// entry is a Session in its place in the Book.
+type entry struct {
+	Session
+	owner  *user
+	stored time.Time // LastHeard in the store
+}
+
+// live says that the session counts as online when room is made: only what
+// authenticated to us does, not what somebody tells.
+func (s *entry) live() bool {
+	return s.Heard && (s.Online == PresenceOnline || s.Online == PresenceAway || s.Online == PresenceSuspect)
+}
+
+// assume takes over what a newer record says.
+func (s *entry) assume(signed []byte, rec Record) {
+	s.Name, s.Seq, s.State = rec.Name, rec.Seq, rec.State
+	s.Record, s.Addrs = slices.Clone(signed), slices.Clone(rec.Addrs)
+	s.Lifetime, s.Flags = rec.Lifetime, rec.Flags
+	if rec.State == StateGone {
+		s.Online = PresenceOffline
+	}
+}
+
+// presenceOf is what a session's own record, heard from itself, makes of it.
+func presenceOf(s State) Presence {
+	switch s {
+	case StateOnline:
+		return PresenceOnline
+	case StateAway:
+		return PresenceAway
+	}
+	return PresenceOffline
+}
+
+// saw notes that the key authenticated from addr and reports whether the store
+// should learn of it. The slice is replaced, because copies of the Session share it.
+func (s *entry) saw(now time.Time, addr netip.AddrPort) bool {
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	if len(s.Seen) > 0 && s.Seen[0].Addr == addr && now.Sub(s.Seen[0].At) < heardGrain {
+		return false
+	}
+	seen := make([]Seen, 1, maxSeen)
+	seen[0] = Seen{Addr: addr, At: now}
+	for _, old := range s.Seen {
+		if old.Addr != addr && len(seen) < maxSeen {
+			seen = append(seen, old)
+		}
+	}
+	s.Seen = seen
+	return true
+}
+
+// sessionStored is a session in the store. What the record says is not repeated.
+type sessionStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Record  []byte
+	Seen    []seenStored
+	Last    uint64 // unix milliseconds, 0 never
+	Heard   bool
+}
+
+type seenStored struct {
+	_    struct{} `cbor:",toarray"`
+	Addr []byte
+	At   uint64 // unix milliseconds
+}
+
+func (s *entry) encode() []byte {
+	w := sessionStored{Version: storeSession, Record: s.Record, Last: millis(s.LastHeard), Heard: s.Heard}
+	for _, seen := range s.Seen {
+		w.Seen = append(w.Seen, seenStored{Addr: appendAddr(nil, seen.Addr), At: millis(seen.At)})
+	}
+	s.stored = s.LastHeard
+	return marshal(&w)
+}
+
+func decodeSession(value []byte) (*entry, error) {
+	var w sessionStored
+	if err := unmarshalStored(value, storeSession, &w); err != nil {
+		return nil, err
+	}
+	rec, err := readOwn(w.Record)
+	if err != nil {
+		return nil, err
+	}
+	s := &entry{Session: Session{
+		ID: rec.Session, User: rec.User, Static: rec.Static, LastHeard: fromMillis(w.Last), Heard: w.Heard,
+	}}
+	s.assume(w.Record, rec)
+	s.stored = s.LastHeard
+	for _, seen := range w.Seen[:min(len(w.Seen), maxSeen)] {
+		addr, ok := parseAddr(seen.Addr)
+		if !ok {
+			return nil, errForm
+		}
+		s.Seen = append(s.Seen, Seen{Addr: addr, At: fromMillis(seen.At)})
+	}
+	return s, nil
+}
+
+// millis is a time in the store: unix milliseconds, 0 for the zero time.
+func millis(t time.Time) uint64 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint64(max(t.UnixMilli(), 0))
+}
+
+func fromMillis(ms uint64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(min(ms, maxMillis))).UTC()
+}

@@ -1,0 +1,251 @@
+package sessions
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/renameio/v2"
+)
+
+// The state folder:
+//
+//	DIR/                      0700
+//	  ann/                    a user, by mapped name, bytes outside a-z 0-9 . _ - as %XX
+//	    lock                  held while a run picks its slot
+//	    identity              the user's key (identity.go)
+//	    people                whom the user pinned, verified or blocked (people.go)
+//	    history               the shell's input history
+//	    1/ 2/ ... 64/         a slot for each session that runs at once (slot.go)
+//	      lock                held while a run has the slot
+//	      session             the session's key and its reserved numbers (reserve.go)
+//	      journal.7           what was written since the last fold (journal.go)
+//	      store               everything older, a bbolt file (fold.go)
+//
+// Folders are 0700, files 0600.
+const (
+	dirMode  fs.FileMode = 0o700
+	fileMode fs.FileMode = 0o600
+
+	identityName = "identity"
+	peopleName   = "people"
+	historyName  = "history"
+	lockName     = "lock"
+	sessionName  = "session"
+	journalName  = "journal"
+	storeName    = "store"
+)
+
+// ErrDamaged is a file that is not what it should be.
+var ErrDamaged = errors.New("is damaged")
+
+// StateError is a fault of the state folder, told in one line: which file, what
+// is wrong with it, and what to do.
+type StateError struct {
+	Path string
+	Err  error
+	Cure string
+}
+
+func (e *StateError) Error() string {
+	what := e.Err.Error()
+	var pe *fs.PathError
+	if errors.As(e.Err, &pe) {
+		what = pe.Err.Error() // the path is said already
+	}
+	return fmt.Sprintf("%s: %s; %s", e.Path, what, e.Cure)
+}
+
+func (e *StateError) Unwrap() error { return e.Err }
+
+// fault wraps err as a StateError about path. The cure of what is known better
+// than by the caller (no permission, no room, a newer version) replaces his.
+func fault(path string, err error, cure string) error {
+	if err == nil {
+		return nil
+	}
+	var told *StateError
+	if errors.As(err, &told) {
+		return err
+	}
+	switch {
+	case errors.Is(err, ErrNewer):
+		cure = "run that version, or choose another folder with -state"
+	case errors.Is(err, fs.ErrPermission):
+		cure = "make it readable and writable for you, or choose another folder with -state"
+	case errors.Is(err, errReadOnly):
+		cure = "choose a folder that can be written with -state, or run with -ephemeral"
+	case errors.Is(err, errNoRoom), errors.Is(err, errQuota):
+		cure = "make room on this disk, or choose another folder with -state"
+	}
+	return &StateError{Path: path, Err: err, Cure: cure}
+}
+
+// DefaultDir is where state lies unless -state says otherwise:
+// $XDG_STATE_HOME/darkchat, or ~/.local/state/darkchat.
+func DefaultDir() (string, error) {
+	// The specification says that a relative path there is to be ignored.
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "darkchat"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("no home folder is known: %w; choose a folder with -state, or run with -ephemeral", err)
+	}
+	return filepath.Join(home, ".local", "state", "darkchat"), nil
+}
+
+// Profiles returns the names of the users that have an identity in dir, sorted
+// by mapped name. A folder that does not exist has none.
+func Profiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fault(dir, err, "choose another folder with -state")
+	}
+	var names []string
+	for _, e := range entries {
+		mapped, ok := unescapeName(e.Name())
+		if !ok || !e.IsDir() {
+			continue
+		}
+		path := filepath.Join(dir, e.Name(), identityName)
+		if _, err := os.Stat(path); err != nil {
+			continue
+		}
+		// A damaged identity is told of when it is opened, not here.
+		if id, err := readIdentity(path); err == nil && sameName(id.name, mapped) {
+			mapped = id.name
+		}
+		names = append(names, mapped)
+	}
+	return names, nil
+}
+
+func sameName(name, mapped string) bool {
+	m, err := MapName(name)
+	return err == nil && m == mapped
+}
+
+// escapeName makes a mapped name a folder name that is safe on every file
+// system: ASCII only, no upper-case letter but in %XX.
+func escapeName(mapped string) string {
+	var b strings.Builder
+	for i := range len(mapped) {
+		if c := mapped[i]; plainByte(c, i) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func plainByte(c byte, at int) bool {
+	switch {
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return true
+	case c == '.', c == '_', c == '-':
+		return at > 0
+	}
+	return false
+}
+
+// unescapeName is the inverse of escapeName. It refuses what escapeName never
+// returns.
+func unescapeName(folder string) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(folder); i++ {
+		if folder[i] != '%' {
+			b.WriteByte(folder[i])
+			continue
+		}
+		var c byte
+		if i+2 >= len(folder) {
+			return "", false
+		}
+		if _, err := fmt.Sscanf(folder[i+1:i+3], "%02X", &c); err != nil {
+			return "", false
+		}
+		b.WriteByte(c)
+		i += 2
+	}
+	mapped := b.String()
+	return mapped, mapped != "" && escapeName(mapped) == folder
+}
+
+// makeDir makes sure that path is a folder that only its owner can enter.
+func makeDir(path string) error {
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return os.Chmod(path, dirMode)
+	}
+	return nil
+}
+
+// writeWhole puts b at path, 0600, so that a crash at any time, also of the
+// machine, leaves the old file or the new one.
+func writeWhole(path string, b []byte) error {
+	return replaceFile(path, func(uint64) []byte { return b })
+}
+
+// replaceFile is writeWhole of what render returns for the inode number that
+// the new file has.
+func replaceFile(path string, render func(inode uint64) []byte) error {
+	// Without a folder named, renameio would put the secret into $TMPDIR first.
+	f, err := renameio.NewPendingFile(path,
+		renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(fileMode))
+	if err != nil {
+		return err
+	}
+	defer f.Cleanup()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(render(inodeOf(info))); err != nil {
+		return err
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes new, renamed and removed names in dir outlive a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// sweep removes what interrupted runs of replaceFile left in dir. The caller
+// holds the lock that replaceFile there is called under.
+func sweep(dir string, names ...string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		for _, name := range names {
+			rest, ok := strings.CutPrefix(e.Name(), "."+name)
+			if ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
+				os.Remove(filepath.Join(dir, e.Name())) // a leftover does no harm but its room
+			}
+		}
+	}
+}

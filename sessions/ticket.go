@@ -1,0 +1,37 @@
+package sessions
+
+import "crypto/ed25519"
+
+const ticketDomain = "darkchat ticket v1\x00"
+
+// A Ticket allows one introducer to carry one request for an introduction. Its
+// number rises with each ticket of an asker, so that the target can refuse the
+// same one twice. Source: spec/wire.md 5.6, spec/theory.md 7.3.
+type Ticket struct {
+	Asker, Introducer SessionID
+	Name              string // whom the asker looks for,
+	User              []byte // or their key: 0 or 32 bytes
+	Number            uint64
+}
+
+type ticketWire struct {
+	_          struct{} `cbor:",toarray"`
+	Asker      []byte
+	Introducer []byte
+	Name       string
+	User       []byte
+	Number     uint64
+}
+
+// Sign signs the ticket with the asker's user key. The signature is 64 bytes.
+func (t Ticket) Sign(key ed25519.PrivateKey) []byte { return ed25519.Sign(key, t.message()) }
+
+// Verify reports whether sig is the signature of the asker's user key on t.
+func (t Ticket) Verify(user ed25519.PublicKey, sig []byte) bool {
+	return len(user) == ed25519.PublicKeySize && ed25519.Verify(user, t.message(), sig)
+}
+
+func (t Ticket) message() []byte {
+	w := ticketWire{Asker: t.Asker[:], Introducer: t.Introducer[:], Name: t.Name, User: t.User, Number: t.Number}
+	return append([]byte(ticketDomain), marshal(&w)...)
+}

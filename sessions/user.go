@@ -1,0 +1,102 @@
+package sessions
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+const storeUser = 1 // version of a stored user
+
+// A User is what is remembered of one key.
+type User struct {
+	Key       UserKey
+	Name      string // a claim; Label is what it is called here
+	Label     string // what the user of this node types: "ann" or "ann~k7f2"
+	Trust     Trust
+	FirstSeen time.Time
+	LastSeen  time.Time // when a session of the user was last heard, zero: never
+	Mixed     bool      // Name mixes scripts
+	Edge      bool      // met on the LAN
+	Told      bool      // the person was told of a first contact
+}
+
+// user is a User in its place in the Book. Label is filled in for callers only.
+type user struct {
+	User
+	nameSeq  uint64 // of the record that Name is from
+	mapped   string // Name as it is compared
+	pin      string // the mapped name that an act of ours bound to this key, "" none
+	before   Trust  // what it was before it was blocked
+	digits   string // of the fingerprint
+	sessions []*entry
+	prefix   netip.Prefix // where a new user authenticated from, if it is counted
+}
+
+func newUser(key UserKey, now time.Time) *user {
+	return &user{User: User{Key: key, FirstSeen: now}, digits: fingerprintDigits(key)}
+}
+
+// rank is how many sessions of the user were heard after s: the sessions below
+// keptSessions are the last 4 of invariant 5.
+func (u *user) rank(s *entry) int {
+	n := 0
+	for _, other := range u.sessions {
+		if later := other.LastHeard.Compare(s.LastHeard); later > 0 || later == 0 && compareIDs(other.ID, s.ID) < 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (u *user) remove(s *entry) {
+	if i := slices.Index(u.sessions, s); i >= 0 {
+		u.sessions = slices.Delete(u.sessions, i, i+1)
+	}
+}
+
+// anyLive says whether a session of the user counts as online.
+func (u *user) anyLive() bool {
+	return slices.ContainsFunc(u.sessions, (*entry).live)
+}
+
+// userStored is a user in the store.
+type userStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Name    string
+	NameSeq uint64
+	Trust   uint64
+	Before  uint64
+	Pin     string
+	First   uint64 // unix milliseconds
+	Last    uint64 // unix milliseconds, 0 never
+	Edge    bool
+	Told    bool
+}
+
+func (u *user) encode() []byte {
+	return marshal(&userStored{
+		Version: storeUser, Name: u.Name, NameSeq: u.nameSeq, Trust: uint64(u.Trust), Before: uint64(u.before),
+		Pin: u.pin, First: millis(u.FirstSeen), Last: millis(u.LastSeen), Edge: u.Edge, Told: u.Told,
+	})
+}
+
+func decodeUser(key, value []byte) (*user, error) {
+	var w userStored
+	if err := unmarshalStored(value, storeUser, &w); err != nil {
+		return nil, err
+	}
+	if len(key) != len(UserKey{}) || w.Trust > uint64(TrustBlocked) || w.Before > uint64(TrustBlocked) {
+		return nil, errForm
+	}
+	mapped, err := MapName(w.Name)
+	if err != nil {
+		return nil, err
+	}
+	u := newUser(UserKey(key), fromMillis(w.First))
+	u.Name, u.nameSeq, u.mapped, u.pin = w.Name, w.NameSeq, mapped, w.Pin
+	u.Trust, u.before, u.Edge, u.Told = Trust(w.Trust), Trust(w.Before), w.Edge, w.Told
+	u.LastSeen, u.Mixed = fromMillis(w.Last), MixedScript(w.Name)
+	return u, nil
+}

@@ -1,0 +1,109 @@
+package sessions
+
+import "path/filepath"
+
+// writer is what the writeLoop works on.
+type writer struct {
+	codec   *frameCodec
+	journal *journal
+	group   []request
+	errs    []error
+	buf     []byte
+	ended   chan struct{}
+}
+
+// writeLoop writes what is queued, all of it that waits at a time, until the
+// queue is closed. It is on the way of every acknowledgement: it does nothing
+// that waits for the disk but the write itself.
+func (s *Store) writeLoop() {
+	w := &s.writing
+	defer close(w.ended)
+	for r := range s.queue {
+		w.group = append(w.group[:0], r)
+		size := r.size
+	more:
+		for size < groupBytes {
+			select {
+			case r, ok := <-s.queue:
+				if !ok {
+					break more
+				}
+				w.group = append(w.group, r)
+				size += r.size
+			default:
+				break more
+			}
+		}
+		s.writeGroup()
+		clear(w.group)
+		if w.journal.size >= s.limits.foldAt || s.syncing.doubtful.Load() {
+			s.rotate()
+		}
+	}
+}
+
+// writeGroup writes the batches of the group as one frame each with one
+// write(2), and sends their ends. A batch that is refused leaves the others
+// alone.
+func (s *Store) writeGroup() {
+	w := &s.writing
+	w.buf, w.errs = w.buf[:0], w.errs[:0]
+	for _, r := range w.group {
+		err := checkBatch(r.batch)
+		if err == nil {
+			// Before the slot's journal: what the user decided holds for every slot,
+			// also when this process dies between the two.
+			err = s.people.record(r.batch)
+		}
+		if err == nil {
+			w.buf, err = w.codec.appendFrame(w.buf, r.batch)
+		}
+		w.errs = append(w.errs, err)
+	}
+	var failed error
+	if len(w.buf) > 0 {
+		failed = s.writeJournal(w.buf)
+	}
+	for i, r := range w.group {
+		err := w.errs[i]
+		if err == nil {
+			err = failed
+		}
+		s.queued.Add(-r.size)
+		s.finish(Done{Seq: r.seq, Err: err})
+	}
+	if cap(w.buf) > keepBuffer {
+		w.buf = nil
+	}
+}
+
+func (s *Store) writeJournal(b []byte) error {
+	j := s.writing.journal
+	if j.size+int64(len(b)) > s.limits.maxJournal {
+		return fault(j.path, ErrJournalFull, "make room on this disk")
+	}
+	if err := j.append(b); err != nil {
+		return fault(j.path, err, "check this disk")
+	}
+	s.syncing.mark(j)
+	return nil
+}
+
+// rotate begins a new journal and leaves the old one to the foldLoop, unless
+// that is still busy with the one before.
+func (s *Store) rotate() {
+	old := s.writing.journal
+	if !s.folding.busy.CompareAndSwap(false, true) {
+		return
+	}
+	j, err := createJournal(filepath.Dir(old.path), old.number+1, s.open)
+	if err != nil {
+		// The old one goes on. When it is full, that is said.
+		s.folding.busy.Store(false)
+		return
+	}
+	s.syncing.doubtful.Store(false)
+	s.syncing.mark(j)
+	s.writing.journal = j
+	s.folding.jobs <- old // has room: foldLoop was not busy
+}

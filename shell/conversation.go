@@ -1,0 +1,99 @@
+package shell
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// conversation is what typed lines do: it knows the table of macros and where
+// text goes. One goroutine uses it, the one that takes lines.
+type conversation struct {
+	ctx      context.Context
+	node     Node
+	rows     []macro
+	requests *requests
+	look     lookup
+	put      func(report) // prints, waiting for room
+	room     *backlog
+	target   *neighbors.Target // nil: no conversation
+	quit     bool
+	refused  bool // a text line was refused
+}
+
+var errNoConversation = errors.New(`nobody to send it to: \chat NAME first; nothing was sent`)
+
+// take does one line. It returns the request that the line began, if it ends
+// later, and by when it ends.
+func (c *conversation) take(line string) (*request, time.Duration) {
+	in, err := parse(line)
+	if err != nil {
+		c.refused = c.refused || isText(line)
+		c.fail(line, err)
+		return nil, 0
+	}
+	switch in.kind {
+	case inputText:
+		if err := c.say(in.text); err != nil {
+			c.refused = true
+			c.fail(line, err)
+		}
+	case inputMacro:
+		m, err := find(c.rows, in.name)
+		if err == nil {
+			err = m.check(in.args)
+		}
+		if err != nil {
+			c.fail(line, err)
+			return nil, 0
+		}
+		if m.start == nil {
+			if err := m.run(c, in.args); err != nil {
+				c.fail(line, err)
+			}
+			return nil, 0
+		}
+		r := newRequest(line)
+		if err := m.start(c, r, in.args); err != nil {
+			c.fail(line, err)
+			return nil, 0
+		}
+		return r, m.limit
+	}
+	return nil, 0
+}
+
+// say sends a text. When earlier texts fill the outbox and are being delivered,
+// it waits for room: a pipe may hold more lines than the outbox.
+func (c *conversation) say(text string) error {
+	if c.target == nil {
+		return errNoConversation
+	}
+	for {
+		_, err := c.node.Say(*c.target, text)
+		if !errors.Is(err, neighbors.ErrOutboxFull) || !c.room.wait(c.ctx) {
+			return err
+		}
+	}
+}
+
+// maxInput is how much of a refused line its error repeats: all but the rest of
+// one that was too long.
+const maxInput = neighbors.MaxLine
+
+func (c *conversation) fail(line string, err error) {
+	c.put(errorReport{Event: "error", Input: cut(line, maxInput), Text: err.Error()})
+}
+
+// cut shortens s to about n bytes, between two runes.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xc0 == 0x80 {
+		n--
+	}
+	return s[:n] + "..."
+}

@@ -1,0 +1,86 @@
+package shell
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// Exit codes.
+const (
+	exitFine        = 0
+	exitFailed      = 1 // a text line was refused, or the output is closed
+	exitUndelivered = 3 // a text has no acknowledgement
+)
+
+// tailPatience is how long a text of this run that one session has is waited for
+// at the end of input, for the sake of the user's other sessions.
+const tailPatience = time.Second
+
+// progress is what the events say about texts of ours.
+type progress struct {
+	changed chan struct{} // an event came since
+	first   atomic.Uint64 // lowest id of this run's texts; 0: none yet
+	lost    atomic.Bool   // a text of this run can never be delivered
+}
+
+func newProgress() *progress { return &progress{changed: make(chan struct{}, 1)} }
+
+// saw is called for every delivery event.
+func (p *progress) saw(d neighbors.Delivery) {
+	if d.Token != 0 && (p.first.Load() == 0 || d.ID < p.first.Load()) {
+		p.first.Store(d.ID)
+	}
+	if d.Token != 0 && d.State == neighbors.Undelivered {
+		p.lost.Store(true)
+	}
+	signal(p.changed)
+}
+
+// settle waits up to limit until every text, of this run and of earlier ones,
+// has an acknowledgement, and says whether that is so. For texts of this run it
+// then waits a little for the other sessions of their users.
+func (p *progress) settle(ctx context.Context, node Node, limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	var tail <-chan time.Time
+	for {
+		acked, complete := p.survey(node.Outbox())
+		if complete || limit <= 0 {
+			return acked
+		}
+		if acked && tail == nil {
+			t := time.NewTimer(tailPatience)
+			defer t.Stop()
+			tail = t.C
+		}
+		select {
+		case <-p.changed:
+		case <-tail:
+			return acked
+		case <-timer.C:
+			acked, _ = p.survey(node.Outbox())
+			return acked
+		case <-ctx.Done():
+			return acked
+		}
+	}
+}
+
+// survey says whether every text has an acknowledgement, and whether besides
+// those of this run have them all.
+func (p *progress) survey(lines []neighbors.OutboxLine) (acked, complete bool) {
+	acked, complete = !p.lost.Load(), true
+	first := p.first.Load()
+	for _, l := range lines {
+		if l.Acked == 0 {
+			acked = false
+		}
+		if l.Acked == 0 || (first != 0 && l.ID >= first) {
+			complete = false
+		}
+	}
+	return acked, complete
+}

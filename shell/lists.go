@@ -1,0 +1,160 @@
+package shell
+
+import (
+	"darkchat/neighbors"
+)
+
+// The reports of macros that list something.
+
+type usersReport struct {
+	Event  string    `json:"event"`
+	Filter string    `json:"filter"`
+	Users  []userRow `json:"users"`
+}
+
+type userRow struct {
+	Name     string       `json:"name"`
+	Online   bool         `json:"online"`
+	State    string       `json:"state"`
+	Trust    string       `json:"trust"`
+	Sessions []sessionRow `json:"sessions"`
+}
+
+type sessionRow struct {
+	ID        string `json:"id"`
+	Addr      string `json:"addr,omitempty"`
+	Online    bool   `json:"online"`
+	LastHeard string `json:"last_heard,omitempty"`
+}
+
+type prunedReport struct {
+	Event  string `json:"event"`
+	Pruned int    `json:"pruned"`
+}
+
+type whoamiReport struct {
+	Event       string   `json:"event"`
+	User        string   `json:"user"`
+	Session     string   `json:"session"`
+	Fingerprint string   `json:"fingerprint"`
+	Listen      []string `json:"listen"`
+	Paste       string   `json:"paste,omitempty"`
+	Seed        bool     `json:"seed,omitempty"`
+}
+
+type verifyReport struct {
+	Event       string `json:"event"`
+	User        string `json:"user"`
+	Fingerprint string `json:"fingerprint"`
+	Mine        string `json:"mine"`
+	Trust       string `json:"trust"`
+}
+
+type blockReport struct { // block, unblock
+	Event string `json:"event"`
+	User  string `json:"user"`
+}
+
+type explodeReport struct {
+	Event     string `json:"event"`
+	Neighbors int    `json:"neighbors"`
+	Reached   int    `json:"reached"`
+}
+
+type outboxReport struct {
+	Event string      `json:"event"`
+	Lines []outboxRow `json:"lines"`
+}
+
+type outboxRow struct {
+	ID       string   `json:"id"`
+	To       string   `json:"to"`
+	State    string   `json:"state"`
+	Sent     string   `json:"sent"`
+	Bytes    int      `json:"bytes"`
+	Acked    *int     `json:"acked,omitempty"`
+	Sessions *int     `json:"sessions,omitempty"`
+	Waiting  []string `json:"waiting,omitempty"`
+	line     neighbors.OutboxLine
+}
+
+type statsReport struct {
+	Event string            `json:"event"`
+	Stats map[string]uint64 `json:"stats"`
+	list  []neighbors.Stat
+}
+
+type sourcesReport struct {
+	Event   string      `json:"event"`
+	Sources []sourceRow `json:"sources"`
+}
+
+type sourceRow struct {
+	Source string   `json:"source"`
+	Users  []string `json:"users"`
+	Addrs  []string `json:"addrs"`
+}
+
+func newUsers(filter neighbors.Filter, users []neighbors.UserView) usersReport {
+	r := usersReport{Event: "users", Filter: string(filter), Users: make([]userRow, 0, len(users))}
+	for _, u := range users {
+		row := userRow{Name: u.Name, Online: u.Online, State: string(u.State), Trust: u.Trust,
+			Sessions: make([]sessionRow, 0, len(u.Sessions))}
+		for _, s := range u.Sessions {
+			row.Sessions = append(row.Sessions, sessionRow{ID: s.ID, Addr: address(s.Addr), Online: s.Online,
+				LastHeard: stamp(s.LastHeard)})
+		}
+		r.Users = append(r.Users, row)
+	}
+	return r
+}
+
+func newWhoami(self neighbors.Self) whoamiReport {
+	return whoamiReport{Event: "whoami", User: self.Name, Session: self.Session, Fingerprint: self.Fingerprint,
+		Listen: addresses(self.Listen), Paste: pasteLine(addresses(self.Listen)), Seed: self.Seed}
+}
+
+func newOutbox(lines []neighbors.OutboxLine) outboxReport {
+	r := outboxReport{Event: "outbox", Lines: make([]outboxRow, 0, len(lines))}
+	for _, l := range lines {
+		row := outboxRow{ID: number(l.ID), To: l.To, State: string(l.State), Sent: stamp(l.Sent), Bytes: l.Bytes,
+			Waiting: l.Waiting, line: l}
+		if l.Sessions > 0 {
+			row.Acked, row.Sessions = &l.Acked, &l.Sessions
+		}
+		r.Lines = append(r.Lines, row)
+	}
+	return r
+}
+
+func newStats(list []neighbors.Stat) statsReport {
+	r := statsReport{Event: "stats", Stats: make(map[string]uint64, len(list)), list: list}
+	for _, s := range list {
+		r.Stats[s.Name] = s.Value
+	}
+	return r
+}
+
+func newSources(list []neighbors.PresenceView) sourcesReport {
+	r := sourcesReport{Event: "presence", Sources: make([]sourceRow, 0, len(list))}
+	for _, v := range list {
+		row := sourceRow{Source: v.Source, Users: v.Users, Addrs: addresses(v.Addrs)}
+		if row.Users == nil {
+			row.Users = []string{}
+		}
+		r.Sources = append(r.Sources, row)
+	}
+	return r
+}
+
+// pasteLine is what others type to reach us; empty when no address is known.
+func pasteLine(listen []string) string {
+	if len(listen) == 0 {
+		return ""
+	}
+	host, port, _, err := splitPort(listen[0])
+	if err != nil {
+		return ""
+	}
+	return `\ping ` + host + " " + port
+}

@@ -1,0 +1,152 @@
+package shell
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The lists as text: one line an entry, columns padded to the widest.
+
+// column pads s to width columns of the screen.
+func (p *page) column(st style, s string, width int) *page {
+	p.word(st, s)
+	if n := width - columns(sanitize(s, "‹a›")); n > 0 {
+		p.add(normal, strings.Repeat(" ", n))
+	}
+	return p.add(normal, "  ")
+}
+
+func (r usersReport) text(p *page, look view) {
+	if len(r.Users) == 0 {
+		switch r.Filter {
+		case "online":
+			p.line(normal, `Nobody is online. \ping HOST PORT, or \add NAME.`)
+		case "offline":
+			p.line(normal, "Nobody you know is offline.")
+		default:
+			p.line(normal, `Nobody is known yet. \ping HOST PORT, or \add NAME.`)
+		}
+		return
+	}
+	width := 0
+	for _, u := range r.Users {
+		width = max(width, columns(sanitize(u.Name, "‹a›")))
+	}
+	for _, u := range r.Users {
+		st := normal
+		if u.Online {
+			st = good
+		}
+		p.column(strong, u.Name, width).column(st, u.State, len("offline")).column(normal, u.Trust, 0).end()
+		for _, s := range u.Sessions {
+			p.add(faint, "  ").word(faint, "/"+s.ID)
+			if s.Online {
+				p.add(faint, "  online ")
+			} else {
+				p.add(faint, "  offline")
+			}
+			if s.Addr != "" {
+				p.add(faint, "  ").word(faint, s.Addr)
+			}
+			if t, err := time.Parse(time.RFC3339, s.LastHeard); err == nil && !s.Online {
+				p.add(faint, "  last heard "+look.clock(t))
+			}
+			p.end()
+		}
+	}
+}
+
+func (r prunedReport) text(p *page, _ view) {
+	p.line(normal, plural(r.Pruned, "session")+" forgotten")
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
+}
+
+func (r whoamiReport) text(p *page, _ view) {
+	p.add(normal, "You are ").word(strong, r.User).add(normal, ", fingerprint ").word(normal, r.Fingerprint).end()
+	p.add(normal, "Session ").word(normal, r.Session).end()
+	for _, a := range r.Listen {
+		p.add(normal, "Listening at ").word(normal, a).end()
+	}
+	if r.Paste != "" {
+		p.add(normal, "Others reach you with  ").word(strong, r.Paste).end()
+	}
+}
+
+func (r verifyReport) text(p *page, _ view) {
+	p.word(strong, r.User).add(normal, " has the fingerprint  ").word(strong, r.Fingerprint).end()
+	p.add(normal, "Your own is  ").word(strong, r.Mine).end()
+	if r.Trust == "verified" {
+		p.add(good, "✓ ").word(normal, r.User).add(normal, " is verified").end()
+		return
+	}
+	p.add(normal, "If that is what they read to you, by voice:  ").word(normal, `\verify `+r.User+" FINGERPRINT").end()
+}
+
+func (r blockReport) text(p *page, _ view) {
+	p.word(strong, r.User)
+	if r.Event == "block" {
+		p.add(normal, ` is blocked: no texts either way until \unblock `).word(normal, r.User).end()
+		return
+	}
+	p.line(normal, " is no longer blocked")
+}
+
+func (r explodeReport) text(p *page, _ view) {
+	p.line(normal, "explode: "+plural(r.Neighbors, "neighbour")+" asked, "+strconv.Itoa(r.Reached)+" passed it on")
+}
+
+func (r outboxReport) text(p *page, look view) {
+	if len(r.Lines) == 0 {
+		p.line(normal, "The outbox is empty: everything was delivered.")
+		return
+	}
+	for _, l := range r.Lines {
+		p.add(faint, "#"+l.ID+" "+look.clock(l.line.Sent)+" ").word(strong, l.To).add(normal, " "+l.State)
+		if l.Sessions != nil {
+			p.add(normal, " "+ratio(l.Acked, l.Sessions))
+		}
+		for i, s := range l.Waiting {
+			if i == 0 {
+				p.add(faint, ", waiting for")
+			}
+			p.word(faint, " /"+s)
+		}
+		p.add(faint, " ("+plural(l.Bytes, "byte")+")").end()
+	}
+}
+
+func (r statsReport) text(p *page, _ view) {
+	width := 0
+	for _, s := range r.list {
+		width = max(width, columns(s.Name))
+	}
+	for _, s := range r.list {
+		p.column(normal, s.Name, width).add(normal, strconv.FormatUint(s.Value, 10)).end()
+	}
+}
+
+func (r sourcesReport) text(p *page, _ view) {
+	if len(r.Sources) == 0 {
+		p.line(normal, "No presence source is on (-presence).")
+	}
+	for _, s := range r.Sources {
+		p.word(strong, s.Source).add(normal, ":")
+		for _, u := range s.Users {
+			p.word(normal, " "+u)
+		}
+		for _, a := range s.Addrs {
+			p.word(faint, " "+a)
+		}
+		if len(s.Users)+len(s.Addrs) == 0 {
+			p.add(faint, " nobody")
+		}
+		p.end()
+	}
+}

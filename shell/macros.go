@@ -1,0 +1,207 @@
+package shell
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// macro is one row of THE table of macros: help, arity and completion come from
+// it, and nothing else knows what macros there are.
+type macro struct {
+	name     string
+	usage    string // its arguments
+	min, max int    // how many
+	help     string // one line
+	detail   string // what \help NAME adds
+	complete completion
+	run      func(c *conversation, args []string) error
+	// start begins what ends later. One of run and start is set.
+	start func(c *conversation, r *request, args []string) error
+	limit time.Duration // a start ends by then
+}
+
+// completion is what follows a macro's name.
+type completion uint8
+
+const (
+	completeNothing completion = iota
+	completeUser               // a user
+	completeSession            // a user, or one session behind a slash
+	completeMacro              // a macro's name
+)
+
+// table lists the macros as \help shows them: the paper's first, in its order
+// and with its words.
+func table() []macro {
+	return []macro{
+		{name: "help", usage: "[macro]", max: 1, help: "Display this dialog", complete: completeMacro, run: help,
+			detail: `\help chat tells more about \chat.`},
+		{name: "chat", usage: "<username>", min: 1, max: 1, help: "Switch to conversation with <username>", complete: completeSession, run: chat,
+			detail: "What you type goes to all sessions of that user, online or not: it waits for\n" +
+				"those who are offline. \\chat ann/7f3a goes to that one session alone;\n" +
+				"\\chat ann~k7f2 tells two users of one name apart."},
+		{name: "users", help: "See a list of KNOWN users (online or off)", run: users(neighbors.FilterAll)},
+		{name: "online", help: "See a list of known, ONLINE users", run: users(neighbors.FilterOnline)},
+		{name: "offline", help: "See a list of known, OFFLINE users", run: users(neighbors.FilterOffline)},
+		{name: "add", usage: "<username>", min: 1, max: 1, help: "Attempt to add username to list of known users", complete: completeUser,
+			start: add, limit: neighbors.AddTimeout,
+			detail: "Seeds and neighbours are asked who has met that user."},
+		{name: "ping", usage: "<ip> [port]", min: 1, max: 2, help: "Attempt to ping the ip at the given port", complete: completeUser,
+			start: ping, limit: neighbors.PingTimeout,
+			detail: "If no port is specified, this instance's own is used.\n" +
+				"\\ping 192.168.1.7 6789    \\ping host:6789    \\ping [2001:db8::1]:6789\n" +
+				"\\ping bob asks the sessions of a known user."},
+		{name: "explode", help: "Ask every adjacent node to notify every adjacent node", start: explode, limit: neighbors.AddTimeout,
+			detail: "They are told that you are online at this address; once a minute."},
+		{name: "quit", help: "Leave the program gracefully", run: quit,
+			detail: "So does Ctrl-D on an empty line. Undelivered texts wait for the next run."},
+		{name: "exit", help: "The same", run: quit},
+		{name: "sessions", usage: "[name | prune n]", max: 2, help: "See where users were last seen, or forget all but n", complete: completeUser, run: sessionList,
+			detail: "\\sessions prune 20 forgets the longest unheard, offline ones first."},
+		{name: "whoami", help: "See your name, fingerprint and addresses", run: whoami},
+		{name: "verify", usage: "<name> [fingerprint]", min: 1, max: 5, help: "Compare fingerprints, once, by voice", complete: completeUser, run: verify,
+			detail: "Without a fingerprint it shows both. With the one that your friend reads to\n" +
+				"you it marks the user as verified, when they are equal."},
+		{name: "block", usage: "<username>", min: 1, max: 1, help: "Take no texts of a user any more", complete: completeUser, run: block},
+		{name: "unblock", usage: "<username>", min: 1, max: 1, help: "Undo \\block", complete: completeUser, run: unblock},
+		{name: "outbox", help: "See what is not yet delivered", run: outbox},
+		{name: "stats", help: "See what was counted", run: stats},
+		{name: "presence", help: "See which presence source knows whom", run: presence},
+	}
+}
+
+// Macros lists the macros with their backslashes.
+func Macros() []string {
+	var names []string
+	for _, m := range table() {
+		names = append(names, `\`+m.name)
+	}
+	return names
+}
+
+// find takes a macro's name or a unique prefix of one, in either case.
+func find(rows []macro, typed string) (macro, error) {
+	folded := strings.ToLower(typed)
+	var hits []macro
+	for _, m := range rows {
+		if m.name == folded {
+			return m, nil
+		}
+		if folded != "" && strings.HasPrefix(m.name, folded) {
+			hits = append(hits, m)
+		}
+	}
+	switch len(hits) {
+	case 1:
+		return hits[0], nil
+	case 0:
+		near := nearest(rows, folded)
+		if near == "" {
+			return macro{}, fmt.Errorf(`no macro \%s: \help lists them; begin with \\ to send a backslash`, typed)
+		}
+		return macro{}, fmt.Errorf(`no macro \%s: did you mean \%s?`, typed, near)
+	}
+	var names []string
+	for _, m := range hits {
+		names = append(names, `\`+m.name)
+	}
+	return macro{}, fmt.Errorf(`\%s may be %s: type more of it`, typed, strings.Join(names, " or "))
+}
+
+// check says what is wrong with the number of arguments.
+func (m macro) check(args []string) error {
+	switch {
+	case len(args) < m.min:
+		return fmt.Errorf("an argument is missing: %s", m.synopsis())
+	case len(args) > m.max && m.max == 0:
+		return fmt.Errorf(`\%s takes no argument`, m.name)
+	case len(args) > m.max:
+		return fmt.Errorf("too many arguments: %s", m.synopsis())
+	}
+	return nil
+}
+
+func (m macro) synopsis() string {
+	return strings.TrimSuffix(`\`+m.name+" "+m.usage, " ")
+}
+
+// nearest is the macro that differs least from what was typed; empty when all
+// differ by more than half.
+func nearest(rows []macro, typed string) string {
+	best, least := "", len(typed)/2+1
+	for _, m := range rows {
+		if d := distance(typed, m.name); d < least {
+			best, least = m.name, d
+		}
+	}
+	return best
+}
+
+// maxCompared bounds the work of distance: longer words are nothing like a macro.
+const maxCompared = 32
+
+// distance counts the letters to insert, delete, replace or swap (optimal string
+// alignment).
+func distance(a, b string) int {
+	if len(a) > maxCompared {
+		return len(a)
+	}
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range b {
+		rows[0][j+1] = j + 1
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
+		}
+	}
+	return rows[len(a)][len(b)]
+}
+
+// helpText is \help, one screen; with a name, that macro's usage and detail.
+func helpText(rows []macro, name string) (string, error) {
+	var b strings.Builder
+	if name != "" {
+		m, err := find(rows, strings.TrimPrefix(name, `\`))
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(m.synopsis() + "\n" + m.help + "\n")
+		if m.detail != "" {
+			b.WriteString(m.detail + "\n")
+		}
+		return strings.TrimSuffix(b.String(), "\n"), nil
+	}
+	for _, m := range rows {
+		fmt.Fprintf(&b, "%-22s %s\n", m.synopsis(), m.help)
+	}
+	b.WriteString("Other lines go to the user in the prompt; \\\\x sends \\x. \\on is short for \\online.")
+	return b.String(), nil
+}
+
+// names lists the macros' names that begin with prefix.
+func names(rows []macro, prefix string) []string {
+	var out []string
+	for _, m := range rows {
+		if strings.HasPrefix(m.name, strings.ToLower(prefix)) {
+			out = append(out, m.name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,29 @@
+package shell
+
+import (
+	"net/netip"
+
+	"darkchat/neighbors"
+)
+
+// Node is what the shell asks of a running node; *neighbors.Client is one. Its
+// methods may be called by any goroutine, but not from within Shell.Sink.
+// Errors are whole sentences for the person.
+type Node interface {
+	Self() neighbors.Self
+	Ping(addr netip.AddrPort) (neighbors.Token, error)
+	PingUser(typed string) (neighbors.Token, error)
+	Add(name string) (neighbors.Token, error)
+	Resolve(typed string) (neighbors.Target, error)
+	Say(to neighbors.Target, line string) (neighbors.Token, error)
+	Users(f neighbors.Filter) []neighbors.UserView
+	Sessions(typed string) (neighbors.UserView, error)
+	Prune(n int) int
+	Explode() (neighbors.Token, error)
+	Verify(typed, fingerprint string) (neighbors.VerifyView, error)
+	Block(typed string, blocked bool) (string, error)
+	Outbox() []neighbors.OutboxLine
+	Stats() []neighbors.Stat
+	Presence() []neighbors.PresenceView
+	Printed(receipts []uint64)
+}

@@ -1,0 +1,127 @@
+package shell
+
+import (
+	"bytes"
+	"io"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// Bounds of one write: small enough that acknowledgements, which wait for it,
+// go out soon.
+const (
+	maxBatch      = 256
+	maxBatchBytes = 64 << 10
+)
+
+// printer is the one goroutine that writes what the shell has to say: many
+// events in one write, and the texts among them are reported as printed only
+// after that write has returned.
+type printer struct {
+	queue   *queue
+	out     io.Writer // whole lines, one write a batch
+	json    bool
+	color   bool
+	width   func() int // columns of a terminal; nil: none
+	now     func() time.Time
+	zone    *time.Location
+	printed func(receipts []uint64)
+	waiting unanswered // text only
+	failed  chan error // the error of a write ends the printer
+	done    chan struct{}
+}
+
+// run prints first, then what the queue holds until that is closed and empty, or
+// until a write fails.
+func (p *printer) run(first report) {
+	defer close(p.done)
+	if err := p.print([]item{{report: first}}, 0); err != nil {
+		p.failed <- err
+		return
+	}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.queue.wake:
+		case <-timer.C:
+		}
+		items, left, open := p.queue.take(maxBatch)
+		if !p.json {
+			items = p.waiting.hold(items, time.Now())
+		}
+		if err := p.print(items, left); err != nil {
+			p.failed <- err
+			return
+		}
+		if !open {
+			return
+		}
+		if next := p.waiting.next(); next.IsZero() {
+			timer.Reset(time.Hour)
+		} else {
+			timer.Reset(time.Until(next))
+		}
+	}
+}
+
+// print writes a batch, in several writes when it is large.
+func (p *printer) print(items []item, left int) error {
+	var buf bytes.Buffer
+	var receipts []uint64
+	flush := func() error {
+		if buf.Len() == 0 {
+			return nil
+		}
+		if _, err := p.out.Write(buf.Bytes()); err != nil {
+			return err
+		}
+		buf.Reset()
+		if len(receipts) > 0 {
+			p.printed(receipts)
+			receipts = nil
+		}
+		return nil
+	}
+	if left > 0 {
+		p.render(&buf, textReport{Event: "notice", Text: plural(left, "event") + " left out: the output was not read fast enough"})
+	}
+	for _, it := range items {
+		r := it.report
+		if r == nil {
+			r = newReport(it.event)
+		}
+		if f, ok := r.(errorReport); ok && it.input != "" {
+			f.Input = it.input
+			r = f
+		}
+		if r == nil {
+			continue
+		}
+		p.render(&buf, r)
+		if in, ok := it.event.(neighbors.Incoming); ok {
+			receipts = append(receipts, in.Receipt)
+		}
+		if buf.Len() >= maxBatchBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+func (p *printer) render(buf *bytes.Buffer, r report) {
+	if p.json {
+		buf.Write(encode(r))
+		return
+	}
+	pg := page{color: p.color}
+	look := view{now: p.now(), zone: p.zone, width: 80}
+	if p.width != nil {
+		look.width = p.width()
+	}
+	r.text(&pg, look)
+	buf.WriteString(pg.out.String())
+}

@@ -1,0 +1,201 @@
+package shell
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// A report is one event as it is printed: its JSON is the value itself, its
+// text is what text writes. The keys are a contract with other programs; they
+// are never renamed, and what does not apply is left out.
+type report interface {
+	text(p *page, look view)
+}
+
+// view is what the text of a report needs to know of the reader.
+type view struct {
+	now   time.Time
+	zone  *time.Location
+	width int // columns of the screen
+}
+
+// encode gives the report as one JSON line, safe to print.
+func encode(r report) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r); err != nil {
+		panic("BUG: a report cannot be encoded: " + err.Error())
+	}
+	return escapeJSON(b.Bytes())
+}
+
+type readyReport struct {
+	Event       string   `json:"event"`
+	User        string   `json:"user"`
+	Session     string   `json:"session"`
+	Fingerprint string   `json:"fingerprint"`
+	Listen      []string `json:"listen"`
+	seed        bool
+}
+
+type presenceReport struct {
+	Event   string `json:"event"`
+	User    string `json:"user"`
+	Session string `json:"session"`
+	Trust   string `json:"trust,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+type messageReport struct {
+	Event   string `json:"event"`
+	ID      string `json:"id"`
+	From    string `json:"from"`
+	Session string `json:"session"`
+	Text    string `json:"text"`
+	Sent    string `json:"sent"`
+	Trust   string `json:"trust"`
+	Late    bool   `json:"late,omitempty"`
+	Via     string `json:"via,omitempty"`
+	sent    time.Time
+}
+
+type deliveryReport struct {
+	Event    string   `json:"event"`
+	ID       string   `json:"id"`
+	To       string   `json:"to"`
+	State    string   `json:"state"`
+	Acked    *int     `json:"acked,omitempty"`
+	Sessions *int     `json:"sessions,omitempty"`
+	Waiting  []string `json:"waiting,omitempty"`
+	By       string   `json:"by,omitempty"`
+	Reason   string   `json:"reason,omitempty"`
+}
+
+type chatReport struct {
+	Event   string `json:"event"`
+	User    string `json:"user"`
+	Session string `json:"session,omitempty"`
+	online  bool
+}
+
+type pongReport struct {
+	Event   string  `json:"event"`
+	Addr    string  `json:"addr,omitempty"`
+	User    string  `json:"user,omitempty"`
+	Session string  `json:"session,omitempty"`
+	RTT     float64 `json:"rtt_ms"`
+	Path    string  `json:"path,omitempty"`
+}
+
+type pathReport struct {
+	Event   string  `json:"event"`
+	User    string  `json:"user"`
+	Session string  `json:"session"`
+	Path    string  `json:"path"`
+	RTT     float64 `json:"rtt_ms"`
+	Why     string  `json:"why,omitempty"`
+}
+
+type errorReport struct {
+	Event string `json:"event"`
+	Input string `json:"input,omitempty"`
+	Text  string `json:"text"`
+}
+
+type textReport struct { // notice, help
+	Event string `json:"event"`
+	Text  string `json:"text"`
+}
+
+type byeReport struct {
+	Event string `json:"event"`
+}
+
+// newReport turns an event of the node into what is printed; nil for those
+// that print nothing.
+func newReport(e neighbors.Event) report {
+	switch e := e.(type) {
+	case neighbors.CameOnline:
+		return presenceReport{Event: "online", User: e.User, Session: e.Session, Trust: e.Trust}
+	case neighbors.WentOffline:
+		return presenceReport{Event: "offline", User: e.User, Session: e.Session, Trust: e.Trust, Reason: e.Reason}
+	case neighbors.FirstContact:
+		text := "new: " + e.User + " (" + e.Fingerprint + `) - \verify ` + e.User + ` or \block ` + e.User
+		if e.Mixed {
+			text += "; the name mixes scripts and may imitate another"
+		}
+		return textReport{Event: "notice", Text: text}
+	case neighbors.Incoming:
+		return messageReport{Event: "message", ID: number(e.ID), From: e.From, Session: e.Session, Text: e.Text,
+			Sent: stamp(e.Sent), Trust: e.Trust, Late: e.Late, Via: e.Via, sent: e.Sent}
+	case neighbors.Delivery:
+		return newDelivery(e)
+	case neighbors.Pong:
+		return pongReport{Event: "pong", Addr: address(e.Addr), User: e.User, Session: e.Session,
+			RTT: milliseconds(e.RTT), Path: e.Path}
+	case neighbors.PathChange:
+		return pathReport{Event: "path", User: e.User, Session: e.Session, Path: e.Path,
+			RTT: milliseconds(e.RTT), Why: e.Why}
+	case neighbors.Failed:
+		return errorReport{Event: "error", Text: e.Text}
+	case neighbors.Exploded:
+		return explodeReport{Event: "explode", Neighbors: e.Neighbors, Reached: e.Reached}
+	case neighbors.Notice:
+		return textReport{Event: "notice", Text: e.Text}
+	}
+	return nil // Done: the event before it said all
+}
+
+func newDelivery(e neighbors.Delivery) deliveryReport {
+	r := deliveryReport{Event: "delivery", ID: number(e.ID), To: e.To, State: string(e.State),
+		Waiting: e.Waiting, By: e.By, Reason: e.Reason}
+	if e.Sessions > 0 {
+		r.Acked, r.Sessions = &e.Acked, &e.Sessions
+	}
+	return r
+}
+
+func newReady(self neighbors.Self) readyReport {
+	return readyReport{Event: "ready", User: self.Name, Session: self.Session, Fingerprint: self.Fingerprint,
+		Listen: addresses(self.Listen), seed: self.Seed}
+}
+
+// number writes an id; ids are strings because they may exceed what a double holds.
+func number(id uint64) string { return strconv.FormatUint(id, 10) }
+
+// stamp writes a time in UTC with milliseconds (RFC 3339); empty for no time.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// milliseconds has three digits behind the point.
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)/time.Microsecond) / 1000
+}
+
+func address(a netip.AddrPort) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// addresses is never nil: an empty list is [].
+func addresses(all []netip.AddrPort) []string {
+	out := make([]string, 0, len(all))
+	for _, a := range all {
+		if a.IsValid() {
+			out = append(out, a.String())
+		}
+	}
+	return out
+}

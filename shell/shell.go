@@ -1,0 +1,285 @@
+package shell
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// Options say where a shell reads and writes, and how.
+type Options struct {
+	// In gives lines as a person types them, Out takes events. Nobody else may
+	// write to Out while the shell lives.
+	In  io.Reader
+	Out io.Writer
+	// Interactive says that In and Out are a terminal's *os.File with cursor
+	// movement (not TERM=dumb). JSON switches it off.
+	Interactive bool
+	JSON        bool
+	Color       bool          // interactive only; NO_COLOR unset
+	Stay        bool          // the end of input does not end the shell
+	Wait        time.Duration // for acknowledgements, at the end of input
+	History     string        // path of the file of typed lines; empty: none
+
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's
+	Now     func() time.Time                                             // nil: time.Now; for display only
+	Zone    *time.Location                                               // nil: time.Local
+}
+
+// Shell reads lines and prints events. Make one with New, give its Sink to the
+// node, then Run it once.
+type Shell struct {
+	opt      Options
+	queue    *queue
+	requests *requests
+	progress *progress
+	backlog  *backlog
+	changed  chan struct{} // somebody came or left: the prompt may change
+	stop     chan struct{} // Run is over
+	once     sync.Once
+}
+
+// New returns a shell. It starts nothing.
+func New(opt Options) *Shell {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Zone == nil {
+		opt.Zone = time.Local
+	}
+	if opt.Resolve == nil {
+		opt.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	if opt.JSON {
+		opt.Interactive = false
+	}
+	if !opt.Interactive {
+		opt.Color = false
+	}
+	s := &Shell{opt: opt, queue: newQueue(), progress: newProgress(), backlog: newBacklog(),
+		changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	s.requests = newRequests(func(it item) { s.queue.offer(it) })
+	return s
+}
+
+// Sink takes the node's events. It never waits and may be called from the node's
+// loop, before Run too; events that come after Run are dropped.
+func (s *Shell) Sink(e neighbors.Event) {
+	switch e := e.(type) {
+	case neighbors.Pong:
+		s.requests.answer(e.Token, e)
+		return
+	case neighbors.Failed:
+		s.requests.answer(e.Token, e)
+		return
+	case neighbors.Done:
+		s.requests.answer(e.Token, e)
+		return
+	case neighbors.Exploded:
+		s.requests.answer(e.Token, e)
+		return
+	case neighbors.Delivery:
+		s.queue.offer(item{event: e})
+		s.progress.saw(e)
+		if e.State == neighbors.Delivered || e.State == neighbors.Undelivered {
+			signal(s.backlog.moved)
+		}
+		return
+	case neighbors.CameOnline, neighbors.WentOffline:
+		signal(s.changed)
+	}
+	s.queue.offer(item{event: e})
+}
+
+// Notice prints a line for the person that is no answer to anything. Any
+// goroutine may call it; before Run it is kept until after ready.
+func (s *Shell) Notice(text string) {
+	s.queue.offer(item{report: textReport{Event: "notice", Text: text}})
+}
+
+// Interrupt answers a Ctrl-C that came as a signal. It never ends the shell.
+func (s *Shell) Interrupt() {
+	s.Notice(howToLeave)
+}
+
+const howToLeave = `to leave: \quit, or Ctrl-D on an empty line`
+
+// flushTime bounds how long the last lines may take to be written.
+const flushTime = time.Second
+
+// source gives lines: a pipe, or a person's editor.
+type source interface {
+	// run hands lines over until the end, which is a typed with an error.
+	run(ctx context.Context, to chan<- typed)
+	// prompt says whom the next line goes to.
+	prompt(to *neighbors.Target)
+	// close gives the terminal back. It does not wait for run.
+	close()
+}
+
+// Run prints ready, does the lines of In and prints events until the person
+// leaves, the input ends, ctx is done or Out fails; the last thing it prints is
+// bye. It returns the exit code. A Read of In may still be blocked afterwards.
+func (s *Shell) Run(ctx context.Context, node Node) int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p := &printer{queue: s.queue, out: s.opt.Out, json: s.opt.JSON, color: s.opt.Color, now: s.opt.Now,
+		zone: s.opt.Zone, printed: node.Printed, failed: make(chan error, 1), done: make(chan struct{})}
+	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve,
+		put: s.put, room: s.backlog}
+
+	var from source = pipe{newReader(s.opt.In)}
+	if s.opt.Interactive {
+		e, err := newEditor(s, node, c.rows)
+		if err != nil {
+			s.Notice("the terminal cannot be used for editing: " + err.Error())
+		} else {
+			from, p.out, p.width = e, e.screen, e.screen.columns
+		}
+	}
+	go p.run(newReady(node.Self()))
+
+	code := s.converse(ctx, c, from, p)
+	cancel()
+	s.once.Do(func() { close(s.stop) })
+	s.queue.last(item{report: byeReport{Event: "bye"}})
+	select {
+	case <-p.done:
+	case <-time.After(flushTime):
+	}
+	from.close()
+	select {
+	case <-p.failed:
+		return exitFailed
+	default:
+		return code
+	}
+}
+
+// put prints a report of the shell itself, in order with the node's events.
+func (s *Shell) put(r report) { s.queue.put(item{report: r}, s.stop) }
+
+// converse takes lines until the end and returns the exit code.
+func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *printer) int {
+	lines := make(chan typed)
+	go from.run(ctx, lines)
+	from.prompt(nil)
+	// A slow reader of Out blocks put; a failed one must not.
+	go func() {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+		}
+		s.once.Do(func() { close(s.stop) })
+	}()
+	for {
+		select {
+		case t := <-lines:
+			if t.err != nil {
+				return s.ended(ctx, c, p)
+			}
+			r, limit := c.take(t.line)
+			from.prompt(c.target)
+			if t.taken != nil {
+				close(t.taken)
+			}
+			if r != nil && !s.opt.Interactive {
+				s.await(ctx, c, p, r, limit)
+			}
+			if c.quit {
+				return s.code(c)
+			}
+		case <-s.changed:
+			s.refresh(c, from)
+		case <-p.done:
+			return exitFailed
+		case <-ctx.Done():
+			return s.code(c)
+		}
+	}
+}
+
+// await lets a macro of a pipe end before the next line is taken.
+func (s *Shell) await(ctx context.Context, c *conversation, p *printer, r *request, limit time.Duration) {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-r.done:
+	case <-timer.C:
+		c.requests.drop(r, "no answer in time: try again")
+	case <-p.done:
+	case <-ctx.Done():
+	}
+}
+
+// ended is the end of input: it may be the end of the program, after the texts
+// are acknowledged.
+func (s *Shell) ended(ctx context.Context, c *conversation, p *printer) int {
+	if s.opt.Interactive {
+		return s.code(c) // Ctrl-D is \quit
+	}
+	if s.opt.Stay {
+		select {
+		case <-ctx.Done():
+			return s.code(c)
+		case <-p.done:
+			return exitFailed
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	settled := s.progress.settle(ctx, c.node, s.opt.Wait)
+	if code := s.code(c); code != exitFine || settled {
+		return code
+	}
+	return exitUndelivered
+}
+
+func (s *Shell) code(c *conversation) int {
+	if c.refused && !s.opt.Interactive {
+		return exitFailed
+	}
+	return exitFine
+}
+
+// refresh shows in the prompt whether the user one talks to is there.
+func (s *Shell) refresh(c *conversation, from source) {
+	if c.target == nil || !s.opt.Interactive {
+		return
+	}
+	user, err := c.node.Sessions(c.target.User)
+	if err != nil {
+		return
+	}
+	c.target.Online = user.Online
+	if c.target.Session != "" {
+		c.target.Online = false
+		for _, session := range user.Sessions {
+			if session.ID == c.target.Session {
+				c.target.Online = session.Online
+			}
+		}
+	}
+	from.prompt(c.target)
+}
+
+// pipe is a source without a terminal.
+type pipe struct{ *reader }
+
+func (p pipe) run(ctx context.Context, to chan<- typed) { p.feed(ctx, to) }
+func (p pipe) prompt(*neighbors.Target)                 {}
+func (p pipe) close()                                   {}

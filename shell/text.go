@@ -1,0 +1,179 @@
+package shell
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The events as lines for people: calm, short, and each begins so that it is
+// told from the others at a glance.
+
+// who adds a name with the mark of its trust. A pinned user has none: that is
+// what one expects of a friend.
+func (p *page) who(st style, name, trust string) *page {
+	p.word(st, name)
+	switch trust {
+	case "new":
+		p.add(faint, " (new)")
+	case "verified":
+		p.add(good, " ✓")
+	case "blocked":
+		p.add(bad, " (blocked)")
+	}
+	return p
+}
+
+// tag is as much of a session's id as a person needs to tell two apart, and to
+// type behind a slash.
+func tag(session string) string {
+	if len(session) > 4 {
+		return session[:4]
+	}
+	return session
+}
+
+func (r readyReport) text(p *page, _ view) {
+	p.add(normal, "You are ").word(strong, r.User).add(normal, ", fingerprint ").word(normal, r.Fingerprint)
+	if r.seed {
+		p.add(normal, ", a seed")
+	}
+	p.end()
+	if paste := pasteLine(r.Listen); paste != "" {
+		p.add(normal, "Others reach you with  ").word(strong, paste).end()
+	}
+	p.line(normal, `\help lists the macros; \chat NAME, then type.`)
+}
+
+func (r presenceReport) text(p *page, _ view) {
+	if r.Event == "online" {
+		p.add(good, "+ ").who(normal, r.User, r.Trust).add(normal, " is online").add(faint, " ("+tag(r.Session)+")").end()
+		return
+	}
+	p.add(bad, "- ").who(normal, r.User, r.Trust).add(normal, " is offline").add(faint, " ("+tag(r.Session))
+	if r.Reason == "lost" {
+		p.add(faint, ", no answer any more")
+	}
+	p.add(faint, ")").end()
+}
+
+func (r messageReport) text(p *page, look view) {
+	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").add(normal, r.Text)
+	if r.Late && !r.sent.IsZero() {
+		p.add(faint, " (sent "+look.clock(r.sent)+")")
+	}
+	if r.Via != "" {
+		p.add(faint, " (held by ").word(faint, r.Via).add(faint, ")")
+	}
+	p.end()
+}
+
+// clock writes a time of today as 14:02, another with its day.
+func (v view) clock(t time.Time) string {
+	t, now := t.In(v.zone), v.now.In(v.zone)
+	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format("15:04")
+	}
+	if t.Year() == now.Year() {
+		return t.Format("2 Jan 15:04")
+	}
+	return t.Format("2 Jan 2006 15:04")
+}
+
+func (r deliveryReport) text(p *page, _ view) {
+	switch r.State {
+	case "queued":
+		p.add(faint, "  queued: ").word(faint, r.To).add(faint, " is offline and gets it on coming back").end()
+		return
+	case "sent":
+		p.add(faint, "  sent to ").word(faint, r.To).add(faint, ", no answer yet").end()
+		return
+	case "held":
+		p.add(faint, "  held by ").word(faint, r.By).add(faint, " for ").word(faint, r.To).end()
+		return
+	case "delivered":
+		p.add(faint, "  delivered "+ratio(r.Acked, r.Sessions)+" to ").word(faint, r.To)
+		for i, s := range r.Waiting {
+			if i == 0 {
+				p.add(faint, ", waiting for ")
+			} else {
+				p.add(faint, ", ")
+			}
+			p.word(faint, r.To+"/"+s)
+		}
+		p.end()
+		return
+	}
+	p.add(bad, "  not delivered to ").word(normal, r.To)
+	if r.Reason != "" {
+		p.add(normal, ": ").word(normal, r.Reason)
+	}
+	p.end()
+}
+
+func ratio(acked, sessions *int) string {
+	if acked == nil || sessions == nil {
+		return ""
+	}
+	return strconv.Itoa(*acked) + "/" + strconv.Itoa(*sessions)
+}
+
+func (r chatReport) text(p *page, _ view) {
+	p.add(normal, "What you type now goes to ").word(strong, r.User)
+	if r.Session != "" {
+		p.word(normal, "/"+r.Session).add(normal, " alone")
+	}
+	if !r.online {
+		p.add(faint, " (offline: it waits here and is delivered later)")
+	}
+	p.end()
+}
+
+func (r pongReport) text(p *page, _ view) {
+	p.add(normal, "pong from ").word(strong, or(r.User, "somebody"))
+	if r.Addr != "" {
+		p.add(normal, " at ").word(normal, r.Addr)
+	}
+	p.add(normal, ": "+rtt(r.RTT))
+	if r.Path == "relay" {
+		p.add(faint, " by a relay")
+	}
+	p.end()
+}
+
+func (r pathReport) text(p *page, _ view) {
+	p.add(faint, "  ").word(faint, r.User).add(faint, " ("+tag(r.Session)+") is now reached ")
+	if r.Path == "relay" {
+		p.add(faint, "by a relay")
+	} else {
+		p.add(faint, "directly")
+	}
+	p.add(faint, ", "+rtt(r.RTT))
+	if r.Why != "" {
+		p.add(faint, ": ").word(faint, r.Why)
+	}
+	p.end()
+}
+
+func (r errorReport) text(p *page, _ view) {
+	p.add(bad, "error: ").add(normal, r.Text).end()
+}
+
+func (r textReport) text(p *page, _ view) {
+	for l := range strings.Lines(r.Text) {
+		p.word(normal, strings.TrimSuffix(l, "\n")).end()
+	}
+}
+
+func (r byeReport) text(p *page, _ view) { p.line(normal, "bye") }
+
+func rtt(ms float64) string {
+	return strconv.FormatFloat(ms, 'f', -1, 64) + " ms"
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,75 @@
+package shell
+
+import (
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// Bounds of unanswered.
+const (
+	answerPatience = time.Second // before a person is told that a text has no answer yet
+	maxUnanswered  = 256         // texts remembered; the rest are not told of
+)
+
+// unanswered keeps the lines "sent, no answer yet" back for a moment, because
+// nearly always the answer is there first, and one line a text is enough. It
+// keeps the order of time and is used by the printer alone.
+type unanswered struct {
+	list []sentLine
+}
+
+type sentLine struct {
+	event neighbors.Delivery
+	at    time.Time // when to tell
+}
+
+// hold takes the sent lines out of items and adds those whose time has come. Of
+// several steps of one text in a batch, the last is told.
+func (u *unanswered) hold(items []item, now time.Time) []item {
+	out := items[:0]
+	last := make(map[uint64]int)
+	for i, it := range items {
+		if d, ok := it.event.(neighbors.Delivery); ok {
+			last[d.ID] = i
+		}
+	}
+	for i, it := range items {
+		d, ok := it.event.(neighbors.Delivery)
+		switch {
+		case !ok:
+			out = append(out, it)
+		case last[d.ID] != i:
+		case d.State == neighbors.Sent:
+			u.forget(d.ID)
+			if len(u.list) < maxUnanswered {
+				u.list = append(u.list, sentLine{d, now.Add(answerPatience)})
+			}
+		default:
+			u.forget(d.ID)
+			out = append(out, it)
+		}
+	}
+	for len(u.list) > 0 && !u.list[0].at.After(now) {
+		out = append(out, item{event: u.list[0].event})
+		u.list = u.list[1:]
+	}
+	return out
+}
+
+func (u *unanswered) forget(id uint64) {
+	for i, s := range u.list {
+		if s.event.ID == id {
+			u.list = append(u.list[:i:i], u.list[i+1:]...)
+			return
+		}
+	}
+}
+
+// next is when the next line is due; zero when none is.
+func (u *unanswered) next() time.Time {
+	if len(u.list) == 0 {
+		return time.Time{}
+	}
+	return u.list[0].at
+}

@@ -1,0 +1,24 @@
+#!/bin/sh
+# Reads every test vector with decoders that are not DarkChat's, and makes the handshake again with another Noise.
+# Needs node 20 with npm, and Debian's python3; installs python3-cbor2 and python3-cryptography if they are missing
+# (as root) and the npm packages of package-lock.json into a temporary folder. Exits non-zero on any disagreement.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+python=/usr/bin/python3 # Debian's, which sees Debian's modules
+
+if ! $python -c 'import cbor2, cryptography' 2>/dev/null; then
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-cbor2 python3-cryptography >/dev/null
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/spec"
+cp -R "$here" "$here/../vectors" "$here/../darkchat.cddl" "$work/spec"
+cd "$work/spec/foreign"
+npm ci --silent --no-progress
+
+echo "vectors: $(ls ../vectors/*.hex | wc -l)"
+node check_vectors.mjs
+$python -B check_vectors.py
+$python -B handshake.py
