@@ -107,6 +107,11 @@ func (e *Endpoint) dropAttempts(d *dial) {
 			delete(e.table.attempts, t.index)
 		}
 	})
+	for _, t := range d.attempts {
+		if l := e.links[t.want.ID]; l != nil && l.offered == t {
+			l.offered = nil
+		}
+	}
 	d.attempts, d.answered = nil, nil
 }
 

@@ -97,16 +97,26 @@ func (c *courier) advance(now time.Time) []lapsed {
 func (c *courier) expire(e *errand) {
 	f := e.sends[e.sent-1]
 	if f.acked || f.lost { // it arrived and the answer was lost, or this is known
-		e.timeouts++
+		c.backOff(e, f)
 		c.requeue(e)
 		return
 	}
 	for _, o := range f.errands {
 		if o.place == underWay && o.last() == f {
-			o.timeouts++
+			c.backOff(o, f)
 		}
 	}
 	c.lose(f)
+}
+
+// backOff doubles the wait for e while the peer is silent. When others were
+// answered meanwhile it is merely lost (pto_count, RFC 9002 6.2.1).
+func (c *courier) backOff(e *errand, f *flight) {
+	if c.heardAt.After(f.at) {
+		e.timeouts = 0
+		return
+	}
+	e.timeouts++
 }
 
 // settleLoss counts the last datagram of e as lost, if that is news.

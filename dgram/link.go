@@ -17,6 +17,7 @@ type link struct {
 	pinned    bool
 	dirty     bool // in Endpoint.dirty
 	probes    []probe
+	offered   *attempt // a HANDSHAKE on its way that carries messages of the courier
 	candidate *candidate
 	switched  time.Time // the last change of path
 	rekeyed   time.Time // the last try
@@ -67,6 +68,11 @@ func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) 
 		}
 	}
 	a.link, a.made, a.heard, l.heard = l, now, now, now
+	if l.offered != nil {
+		// Whichever handshake ends first, what ours carries has been sent.
+		l.courier.sent(l.offered.at, l.offered.messages)
+		l.offered = nil
+	}
 	if len(l.list) == maxPerPeer {
 		e.erase(l.spare(), AssociationsErased)
 	}

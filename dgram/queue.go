@@ -20,17 +20,6 @@ func (l *lane) pushAgain(e *errand) {
 	l.againBytes += e.size
 }
 
-// first returns the head, nil when nothing waits.
-func (l *lane) first() *errand {
-	switch {
-	case len(l.again) > 0:
-		return l.again[0]
-	case len(l.fresh) > 0:
-		return l.fresh[0]
-	}
-	return nil
-}
-
 // remove takes e out, wherever it stands, and reports whether it was there.
 func (l *lane) remove(e *errand) bool {
 	var ok bool

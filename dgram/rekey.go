@@ -26,9 +26,9 @@ func (e *Endpoint) rekey(now time.Time, l *link, a *association) {
 // soft says whether the keys have served so long that others should be made. Who
 // answered waits a little longer, so that both do not begin at once.
 func (a *association) soft(now time.Time) bool {
-	after := softTime
+	age, used := softTime, uint64(softCount)
 	if !a.caller {
-		after += rekeyRetry
+		age, used = age+rekeyRetry, used+used/8
 	}
-	return !now.Before(a.made.Add(after)) || a.counter >= softCount || a.seen.highest >= softCount
+	return !now.Before(a.made.Add(age)) || a.counter >= used || a.seen.highest >= used
 }

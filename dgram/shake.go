@@ -109,6 +109,7 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
 		t.messages = []Message{{ID: e.NextID(), Attempt: 1, Body: Online{Observed: d.to}}}
 	case l != nil && (!l.live() || d.renews != nil):
 		t.messages = l.courier.takeFirst(now, room)
+		l.offered = t
 	}
 	var err error
 	if h.messages, err = appendMessages(nil, t.messages); err != nil {

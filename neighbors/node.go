@@ -256,6 +256,7 @@ func (n *Node) Leave(now time.Time) {
 		return
 	}
 	n.left = now
+	n.book.Freshen()
 	if n.sign(sessions.StateGone) != nil {
 		return
 	}
@@ -294,3 +295,9 @@ func (n *Node) Cloned() bool { return n.cloned }
 
 // Opener returns the view that the readers share; safe for many goroutines.
 func (n *Node) Opener() *dgram.Opener { return n.ep.Opener() }
+
+// Unused returns the first text id and the first sequence number that this run
+// did not use, so that the next one begins there. Call it after the loop ended.
+func (n *Node) Unused() (ids, seqs uint64) {
+	return n.numbers.left(sessions.CounterIDs).First, n.numbers.left(sessions.CounterSeq).First
+}

@@ -49,27 +49,15 @@ func (b *bookBed) id(u, s int) SessionID { return MakeSessionID(userOf(u), stati
 func (b *bookBed) later(d time.Duration) { b.now = b.now.Add(d) }
 
 // save puts the writes on the bed's disk.
-func (b *bookBed) save() {
-	for _, w := range b.TakeWrites() {
-		key := fmt.Sprintf("%d %s", w.Bucket, w.Key)
-		if w.Value == nil {
-			delete(b.disk, key)
-		} else {
-			b.disk[key] = w.Value
-		}
-	}
-}
+func (b *bookBed) save() { apply(b.disk, b.TakeWrites()) }
 
 // restart makes the Book anew from the disk, in the order of a map.
 func (b *bookBed) restart() {
 	b.t.Helper()
 	b.save()
 	b.Book = NewBook(userOf(me), "me", b.limit)
-	for key, value := range b.disk {
-		number, rest, _ := strings.Cut(key, " ")
-		if err := b.Load(Bucket(number[0]-'0'), []byte(rest), value); err != nil {
-			b.t.Fatal(err)
-		}
+	if err := replay(b.disk, b.Load); err != nil {
+		b.t.Fatal(err)
 	}
 	b.Loaded(b.now)
 }

@@ -35,20 +35,22 @@ func apply(disk map[string][]byte, writes []Write) {
 }
 
 // replay gives what is on a disk to a Load, in the order of a map.
-func replay(t testing.TB, disk map[string][]byte, load func(Bucket, []byte, []byte) error) {
-	t.Helper()
+func replay(disk map[string][]byte, load func(Bucket, []byte, []byte) error) error {
 	for key, value := range disk {
 		number, rest, _ := strings.Cut(key, " ")
 		if err := load(Bucket(number[0]-'0'), []byte(rest), value); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
+	return nil
 }
 
 func (b *inboxBed) restart() {
 	apply(b.disk, b.TakeWrites())
 	b.Inbox = NewInbox(stranger)
-	replay(b.t, b.disk, b.Load)
+	if err := replay(b.disk, b.Load); err != nil {
+		b.t.Fatal(err)
+	}
 	b.Loaded(epoch)
 }
 

@@ -157,8 +157,11 @@ func TestKill(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		limit := time.AfterFunc(time.Duration(r.IntN(20000))*time.Microsecond+10*time.Millisecond, func() { c.Process.Kill() })
+		var limit *time.Timer
 		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if limit == nil { // it has started: anything from here on
+				limit = time.AfterFunc(time.Duration(r.IntN(25000))*time.Microsecond, func() { c.Process.Kill() })
+			}
 			verb, arg, _ := strings.Cut(lines.Text(), " ")
 			n, err := strconv.ParseUint(arg, 10, 64)
 			switch {
@@ -177,7 +180,9 @@ func TestKill(t *testing.T) {
 		if c.Wait() != nil {
 			killed++
 		}
-		limit.Stop()
+		if limit != nil {
+			limit.Stop()
+		}
 	}
 	if acked == 0 || killed == 0 {
 		t.Errorf("%d acknowledged, %d of %d runs killed: the test tested nothing", acked, killed, runs)

@@ -36,7 +36,9 @@ func (b *outboxBed) put(only *SessionID, parts []string, online ...SessionID) Pr
 func (b *outboxBed) restart() {
 	apply(b.disk, b.TakeWrites())
 	b.Outbox = NewOutbox()
-	replay(b.t, b.disk, b.Load)
+	if err := replay(b.disk, b.Load); err != nil {
+		b.t.Fatal(err)
+	}
 	b.Loaded(b.now)
 }
 

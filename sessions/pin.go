@@ -51,7 +51,8 @@ func (b *Book) Block(key UserKey) error {
 }
 
 // Unblock takes Block back. A user who was new before is forgotten when no
-// session is remembered. The error is ErrUnknownUser.
+// session is remembered; sessions beyond the bounds go when the next record comes.
+// The error is ErrUnknownUser.
 func (b *Book) Unblock(key UserKey) error {
 	u, ok := b.users[key]
 	if !ok {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/chzyer/readline"
-	"golang.org/x/term"
 
 	"darkchat/neighbors"
 )
@@ -29,44 +29,29 @@ type editor struct {
 	history *history
 	hint    func()
 
-	out        io.Writer
-	fd         int
-	cooked     *readline.State // how the terminal was; nil while it is so
-	suspending atomic.Bool     // Ctrl-Z: the terminal is given away
+	tty        terminal
+	restore    func() error // gives the terminal back; nil while it is not taken
+	mu         sync.Mutex   // of restore
+	suspending atomic.Bool  // Ctrl-Z: the terminal is given away
 	gone       atomic.Bool
 }
 
-var errNoTerminal = errors.New("it is not a terminal")
-
-type descriptor interface{ Fd() uintptr }
-
-func newEditor(s *Shell, node Node, rows []macro) (*editor, error) {
-	in, okIn := s.opt.In.(descriptor)
-	out, okOut := s.opt.Out.(descriptor)
-	if !okIn || !okOut || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
-		return nil, errNoTerminal
-	}
-	width := func() int {
-		w, _, err := term.GetSize(int(out.Fd()))
-		if err != nil {
-			return 0
-		}
-		return w
-	}
-	ps := &pastes{refuse: s.Notice}
-	e := &editor{pastes: ps, out: s.opt.Out, fd: int(in.Fd()), hint: s.Interrupt}
-	e.screen = newScreen(s.opt.Out, width, ps.label)
-	e.history = openHistory(s.opt.History)
-	e.keys = newKeys(e.screen, ps, s.Notice, func() bool { return e.history.saved.Load() })
+// newEditor takes the terminal when the first line is read, not before.
+func newEditor(tty terminal, history *history, node Node, rows []macro, out *queue, hint func(), refuse func(string)) (*editor, error) {
+	ps := &pastes{refuse: refuse}
+	e := &editor{pastes: ps, tty: tty, hint: hint, history: history}
+	e.screen = newScreen(tty.out, tty.width, ps.label)
 	e.screen.prompt = promptFor(nil)
+	e.keys = newKeys(e.screen, ps, history.saved.Load)
 	comp := &completer{node: node, rows: rows, list: func(names []string) {
-		s.queue.offer(item{report: candidates{names: names}})
+		out.offer(item{report: candidates{names: names}})
 	}}
 	rl, err := readline.NewEx(&readline.Config{
 		Stdin:                  e.keys,
 		Stdout:                 editorWriter{e.screen},
 		Stderr:                 editorWriter{e.screen},
 		Painter:                e.screen,
+		Listener:               e.keys,
 		AutoComplete:           comp,
 		HistoryLimit:           maxHistory,
 		DisableAutoSaveHistory: true,
@@ -85,23 +70,25 @@ func newEditor(s *Shell, node Node, rows []macro) (*editor, error) {
 		rl.SaveHistory(markBreaks(line))
 	}
 	e.history.lines = nil
-	go e.keys.pump(s.opt.In)
+	go e.keys.pump(tty.in)
 	return e, nil
 }
 
-// enter takes the terminal: keys come one by one and Ctrl-C is a key. It stays
-// so between two lines, so that nothing typed ahead is echoed or lost.
+// enter takes the terminal. It stays taken between two lines, so that nothing
+// typed ahead is echoed or lost.
 func (e *editor) enter() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.suspending.Store(false)
-	if e.cooked != nil || e.gone.Load() {
+	if e.restore != nil || e.gone.Load() {
 		return nil
 	}
-	state, err := readline.MakeRaw(e.fd)
+	restore, err := e.tty.raw()
 	if err != nil {
 		return err
 	}
-	e.cooked = state
-	_, err = io.WriteString(e.out, pasteOn)
+	e.restore = restore
+	_, err = io.WriteString(e.tty.out, pasteOn)
 	return err
 }
 
@@ -112,16 +99,18 @@ func (e *editor) exit() error {
 		return nil
 	}
 	e.screen.suspend()
-	return e.restore()
+	return e.release()
 }
 
-func (e *editor) restore() error {
-	if e.cooked == nil {
+func (e *editor) release() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.restore == nil {
 		return nil
 	}
-	io.WriteString(e.out, pasteOff)
-	err := readline.Restore(e.fd, e.cooked)
-	e.cooked = nil
+	io.WriteString(e.tty.out, pasteOff)
+	err := e.restore()
+	e.restore = nil
 	return err
 }
 
@@ -180,7 +169,7 @@ func (e *editor) close() {
 	e.gone.Store(true)
 	e.keys.Close()
 	e.screen.leave()
-	e.restore()
+	e.release()
 }
 
 // promptFor names whom the next line goes to, so that nothing goes to the wrong

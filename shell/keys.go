@@ -3,6 +3,7 @@ package shell
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -27,6 +28,10 @@ const maxTyped = neighbors.MaxLine + 4096
 // maxSequence bounds the bytes of one escape sequence.
 const maxSequence = 32
 
+// burst is how many runes that come at once are inserted as one: the editor
+// works through the whole line for every key.
+const burst = 16
+
 // keys stands between the terminal and the line editor. It turns a bracketed
 // paste into one insertion, translates the keys that the editor does not know,
 // and drops those that would harm it: a NUL is the end of input for it, Ctrl-T
@@ -34,7 +39,6 @@ const maxSequence = 32
 type keys struct {
 	screen  *screen
 	pastes  *pastes
-	refuse  func(text string)
 	history func() bool // there is something to search
 
 	chunks  chan []byte
@@ -44,11 +48,12 @@ type keys struct {
 	pending []byte // an unfinished sequence or rune
 
 	mu      sync.Mutex
-	deletes []bool // for every Delete and Ctrl-D under way: it is Ctrl-D
+	deletes []bool   // for every Delete and Ctrl-D under way: it is Ctrl-D
+	bursts  [][]rune // for every burstMark under way: what it stands for
 }
 
-func newKeys(sc *screen, ps *pastes, refuse func(string), history func() bool) *keys {
-	return &keys{screen: sc, pastes: ps, refuse: refuse, history: history,
+func newKeys(sc *screen, ps *pastes, history func() bool) *keys {
+	return &keys{screen: sc, pastes: ps, history: history,
 		chunks: make(chan []byte), closed: make(chan struct{})}
 }
 
@@ -121,14 +126,18 @@ func (k *keys) translate(b []byte) []byte {
 	b = append(k.pending, b...)
 	k.pending = nil
 	room := maxTyped - k.screen.length()
-	var out []byte
+	var out, letters []byte
+	insert := func(text []byte) {
+		if len(text) <= room {
+			letters = append(letters, text...)
+			room -= len(text)
+		}
+	}
 	for len(b) > 0 {
 		if k.pastes.open {
-			rest, insert, ended := k.pastes.feed(b)
+			rest, text := k.pastes.feed(b)
 			b = rest
-			if ended {
-				out, room = k.insert(out, insert, room)
-			}
+			insert(text)
 			continue
 		}
 		n, key := k.next(b)
@@ -138,23 +147,49 @@ func (k *keys) translate(b []byte) []byte {
 		}
 		b = b[n:]
 		switch {
-		case len(key) > 0 && key[0] >= 0x20 && key[0] != keyRubout:
-			out, room = k.insert(out, key, room)
+		case len(key) == 0:
+		case key[0] >= 0x20 && key[0] != keyRubout:
+			insert(key)
 		default:
-			if bytes.IndexByte(key, keyEnter) >= 0 || bytes.IndexByte(key, '\n') >= 0 {
+			out = append(k.flush(out, letters), key...)
+			letters = letters[:0]
+			if key[0] == keyEnter || key[0] == '\n' {
 				room = maxTyped
 			}
-			out = append(out, key...)
 		}
 	}
-	return out
+	return k.flush(out, letters)
 }
 
-func (k *keys) insert(out, key []byte, room int) ([]byte, int) {
-	if len(key) > room {
-		return out, room
+// flush adds letters to what the editor is given, many of them as one mark.
+func (k *keys) flush(out, letters []byte) []byte {
+	runes := []rune(string(letters))
+	if len(runes) <= burst {
+		return append(out, letters...)
 	}
-	return append(out, key...), room - len(key)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.bursts = append(k.bursts, runes) // bounded by the bytes of a chunk
+	return append(out, string(burstMark)...)
+}
+
+// OnChange is the editor's hook behind every key: it puts a burst in place of its
+// mark.
+func (k *keys) OnChange(line []rune, pos int, key rune) ([]rune, int, bool) {
+	if key != burstMark {
+		return nil, 0, false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.bursts) == 0 {
+		return nil, 0, false
+	}
+	text := k.bursts[0]
+	k.bursts = k.bursts[1:]
+	if pos == 0 || pos > len(line) || line[pos-1] != burstMark {
+		return nil, 0, false // typed into a search
+	}
+	return slices.Concat(line[:pos-1], text, line[pos:]), pos - 1 + len(text), true
 }
 
 // next is the first key of b: how many bytes it has, 0 when more must come, and

@@ -190,7 +190,7 @@ func helpText(rows []macro, name string) (string, error) {
 	for _, m := range rows {
 		fmt.Fprintf(&b, "%-22s %s\n", m.synopsis(), m.help)
 	}
-	b.WriteString("Other lines go to the user in the prompt; \\\\x sends \\x. \\on is short for \\online.")
+	b.WriteString("Other lines go to the user in the prompt; \\\\x sends \\x. \\on means \\online.")
 	return b.String(), nil
 }
 

@@ -15,6 +15,7 @@ import (
 const (
 	breakMark = '\ufdd0'
 	tabMark   = '\ufdd1'
+	burstMark = '\ufdd2' // many letters at once, on their way into the line
 	firstHeld = '\ufde0'
 	lastHeld  = '\ufdef'
 )
@@ -25,9 +26,8 @@ func isHeld(r rune) bool { return r >= firstHeld && r <= lastHeld }
 // the terminal.
 func isReserved(r rune) bool { return r >= 0xfdd0 && r <= 0xfdef }
 
-// maxInline is how many runes of a paste are put into the line itself. The
-// editor redraws the whole line for every rune, so a longer paste is held aside
-// and one mark stands for it.
+// maxInline is how many runes of a paste are put into the line itself. A longer
+// one would fill the screen: it is held aside, and one mark stands for it.
 const maxInline = 1000
 
 // pasteEnd ends a bracketed paste.
@@ -52,7 +52,7 @@ func (p *pastes) begin() {
 
 // feed takes bytes of a paste. It returns those behind its end, and, when it has
 // ended, what to insert into the line.
-func (p *pastes) feed(b []byte) (rest, insert []byte, ended bool) {
+func (p *pastes) feed(b []byte) (rest, insert []byte) {
 	p.buf = append(p.buf, b...)
 	i := bytes.Index(p.buf, []byte(pasteEnd))
 	if i < 0 {
@@ -61,16 +61,16 @@ func (p *pastes) feed(b []byte) (rest, insert []byte, ended bool) {
 			p.size += len(p.buf) - len(pasteEnd)
 			p.buf = append(p.buf[:0], p.buf[len(p.buf)-len(pasteEnd):]...)
 		}
-		return nil, nil, false
+		return nil, nil
 	}
 	rest = append([]byte(nil), p.buf[i+len(pasteEnd):]...)
 	text, size := p.buf[:i], p.size+i
 	p.open, p.buf, p.size = false, nil, 0
 	if size > neighbors.MaxLine {
 		p.refuse(fmt.Sprintf("the paste has %d bytes, more than the 16 KiB of one line: nothing of it was taken", size))
-		return rest, nil, true
+		return rest, nil
 	}
-	return rest, p.inserted(text), true
+	return rest, p.inserted(text)
 }
 
 // inserted is what stands in the line for a pasted text: the text with marks, or

@@ -41,6 +41,7 @@ type drawing struct {
 	text   string // the line as shown
 	before string // its part before the cursor
 	status string
+	width  int
 }
 
 // newScreen returns a screen on which no line is edited yet.
@@ -149,7 +150,7 @@ func (s *screen) columns() int {
 // extend writes only what was typed at the end of the line: the usual case.
 func (s *screen) extend(w int) bool {
 	d := &s.drawn
-	if !d.shown || s.hidden || s.pos != len(s.line) || d.text != d.before || d.prompt != s.prompt || d.status != "" || s.status != "" {
+	if !d.shown || s.hidden || d.width != w || s.pos != len(s.line) || d.text != d.before || d.prompt != s.prompt || d.status != "" || s.status != "" {
 		return false
 	}
 	text := visible(s.line, s.pasted)
@@ -189,7 +190,7 @@ func (s *screen) show(w int) string {
 		return ""
 	}
 	d := drawing{shown: true, prompt: s.prompt, text: visible(s.line, s.pasted),
-		before: visible(s.line[:s.pos], s.pasted), status: s.status}
+		before: visible(s.line[:s.pos], s.pasted), status: s.status, width: w}
 	s.drawn = d
 	var b strings.Builder
 	b.WriteString(d.prompt + d.text)

@@ -137,9 +137,10 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 
 	var from source = pipe{newReader(s.opt.In)}
 	if s.opt.Interactive {
-		e, err := newEditor(s, node, c.rows)
+		e, err := s.edit(node, c.rows)
 		if err != nil {
-			s.Notice("the terminal cannot be used for editing: " + err.Error())
+			s.Notice("lines cannot be edited here: " + err.Error())
+			s.opt.Interactive = false
 		} else {
 			from, p.out, p.width = e, e.screen, e.screen.columns
 		}
@@ -161,6 +162,14 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	default:
 		return code
 	}
+}
+
+func (s *Shell) edit(node Node, rows []macro) (*editor, error) {
+	tty, err := openTerminal(s.opt.In, s.opt.Out)
+	if err != nil {
+		return nil, err
+	}
+	return newEditor(tty, openHistory(s.opt.History), node, rows, s.queue, s.Interrupt, s.Notice)
 }
 
 // put prints a report of the shell itself, in order with the node's events.

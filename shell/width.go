@@ -39,6 +39,7 @@ func visible(line []rune, paste func(r rune) string) string {
 		switch {
 		case r == breakMark:
 			b.WriteString("␤")
+		case r == burstMark:
 		case r == tabMark, r == '\t':
 			b.WriteString(tabStop)
 		case isHeld(r):

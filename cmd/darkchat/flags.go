@@ -30,7 +30,7 @@ usage: darkchat [flags]
   -s              be a seed: serve strangers, ignore the end of input
   -listen ADDR    listen on this address alone (all addresses)
   -presence LIST  how people are found: seed,file (the default) or none
-  -state DIR      where keys, people and texts are kept ($XDG_STATE_HOME/darkchat)
+  -state DIR      where all is kept ($XDG_STATE_HOME/darkchat)
   -identity FILE  use this key file, e.g. a copy from your other machine
   -ephemeral      keep nothing: a new key, and no file is written
   -json           events on stdout, one JSON object a line
@@ -41,8 +41,8 @@ usage: darkchat [flags]
   -h              this help
 
 examples:
-  darkchat -u ann                        then: \ping HOST PORT, \chat NAME, \help
-  darkchat -s -p 8888 </dev/null         a seed; others use -sip THIS-HOST
+  darkchat -u ann                   then \ping HOST PORT, \chat NAME, \help
+  darkchat -s </dev/null            a seed; others use -sip THIS-HOST
   printf '\\chat bob\nhello\n' | darkchat -u ann -json
 
 exit: 0 done, 1 failure or a refused text, 2 bad flags, 3 texts still wait

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -115,12 +116,7 @@ func start(t testing.TB, state, user string, more ...string) *node {
 }
 
 func hasArg(args []string, name string) bool {
-	for _, a := range args {
-		if a == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(args, name)
 }
 
 // launch starts a command and collects what it says. The test ends it.
@@ -228,16 +224,14 @@ func (n *node) waitAfter(from int, what string, fits func(event) bool) event {
 	deadline := time.After(patience)
 	ended := n.exited
 	for {
-		n.mu.Lock()
-		for ; from < len(n.events); from++ {
-			if fits(n.events[from]) {
-				e := n.events[from]
-				n.mu.Unlock()
+		// fits may look at the node itself, so it runs outside of the lock.
+		unseen, more := n.since(from)
+		from += len(unseen)
+		for _, e := range unseen {
+			if fits(e) {
 				return e
 			}
 		}
-		more := n.more
-		n.mu.Unlock()
 		if ended == nil {
 			n.t.Fatalf("%s ended without: %s", n.name, what)
 		}
@@ -251,12 +245,18 @@ func (n *node) waitAfter(from int, what string, fits func(event) bool) event {
 	}
 }
 
-// count tells how many events fit.
-func (n *node) count(fits func(event) bool) int {
+// since returns the events after a mark, and what is closed when there are more.
+func (n *node) since(mark int) ([]event, <-chan struct{}) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	return slices.Clone(n.events[mark:]), n.more
+}
+
+// count tells how many events fit.
+func (n *node) count(fits func(event) bool) int {
+	all, _ := n.since(0)
 	c := 0
-	for _, e := range n.events {
+	for _, e := range all {
 		if fits(e) {
 			c++
 		}

@@ -18,7 +18,7 @@ type screen struct {
 	t    *testing.T
 	tty  *os.File
 	self *os.Process
-	left chan int // the exit code
+	left chan int // the exit code, once all that it drew is here
 
 	mu  sync.Mutex
 	vt  vt10x.Terminal
@@ -35,8 +35,9 @@ func open(t *testing.T, args ...string) *screen {
 		t.Fatal(err)
 	}
 	s := &screen{t: t, tty: tty, self: cmd.Process, left: make(chan int, 1), vt: vt10x.New(vt10x.WithSize(cols, rows))}
-	go s.render()
-	go func() { _ = cmd.Wait(); s.left <- cmd.ProcessState.ExitCode() }()
+	drawn := make(chan struct{})
+	go func() { s.render(); close(drawn) }()
+	go func() { _ = cmd.Wait(); <-drawn; s.left <- cmd.ProcessState.ExitCode() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = tty.Close()

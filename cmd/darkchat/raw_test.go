@@ -43,7 +43,7 @@ func TestHostileTextIsShownEscaped(t *testing.T) {
 					t.Errorf("%s shows %U raw: %q", n.name, r, line)
 				}
 			}
-			if strings.Contains(line, strings.Repeat("\u0301", 64)) {
+			if n == plain && strings.Contains(line, strings.Repeat("\u0301", 64)) {
 				t.Errorf("%s piles up marks", n.name)
 			}
 		}

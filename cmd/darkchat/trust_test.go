@@ -101,9 +101,9 @@ func TestBlockAndTrustSurviveARestart(t *testing.T) {
 	ann.ping(cy)
 	ann.send(`\block bob`)
 	ann.send(`\verify cy ` + cy.self().Fingerprint)
-	ann.wait("bob blocked", func(event) bool { return ann.trust("bob") == "blocked" })
-	if got := ann.trust("cy"); got != "verified" {
-		t.Errorf("cy is %q after \\verify with the right fingerprint", got)
+	ann.wait("the answers", func(e event) bool { return e.Event == "verify" && e.Trust == "verified" })
+	if b, c := ann.trust("bob"), ann.trust("cy"); b != "blocked" || c != "verified" {
+		t.Fatalf("bob is %q, and cy %q with the right fingerprint", b, c)
 	}
 	port := ann.port()
 	ann.quit()

@@ -38,7 +38,7 @@ function check(bytes, rule) {
   return v;
 }
 
-// wire.md 1.2: five kinds of item and no others.
+// wire.md 1.2: four kinds of item and no others.
 function onlyPlain(v) {
   if (Array.isArray(v)) return v.forEach(onlyPlain);
   if (v instanceof Uint8Array || typeof v === 'string') return;

@@ -31,7 +31,7 @@ def only_plain(value):
         for v in value:
             only_plain(v)
     elif isinstance(value, bool) or not isinstance(value, (int, bytes, str)) or isinstance(value, int) and not 0 <= value < 2**64:
-        raise ValueError(f"{value!r} is not of the five kinds")
+        raise ValueError(f"{value!r} is not of the four kinds")
 
 
 def nested(value):

@@ -1,0 +1,33 @@
+// Package fuzz attacks the other folders through what they export. It holds no
+// product code: every file but this one is a test.
+//
+// The targets, each with the property that it tries to break:
+//
+//	FuzzOuter     a datagram of somebody unproved: at most one answer, strictly smaller, nothing changed
+//	FuzzInner     authentic messages: what is read is written again as the same bytes
+//	FuzzRecord    a signed record: it holds every rule, and one changed bit never verifies
+//	FuzzPeople    a file of people: read or refused, within its bounds
+//	FuzzJournal   a slot whose journal is any bytes: opened, nothing lost that was whole
+//	FuzzLine      typed lines against a second, slow reading of their grammar
+//	FuzzSanitize  what peers say, on a screen and as JSON: nothing raw
+//	FuzzNode      a whole node under noise, altered handshakes and a hostile peer: it still answers
+//	FuzzPair      two nodes, a hostile network and kills: each text once, in order, for ever
+//
+// Beside them are plain tests of what no single folder can promise: TestNeverLarger
+// (whatever one datagram causes, now or later) and TestFlood (a live node on a real
+// socket; DARKCHAT_FLOOD says how many datagrams).
+//
+// Seeds come from the test vectors of the specification and from a few lines beside
+// each target; they run under plain go test. To look for new inputs:
+//
+//	go test ./fuzz -run '^$' -fuzz '^FuzzNode$' -fuzztime 1m
+//
+// What is found lies then in testdata/fuzz/TARGET and fails under plain go test. It
+// stays there with the fix. When it shows something about the wire it also becomes a
+// vector: the bytes as spec/vectors/bad-NAME.hex with the error of spec/wire.md 8
+// that a receiver must give, so that other implementations are tested with it too.
+//
+// The folder mutants holds one patch for each guard of the code's invariants. Each
+// breaks its guard on purpose and names a test; run.sh shows that this test fails
+// with the patch and passes without it. A test that cannot fail proves nothing.
+package fuzz

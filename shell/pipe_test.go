@@ -1,0 +1,463 @@
+package shell
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// played is one run of a shell that reads a pipe and writes JSON.
+type played struct {
+	*actor
+	sh    *Shell
+	code  int
+	mu    sync.Mutex
+	lines []string
+	fail  error         // of the next write
+	block chan struct{} // a write waits for it
+	took  time.Duration
+}
+
+func (p *played) Write(b []byte) (int, error) {
+	if p.block != nil {
+		<-p.block
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fail != nil {
+		return 0, p.fail
+	}
+	for line := range strings.Lines(string(b)) {
+		p.lines = append(p.lines, strings.TrimSuffix(line, "\n"))
+	}
+	return len(b), nil
+}
+
+// play runs a shell over input in a synctest bubble.
+func play(t *testing.T, a *actor, opt Options, input string) *played {
+	t.Helper()
+	return playContext(t, t.Context(), a, opt, strings.NewReader(input))
+}
+
+func playContext(t *testing.T, ctx context.Context, a *actor, opt Options, in io.Reader) *played {
+	t.Helper()
+	p := &played{actor: a}
+	opt.In, opt.Out, opt.Zone = in, p, time.UTC
+	if opt.Wait == 0 {
+		opt.Wait = 10 * time.Second
+	}
+	p.sh = New(opt)
+	a.sink = p.sh.Sink
+	start := time.Now()
+	p.code = p.sh.Run(ctx, a)
+	p.took = time.Since(start)
+	return p
+}
+
+// events gives the names of the printed events.
+func (p *played) events() string {
+	var out []string
+	for _, l := range p.lines {
+		var e struct{ Event, State, Text, Input string }
+		if err := json.Unmarshal([]byte(l), &e); err != nil {
+			return err.Error() + ": " + l
+		}
+		out = append(out, strings.TrimSuffix(e.Event+":"+e.State, ":"))
+	}
+	return strings.Join(out, " ")
+}
+
+func delivers(a *actor, d neighbors.Delivery) { a.deliver(d) }
+
+// answers plays a node that answers pings after a while: online, then pong.
+func answers(after time.Duration) func(*actor, neighbors.Token, netip.AddrPort) {
+	return func(a *actor, token neighbors.Token, addr netip.AddrPort) {
+		go func() {
+			time.Sleep(after)
+			a.mu.Lock()
+			a.people = []neighbors.UserView{bob()}
+			a.mu.Unlock()
+			a.sink(neighbors.CameOnline{User: "bob", Session: "7f3a000000000001", Trust: "pinned"})
+			a.sink(neighbors.Pong{Token: token, Addr: addr, User: "bob", Session: "7f3a000000000001", RTT: after})
+		}()
+	}
+}
+
+// The next line of a pipe is taken only when the \ping before it has ended, so
+// that a script may \chat with whom it has just pinged.
+func TestPipeWaitsForPing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := play(t, &actor{onPing: answers(3 * time.Second), onSay: delivers}, Options{JSON: true},
+			"\\ping 127.0.0.1 7002\n\\chat bob\nhello\n")
+		if want := "ready online pong chat delivery:sent delivery:delivered bye"; p.events() != want || p.code != 0 {
+			t.Errorf("events %s, exit %d, want %s, 0", p.events(), p.code, want)
+		}
+		if want := "ping 127.0.0.1:7002; resolve bob; say hello"; p.asked() != want {
+			t.Errorf("asked %s, want %s", p.asked(), want)
+		}
+		if p.took != 3*time.Second {
+			t.Errorf("took %v, want 3s", p.took)
+		}
+	})
+}
+
+// A ping that nobody answers ends with an error that has the line, at most after
+// 5 s, whether the node says so or not; macro errors do not change the exit code.
+func TestPipePingFails(t *testing.T) {
+	for name, onPing := range map[string]func(*actor, neighbors.Token, netip.AddrPort){
+		"node says so": func(a *actor, token neighbors.Token, _ netip.AddrPort) {
+			time.AfterFunc(4*time.Second, func() { a.sink(neighbors.Failed{Token: token, Text: "no answer"}) })
+		},
+		"node says so at once": func(a *actor, token neighbors.Token, _ netip.AddrPort) {
+			a.sink(neighbors.Failed{Token: token, Text: "no answer"})
+		},
+		"node is silent": func(*actor, neighbors.Token, netip.AddrPort) {},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := play(t, &actor{onPing: onPing}, Options{JSON: true}, "\\ping 10.1.1.1\n\\whoami\n")
+			if want := "ready error whoami bye"; p.events() != want || p.code != 0 || p.took > 5*time.Second {
+				t.Errorf("%s: events %s, exit %d after %v, want %s, 0", name, p.events(), p.code, p.took, want)
+			}
+			if !strings.Contains(p.lines[1], `"input":"\\ping 10.1.1.1","text":"no answer`) {
+				t.Errorf("%s: %s", name, p.lines[1])
+			}
+		})
+	}
+}
+
+// \add ends with the user's online, which is printed before the next macro.
+func TestPipeWaitsForAdd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{onSay: delivers}
+		a.onAdd = func(a *actor, token neighbors.Token, name string) {
+			time.AfterFunc(9*time.Second, func() {
+				a.mu.Lock()
+				a.people = []neighbors.UserView{bob()}
+				a.mu.Unlock()
+				a.sink(neighbors.CameOnline{User: name})
+				a.sink(neighbors.Done{Token: token})
+			})
+		}
+		p := play(t, a, Options{JSON: true}, "\\add bob\n\\chat bob\nhi")
+		if want := "ready online chat delivery:sent delivery:delivered bye"; p.events() != want || p.code != 0 {
+			t.Errorf("events %s, exit %d, want %s, 0", p.events(), p.code, want)
+		}
+	})
+}
+
+// A host name with several addresses is one \ping: the first answer ends it, and
+// an error comes only when all have failed.
+func TestPingTriesAllAddresses(t *testing.T) {
+	look := func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	for works, want := range map[string]string{"127.0.0.1": "ready pong bye", "::1": "ready pong bye", "none": "ready error bye", "both": "ready pong bye"} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{onPing: func(a *actor, token neighbors.Token, addr netip.AddrPort) {
+				if addr.Addr().String() == works || works == "both" {
+					a.sink(neighbors.Pong{Token: token, Addr: addr})
+				} else {
+					a.sink(neighbors.Failed{Token: token, Text: "no answer"})
+				}
+			}}
+			p := play(t, a, Options{JSON: true, Resolve: look}, "\\ping localhost 7002\n")
+			synctest.Wait()
+			if p.events() != want {
+				t.Errorf("%s answers: %s, want %s", works, p.events(), want)
+			}
+			if !strings.HasPrefix(p.asked(), "ping [::1]:7002; ping 127.0.0.1:7002") {
+				t.Errorf("asked %s", p.asked())
+			}
+		})
+	}
+}
+
+// A known user's name is pinged as a user; another word is a host, and looking it
+// up counts into the 5 s.
+func TestPingUserOrHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}, onPing: answers(time.Second)}
+		look := func(ctx context.Context, _ string) ([]netip.Addr, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		p := play(t, a, Options{JSON: true, Resolve: look}, "\\ping bob\n\\ping bob 7002\n")
+		if want := "ready online pong error bye"; p.events() != want || p.asked() != "ping user bob" || p.took > 6*time.Second {
+			t.Errorf("events %s, asked %s, %v; want %s", p.events(), p.asked(), p.took, want)
+		}
+	})
+}
+
+// Text lines never wait for each other.
+func TestTextsDoNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}}
+		a.onSay = func(a *actor, d neighbors.Delivery) { time.AfterFunc(time.Second, func() { a.deliver(d) }) }
+		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("hello\n", 50))
+		if len(p.said) != 50 || p.took != time.Second || p.code != 0 {
+			t.Errorf("%d said, took %v, exit %d", len(p.said), p.took, p.code)
+		}
+	})
+}
+
+// The end of input waits for what is unacknowledged, of earlier runs too, and
+// the exit code says whether all of it was acknowledged.
+func TestEndOfInput(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		input string
+		wait  time.Duration
+		say   func(*actor, neighbors.Delivery)
+		old   []neighbors.OutboxLine
+		code  int
+		took  time.Duration
+	}{
+		{"nothing to wait for", "", 0, nil, nil, 0, 0},
+		{"delivered at once", "\\chat bob\nx\n", 0, delivers, nil, 0, 0},
+		{"delivered later", "\\chat bob\nx\n", 0, func(a *actor, d neighbors.Delivery) {
+			time.AfterFunc(7*time.Second, func() { a.deliver(d) })
+		}, nil, 0, 7 * time.Second},
+		{"never delivered", "\\chat bob\nx\n", 0, nil, nil, 3, 10 * time.Second},
+		{"no waiting", "\\chat bob\nx\n", -1, nil, nil, 3, 0},
+		{"left over from an earlier run", "", 0, nil, []neighbors.OutboxLine{{ID: 1}}, 3, 10 * time.Second},
+		{"one of two sessions of an earlier run's text", "", 0, nil, []neighbors.OutboxLine{{ID: 1, Acked: 1, Sessions: 2}}, 0, 0},
+		{"one of two sessions of this run's text", "\\chat bob\nx\n", 0, func(a *actor, d neighbors.Delivery) {
+			a.mu.Lock()
+			a.lines[0].Acked = 1
+			a.mu.Unlock()
+		}, nil, 0, tailPatience},
+		{"refused by the peer", "\\chat bob\nx\n", 0, func(a *actor, d neighbors.Delivery) {
+			a.mu.Lock()
+			a.lines = nil
+			a.mu.Unlock()
+			d.State, d.Reason = neighbors.Undelivered, "not trusted"
+			a.sink(d)
+		}, nil, 3, 0},
+		{"text without a conversation", "x\n", 0, nil, nil, 1, 0},
+		{"refused beats undelivered", "x\n\\chat bob\ny\n", 0, nil, nil, 1, 10 * time.Second},
+		{"macro errors", "\\caht bob\n \\chat bob\n\\chat nobody\n\\users 1\n\\ping 1.2.3.4 0\n\\\n", 0, nil, nil, 0, 0},
+		{"quit does not wait", "\\chat bob\nx\n\\quit\nnever\n", 0, nil, nil, 0, 0},
+		{"exit does not wait", "\\chat bob\nx\n\\exit\n", 0, nil, nil, 0, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{people: []neighbors.UserView{bob()}, onSay: c.say, lines: c.old}
+			p := play(t, a, Options{JSON: true, Wait: c.wait}, c.input)
+			if p.code != c.code || p.took != c.took {
+				t.Errorf("%s: exit %d after %v, want %d after %v\n%s", c.name, p.code, p.took, c.code, c.took, strings.Join(p.lines, "\n"))
+			}
+			if last := p.lines[len(p.lines)-1]; last != `{"event":"bye"}` {
+				t.Errorf("%s: the last line is %s", c.name, last)
+			}
+		})
+	}
+}
+
+// A failed \chat leaves no conversation: what follows goes to nobody.
+func TestFailedChatLeavesNoConversation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := play(t, &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true},
+			"\\chat bob\none\n\\chat nobody\ntwo\n\\chat\nthree\n")
+		if got := fmt.Sprint(p.said); got != "[bob: one]" || p.code != 1 {
+			t.Errorf("said %s, exit %d", got, p.code)
+		}
+	})
+}
+
+// Nothing of a refused line is sent; \\ sends one backslash; a last line needs
+// no end; CR LF is an end.
+func TestWhatIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := strings.Repeat("日", 16<<10/3)
+		input := "\\chat bob\r\n\n   \n" + long + "\n" + long + "xx\n" + strings.Repeat("y", 300<<10) + "\n\\\\chat carol\n \\users\ncaf\xe9\nlast\tline"
+		p := play(t, &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true}, input)
+		want := []string{"bob: " + long, `bob: \chat carol`, "bob: last\tline"}
+		if len(p.said) != 3 || p.said[0] != want[0] || p.said[1] != want[1] || p.said[2] != want[2] || p.code != 1 {
+			t.Errorf("said %.60q, exit %d", p.said, p.code)
+		}
+		if got := strings.Count(p.events(), "error"); got != 4 {
+			t.Errorf("%d errors, want 4: %s", got, p.events())
+		}
+	})
+}
+
+// A seed, and any node with -stay, ignores the end of input; ctx ends it.
+func TestStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		a := &actor{people: []neighbors.UserView{bob()}}
+		p := playContext(t, ctx, a, Options{JSON: true, Stay: true}, strings.NewReader("\\chat bob\nx\n"))
+		if p.took != time.Hour || p.code != 0 {
+			t.Errorf("took %v, exit %d", p.took, p.code)
+		}
+	})
+}
+
+// Cancelling ctx ends the shell at once, though In still blocks.
+func TestContextEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r, w := io.Pipe()
+		defer w.Close()
+		p := playContext(t, ctx, &actor{}, Options{}, r)
+		if p.took != time.Minute || p.code != 0 || p.lines[len(p.lines)-1] != "bye" {
+			t.Errorf("took %v, exit %d, %q", p.took, p.code, p.lines)
+		}
+	})
+}
+
+// A text is reported as printed after the write that has it returned, not
+// before, and never when that write failed.
+func TestPrintedAfterTheWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{}
+		p := &played{actor: a, block: make(chan struct{})}
+		r, w := io.Pipe()
+		p.sh = New(Options{In: r, Out: p, JSON: true})
+		a.sink = p.sh.Sink
+		done := make(chan int)
+		go func() { done <- p.sh.Run(t.Context(), a) }()
+		a.sink(neighbors.Incoming{Receipt: 7, From: "bob", Text: "one"})
+		a.sink(neighbors.Incoming{Receipt: 8, From: "bob", Text: "two"})
+		synctest.Wait()
+		if len(a.printed) != 0 {
+			t.Error("printed before it was written")
+		}
+		p.block <- struct{}{} // ready
+		p.block <- struct{}{} // both texts: one write
+		synctest.Wait()
+		if fmt.Sprint(a.printed) != "[7 8]" || p.events() != "ready message message" {
+			t.Errorf("printed %v: %s", a.printed, p.events())
+		}
+		p.mu.Lock()
+		p.fail = errors.New("broken pipe")
+		p.mu.Unlock()
+		a.sink(neighbors.Incoming{Receipt: 9, From: "bob", Text: "three"})
+		p.block <- struct{}{}
+		if code := <-done; code != 1 {
+			t.Errorf("exit %d after a failed write, want 1", code)
+		}
+		w.Close()
+		if fmt.Sprint(a.printed) != "[7 8]" {
+			t.Errorf("printed %v: a text that was not written is not printed", a.printed)
+		}
+	})
+}
+
+// A closed output ends the shell while it waits, whatever it waits for.
+func TestClosedOutput(t *testing.T) {
+	for name, input := range map[string]string{"input": "", "ping": "\\ping 1.2.3.4\n", "outbox": "\\chat bob\nx\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{people: []neighbors.UserView{bob()}}
+			p := &played{actor: a}
+			r, w := io.Pipe()
+			p.sh = New(Options{In: r, Out: p, JSON: true, Wait: time.Hour})
+			a.sink = p.sh.Sink
+			done := make(chan int)
+			go func() { done <- p.sh.Run(t.Context(), a) }()
+			io.WriteString(w, input)
+			if name == "outbox" {
+				w.Close()
+			}
+			synctest.Wait()
+			p.mu.Lock()
+			p.fail = errors.New("broken pipe")
+			p.mu.Unlock()
+			p.sh.Notice("anything")
+			if code := <-done; code != 1 {
+				t.Errorf("%s: exit %d, want 1", name, code)
+			}
+			w.Close()
+		})
+	}
+}
+
+// A pipe may hold more lines than the outbox: they wait while it is moving. When
+// it stands still they are refused, and only the first of them waits.
+func TestFullOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}, full: 10}
+		a.onSay = func(a *actor, d neighbors.Delivery) { time.AfterFunc(time.Millisecond, func() { a.deliver(d) }) }
+		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("x\n", 500))
+		if len(p.said) != 500 || p.code != 0 {
+			t.Errorf("%d said, exit %d", len(p.said), p.code)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}, full: 10}
+		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("x\n", 500))
+		if len(p.said) != 10 || p.code != 1 || p.took != backlogPatience+10*time.Second {
+			t.Errorf("%d said, exit %d, took %v", len(p.said), p.code, p.took)
+		}
+	})
+}
+
+// As text, "sent" is told only when no answer comes for a second, and of several
+// steps at once the last.
+func TestSentIsToldLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}}
+		a.onSay = func(a *actor, d neighbors.Delivery) {
+			if d.ID == 1 {
+				a.deliver(d)
+			} else {
+				time.AfterFunc(5*time.Second, func() { a.deliver(d) })
+			}
+		}
+		p := play(t, a, Options{}, "\\chat bob\nquick\nslow\n")
+		want := "What you type now goes to bob|  delivered 1/1 to bob|  sent to bob, no answer yet|  delivered 1/1 to bob|bye"
+		if got := strings.Join(p.lines[3:], "|"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		for _, l := range p.lines {
+			if strings.Contains(l, "\x1b") {
+				t.Errorf("an escape in a pipe: %q", l)
+			}
+		}
+	})
+}
+
+// Events of the node before Run come after ready, those after it nowhere.
+func TestReadyFirstByeLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &played{actor: &actor{}}
+		sh := New(Options{In: strings.NewReader(""), Out: p, JSON: true})
+		sh.Notice("a new port was taken")
+		sh.Sink(neighbors.CameOnline{User: "bob"})
+		sh.Sink(neighbors.Failed{Text: "belongs to nothing"})
+		sh.Run(t.Context(), p.actor)
+		sh.Sink(neighbors.CameOnline{User: "carol"})
+		sh.Notice("late")
+		synctest.Wait()
+		if want := "ready notice online error bye"; p.events() != want {
+			t.Errorf("%s, want %s", p.events(), want)
+		}
+	})
+}
+
+// Ask takes one line and not a byte more.
+func TestAsk(t *testing.T) {
+	in, out := strings.NewReader("  ann \r\n\\help\n"), &strings.Builder{}
+	name, err := Ask(in, out, "your name: ")
+	rest, _ := io.ReadAll(in)
+	if name != "ann" || err != nil || out.String() != "your name: " || string(rest) != "\\help\n" {
+		t.Errorf("Ask = %q, %v; asked %q; left %q", name, err, out.String(), rest)
+	}
+	if _, err := Ask(strings.NewReader(""), out, "?"); err != io.EOF {
+		t.Errorf("at the end: %v", err)
+	}
+	if name, err := Ask(strings.NewReader("bob"), out, "?"); name != "bob" || err != nil {
+		t.Errorf("without an end of line: %q, %v", name, err)
+	}
+}
