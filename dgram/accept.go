@@ -7,7 +7,7 @@ import "time"
 func (e *Endpoint) shaken(now time.Time, o Opened) {
 	s := o.shake
 	if s.repeat != nil {
-		e.acceptAgain(now, s.repeat.made, o)
+		e.acceptAgain(now, s.repeat.made)
 		return
 	}
 	a := &association{
@@ -37,9 +37,10 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 }
 
 // acceptAgain answers a HANDSHAKE that came again with the kept ACCEPT, or not at
-// all: nothing is made of it.
-func (e *Endpoint) acceptAgain(now time.Time, a *association, o Opened) {
-	if a.accept == nil || o.from != a.path.to || now.Sub(a.kept) < keptResend {
+// all: nothing is made of it. Its cookie says that it comes from where the first one
+// came from.
+func (e *Endpoint) acceptAgain(now time.Time, a *association) {
+	if a.accept == nil || now.Sub(a.kept) < keptResend {
 		e.tally.add(DroppedRepeated)
 		return
 	}

@@ -22,7 +22,7 @@ type courier struct {
 	parked          int                    // how many of under wait for their predecessor
 	flights         []*flight              // datagrams neither acknowledged nor lost, oldest first
 	acks            ackQueue
-	past            []lapsedLife // at most maxRemembered
+	past            []earlierLife // at most maxRemembered
 
 	trip    roundTrip
 	allowed congestion
@@ -44,7 +44,7 @@ type messageKey struct {
 type errand struct {
 	m        Message
 	size     int               // encoded, without acks, at its longest
-	base     uint64            // attempts in earlier lives, after each of which it lapsed
+	base     uint64            // attempts in earlier lives
 	sends    [maxSends]*flight // of this life
 	sent     int               // how many of them are filled
 	timeouts int               // how often nothing came in time: doubles the wait
@@ -79,9 +79,9 @@ type lapsed struct {
 	id   uint64
 }
 
-// lapsedLife keeps attempts rising when a lapsed message is handed in again:
-// a late ack of the earlier life must not be taken for a quick one of the new.
-type lapsedLife struct {
+// earlierLife keeps attempts rising when a message that left undelivered is handed
+// in again: a late ack of then must not be taken for a quick one of now.
+type earlierLife struct {
 	key      messageKey
 	attempts uint64
 }
@@ -150,6 +150,7 @@ func (c *courier) replace(e *errand, m Message, size int) {
 // cancel takes a message back. An ack of it that still comes is ignored.
 func (c *courier) cancel(k Kind, id uint64) {
 	if e := c.held[messageKey{k, id}]; e != nil {
+		c.remember(e)
 		c.remove(e)
 	}
 }
@@ -222,6 +223,17 @@ func (c *courier) lane(m Message) *lane {
 	return &c.presence
 }
 
+// remember keeps the attempts of a message that leaves and may come again.
+func (c *courier) remember(e *errand) {
+	if e.base == 0 && e.sent == 0 {
+		return
+	}
+	if len(c.past) == maxRemembered {
+		c.past = append(c.past[:0], c.past[1:]...)
+	}
+	c.past = append(c.past, earlierLife{messageKey{e.m.Kind(), e.m.ID}, e.base + uint64(e.sent)})
+}
+
 // recall returns, and forgets, the attempts of an earlier life.
 func (c *courier) recall(key messageKey) uint64 {
 	for i, p := range c.past {
@@ -239,13 +251,9 @@ func (c *courier) lapse(out []lapsed, list []*errand) []lapsed {
 		if !e.m.Body.confirmed() {
 			continue
 		}
-		key := messageKey{e.m.Kind(), e.m.ID}
-		if len(c.past) == maxRemembered {
-			c.past = append(c.past[:0], c.past[1:]...)
-		}
-		c.past = append(c.past, lapsedLife{key, e.base + uint64(e.sent)})
+		c.remember(e)
 		c.remove(e)
-		out = append(out, lapsed{key.kind, key.id})
+		out = append(out, lapsed{e.m.Kind(), e.m.ID})
 	}
 	return out
 }

@@ -171,6 +171,48 @@ func TestAttemptsRiseOverLives(t *testing.T) {
 	}
 }
 
+// What left undelivered and is tried again goes on counting: a late ack of the first
+// life measures nothing.
+func TestAttemptsRiseAfterBusy(t *testing.T) {
+	for _, r := range []Result{ResultBusy, ResultGap} {
+		c, now := opened(t, 20*time.Millisecond)
+		mustPut(t, c, textOf(5, 1))
+		takeAll(c, now)
+		if _, ok := c.acked(now, Ack{Kind: KindText, ID: 5, Attempt: 1, Result: r}); !ok {
+			t.Fatalf("%v does not settle", r)
+		}
+		mustPut(t, c, textOf(5, 1))
+		if ms, _, _ := c.take(now, testRoom); len(ms) != 1 || ms[0].Attempt != 2 {
+			t.Fatalf("after %v: %+v", r, ms)
+		}
+		c.cancel(KindText, 5)
+		mustPut(t, c, textOf(5, 1))
+		if ms, _, _ := c.take(now, testRoom); len(ms) != 1 || ms[0].Attempt != 3 {
+			t.Fatalf("after a cancel: %+v", ms)
+		}
+	}
+}
+
+// The wait doubles for a silent peer, not for one that answers other messages.
+func TestNoBackOffWhileHeard(t *testing.T) {
+	c, now := opened(t, 20*time.Millisecond)
+	mustPut(t, c, textOf(2, 10))
+	takeAll(c, now)
+	for id := uint64(3); id < 6; id++ {
+		mustPut(t, c, Message{ID: id, Body: Online{}})
+		takeAll(c, now.Add(time.Millisecond))
+		c.acked(now.Add(2*time.Millisecond), ackOf(KindOnline, id, 1))
+	}
+	for c.held[messageKey{KindText, 2}].place == underWay {
+		now = c.next()
+		c.advance(now)
+	}
+	takeAll(c, now)
+	if d := c.next().Sub(now); d != c.trip.timeout(true) {
+		t.Fatalf("the second wait is %v, not %v", d, c.trip.timeout(true))
+	}
+}
+
 func TestPresenceSamplesGiveWay(t *testing.T) {
 	c := newCourier(noJitter(), false)
 	mustPut(t, c, Message{ID: 1, Body: Online{}})
@@ -195,68 +237,6 @@ func TestPresenceSamplesGiveWay(t *testing.T) {
 	c.restart(false)
 	if c.rtt() != 0 {
 		t.Error("the old path is remembered")
-	}
-}
-
-func TestAcksRideOrLeave(t *testing.T) {
-	c := newCourier(noJitter(), false)
-	a, b := ackOf(KindOnline, 1, 1), ackOf(KindText, 2, 1)
-	c.ack(start, a, false)
-	if ids := takeAll(c, start); ids != nil {
-		t.Fatalf("an ack of presence leaves at once: %v", ids)
-	}
-	if d := c.next().Sub(start); d != maxAckDelay {
-		t.Fatalf("it leaves after %v", d)
-	}
-	if ms, _, ok := c.take(start.Add(maxAckDelay), testRoom); !ok || !reflect.DeepEqual(ms, []Message{{Acks: []Ack{a}, Body: Acknowledgement{}}}) {
-		t.Fatalf("%+v, %v", ms, ok)
-	}
-	c.ack(start, a, false)
-	c.ack(start, b, true)
-	if ms, _, ok := c.take(start, testRoom); !ok || !reflect.DeepEqual(ms[0].Acks, []Ack{a, b}) {
-		t.Fatalf("an urgent ack does not take the other along: %+v", ms)
-	}
-	if !c.idle() || !c.next().IsZero() {
-		t.Fatal("something is left")
-	}
-	c.ack(start, a, false)
-	mustPut(t, c, textOf(1, 1))
-	if ms, _, _ := c.take(start, testRoom); len(ms) != 1 || !reflect.DeepEqual(ms[0].Acks, []Ack{a}) || ms[0].ID != 1 {
-		t.Fatalf("it does not ride: %+v", ms)
-	}
-	for id := range uint64(maxPendingAcks + 10) {
-		c.ack(start, ackOf(KindText, id, 1), true)
-	}
-	c.ack(start, ackOf(KindText, 0, 2), true) // in place of the first
-	var got []Ack
-	for {
-		ms, _, ok := c.take(start, testRoom)
-		if !ok {
-			break
-		}
-		if b, err := appendMessages(nil, ms); err != nil || len(b) > testRoom {
-			t.Fatalf("%d bytes, %v", len(b), err)
-		}
-		got = append(got, ms[0].Acks...)
-	}
-	if len(got) != maxPendingAcks || got[0].Attempt != 2 || got[0].ID != 0 {
-		t.Fatalf("%d acks, first %+v", len(got), got[0])
-	}
-}
-
-// Where acks leave no room for a long text, they go alone, and at once.
-func TestAcksMakeRoom(t *testing.T) {
-	c := newCourier(noJitter(), false)
-	for id := range uint64(20) {
-		c.ack(start, ackOf(KindOnline, 1<<40+id, 1), false)
-	}
-	mustPut(t, c, textOf(1, maxText))
-	ms, _, ok := c.take(start, testRoom)
-	if !ok || ms[0].Kind() != KindAck {
-		t.Fatalf("%+v, %v", ms, ok)
-	}
-	if ms, _, ok = c.take(start, testRoom); !ok || ms[0].Kind() != KindText {
-		t.Fatalf("%+v, %v", ms, ok)
 	}
 }
 
@@ -322,6 +302,21 @@ func TestFindsArePaddedOneByOne(t *testing.T) {
 		if !ok || ms[0].ID != want.id || padTo != want.padTo {
 			t.Errorf("datagram %d: %+v, padded to %d, %v", i, ms, padTo, ok)
 		}
+	}
+}
+
+// An ACCEPT is not padded, so nothing that must be travels in it.
+func TestFindsWaitForWholeDatagrams(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	mustPut(t, c, Message{ID: 10, Body: Ping{Scope: ScopeFind, Name: "ann"}})
+	if ms, _, ok := c.take(now, testRoom-1); ok {
+		t.Fatalf("%+v", ms)
+	}
+	if ms := c.takeFirst(now, testRoom); len(ms) > 0 {
+		t.Fatalf("%+v", ms)
+	}
+	if _, padTo, ok := c.take(now, testRoom); !ok || padTo != introductionSize {
+		t.Fatal("it never goes")
 	}
 }
 

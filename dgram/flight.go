@@ -41,8 +41,11 @@ func (c *courier) acked(now time.Time, a Ack) (settled, bool) {
 		c.park(e)
 		return settled{}, false
 	}
-	if a.Result == ResultDelivered {
+	switch a.Result {
+	case ResultDelivered:
 		c.proveEarlier(e)
+	case ResultGap, ResultBusy:
+		c.remember(e)
 	}
 	c.remove(e)
 	return settled{kind: a.Kind, id: a.ID, result: a.Result, have: a.Have, rtt: rtt}, true

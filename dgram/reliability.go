@@ -25,7 +25,7 @@ const (
 	maxQueuedPresence = 64       // of maxQueued, what is not text
 	maxOutstanding    = 256      // confirmed messages sent and unanswered, for one peer
 	maxPendingAcks    = 256      // for one peer; one more is dropped, its message comes again
-	maxRemembered     = 256      // lapsed messages of one peer whose attempts go on being counted
+	maxRemembered     = 256      // messages of one peer that left undelivered, whose attempts go on being counted
 
 	// A datagram this long is at least a CHALLENGE and one byte: a peer that forgot
 	// the key may say so (spec/wire.md 6.5).

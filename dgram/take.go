@@ -14,7 +14,8 @@ type load struct {
 	text    bool // it carries a text
 	sure    bool // it carries a confirmed message
 	resent  bool
-	finds   bool // it asks for an introduction: one a datagram
+	whole   bool // it is a DATA of full size, which can be padded to the end
+	finds   bool // it asks for an introduction: one a datagram, and only a padded one
 	full    bool // something ready did not fit
 	paced   bool // the node's share of presence is used up
 }
@@ -37,7 +38,7 @@ const (
 func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok bool) {
 	c.overtaken(now)
 	open := len(c.flights) < c.allowed.size
-	l := load{free: room - loadHead}
+	l := load{free: room - loadHead, whole: room >= MaxDatagram-maxOverhead}
 	due := len(c.acks.list) > 0 && !c.acks.due.After(now)
 	var ackBytes int
 	if l.acks, ackBytes = c.acks.fit(l.free - ackAround); l.acks > 0 {
@@ -86,7 +87,7 @@ func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 				continue // a probe or a list behind it may go
 			}
 			find := e.m.asksIntroduction()
-			if e.size > l.free || len(l.errands) == maxMessages || find && l.finds {
+			if e.size > l.free || len(l.errands) == maxMessages || find && (l.finds || !l.whole) {
 				l.full = true
 				return
 			}

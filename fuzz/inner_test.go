@@ -45,16 +45,21 @@ func FuzzInner(f *testing.F) {
 			t.Fatalf("one message has two encodings:\n%x\n%x", b, again)
 		}
 		same, none, err := dgram.ParseMessages(again)
-		if err != nil || none > 0 || !reflect.DeepEqual(same, ms) {
+		if err != nil || none > 0 || !equal(same, ms) {
 			t.Fatalf("written and read: %v (%v), was %v", same, err, ms)
 		}
 		for i := range b {
 			b[i] ^= 0xff
 		}
-		if !reflect.DeepEqual(same, ms) {
+		if !equal(same, ms) {
 			t.Fatal("a message shares memory with the datagram")
 		}
 	})
+}
+
+// equal does not tell no messages from an empty list of them.
+func equal(a, b []dgram.Message) bool {
+	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
 }
 
 // padded says whether a message is there to make the datagram longer: the content

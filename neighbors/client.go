@@ -66,6 +66,22 @@ func (c *Client) Say(to Target, line string) (Token, error) {
 	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Say(now, to, line) })
 }
 
+// SayAll sends lines one after the other, as Say does each, in one turn of the
+// loop: texts that are ready together share datagrams. It stops at the first
+// line that cannot be sent; the tokens are those of the lines before it.
+func (c *Client) SayAll(to Target, lines []string) ([]Token, error) {
+	return try(c, func(now time.Time, n *Node) (tokens []Token, err error) {
+		for _, line := range lines {
+			t, err := n.Say(now, to, line)
+			if err != nil {
+				return tokens, err
+			}
+			tokens = append(tokens, t)
+		}
+		return tokens, nil
+	})
+}
+
 // Users lists users, sorted by name.
 func (c *Client) Users(f Filter) []UserView {
 	return ask(c, func(_ time.Time, n *Node) []UserView { return n.Users(f) })

@@ -83,8 +83,10 @@ func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *
 // broken or another program runs with our session's key (ErrCloned).
 func (l *Loop) Run(ctx context.Context) error {
 	var readers sync.WaitGroup
+	baton := make(chan struct{}, 1)
+	baton <- struct{}{}
 	for range l.readers {
-		readers.Go(func() { l.read() })
+		readers.Go(func() { l.read(baton) })
 	}
 	defer readers.Wait()
 	defer close(l.stopped)
@@ -200,29 +202,42 @@ func (l *Loop) send(datagrams []dgram.Datagram) {
 }
 
 // read is one of the readers: it opens what it reads and hands it to the loop.
-func (l *Loop) read() {
+// Who holds the baton reads the socket. It is handed on before work that takes
+// long, a handshake's, so that up to -t of them go on at once; to wake another
+// reader for each small datagram would cost more than opening it.
+func (l *Loop) read(baton chan struct{}) {
 	b := make([]byte, dgram.MaxDatagram+1) // one more, so that a longer one shows
 	oob := make([]byte, dgram.LocalSize)
 	opener := l.node.ep.Opener()
+	holds := false
 	for fails := 0; ; {
+		if !holds {
+			<-baton
+			holds = true
+		}
 		n, oobn, _, from, err := l.conn.ReadMsgUDPAddrPort(b, oob)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
+		if err != nil {
 			// Some systems report an earlier send's trouble here: go on.
-			if fails++; fails == readFails {
-				select {
-				case l.broken <- fmt.Errorf("the socket cannot be read any more: %w", err):
-				default:
-				}
-				return
+			if fails++; !errors.Is(err, net.ErrClosed) && fails < readFails {
+				continue
 			}
-			continue
+			select {
+			case l.broken <- fmt.Errorf("the socket cannot be read any more: %w", err):
+			default:
+			}
+			baton <- struct{}{} // the others find the same
+			return
 		}
 		fails = 0
+		if dgram.Costly(b[:n]) {
+			baton <- struct{}{}
+			holds = false
+		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		o := opener.Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
+		if o.Empty() {
+			continue
+		}
 		select {
 		case l.opened <- o:
 		default:

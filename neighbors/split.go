@@ -10,6 +10,9 @@ import (
 // so that no part shows half a letter. A cluster longer than size, which no
 // script of the world needs, is cut between code points.
 func split(line string, size int) (parts []string) {
+	if len(line) <= size {
+		return []string{line}
+	}
 	start, end, state := 0, 0, -1
 	for rest := line; rest != ""; {
 		var cluster string

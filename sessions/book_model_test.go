@@ -327,9 +327,7 @@ func portrait(b *Book) map[string]string {
 	for _, u := range b.Users() {
 		p[Fingerprint(u.Key)] = fmt.Sprintf("%+v pin %q", u, b.users[u.Key].pin)
 		for _, s := range b.SessionsOf(u.Key) {
-			if s.State != StateGone {
-				s.Online = PresenceUnknown
-			}
+			s.Online = PresenceUnknown // what is believed is not stored
 			p[s.ID.String()] = fmt.Sprintf("%+v", s)
 		}
 	}

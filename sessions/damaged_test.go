@@ -2,11 +2,13 @@ package sessions
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -149,6 +151,32 @@ func TestLoadWithEntriesThatAreRefused(t *testing.T) {
 	err = p.Load(func(b Bucket, k, v []byte) error { return ErrNewer })
 	if err == nil || !strings.Contains(err.Error(), "run that version") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// A file that is cut short while it is mapped faults when it is read: that is
+// damage, and not the end of the process.
+func TestFaultIsDamage(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Truncate(1 << 16); err != nil {
+		t.Fatal(err)
+	}
+	b, err := syscall.Mmap(int(f.Fd()), 0, 1<<16, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(b)
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	sum := byte(0)
+	err = guarded(func() error { sum += b[1<<15]; return nil })
+	if !errors.Is(err, ErrDamaged) {
+		t.Errorf("error is %v, want ErrDamaged", err)
 	}
 }
 

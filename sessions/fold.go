@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 // that a journal which outlives its own folding is never replayed over what
 // came later. Every transaction is synced; bbolt never runs with NoSync.
 const (
+	// storeFormat rises with every new Bucket, and journalFormat with it.
 	storeFormat = 1
 	// loadChunk is how many entries are copied out in one read transaction.
 	loadChunk = 1024
@@ -35,8 +37,10 @@ var (
 	metaFolded = []byte("folded")
 )
 
+// The file is made by the first fold, not by the first start, which a person is
+// waiting for.
 type database struct {
-	bolt   *bbolt.DB
+	bolt   atomic.Pointer[bbolt.DB] // nil until there is a file
 	path   string
 	folded uint64 // journals up to this number are in it
 }
@@ -53,37 +57,42 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// openDatabase opens the store at path, made if need be, and reads all of it
+// openDatabase opens the store at path, if there is one, and reads all of it
 // once. It fails with ErrDamaged, ErrNewer or what the system said, and has
 // changed nothing then.
 func openDatabase(path string) (*database, error) {
-	if err := createDatabase(path); err != nil {
-		return nil, err
-	}
 	d := &database{path: path}
-	err := guarded(func() (err error) {
-		d.bolt, err = openBolt(path)
-		return err
-	})
-	if err == nil {
-		err = guarded(func() error { return d.bolt.View(d.inspect) })
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return d, nil
+	case err != nil:
+		return nil, err
+	case info.Size() == 0:
+		return nil, fmt.Errorf("%w: it is empty", ErrDamaged) // bbolt would fill it
 	}
-	if err != nil {
+	if err := d.open(); err != nil {
 		d.close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// createDatabase makes an empty store unless there is one. It is made under
-// another name, so that a crash leaves none or a whole one.
-func createDatabase(path string) error {
-	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
-		return fmt.Errorf("%w: it is empty", ErrDamaged) // bbolt would fill it
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	draft := path + ".new"
+func (d *database) open() error {
+	return guarded(func() error {
+		b, err := openBolt(d.path)
+		if err != nil {
+			return err
+		}
+		d.bolt.Store(b)
+		return b.View(d.inspect)
+	})
+}
+
+// create makes an empty store. It is made under another name, so that a crash
+// leaves none or a whole one.
+func (d *database) create() error {
+	draft := d.path + ".new"
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -102,10 +111,13 @@ func createDatabase(path string) error {
 	if err := errors.Join(err, b.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(draft, path); err != nil {
+	if err := os.Rename(draft, d.path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	if err := syncDir(filepath.Dir(d.path)); err != nil {
+		return err
+	}
+	return d.open()
 }
 
 func openBolt(path string) (*bbolt.DB, error) {
@@ -183,9 +195,14 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 	if number <= d.folded || len(batches) == 0 {
 		return nil
 	}
+	if d.bolt.Load() == nil {
+		if err := d.create(); err != nil {
+			return err
+		}
+	}
 	last := lastWrites(batches)
 	err := guarded(func() error {
-		return d.bolt.Update(func(tx *bbolt.Tx) error {
+		return d.bolt.Load().Update(func(tx *bbolt.Tx) error {
 			for _, w := range last {
 				b := tx.Bucket([]byte(w.Bucket.String()))
 				if w.Bucket == BucketTexts {
@@ -238,9 +255,13 @@ func lastWrites(batches [][]Write) []Write {
 
 // clear empties buckets, and writes nothing when they are empty already.
 func (d *database) clear(buckets ...Bucket) error {
+	b := d.bolt.Load()
+	if b == nil {
+		return nil
+	}
 	var full [][]byte
 	err := guarded(func() error {
-		return d.bolt.View(func(tx *bbolt.Tx) error {
+		return b.View(func(tx *bbolt.Tx) error {
 			for _, bucket := range buckets {
 				name := []byte(bucket.String())
 				if k, _ := tx.Bucket(name).Cursor().First(); k != nil {
@@ -254,7 +275,7 @@ func (d *database) clear(buckets ...Bucket) error {
 		return err
 	}
 	return guarded(func() error {
-		return d.bolt.Update(func(tx *bbolt.Tx) error {
+		return b.Update(func(tx *bbolt.Tx) error {
 			for _, name := range full {
 				if err := tx.DeleteBucket(name); err != nil {
 					return err
@@ -291,8 +312,12 @@ func (d *database) each(bucket Bucket, f func(key, value []byte) error) error {
 
 // rows copies the next entries after a key, at most loadChunk.
 func (d *database) rows(bucket Bucket, after []byte) (rows []Write, err error) {
+	b := d.bolt.Load()
+	if b == nil {
+		return nil, nil
+	}
 	err = guarded(func() error {
-		return d.bolt.View(func(tx *bbolt.Tx) error {
+		return b.View(func(tx *bbolt.Tx) error {
 			c := tx.Bucket([]byte(bucket.String())).Cursor()
 			k, v := c.Seek(after)
 			if after != nil && string(k) == string(after) {
@@ -310,8 +335,9 @@ func (d *database) rows(bucket Bucket, after []byte) (rows []Write, err error) {
 // close closes the file. A file so damaged that bbolt cannot even close it is
 // left to the end of the process.
 func (d *database) close() error {
-	if d.bolt == nil {
+	b := d.bolt.Load()
+	if b == nil {
 		return nil
 	}
-	return guarded(d.bolt.Close)
+	return guarded(b.Close)
 }

@@ -149,3 +149,31 @@ func TestBadNameIsRefused(t *testing.T) {
 		t.Error("a folder was made")
 	}
 }
+
+func FuzzIdentity(f *testing.F) {
+	id, err := newIdentity("ann", testRandom(1))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(id.format()))
+	f.Add("darkchat identity 1\r\nname ann\r\n")
+	f.Add("darkchat identity 18446744073709551616\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		fields, err := parseTextFile(s, "identity")
+		if err != nil {
+			return
+		}
+		id, err := parseIdentity(fields)
+		if err != nil {
+			return
+		}
+		again, err := parseTextFile(string(id.format()), "identity")
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := parseIdentity(again)
+		if err != nil || back.name != id.name || !back.key.Equal(id.key) {
+			t.Fatalf("%q does not come back: %v", s, err)
+		}
+	})
+}

@@ -147,6 +147,15 @@ func TestWindow(t *testing.T) {
 	b.answers(AnswerDuplicate, b.offer(3+3*windowBits, 3, "d"))
 }
 
+func TestWindowForgetsWhatItPassesOver(t *testing.T) {
+	b := newInboxBed(t)
+	b.answers(AnswerDeliver, b.offer(2, 0, "a"))
+	b.answers(AnswerDeliver, b.offer(1000, 2, "b"))
+	b.answers(AnswerDeliver, b.offer(1028, 1000, "c"))
+	b.answers(AnswerTooOld, b.offer(2+windowBits, 1000, "passed over"))
+	b.answers(AnswerDuplicate, b.offer(1000, 2, "b"))
+}
+
 func TestPartsThatNobodyMakes(t *testing.T) {
 	b := newInboxBed(t)
 	for _, p := range []Part{

@@ -62,8 +62,12 @@ func TestChild(t *testing.T) {
 			fmt.Println("error", err)
 			os.Exit(0)
 		}
+		p.Store().Append([]Write{text(1)}, 1)
+		if err := p.Close(); err != nil {
+			fmt.Println("error", err)
+			os.Exit(0)
+		}
 		fmt.Println("open")
-		p.Close()
 	}
 	os.Exit(0)
 }

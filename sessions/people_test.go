@@ -60,7 +60,7 @@ func TestDecisionsHoldInEverySlot(t *testing.T) {
 		t.Errorf("slot 2 has %v, want %v", got, want)
 	}
 	d.mustStore(a, userRow(1, "bob", TrustNew), userRow(3, "mallory", TrustNew)) // taken back
-	c := d.open("ann")                                                             // a new slot, while the others run
+	c := d.open("ann")                                                           // a new slot, while the others run
 	if got, want := d.trusts(c), map[string]Trust{}; !maps.Equal(got, want) {
 		t.Errorf("a new slot has %v, want %v", got, want)
 	}

@@ -121,7 +121,8 @@ func (s *slot) waitingSince() uint64 {
 			return err
 		}
 		defer b.Close()
-		d := &database{bolt: b}
+		d := &database{}
+		d.bolt.Store(b)
 		if folded, err = d.foldedNumber(); err != nil {
 			return err
 		}
@@ -233,7 +234,7 @@ func (d *database) waitingCount() (n int, err error) {
 
 // foldedNumber reads how far journals were folded into a file opened to look.
 func (d *database) foldedNumber() (n uint64, err error) {
-	err = d.bolt.View(func(tx *bbolt.Tx) error {
+	err = d.bolt.Load().View(func(tx *bbolt.Tx) error {
 		n, err = getNumber(tx, metaFolded)
 		return err
 	})

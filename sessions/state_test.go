@@ -18,7 +18,8 @@ func TestStateIsForItsOwnerOnly(t *testing.T) {
 	key := newUser(UserKey{1}, testNow)
 	key.Name, key.Trust = "bob", TrustBlocked
 	d.mustStore(p, Write{BucketUsers, key.Key[:], key.encode()})
-	check := func() {
+	check := func(names ...string) {
+		t.Helper()
 		seen := map[string]bool{}
 		err := filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
 			if err != nil {
@@ -41,15 +42,15 @@ func TestStateIsForItsOwnerOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"ann", "1", "identity", "session", "store", "lock", "people"} {
+		for _, name := range append(names, "ann", "1", "identity", "session", "lock", "people") {
 			if !seen[name] {
 				t.Errorf("there is no %s", name)
 			}
 		}
 	}
-	check()
+	check("journal.1")
 	d.close(p)
-	check()
+	check("store")
 	if got, want := p.HistoryPath(), filepath.Join(d.dir, "ann", "history"); got != want {
 		t.Errorf("history is %s, want %s", got, want)
 	}
@@ -137,6 +138,21 @@ func TestStateFolderThatIsAFile(t *testing.T) {
 	d.refused(d.options("ann"), d.dir, "not a directory", "-state")
 	if got := readAll(t, d.dir); string(got) != "mine" {
 		t.Errorf("the file is now %q", got)
+	}
+}
+
+// A secret never lies in $TMPDIR on its way to its place.
+func TestNothingGoesThroughTheTemporaryFolder(t *testing.T) {
+	d := newDiskTest(t)
+	tmp := t.TempDir()
+	if err := os.Chtimes(tmp, testNow, testNow); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", tmp)
+	d.close(d.open("ann"))
+	info, err := os.Stat(tmp)
+	if err != nil || !info.ModTime().Equal(testNow) {
+		t.Errorf("%s was used: %v", tmp, err)
 	}
 }
 

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"os/signal"
 	"sync"
-	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/chzyer/readline"
 
@@ -18,6 +21,9 @@ const (
 	pasteOff = "\x1b[?2004l"
 )
 
+// stopTime is how long a suspended program may go on before it is stopped.
+const stopTime = 200 * time.Millisecond
+
 // editor is the source of lines that a person types: chzyer/readline for the
 // keys, behind our own screen, keys and history, because it draws wide lines
 // wrong, knows no paste and makes its history readable for all.
@@ -29,11 +35,10 @@ type editor struct {
 	history *history
 	hint    func()
 
-	tty        terminal
-	restore    func() error // gives the terminal back; nil while it is not taken
-	mu         sync.Mutex   // of restore
-	suspending atomic.Bool  // Ctrl-Z: the terminal is given away
-	gone       atomic.Bool
+	tty     terminal
+	mu      sync.Mutex
+	restore func() error // gives the terminal back; nil while it is not taken
+	gone    bool
 }
 
 // newEditor takes the terminal when the first line is read, not before.
@@ -58,7 +63,7 @@ func newEditor(tty terminal, history *history, node Node, rows []macro, out *que
 		FuncGetWidth:           func() int { return 1 << 20 }, // rows are the screen's affair
 		FuncIsTerminal:         func() bool { return true },
 		FuncMakeRaw:            e.enter,
-		FuncExitRaw:            e.exit,
+		FuncExitRaw:            func() error { return nil },
 		FuncOnWidthChanged:     func(func()) {},
 		FuncFilterInputRune:    e.filter,
 	})
@@ -79,8 +84,7 @@ func newEditor(tty terminal, history *history, node Node, rows []macro, out *que
 func (e *editor) enter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.suspending.Store(false)
-	if e.restore != nil || e.gone.Load() {
+	if e.restore != nil || e.gone {
 		return nil
 	}
 	restore, err := e.tty.raw()
@@ -92,14 +96,21 @@ func (e *editor) enter() error {
 	return err
 }
 
-// exit is called by readline behind every line, which is not meant, and when the
-// program is suspended, which is.
-func (e *editor) exit() error {
-	if !e.suspending.Load() {
-		return nil
-	}
+// suspend does what Ctrl-Z asks for: it gives the terminal back, stops the whole
+// job, as the terminal would, and takes the terminal again when it goes on.
+func (e *editor) suspend() {
 	e.screen.suspend()
-	return e.release()
+	e.release()
+	resumed := make(chan os.Signal, 1)
+	signal.Notify(resumed, syscall.SIGCONT)
+	defer signal.Stop(resumed)
+	syscall.Kill(0, syscall.SIGTSTP)
+	select {
+	case <-resumed:
+	case <-time.After(stopTime): // nobody there who could resume us: not stopped
+	}
+	e.enter()
+	e.screen.resume()
 }
 
 func (e *editor) release() error {
@@ -123,7 +134,8 @@ func (e *editor) filter(r rune) (rune, bool) {
 			return r, false
 		}
 	case readline.CharCtrlZ:
-		e.suspending.Store(true)
+		e.suspend()
+		return readline.CharBell, true // does nothing; readline's own would stop our parent, too
 	}
 	return r, true
 }
@@ -166,7 +178,9 @@ func (e *editor) prompt(to *neighbors.Target) { e.screen.setPrompt(promptFor(to)
 
 // close gives the terminal back as it was.
 func (e *editor) close() {
-	e.gone.Store(true)
+	e.mu.Lock()
+	e.gone = true
+	e.mu.Unlock()
 	e.keys.Close()
 	e.screen.leave()
 	e.release()

@@ -14,7 +14,7 @@ import (
 const (
 	maxHistory     = 1000     // lines that are kept when it is compacted, and recalled
 	maxHistoryFile = 4000     // lines in the file that make it compacted
-	maxHistoryLine = 1000     // runes of a line that is kept: what the editor holds inline
+	maxHistoryLine = 1000     // runes of a line that is kept in the file
 	maxHistoryRead = 32 << 20 // bytes of the file that are looked at
 )
 
@@ -76,15 +76,15 @@ func (h *history) compact() {
 }
 
 // add keeps a line and says whether it is one to recall: not a blank one, not
-// the same again, not one that begins with a blank (that is how one asks for it),
-// not a very long one.
+// the same again, not one that begins with a blank (that is how one asks for it).
+// A very long one is recalled in this run only.
 func (h *history) add(line string) bool {
-	if strings.TrimSpace(line) == "" || line[0] == ' ' || line == h.last || utf8.RuneCountInString(line) > maxHistoryLine {
+	if strings.TrimSpace(line) == "" || line[0] == ' ' || line == h.last {
 		return false
 	}
 	h.last = line
 	h.saved.Store(true)
-	if h.path == "" {
+	if h.path == "" || utf8.RuneCountInString(line) > maxHistoryLine {
 		return true
 	}
 	f, err := os.OpenFile(h.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)

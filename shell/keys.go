@@ -137,6 +137,9 @@ func (k *keys) translate(b []byte) []byte {
 		if k.pastes.open {
 			rest, text := k.pastes.feed(b)
 			b = rest
+			if len(text) > room {
+				k.pastes.refuse("the line is full: nothing of the paste was taken")
+			}
 			insert(text)
 			continue
 		}

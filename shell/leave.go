@@ -36,7 +36,7 @@ func (p *progress) saw(d neighbors.Delivery) {
 	if d.Token != 0 && d.State == neighbors.Undelivered {
 		p.lost.Store(true)
 	}
-	signal(p.changed)
+	nudge(p.changed)
 }
 
 // settle waits up to limit until every text, of this run and of earlier ones,

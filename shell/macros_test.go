@@ -64,12 +64,12 @@ func TestFindMacro(t *testing.T) {
 		"chat": "chat", "ch": "chat", "c": "chat", "on": "online", "off": "offline", "ONLINE": "online",
 		"add": "add", "pi": "ping", "ex": `\ex may be \explode or \exit: type more of it`, "q": "quit", "exi": "exit",
 		"h": "help", "o": `\o may be \online or \offline or \outbox: type more of it`,
-		"caht":    `no macro \caht: did you mean \chat?`,
-		"pnig":    `no macro \pnig: did you mean \ping?`,
-		"usres":   `no macro \usres: did you mean \users?`,
-		"onlines": `no macro \onlines: did you mean \online?`,
-		"msg":     `no macro \msg: \help lists them; begin with \\ to send a backslash`,
-		"":        `no macro \: \help lists them; begin with \\ to send a backslash`,
+		"caht":                    `no macro \caht: did you mean \chat?`,
+		"pnig":                    `no macro \pnig: did you mean \ping?`,
+		"usres":                   `no macro \usres: did you mean \users?`,
+		"onlines":                 `no macro \onlines: did you mean \online?`,
+		"msg":                     `no macro \msg: \help lists them; begin with \\ to send a backslash`,
+		"":                        `no macro \: \help lists them; begin with \\ to send a backslash`,
 		strings.Repeat("x", 5000): `no macro \` + strings.Repeat("x", 5000) + `: \help lists them; begin with \\ to send a backslash`,
 	} {
 		m, err := find(table(), typed)

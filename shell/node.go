@@ -27,3 +27,5 @@ type Node interface {
 	Presence() []neighbors.PresenceView
 	Printed(receipts []uint64)
 }
+
+var _ Node = (*neighbors.Client)(nil)

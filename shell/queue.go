@@ -55,7 +55,7 @@ func (q *queue) offer(it item) bool {
 		return false
 	}
 	q.items = append(q.items, it)
-	signal(q.wake)
+	nudge(q.wake)
 	return true
 }
 
@@ -71,7 +71,7 @@ func (q *queue) put(it item, stop <-chan struct{}) {
 		if len(q.items) < maxEvents {
 			q.items = append(q.items, it)
 			q.mu.Unlock()
-			signal(q.wake)
+			nudge(q.wake)
 			return
 		}
 		q.mu.Unlock()
@@ -101,11 +101,11 @@ func (q *queue) take(n int) (items []item, left int, open bool) {
 	} else {
 		clear(q.items[len(q.items):min(len(q.items)+n, cap(q.items))])
 		if len(q.items) > 0 {
-			signal(q.wake)
+			nudge(q.wake)
 		}
 	}
 	left, q.left = q.left, 0
-	signal(q.room)
+	nudge(q.room)
 	return items, left, !q.closed || len(q.items) > 0
 }
 
@@ -116,11 +116,11 @@ func (q *queue) last(it item) {
 	q.items = append(q.items, it)
 	q.closed = true
 	q.mu.Unlock()
-	signal(q.wake)
+	nudge(q.wake)
 }
 
-// signal wakes one waiter, now or when it comes next.
-func signal(c chan struct{}) {
+// nudge wakes one waiter, now or when it comes next.
+func nudge(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

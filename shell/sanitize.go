@@ -60,6 +60,8 @@ func sanitize(s, newline string) string {
 		case isHostile(r):
 			flush()
 			escape(&b, strconv.FormatUint(uint64(r), 16))
+			before = 0 // a tag after an escaped one stands alone too
+			continue
 		default:
 			flush()
 			b.WriteRune(r)

@@ -272,12 +272,20 @@ func (s *screen) length() int {
 }
 
 // suspend erases the line, because the terminal goes to somebody else for a
-// while. The editor paints it again.
+// while.
 func (s *screen) suspend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hidden = true
 	io.WriteString(s.out, s.erase(s.columns()))
+}
+
+// resume draws the line again after suspend.
+func (s *screen) resume() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hidden = false
+	s.draw(false)
 }
 
 // leave erases the line for good.

@@ -89,11 +89,11 @@ func (s *Shell) Sink(e neighbors.Event) {
 		s.queue.offer(item{event: e})
 		s.progress.saw(e)
 		if e.State == neighbors.Delivered || e.State == neighbors.Undelivered {
-			signal(s.backlog.moved)
+			nudge(s.backlog.moved)
 		}
 		return
 	case neighbors.CameOnline, neighbors.WentOffline:
-		signal(s.changed)
+		nudge(s.changed)
 	}
 	s.queue.offer(item{event: e})
 }

@@ -137,6 +137,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	stopLoop()
 	err = <-ended
 	stopShell()
+	profile.GiveBack(node.Unused()) // nobody else touches the node any more
 	if errors.Is(err, neighbors.ErrCloned) {
 		err = renew(profile)
 	}
