@@ -24,10 +24,9 @@ type dial struct {
 	quiet  bool       // nobody asked for it: it ends without an event
 	renews *association
 
-	nonce   [nonceSize]byte
-	hello   []byte // sent again byte for byte
-	hellos  int
-	helloAt time.Time // of the first
+	nonce  [nonceSize]byte
+	hello  []byte // sent again byte for byte
+	hellos int
 
 	echo     [nonceSize]byte // that is being answered
 	answered [][cookieSize + 2*keySize]byte
@@ -132,7 +131,7 @@ func (e *Endpoint) greet(now time.Time, d *dial) {
 		e.table.hellos[d.nonce] = d.to
 	})
 	d.hello = appendHello(make([]byte, 0, helloSize), d.nonce[:])
-	d.helloAt, d.waiting = now, false
+	d.waiting = false
 	e.sayHello(now, d)
 }
 

@@ -94,16 +94,16 @@ type admission struct {
 }
 
 func newAdmission(n near, seed bool) *admission {
-	keys, all := maxPrefixes, rate{shakeRate, shakeBurst}
+	keys, all, link := maxPrefixes, rate{shakeRate, shakeBurst}, rate{shakeLinkRate, shakeLinkBurst}
 	if seed {
-		keys, all = maxPrefixesSeed, rate{shakeRateSeed, shakeBurstSeed}
+		keys, all, link = maxPrefixesSeed, rate{shakeRateSeed, shakeBurstSeed}, rate{shakeLinkRateSeed, shakeLinkBurstSeed}
 	}
 	return &admission{
 		near:       n,
 		challenges: newBucket(challengeRate, challengeBurst),
 		shakes:     newBucket(all.perSecond, all.burst),
 		prefixes:   newLimiter[netip.Prefix](rate{shakePrefixRate, shakePrefixBurst}, keys),
-		links:      newLimiter[netip.AddrPort](rate{shakeLinkRate, shakeLinkBurst}, keys),
+		links:      newLimiter[netip.AddrPort](link, keys),
 		reserve:    newBucket(shakeReserveRate, shakeReserveBurst),
 	}
 }

@@ -89,15 +89,26 @@ const (
 	shakeRate          = 200 // handshakes in all: 6 % of a core; over epochAccept it fits maxUsed
 	shakeBurst         = 400
 	shakeRateSeed      = 2_000 // the same for a seed and maxUsedSeed
-	shakeBurstSeed     = 20_000
+	shakeBurstSeed     = 15_000
 	shakePrefixRate    = 5 // per /24 or /56
 	shakePrefixBurst   = 20
-	shakeLinkRate      = 500 // per address and port of loopback and own link
-	shakeLinkBurst     = 2_000
+	shakeLinkRate      = 50 // per address and port of loopback and own link
+	shakeLinkBurst     = 200
+	shakeLinkRateSeed  = 1_000 // a program on its host may bring many users
+	shakeLinkBurstSeed = 10_000
 	shakeReservedRate  = 1 // per reserved address, beside all others
 	shakeReservedBurst = 10
 	shakeReserveRate   = 50 // all reserved addresses together
 	shakeReserveBurst  = 200
+)
+
+// What the rates admit while an epoch is accepted fits the single-use memory, and a
+// CHALLENGE is smaller than what provokes it: else this does not compile.
+const (
+	_ = uint(maxUsed - (shakeBurst + shakeReserveBurst + (shakeRate+shakeReserveRate)*int(epochAccept/time.Second)))
+	_ = uint(maxUsedSeed - (shakeBurstSeed + shakeReserveBurst + (shakeRateSeed+shakeReserveRate)*int(epochAccept/time.Second)))
+	_ = uint(minProvoking - challengeSize - 1)
+	_ = uint(helloSize - challengeSize - 1)
 )
 
 // Rates of our own HELLOs, a second and at once (spec/wire.md 6.3).

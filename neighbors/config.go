@@ -48,6 +48,7 @@ const (
 	redialFirst = 2 * time.Second  // the missing are pinged for ever,
 	redialLast  = 30 * time.Minute // at doubling distances up to this
 
+	storeAgain = 5 * time.Second  // before what the disk refused is written again
 	retryFirst = 2 * time.Second  // a text whose attempt ended goes again, at doubling
 	retryLast  = 60 * time.Second // distances, while its session is believed online
 
@@ -65,7 +66,7 @@ const (
 	inFlight     = 128              // texts handed to the wire for one session at a time
 	maxUnprinted = 2048             // texts written or being written, not yet printed
 	maxRequests  = 64               // \ping and \add under way
-	reserveAt    = 256              // numbers left when the next block is asked for
+	reserveAt    = 4096             // numbers left when the next block is asked for
 	newPerSecond = 1                // first contacts told each second, the rest are counted
 	recordLife   = 10 * time.Minute // our record's lifetime for a receiver that hears nothing more
 )

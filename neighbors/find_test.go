@@ -207,6 +207,27 @@ func TestFullDisk(t *testing.T) {
 	b.until(2*time.Minute, "it comes", func() bool { return len(bob.texts()) == 1 && ann.last().State == neighbors.Delivered })
 }
 
+// What the disk refused is written when there is room again: a line of ours that
+// was typed meanwhile survives a restart after that.
+func TestRefusedWritesAreMadeGood(t *testing.T) {
+	b := newBed(t, 30, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	bob.kill()
+	b.run(20 * time.Second)
+	ann.full = sessions.ErrOutboxFull
+	ann.say("bob", "typed while the disk was full")
+	b.run(time.Minute)
+	ann.full = nil
+	b.run(10 * time.Second)
+	ann.kill()
+	b.run(time.Second)
+	ann.start()
+	if got := ann.node.Outbox(); len(got) != 1 {
+		t.Fatalf("the outbox after the restart: %+v", got)
+	}
+}
+
 // A text that is not printed is not acknowledged, and is unread at the next start.
 func TestUnprintedIsUnread(t *testing.T) {
 	b := newBed(t, 28, simnet.Profile{Delay: 10 * time.Millisecond})

@@ -211,7 +211,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	for n.pull(now) {
 		wire = n.ep.Advance(now)
 	}
-	n.collect()
+	next = earliest(next, n.collect(now))
 	return earliest(earliest(next, wire), earliest(n.timers.next(), n.wakeAt))
 }
 
@@ -229,11 +229,15 @@ func (n *Node) pull(now time.Time) bool {
 	return len(events) > 0
 }
 
-// collect gathers what the memory wants written into the batch of this turn.
-func (n *Node) collect() {
+// collect gathers what the memory wants written into the batch of this turn, what
+// could not be written before first.
+func (n *Node) collect(now time.Time) (next time.Time) {
+	again, next := n.texts.rewrite(now)
+	n.out.Batch = append(n.out.Batch, again...)
 	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.outbox.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.inbox.TakeWrites()...)
+	return next
 }
 
 // Drain returns what is ready and forgets it.
@@ -242,7 +246,7 @@ func (n *Node) Drain() Ready {
 	n.out = Ready{}
 	r.Reserve = n.numbers.wanted()
 	if len(r.Batch) > 0 {
-		r.Seq = n.texts.close()
+		r.Seq = n.texts.close(r.Batch)
 	}
 	return r
 }

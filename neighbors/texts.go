@@ -1,6 +1,8 @@
 package neighbors
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"darkchat/dgram"
@@ -17,12 +19,16 @@ type texts struct {
 	printing map[uint64]textKey       // lines by receipt; the inbox bounds them
 	receipt  uint64
 	full     bool // the last batch could not be written
+
+	unstored []sessions.Write // of failed batches, to be written again; each key once
+	again    time.Time        // when
 }
 
 // waiting is what may happen only after a batch was written.
 type waiting struct {
 	texts []textKey
 	lines []ownLine
+	batch []sessions.Write // what is written again if this fails
 }
 
 type textKey struct {
@@ -40,7 +46,9 @@ func newTexts() texts {
 }
 
 // close ends the gathering of a batch and returns its number.
-func (t *texts) close() uint64 {
+func (t *texts) close(batch []sessions.Write) uint64 {
+	t.gathered.batch = batch
+	t.supersede(batch)
 	t.unsure[t.seq] = t.gathered
 	t.gathered = waiting{}
 	t.seq++
@@ -99,6 +107,9 @@ func (n *Node) Finished(now time.Time, d sessions.Done) {
 		w := n.texts.unsure[d.Seq]
 		delete(n.texts.unsure, d.Seq)
 		n.storeFails(d.Err)
+		if d.Err != nil {
+			n.texts.keep(now, w.batch)
+		}
 		for _, key := range w.texts {
 			n.textWritten(now, key, d.Err)
 		}
@@ -122,6 +133,43 @@ func (n *Node) storeFails(err error) {
 		n.texts.full = false
 		n.tell(Notice{"storing works again"})
 	}
+}
+
+// keep notes what a failed batch would have said of our own lines and of people,
+// so that it is written when there is room again. What came from others they
+// send again.
+func (t *texts) keep(now time.Time, batch []sessions.Write) {
+	t.again = now.Add(storeAgain)
+	t.supersede(batch)
+	for _, w := range batch {
+		if w.Bucket != sessions.BucketInbox && w.Bucket != sessions.BucketTexts {
+			t.unstored = append(t.unstored, w)
+		}
+	}
+}
+
+// supersede drops what batch says anew.
+func (t *texts) supersede(batch []sessions.Write) {
+	if len(t.unstored) == 0 {
+		return
+	}
+	for _, w := range batch {
+		t.unstored = slices.DeleteFunc(t.unstored, func(u sessions.Write) bool {
+			return u.Bucket == w.Bucket && bytes.Equal(u.Key, w.Key)
+		})
+	}
+}
+
+// rewrite returns what failed to be written, when its time has come.
+func (t *texts) rewrite(now time.Time) (batch []sessions.Write, next time.Time) {
+	if len(t.unstored) == 0 {
+		return nil, time.Time{}
+	}
+	if t.again.After(now) {
+		return nil, t.again
+	}
+	batch, t.unstored = t.unstored, nil
+	return batch, time.Time{}
 }
 
 // textWritten: a text is on disk, or could not be put there.

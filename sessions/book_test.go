@@ -219,6 +219,18 @@ func TestRename(t *testing.T) {
 	b.restart()
 	check()
 
+	// An act binds the new name, and lets go of the old one.
+	if err := b.Pin(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("mallory", "3")
+	if _, _, err := b.Resolve("ann"); err == nil {
+		t.Error("two are pinned under it")
+	}
+	if err := b.Block(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+
 	// A record of an older session does not bring an old name back.
 	raw, rec := signed(t, 1, 9, "former", 1, StateOnline)
 	if out, err := b.Learn(b.now, raw, rec, false, netip.Addr{}); err != nil || out.Renamed != "" {

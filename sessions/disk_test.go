@@ -38,7 +38,7 @@ func (t *diskTest) options(user string) ProfileOptions {
 
 func (t *diskTest) open(user string) *Profile {
 	t.Helper()
-	return t.openWith(t.options(user), usualLimits, openJournalFile)
+	return t.openWith(t.options(user), usualLimits(), openJournalFile)
 }
 
 func (t *diskTest) openWith(o ProfileOptions, l storeLimits, open openFile) *Profile {

@@ -32,9 +32,10 @@ const (
 	storeLock = time.Second
 )
 
-var (
-	metaFormat = []byte("format")
-	metaFolded = []byte("folded")
+// The keys of the bucket "meta".
+const (
+	metaFormat = "format"
+	metaFolded = "folded"
 )
 
 // The file is made by the first fold, not by the first start, which a person is
@@ -171,16 +172,16 @@ func (d *database) inspect(tx *bbolt.Tx) error {
 	return nil
 }
 
-func putNumber(tx *bbolt.Tx, key []byte, n uint64) error {
-	return tx.Bucket([]byte(BucketMeta.String())).Put(key, binary.BigEndian.AppendUint64(nil, n))
+func putNumber(tx *bbolt.Tx, key string, n uint64) error {
+	return tx.Bucket([]byte(BucketMeta.String())).Put([]byte(key), binary.BigEndian.AppendUint64(nil, n))
 }
 
-func getNumber(tx *bbolt.Tx, key []byte) (uint64, error) {
+func getNumber(tx *bbolt.Tx, key string) (uint64, error) {
 	b := tx.Bucket([]byte(BucketMeta.String()))
 	if b == nil {
 		return 0, fmt.Errorf("%w: it is no store of darkchat", ErrDamaged)
 	}
-	switch v := b.Get(key); len(v) {
+	switch v := b.Get([]byte(key)); len(v) {
 	case 0:
 		return 0, nil
 	case 8:

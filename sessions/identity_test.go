@@ -71,12 +71,12 @@ func TestAdoptedIdentity(t *testing.T) {
 	// Another machine: the key is the same, the session is its own.
 	here := d.dir
 	d.dir = filepath.Join(t.TempDir(), "state")
-	p := d.openWith(adopt("ann"), usualLimits, openJournalFile)
+	p := d.openWith(adopt("ann"), usualLimits(), openJournalFile)
 	if !p.Key.Equal(first.Key) || p.Session == first.Session {
 		t.Error("the adopted identity is not the same user in a new session")
 	}
 	d.close(p)
-	p = d.openWith(adopt("ann"), usualLimits, openJournalFile) // the same key again is fine
+	p = d.openWith(adopt("ann"), usualLimits(), openJournalFile) // the same key again is fine
 	d.close(p)
 	d.dir = here
 
@@ -93,7 +93,7 @@ func TestAdoptedIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.refused(d.options("ann"), "identity", "missing", "-identity")
-	d.close(d.openWith(adopt("ann"), usualLimits, openJournalFile))
+	d.close(d.openWith(adopt("ann"), usualLimits(), openJournalFile))
 
 	// Only its own identity may come back to them.
 	writeFile(t, usb, readAll(t, filepath.Join(d.dir, "bob", "identity")))
@@ -128,7 +128,7 @@ func TestAdoptingAnOpenFileWarns(t *testing.T) {
 	d.dir = filepath.Join(t.TempDir(), "state")
 	o := d.options("ann")
 	o.IdentityFile = usb
-	p := d.openWith(o, usualLimits, openJournalFile)
+	p := d.openWith(o, usualLimits(), openJournalFile)
 	defer p.Close()
 	if !hasNotice(p, usb, "chmod 600") {
 		t.Errorf("notices are %q, want one with the cure", p.Notices)

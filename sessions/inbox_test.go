@@ -369,6 +369,23 @@ func TestInboxIsBounded(t *testing.T) {
 	}
 }
 
+// Who is pinned after the first text is a friend when room is made.
+func TestFriendsAreAskedForWhenRoomIsMade(t *testing.T) {
+	friend := UserKey{}
+	i := NewInbox(func(u UserKey) bool { return u == friend })
+	from := SessionID{9}
+	i.Offer(epoch, from, userOf(2), Part{ID: 1, Parts: 1, Text: "x"})
+	i.Recorded(from, 1)
+	i.Shown(from, 1)
+	friend = userOf(2)
+	for n := range 2 * maxWindows {
+		i.Offer(epoch, SessionID{byte(n), byte(n >> 8), 1}, userOf(1), Part{ID: 2, Prev: 1, Parts: 1, Text: "x"})
+	}
+	if v := i.Offer(epoch, from, friend, Part{ID: 1, Parts: 1, Text: "x"}); v.Answer != AnswerDuplicate {
+		t.Error(v)
+	}
+}
+
 func BenchmarkInboxText(b *testing.B) {
 	i := NewInbox(stranger)
 	from, user := SessionID{1}, userOf(1)

@@ -34,6 +34,7 @@ type Outbox struct {
 	bytes   int                 // at most MaxOutboxBytes
 	lanes   map[SessionID]*lane // at most maxLanes, or what the lines need
 	queued  map[UserKey][]*line // by id, those that no session was online for
+	only    map[SessionID]int   // how many of these are for one session alone
 	unacked int                 // lines that no session has acknowledged
 	last    uint64              // the highest id ever put
 	changed []*line
@@ -44,7 +45,8 @@ type Outbox struct {
 // NewOutbox makes an empty Outbox.
 func NewOutbox() *Outbox {
 	return &Outbox{
-		lanes: map[SessionID]*lane{}, queued: map[UserKey][]*line{}, where: map[uint64][]whereStored{},
+		lanes: map[SessionID]*lane{}, queued: map[UserKey][]*line{}, only: map[SessionID]int{},
+		where: map[uint64][]whereStored{},
 	}
 }
 
@@ -83,7 +85,7 @@ func (o *Outbox) Put(now time.Time, first uint64, to UserKey, only *SessionID, p
 	o.unacked++
 	l.bodyChanged = true
 	o.change(l)
-	o.queued[to] = append(o.queued[to], l)
+	o.queue(l)
 	if sent := o.dispatch(to, online, false); len(sent) > 0 {
 		return append(progress, sent...), nil
 	}
@@ -124,6 +126,7 @@ func (o *Outbox) dispatch(user UserKey, online []SessionID, late bool) (sent []P
 			rest = append(rest, l)
 			continue
 		}
+		o.unqueued(l)
 		l.send(to)
 		l.late = l.late || late
 		l.whereMoved = true
@@ -136,6 +139,23 @@ func (o *Outbox) dispatch(user UserKey, online []SessionID, late bool) (sent []P
 	clear(waiting[len(rest):])
 	o.setQueued(user, rest)
 	return sent
+}
+
+func (o *Outbox) queue(l *line) {
+	o.queued[l.to] = append(o.queued[l.to], l)
+	if !l.only.IsZero() {
+		o.only[l.only]++
+	}
+}
+
+// unqueued keeps the count of a line that leaves the queue.
+func (o *Outbox) unqueued(l *line) {
+	if l.only.IsZero() {
+		return
+	}
+	if o.only[l.only]--; o.only[l.only] == 0 {
+		delete(o.only, l.only)
+	}
 }
 
 func (o *Outbox) setQueued(user UserKey, rest []*line) {

@@ -109,6 +109,17 @@ func TestQueuedUntilTheFirstReturns(t *testing.T) {
 	if !b.Waiting(s3) || !b.Waiting(s1) || b.Waiting(s2) || !b.WaitingFor(userOf(1)) {
 		t.Error("waiting for whom?")
 	}
+	if list := b.Next(s1, 9); len(list) != 1 || !list[0].Late {
+		t.Errorf("%+v", list)
+	}
+	b.restart()
+	if !b.Waiting(s3) {
+		t.Error("forgotten")
+	}
+	b.Cancel(2)
+	if b.Waiting(s3) || b.WaitingFor(userOf(1)) {
+		t.Error("waiting for nothing")
+	}
 }
 
 func TestQueuedLinesGoFirst(t *testing.T) {

@@ -53,17 +53,8 @@ func (o *Outbox) Last() uint64 { return o.last }
 
 // Waiting reports whether something waits for this session.
 func (o *Outbox) Waiting(session SessionID) bool {
-	if a := o.lanes[session]; a != nil && len(a.flights) > 0 {
-		return true
-	}
-	for _, lines := range o.queued {
-		for _, l := range lines {
-			if l.only == session {
-				return true
-			}
-		}
-	}
-	return false
+	a := o.lanes[session]
+	return a != nil && len(a.flights) > 0 || o.only[session] > 0
 }
 
 // WaitingFor reports whether something is queued for any session of this user.
@@ -133,6 +124,7 @@ func (o *Outbox) end(l *line) {
 		o.unacked--
 	}
 	if len(l.flights) == 0 {
+		o.unqueued(l)
 		rest := slices.DeleteFunc(o.queued[l.to], func(x *line) bool { return x == l })
 		o.setQueued(l.to, rest)
 	}

@@ -106,7 +106,7 @@ func (o *Outbox) restore(l *line) {
 		o.unacked++
 	}
 	if len(l.flights) == 0 {
-		o.queued[l.to] = append(o.queued[l.to], l)
+		o.queue(l)
 		return
 	}
 	l.raise(DeliverySent)

@@ -48,7 +48,7 @@ type Profile struct {
 // that was there before has changed then. A store or journal that is damaged is
 // no error: it is set aside with a notice.
 func OpenProfile(o ProfileOptions) (*Profile, error) {
-	return openProfile(o, usualLimits, openJournalFile)
+	return openProfile(o, usualLimits(), openJournalFile)
 }
 
 func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile, error) {

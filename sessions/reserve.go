@@ -10,7 +10,7 @@ import (
 
 const (
 	// blockSize is how many numbers are reserved at a time.
-	blockSize = 1024
+	blockSize = 8192
 	// maxNumber bounds text ids and sequence numbers, so that every language can
 	// hold them exactly. Spec: spec/wire.md, records.
 	maxNumber = 1 << 53

@@ -263,7 +263,7 @@ func TestSeqIsAboveTheClockAndTheStore(t *testing.T) {
 	d := newDiskTest(t)
 	o := d.options("ann")
 	o.Now = testNow.Add(24 * time.Hour)
-	p := d.openWith(o, usualLimits, openJournalFile)
+	p := d.openWith(o, usualLimits(), openJournalFile)
 	if p.Seq != uint64(o.Now.UnixMilli()) {
 		t.Errorf("seq is %d, want the clock's", p.Seq)
 	}
@@ -274,7 +274,7 @@ func TestSeqIsAboveTheClockAndTheStore(t *testing.T) {
 	}
 	d.close(p)
 	o.Now = time.Date(200000000, 1, 1, 0, 0, 0, 0, time.UTC) // a clock gone mad
-	p = d.openWith(o, usualLimits, openJournalFile)
+	p = d.openWith(o, usualLimits(), openJournalFile)
 	if p.Seqs.Limit >= maxNumber {
 		t.Errorf("seq %d is out of range", p.Seqs.Limit)
 	}

@@ -29,11 +29,13 @@ type storeLimits struct {
 	foldRetry  time.Duration // from a failed fold to the next try
 }
 
-var usualLimits = storeLimits{
-	foldAt:     1 << 20,
-	maxJournal: 64 << 20,
-	syncDelay:  40 * time.Millisecond,
-	foldRetry:  30 * time.Second,
+func usualLimits() storeLimits {
+	return storeLimits{
+		foldAt:     1 << 20,
+		maxJournal: 64 << 20,
+		syncDelay:  40 * time.Millisecond,
+		foldRetry:  30 * time.Second,
+	}
 }
 
 // ErrJournalFull is why batches are refused when the journal has grown to its

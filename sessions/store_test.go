@@ -140,7 +140,7 @@ func TestBatchThatCannotBeStored(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	d := newDiskTest(t)
 	disk := &faultyDisk{}
-	p := d.openWith(d.options("ann"), usualLimits, disk.open)
+	p := d.openWith(d.options("ann"), usualLimits(), disk.open)
 	d.mustStore(p, text(1))
 	disk.set(func(f *faults) { f.limited, f.room = true, 20 })
 	for n := range 10 {
@@ -205,14 +205,14 @@ func TestStoreThatCannotBeFolded(t *testing.T) {
 func TestSyncFollowsSoonAndSeldom(t *testing.T) {
 	d := newDiskTest(t)
 	disk := &faultyDisk{}
-	p := d.openWith(d.options("ann"), usualLimits, disk.open)
+	p := d.openWith(d.options("ann"), usualLimits(), disk.open)
 	defer p.Close()
 	begin := time.Now()
 	for n := range 200 {
 		d.mustStore(p, text(n))
 	}
 	wrote := time.Since(begin)
-	if got, most := disk.syncs(), 1+int(wrote/usualLimits.syncDelay); got > most {
+	if got, most := disk.syncs(), 1+int(wrote/usualLimits().syncDelay); got > most {
 		t.Errorf("%d syncs within %v, want at most %d", got, wrote, most)
 	}
 	for disk.syncs() == 0 {
@@ -228,7 +228,7 @@ func TestSyncFollowsSoonAndSeldom(t *testing.T) {
 func TestSyncThatFails(t *testing.T) {
 	d := newDiskTest(t)
 	disk := &faultyDisk{}
-	limits := usualLimits
+	limits := usualLimits()
 	limits.syncDelay = time.Millisecond
 	p := d.openWith(d.options("ann"), limits, disk.open)
 	disk.set(func(f *faults) { f.noSync = true })

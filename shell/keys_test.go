@@ -107,7 +107,7 @@ func TestTypedLineIsBounded(t *testing.T) {
 	}
 	ty := newTypist(t, 80, 50, openHistory(""))
 	ty.press(strings.Repeat("0123456789", 5000) + "\r")
-	l := <-ty.lines
+	l := ty.line(t)
 	if _, err := parse(l.line); err != errLineTooLong || len(l.line) > 2*maxTyped {
 		t.Errorf("%d bytes came: %v", len(l.line), err)
 	}
@@ -117,12 +117,12 @@ func TestTypedLineIsBounded(t *testing.T) {
 func TestDeleteKeyIsNotCtrlD(t *testing.T) {
 	ty := newTypist(t, 40, 10, openHistory(""))
 	ty.press("\x1b[3~\x1b[3~abc\x01\x1b[3~\x04\r")
-	if l := <-ty.lines; l.line != "c" || l.err != nil {
+	if l := ty.line(t); l.line != "c" || l.err != nil {
 		t.Fatalf("got %q, %v, want c", l.line, l.err)
 	}
 	ty.press("\x1b[3~")
 	ty.press("x\x7f\x04")
-	if l := <-ty.lines; l.err == nil {
+	if l := ty.line(t); l.err == nil {
 		t.Errorf("Ctrl-D on an empty line gave %q", l.line)
 	}
 }
@@ -135,7 +135,7 @@ func TestCtrlC(t *testing.T) {
 	ty.press("\x03")
 	ty.shows(t, howToLeave)
 	ty.press("hello\r")
-	if l := <-ty.lines; l.line != "hello" {
+	if l := ty.line(t); l.line != "hello" {
 		t.Errorf("got %q", l.line)
 	}
 }

@@ -322,17 +322,13 @@ func TestSuspend(t *testing.T) {
 	s := start(t, "", 60, 24)
 	s.press("kept\x01")
 	s.shows("> kept")
-	for range 2 {
-		s.until(t, "still running", func(string) bool { return !strings.HasSuffix(s.written(), pasteOff) })
+	for i := range 2 {
 		s.press("\x1a")
-		s.until(t, "the terminal given back", func(string) bool { return strings.HasSuffix(s.written(), pasteOff) })
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		s.until(t, "the terminal given back", func(string) bool { return strings.Count(s.written(), pasteOff) > i })
+		s.until(t, "the line, again", func(screen string) bool {
 			s.cmd.Process.Signal(syscall.SIGCONT)
-			if strings.HasSuffix(s.String(), "> kept") && !strings.HasSuffix(s.written(), pasteOff) {
-				break
-			}
-		}
-		s.shows("> kept")
+			return strings.Count(s.written(), pasteOn) > i+1 && strings.HasSuffix(screen, "> kept")
+		})
 	}
 	s.press("X\x05\x15\x04")
 	s.ends(0)

@@ -3,8 +3,10 @@ package shell
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"darkchat/neighbors"
 )
@@ -49,6 +51,18 @@ func (e *emulator) hint(ty *typist) { ty.print(howToLeave) }
 func (ty *typist) press(keys string) { io.WriteString(ty.keys, keys) }
 
 func (ty *typist) print(lines string) { fmt.Fprintln(ty.e.screen, lines) }
+
+// line waits for the next line that was entered.
+func (ty *typist) line(t *testing.T) typed {
+	t.Helper()
+	select {
+	case l := <-ty.lines:
+		return l
+	case <-time.After(10 * time.Second):
+		t.Fatalf("no line was entered:\n%s", ty)
+	}
+	return typed{}
+}
 
 const left = "\x1b[D"
 
@@ -128,7 +142,7 @@ func TestPromptChangesWhileTyping(t *testing.T) {
 	ty.e.prompt(&neighbors.Target{User: "bob", Online: true})
 	ty.is(t, "bob> hello")
 	ty.press("\r")
-	if l := <-ty.lines; l.line != "hello" {
+	if l := ty.line(t); l.line != "hello" {
 		t.Errorf("got %q", l.line)
 	}
 	ty.is(t, "bob> hello\nbob>")
@@ -152,7 +166,7 @@ func TestLongLine(t *testing.T) {
 	ty := newTypist(t, 80, 200, openHistory(""))
 	text := strings.Repeat("0123456789", 1000)
 	ty.press(text + "\r")
-	if l := <-ty.lines; l.line != text {
+	if l := ty.line(t); l.line != text {
 		t.Errorf("%d bytes came, want %d", len(l.line), len(text))
 	}
 	if n := len(ty.written()); n > 20*len(text) {
@@ -172,4 +186,60 @@ func TestSearch(t *testing.T) {
 	ty.is(t, "something happens\n> hello bob\nbck-i-search: bo")
 	ty.press("\x05!")
 	ty.is(t, "something happens\n> hello bob!")
+}
+
+// Whatever is edited, at whatever width, and printed in between, the screen is
+// what a fresh terminal shows of the printed lines and the line, and the cursor
+// stands where it does behind the part before it.
+func TestScreenIsAsDrawnFresh(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	pool := []rune("abc 日本、ｱ😀é\u0301\u200d👩\ufe0f🇩🇪한\u009b\u202e")
+	for round := range 150 {
+		w := 7 + rnd.IntN(30)
+		em := newEmulator(w, 60)
+		s := newScreen(em, em.width, nil)
+		s.setPrompt("bob> ")
+		var line []rune
+		var printed strings.Builder
+		pos := 0
+		for step := range 60 {
+			switch rnd.IntN(8) {
+			case 0:
+				line, pos = line[:0], 0
+			case 1:
+				pos = rnd.IntN(len(line) + 1)
+			case 2:
+				if printed.Len() < 300 {
+					fmt.Fprintf(&printed, "line %d 日本語\n", step)
+					fmt.Fprintf(s, "line %d 日本語\n", step)
+				}
+			case 3, 4:
+				line, pos = append(line[:pos:pos], line[pos:]...), len(line)
+				fallthrough
+			default:
+				if len(line) < 60 {
+					r := pool[rnd.IntN(len(pool))]
+					line = append(line[:pos:pos], append([]rune{r}, line[pos:]...)...)
+					pos++
+				}
+			}
+			s.Paint(line, pos)
+			editorWriter{s}.Write(nil)
+			lines := strings.ReplaceAll(printed.String(), "\n", "\r\n")
+			fresh, before := newEmulator(w, 60), newEmulator(w, 60)
+			io.WriteString(fresh, lines+"bob> "+visible(line, nil))
+			io.WriteString(before, lines+"bob> "+visible(line[:pos], nil))
+			if got, want := em.String(), fresh.String(); got != want {
+				t.Fatalf("round %d: width %d, line %q, at %d\n%s\nwant\n%s", round, w, string(line), pos, got, want)
+			}
+			x, y := em.cursor()
+			wantX, wantY := before.cursor()
+			if before.vt.Cursor().State&wrapPending != 0 {
+				wantX, wantY = 0, wantY+1
+			}
+			if x != wantX || y != wantY {
+				t.Fatalf("round %d: width %d, line %q: the cursor is at %d,%d, want %d,%d", round, w, string(line[:pos]), x, y, wantX, wantY)
+			}
+		}
+	}
 }

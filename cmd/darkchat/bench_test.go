@@ -196,14 +196,17 @@ func chatRound(b *testing.B, binary string, ephemeral bool) round {
 		return time.Since(began)
 	})
 	began := time.Now()
-	said := 0
-	for done := 0; done < streamed; done++ {
-		for ; said < streamed && said-done < outstanding; said++ {
-			if _, err := ann.client.Say(ann.bob, text); err != nil {
+	lines := slices.Repeat([]string{text}, outstanding)
+	for said, done := 0, 0; done < streamed; {
+		if free := min(streamed-said, outstanding-(said-done)); free > 0 {
+			if _, err := ann.client.SayAll(ann.bob, lines[:free]); err != nil {
 				b.Fatal(err)
 			}
+			said += free
 		}
-		ann.await(b, 1)
+		ready := 1 + len(ann.acks)
+		ann.await(b, ready)
+		done += ready
 	}
 	r.rate = streamed / time.Since(began).Seconds()
 	return r

@@ -58,6 +58,8 @@ func toDelivery(b *testing.B, binary, state, input string) time.Duration {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
+	limit := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer limit.Stop()
 	took := time.Duration(0)
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
@@ -89,7 +91,8 @@ func BenchmarkMemory(b *testing.B) {
 		if err := ann.Start(); err != nil {
 			b.Fatal(err)
 		}
-		b.Cleanup(func() { _ = ann.Process.Kill(); _ = ann.Wait() })
+		limit := time.AfterFunc(4*patience, func() { _ = ann.Process.Kill() })
+		b.Cleanup(func() { limit.Stop(); _ = ann.Process.Kill(); _ = ann.Wait() })
 		idle := time.NewTimer(time.Second) // a second of nothing to do is what is measured
 		<-idle.C
 		idleKB := residentKB(b, ann.Process.Pid)
@@ -101,10 +104,14 @@ func BenchmarkMemory(b *testing.B) {
 			}
 		}()
 		lines := bufio.NewScanner(stdout)
-		for done := 0; done < streamed && lines.Scan(); {
+		done := 0
+		for done < streamed && lines.Scan() {
 			if strings.Contains(lines.Text(), `"state":"delivered"`) {
 				done++
 			}
+		}
+		if done < streamed {
+			b.Fatalf("%d of %d texts were delivered", done, streamed)
 		}
 		sender := residentKB(b, ann.Process.Pid)
 		b.ReportMetric(float64(idleKB)/1024, "idle-MB")

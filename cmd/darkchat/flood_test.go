@@ -135,7 +135,7 @@ func goodDatagrams(t *testing.T) (list [][]byte) {
 		t.Fatal(err)
 	}
 	for _, v := range vectors {
-		if v.Keys["layer"] == "outer" && len(v.Bytes) > 0 {
+		if v.Keys["layer"] == "datagram" && len(v.Bytes) > 0 {
 			list = append(list, v.Bytes)
 		}
 	}

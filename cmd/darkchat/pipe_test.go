@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -180,6 +181,33 @@ func TestLongLineIsRefused(t *testing.T) {
 	bob.wait("short", is("message", "short"))
 	if n := bob.count(func(e event) bool { return e.Event == "message" }); n != 1 {
 		t.Errorf("bob got %d texts, want 1", n)
+	}
+}
+
+// A file of many lines, faster than any disk: every line arrives, once and in order.
+func TestLongPipe(t *testing.T) {
+	t.Parallel()
+	const lines = 3000
+	bob := start(t, t.TempDir(), "bob")
+	var input strings.Builder
+	input.WriteString(`\ping 127.0.0.1 ` + bob.port() + "\n\\chat bob\n")
+	for i := range lines {
+		fmt.Fprintf(&input, "line %d\n", i)
+	}
+	ann, code := pipe(t, input.String(), at(t.TempDir(), "ann", "-wait", "30s")...)
+	if code != 0 {
+		t.Errorf("exit %d, %d errors", code, ann.count(func(e event) bool { return e.Event == "error" }))
+	}
+	next := 0
+	bob.wait("the last line", is("message", fmt.Sprintf("line %d", lines-1)))
+	all, _ := bob.since(0)
+	for _, e := range all {
+		if e.Event == "message" {
+			if want := fmt.Sprintf("line %d", next); e.Text != want {
+				t.Fatalf("%q came where %q was due", e.Text, want)
+			}
+			next++
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ func TestBadFlagsTouchNothing(t *testing.T) {
 		{[]string{"-s", "false"}, "-s=false"},
 		{[]string{"hello"}, "hello"},
 		{[]string{"-nonsense"}, "nonsense"},
+		{[]string{"-non\x1b[2Jsense\n"}, "sense"},
 		{[]string{"-u", "a b"}, "-u"},
 		{[]string{"-u", ""}, "-u"},
 		{[]string{"-u", "evil\x1b[2J"}, "-u"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -138,5 +139,37 @@ func TestVerifyWithAWrongFingerprint(t *testing.T) {
 	bob.send("hello")
 	if got := ann.wait("the text", is("message", "hello")); got.Trust == "verified" {
 		t.Errorf("the text is marked %s", got)
+	}
+}
+
+// A copied state folder is the same user but must not be the same session: two
+// of one session would take each other's texts.
+func TestCloneOfAStateFolder(t *testing.T) {
+	t.Parallel()
+	ann, bob := meet(t)
+	port := ann.port()
+	ann.quit()
+	copied := filepath.Join(t.TempDir(), "copy")
+	copyTree(t, ann.state, copied)
+
+	clone := start(t, copied, "ann")
+	original := start(t, ann.state, "ann", "-p", port)
+	if original.self().Session != ann.self().Session {
+		t.Error("the original has lost its session")
+	}
+	if clone.self().Session == original.self().Session {
+		t.Fatal("the clone runs as the same session")
+	}
+	if clone.self().Fingerprint != original.self().Fingerprint {
+		t.Error("the clone is another user")
+	}
+	clone.wait("a notice", func(e event) bool { return e.Event == "notice" && strings.Contains(e.Text, "copy") })
+	clone.ping(bob)
+	original.ping(bob)
+	bob.send(`\chat ann`)
+	bob.send("hello, both of you")
+	bob.wait("2/2", delivered("", 2, 2))
+	for _, n := range []*node{clone, original} {
+		n.wait("the text", is("message", "hello, both of you"))
 	}
 }

@@ -1,0 +1,91 @@
+package dgram
+
+import (
+	"testing"
+	"time"
+)
+
+func TestEveryAttemptMeasures(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	mustPut(t, c, textOf(1, 1), textOf(2, 1))
+	takeAll(c, start)
+	c.advance(start.Add(time.Second))
+	takeAll(c, start.Add(time.Second))
+	if _, ok := c.acked(start.Add(1100*time.Millisecond), ackOf(KindText, 2, 3)); ok {
+		t.Fatal("an attempt that was never made is acknowledged")
+	}
+	r, ok := c.acked(start.Add(1100*time.Millisecond), ackOf(KindText, 1, 2))
+	if !ok || r.rtt != 100*time.Millisecond || c.rtt() != 100*time.Millisecond {
+		t.Fatalf("%+v, %v, %v", r, ok, c.rtt())
+	}
+	r, ok = c.acked(start.Add(1200*time.Millisecond), ackOf(KindText, 2, 1)) // a late one
+	if !ok || r.rtt != 1200*time.Millisecond || !c.idle() {
+		t.Fatalf("%+v, %v", r, ok)
+	}
+	if _, ok := c.acked(start.Add(1300*time.Millisecond), ackOf(KindText, 2, 2)); ok {
+		t.Fatal("a message settles twice")
+	}
+}
+
+// An ack that comes after the lapse must not look like a quick answer to the next life.
+func TestAttemptsRiseOverLives(t *testing.T) {
+	c := newCourier(noJitter(), false)
+	mustPut(t, c, textOf(1, 1))
+	now := start
+	for len(c.past) == 0 {
+		takeAll(c, now)
+		now = c.next()
+		c.advance(now)
+	}
+	mustPut(t, c, textOf(1, 1))
+	ms, padTo, _ := c.take(now, testRoom)
+	if ms[0].Attempt != maxSends+1 || padTo != resentSize {
+		t.Fatalf("attempt %d, padded to %d", ms[0].Attempt, padTo)
+	}
+	r, ok := c.acked(now.Add(time.Millisecond), ackOf(KindText, 1, maxSends))
+	if !ok || r.rtt != 0 || c.rtt() != 0 {
+		t.Fatalf("%+v, %v, round trip %v", r, ok, c.rtt())
+	}
+}
+
+// What left undelivered and is tried again goes on counting: a late ack of the first
+// life measures nothing.
+func TestAttemptsRiseAfterBusy(t *testing.T) {
+	for _, r := range []Result{ResultBusy, ResultGap} {
+		c, now := opened(t, 20*time.Millisecond)
+		mustPut(t, c, textOf(5, 1))
+		takeAll(c, now)
+		if _, ok := c.acked(now, Ack{Kind: KindText, ID: 5, Attempt: 1, Result: r}); !ok {
+			t.Fatalf("%v does not settle", r)
+		}
+		mustPut(t, c, textOf(5, 1))
+		if ms, _, _ := c.take(now, testRoom); len(ms) != 1 || ms[0].Attempt != 2 {
+			t.Fatalf("after %v: %+v", r, ms)
+		}
+		c.cancel(KindText, 5)
+		mustPut(t, c, textOf(5, 1))
+		if ms, _, _ := c.take(now, testRoom); len(ms) != 1 || ms[0].Attempt != 3 {
+			t.Fatalf("after a cancel: %+v", ms)
+		}
+	}
+}
+
+// The wait doubles for a silent peer, not for one that answers other messages.
+func TestNoBackOffWhileHeard(t *testing.T) {
+	c, now := opened(t, 20*time.Millisecond)
+	mustPut(t, c, textOf(2, 10))
+	takeAll(c, now)
+	for id := uint64(3); id < 6; id++ {
+		mustPut(t, c, Message{ID: id, Body: Online{}})
+		takeAll(c, now.Add(time.Millisecond))
+		c.acked(now.Add(2*time.Millisecond), ackOf(KindOnline, id, 1))
+	}
+	for c.held[messageKey{KindText, 2}].place == underWay {
+		now = c.next()
+		c.advance(now)
+	}
+	takeAll(c, now)
+	if d := c.next().Sub(now); d != c.trip.timeout(true) {
+		t.Fatalf("the second wait is %v, not %v", d, c.trip.timeout(true))
+	}
+}
