@@ -72,20 +72,24 @@ func TestAttemptsRiseAfterBusy(t *testing.T) {
 
 // The wait doubles for a silent peer, not for one that answers other messages.
 func TestNoBackOffWhileHeard(t *testing.T) {
-	c, now := opened(t, 20*time.Millisecond)
-	mustPut(t, c, textOf(2, 10))
-	takeAll(c, now)
-	for id := uint64(3); id < 6; id++ {
-		mustPut(t, c, Message{ID: id, Body: Online{}})
-		takeAll(c, now.Add(time.Millisecond))
-		c.acked(now.Add(2*time.Millisecond), ackOf(KindOnline, id, 1))
-	}
-	for c.held[messageKey{KindText, 2}].place == underWay {
-		now = c.next()
+	for _, heard := range []bool{false, true} {
+		c, now := opened(t, 20*time.Millisecond)
+		mustPut(t, c, Message{ID: 3, Body: Online{}})
+		takeAll(c, now)
+		mustPut(t, c, textOf(2, 10))
+		takeAll(c, now)
+		if heard {
+			c.acked(now.Add(time.Millisecond), ackOf(KindOnline, 3, 1))
+		}
+		wait := c.trip.timeout(true)
+		now = now.Add(wait)
 		c.advance(now)
-	}
-	takeAll(c, now)
-	if d := c.next().Sub(now); d != c.trip.timeout(true) {
-		t.Fatalf("the second wait is %v, not %v", d, c.trip.timeout(true))
+		takeAll(c, now)
+		if !heard {
+			wait *= 2
+		}
+		if d := c.held[messageKey{KindText, 2}].deadline.Sub(now); d != wait {
+			t.Fatalf("heard %v: the second wait is %v, not %v", heard, d, wait)
+		}
 	}
 }

@@ -25,6 +25,9 @@ func TestBucket(t *testing.T) {
 	if b.take(start, 1) {
 		t.Fatal("a clock that steps back fills it")
 	}
+	if full := newBucket(10, 3); !full.take(at, 1) || !full.take(start, 2) {
+		t.Fatal("a clock that steps back empties it")
+	}
 	if b.take(at.Add(time.Hour), 4) || !b.take(at.Add(time.Hour), 3) {
 		t.Fatal("it holds more or less than its burst")
 	}

@@ -203,6 +203,21 @@ func TestQueueBounds(t *testing.T) {
 	}
 }
 
+func TestOutstandingIsBounded(t *testing.T) {
+	c, now := opened(t, time.Millisecond)
+	c.allowed.size = windowMost
+	for id := uint64(2); id < 1000; id++ {
+		if !c.put(textOf(id, 1)) {
+			takeAll(c, now)
+			c.put(textOf(id, 1))
+		}
+	}
+	takeAll(c, now)
+	if len(c.under) != maxOutstanding || len(c.texts.fresh) != maxQueued-maxQueuedPresence && len(c.texts.fresh) != maxQueued {
+		t.Fatalf("%d under way, %d queued", len(c.under), len(c.texts.fresh))
+	}
+}
+
 func TestFindsArePaddedOneByOne(t *testing.T) {
 	c, now := opened(t, time.Millisecond)
 	find := Ping{Scope: ScopeFind, Name: "ann"}

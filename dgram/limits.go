@@ -3,7 +3,7 @@ package dgram
 import "time"
 
 // The numbers of this file are those of spec/registry.csv, under the same names;
-// limits_test.go compares them. Sizes are in bytes.
+// a test there compares them. Sizes are in bytes.
 
 // Sizes that two nodes must agree on (spec/wire.md 2 and 3).
 const (

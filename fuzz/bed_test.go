@@ -16,7 +16,8 @@ import (
 )
 
 // bed runs whole nodes and bare endpoints in virtual time over a network of which
-// every datagram can be tampered with. A run is replayed exactly from its input.
+// every datagram can be tampered with. A run is replayed exactly from its input;
+// with -v it is told.
 type bed struct {
 	t     *testing.T
 	now   time.Time
@@ -25,7 +26,6 @@ type bed struct {
 	air   air
 	sent  int // datagrams so far, which also orders those of one moment
 	steps int // so that a run ends
-	trace bool
 	// fate decides what becomes of a datagram: one delay for each copy that
 	// arrives. Nil: each arrives once.
 	fate func(f flying) []time.Duration
@@ -164,6 +164,9 @@ func (p *person) turn() {
 		}
 		for _, e := range ready.Events {
 			p.screen = append(p.screen, e)
+			if testing.Verbose() {
+				p.bed.t.Logf("%v %s sees %T%+v", p.bed.now.Sub(epoch), p.name, e, e)
+			}
 			if p.show != nil {
 				p.show(e)
 			}
@@ -229,8 +232,8 @@ func (b *bed) deliver(from, to netip.AddrPort, datagram []byte) {
 	for _, p := range b.nodes {
 		if p.addr == to && p.node != nil {
 			o := p.opener.Open(b.now, from, netip.Addr{}, bytes.Clone(datagram))
-			if b.trace {
-				fmt.Println(b.now.Sub(epoch), p.name, "gets", o.Summary())
+			if testing.Verbose() {
+				b.t.Logf("%v %s gets %s", b.now.Sub(epoch), p.name, o.Summary())
 			}
 			p.node.Receive(b.now, o)
 			p.turn()

@@ -71,12 +71,11 @@ func (i *Inbox) add(at time.Time, w *window, p Part) (Incoming, []uint64, bool) 
 	if p.Part < p.Parts-1 {
 		u.size += len(p.Text)
 		i.partial += len(p.Text)
-		i.limitPartial(w)
+		i.begin(w)
 		return Incoming{}, nil, false
 	}
 	line.Text = strings.Join(u.texts, "")
-	i.partial -= u.size
-	w.line = nil
+	i.end(w)
 	return line, u.ids, true
 }
 
@@ -88,24 +87,37 @@ func (i *Inbox) abandon(w *window) {
 	for _, id := range w.line.ids {
 		i.writes = append(i.writes, Write{Bucket: BucketTexts, Key: textKey(w.session, id)})
 	}
-	i.partial -= w.line.size
-	w.line = nil
+	i.end(w)
 }
 
-// limitPartial makes room by giving up the unfinished lines that nothing was
-// added to for longest, those of new users first.
-func (i *Inbox) limitPartial(current *window) {
-	if i.partial <= maxUnfinished {
-		return
+// begin notes that a window has an unfinished line that was added to, and makes
+// room: the lines that nothing was added to for longest are given up, those of
+// new users first.
+func (i *Inbox) begin(w *window) {
+	strangers, friends := i.begun[0], i.begun[1]
+	if i.known(w.user) {
+		strangers.Remove(w.session)
+		friends.Add(w.session, w)
+	} else {
+		strangers.Add(w.session, w)
 	}
-	for _, w := range slices.Concat(i.strangers.Values(), i.friends.Values()) {
-		if w != current {
-			i.abandon(w)
+	for i.partial > maxUnfinished {
+		_, oldest, ok := strangers.GetOldest()
+		if !ok || oldest == w {
+			if _, oldest, ok = friends.GetOldest(); !ok || oldest == w {
+				return // w alone is far below the bound
+			}
 		}
-		if i.partial <= maxUnfinished {
-			return
-		}
+		i.abandon(oldest)
 	}
+}
+
+// end takes the unfinished line out of a window.
+func (i *Inbox) end(w *window) {
+	i.partial -= w.line.size
+	w.line = nil
+	i.begun[0].Remove(w.session)
+	i.begun[1].Remove(w.session)
 }
 
 // Failed says that a part could not be stored. It, and what was taken after it,

@@ -59,9 +59,10 @@ type Inbox struct {
 	known     func(UserKey) bool
 	strangers *simplelru.LRU[SessionID, *window] // with friends at most maxWindows
 	friends   *simplelru.LRU[SessionID, *window]
-	held      int // at most maxHeldAll
-	writing   int // with unshown at most maxUnshown
-	partial   int // at most maxUnfinished
+	begun     [2]*simplelru.LRU[SessionID, *window] // windows with an unfinished line: strangers', friends'
+	held      int                                   // at most maxHeldAll
+	writing   int                                   // with unshown at most maxUnshown
+	partial   int                                   // at most maxUnfinished
 	busy      bool
 
 	unshown map[lineKey]shown
@@ -89,7 +90,11 @@ type shown struct {
 // NewInbox makes an empty Inbox. known says who is pinned: the windows of others
 // are forgotten first.
 func NewInbox(known func(UserKey) bool) *Inbox {
-	return &Inbox{known: known, strangers: newWindows(), friends: newWindows(), unshown: map[lineKey]shown{}}
+	return &Inbox{
+		known: known, strangers: newWindows(), friends: newWindows(),
+		begun:   [2]*simplelru.LRU[SessionID, *window]{newWindows(), newWindows()},
+		unshown: map[lineKey]shown{},
+	}
 }
 
 func newWindows() *simplelru.LRU[SessionID, *window] {

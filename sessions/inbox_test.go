@@ -349,6 +349,9 @@ func TestInboxIsBounded(t *testing.T) {
 	if n := i.strangers.Len() + i.friends.Len(); n > maxWindows || i.partial > maxUnfinished || i.held > maxHeldAll {
 		t.Error(n, i.partial, i.held)
 	}
+	if n := i.begun[0].Len() + i.begun[1].Len(); n > maxUnfinished/MaxText {
+		t.Errorf("%d unfinished lines", n)
+	}
 	if w, ok := i.window(kept); !ok || len(w.held) > maxHeld {
 		t.Error("strangers pushed out a friend")
 	}

@@ -146,6 +146,13 @@ func TestQueuedLinesGoFirst(t *testing.T) {
 	b.restart()
 	b.expectChain(s2, "1<0 2<1 3<2")
 	b.expectChain(s1, "1<0 3<1")
+	for id := uint64(1); id <= 3; id++ {
+		b.Acked(s1, id)
+		b.Acked(s2, id)
+	}
+	if b.Len() != 0 || b.Waiting(s2) || b.Waiting(s1) {
+		t.Error("all is delivered")
+	}
 }
 
 func TestPartsAndWindow(t *testing.T) {

@@ -42,6 +42,14 @@ func TestPerfectNetKeepsOrder(t *testing.T) {
 	if n.Deliver(start.Add(time.Hour)) != nil {
 		t.Fatal("something comes again")
 	}
+	for i := range 100 {
+		n.Send(start, ann, bob, []byte{byte(i)})
+	}
+	for i, d := range n.Deliver(start.Add(time.Hour)) {
+		if d.Bytes[0] != byte(i) {
+			t.Fatalf("%d is number %d of those sent at one instant", d.Bytes[0], i)
+		}
+	}
 }
 
 func TestNothingComesEarly(t *testing.T) {

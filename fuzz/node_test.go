@@ -1,0 +1,214 @@
+package fuzz_test
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/neighbors"
+	"darkchat/spec"
+)
+
+// FuzzNode attacks a whole node, bob, who has a friend, ann: noise and altered
+// vectors from strangers, handshakes that are altered on the way, datagrams replayed
+// from elsewhere, and mallory, whose keys are in order and who says whatever fits
+// the codec. Afterwards bob still answers a newcomer, and ann is still understood.
+func FuzzNode(f *testing.F) {
+	for _, v := range vectors(f, "datagram") {
+		f.Add(append([]byte{opNoise, byte(len(v.Bytes) >> 8), byte(len(v.Bytes)), 0}, v.Bytes...))
+	}
+	for _, v := range vectors(f, "plaintext") {
+		in := append([]byte{opHostile, byte(len(v.Bytes) >> 8), byte(len(v.Bytes))}, v.Bytes...)
+		f.Add(append(in, opWait, 100, opWait, 255))
+	}
+	f.Add([]byte{opWalk, 0, 0, opWalk, 0, 0, opWait, 50, opWalk, 1, 60, opCopy, 2, 0, opCopy, 3, 1, opCopy, 0, 0, opCopy, 1, 2})
+	f.Add([]byte{opVector, 3, 1, 0, 1, opVector, 7, 200, 4, 2, opWait, 255, opWait, 255, opWait, 255, opWait, 255})
+	good := vectors(f, "datagram")
+	f.Fuzz(func(t *testing.T, input []byte) {
+		s := newSiege(t, good)
+		p := program(input[:min(len(input), 4000)])
+		for n := 0; !p.done() && n < 60; n++ {
+			s.do(&p)
+			s.check()
+		}
+		s.relieve()
+	})
+}
+
+const (
+	opNoise = iota
+	opVector
+	opWalk
+	opHostile
+	opWait
+	opCopy
+	numAttacks
+)
+
+type siege struct {
+	*bed
+	ann, bob *person
+	mallory  *end
+	walker   *end // a stranger whose handshakes are altered on the way
+	good     [][]byte
+	twist    [2]int // what to alter in the next datagram of the walker: position, bits
+	history  []flying
+	flow     map[netip.AddrPort]*flow // of strangers
+}
+
+// flow counts what a stranger sent to bob and what went back.
+type flow struct{ inCount, inBytes, outCount, outBytes, largest int }
+
+// strangers are in networks that no vector and no record names.
+func strangerAddr(n byte) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{45, 77, n % 3, 9}), 4000+uint16(n%5))
+}
+
+func newSiege(t *testing.T, good []spec.Vector) *siege {
+	b := newBed(t)
+	s := &siege{bed: b, flow: map[netip.AddrPort]*flow{}}
+	for _, v := range good {
+		s.good = append(s.good, v.Bytes)
+	}
+	s.ann, s.bob = b.join("ann", 101, "192.0.2.1:6789"), b.join("bob", 103, "203.0.113.2:6789")
+	s.ann.meet(s.bob)
+	s.mallory = b.bare("mallory", 105, "45.77.20.1:666")
+	s.walker = b.bare("walker", 107, "45.77.30.1:777")
+	if err := s.mallory.ep.Dial(b.now, s.bob.addr, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.turn(s.mallory)
+	b.until(5*time.Second, "mallory has keys", func() bool { return s.mallory.ep.Live(s.mallory.peer) })
+	b.run(time.Second)
+	b.seen = func(f flying) {
+		if len(s.history) == 64 {
+			s.history = s.history[1:]
+		}
+		s.history = append(s.history, f)
+		if w := s.flow[f.to]; w != nil && f.from == s.bob.addr {
+			w.outCount++
+			w.outBytes += len(f.bytes)
+			w.largest = max(w.largest, len(f.bytes))
+		}
+	}
+	b.fate = func(f flying) []time.Duration {
+		if f.from == s.walker.addr && s.twist[1] != 0 {
+			f.bytes[s.twist[0]%len(f.bytes)] ^= byte(s.twist[1])
+			s.twist[1] = 0
+		}
+		return []time.Duration{0}
+	}
+	return s
+}
+
+func (s *siege) do(p *program) {
+	switch p.byte() % numAttacks {
+	case opNoise:
+		n := p.uint16() % (dgram.MaxDatagram + 100)
+		s.strike(p.byte(), p.bytes(n))
+	case opVector:
+		b := bytes.Clone(s.good[int(p.byte())%len(s.good)])
+		at, bits := p.uint16(), p.byte()
+		b[at%len(b)] ^= bits
+		s.strike(p.byte(), b)
+	case opWalk:
+		s.twist = [2]int{int(p.byte()), int(p.byte())}
+		// Refused for want of budget is as good as lost.
+		_ = s.walker.ep.Dial(s.now, s.bob.addr, nil)
+		s.turn(s.walker)
+		s.run(100 * time.Millisecond)
+	case opHostile:
+		ms, _, err := dgram.ParseMessages(p.bytes(p.uint16() % dgram.MaxDatagram))
+		if err != nil {
+			return
+		}
+		for _, m := range ms {
+			s.mallory.ep.Send(s.now, s.mallory.peer, m)
+		}
+		s.turn(s.mallory)
+		s.run(50 * time.Millisecond)
+	case opWait:
+		d := time.Duration(p.byte())
+		s.run(d * d * time.Millisecond)
+	case opCopy:
+		at, n := int(p.byte()), p.byte()
+		if len(s.history) > 0 {
+			s.strike(n, s.history[at%len(s.history)].bytes)
+		}
+	}
+}
+
+// strike has a stranger send one datagram.
+func (s *siege) strike(n byte, b []byte) {
+	from := strangerAddr(n)
+	if s.flow[from] == nil {
+		s.flow[from] = &flow{}
+	}
+	s.flow[from].inCount++
+	s.flow[from].inBytes += len(b)
+	s.deliver(from, s.bob.addr, b)
+}
+
+// check holds bob to what must be true at every moment.
+func (s *siege) check() {
+	s.t.Helper()
+	for addr, w := range s.flow {
+		if w.outCount > w.inCount || w.outCount > 0 && w.outBytes >= w.inBytes || w.largest > 100 {
+			s.t.Fatalf("%v proved nothing and got %d datagrams, %d B, for its %d, %d B", addr, w.outCount, w.outBytes, w.inCount, w.inBytes)
+		}
+	}
+	bounds := map[string]uint64{"neighbors": 150, "users": 5, "outbox_lines": 10}
+	for _, g := range s.bob.node.Stats() {
+		if most, ok := bounds[g.Name]; ok && g.Value > most {
+			s.t.Fatalf("%s is %d", g.Name, g.Value)
+		}
+	}
+	if len(s.bob.disk) > 1000 {
+		s.t.Fatalf("%d entries are stored", len(s.bob.disk))
+	}
+	if s.bob.node.Cloned() {
+		s.t.Fatal("bob takes himself for a clone; nobody has his keys")
+	}
+}
+
+// relieve shows that bob lives: a newcomer is answered, and his friend is
+// understood.
+func (s *siege) relieve() {
+	s.t.Helper()
+	s.run(5 * time.Second)
+	s.check()
+	carol := s.bare("carol", 109, "198.51.100.77:6789")
+	if err := carol.ep.Dial(s.now, s.bob.addr, nil); err != nil {
+		s.t.Fatal(err)
+	}
+	s.turn(carol)
+	s.until(10*time.Second, "bob accepts a newcomer", func() bool { return carol.ep.Live(carol.peer) })
+	if !carol.ep.Send(s.now, carol.peer, dgram.Message{ID: 1, Body: dgram.Text{Parts: 1, Text: "I am new"}}) {
+		s.t.Fatal("carol cannot send")
+	}
+	s.turn(carol)
+	s.ann.say("bob", "are you well")
+	s.until(30*time.Second, "both texts are read", func() bool {
+		all := s.bob.read()
+		return contains(all, "I am new") && contains(all, "are you well")
+	})
+	s.until(30*time.Second, "both are acknowledged", func() bool {
+		return carol.ep.Idle(carol.peer) && len(s.ann.node.Outbox()) == 0
+	})
+	online := 0
+	for _, e := range s.bob.screen {
+		if e, ok := e.(neighbors.WentOffline); ok && e.User == "ann" {
+			online--
+		}
+	}
+	if online < 0 {
+		s.t.Fatalf("ann was called offline: %v", s.bob.lines())
+	}
+}
+
+func contains(list []string, want string) bool {
+	return strings.Contains("\x00"+strings.Join(list, "\x00")+"\x00", "\x00"+want+"\x00")
+}
