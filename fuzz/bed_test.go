@@ -3,6 +3,7 @@ package fuzz_test
 import (
 	"bytes"
 	"container/heap"
+	"flag"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -15,9 +16,11 @@ import (
 	"darkchat/sessions"
 )
 
+var tell = flag.Bool("tell", false, "log every datagram that a node gets and all that it shows")
+
 // bed runs whole nodes and bare endpoints in virtual time over a network of which
 // every datagram can be tampered with. A run is replayed exactly from its input;
-// with -v it is told.
+// go test ./fuzz -run NAME -v -args -tell tells it.
 type bed struct {
 	t     *testing.T
 	now   time.Time
@@ -164,7 +167,7 @@ func (p *person) turn() {
 		}
 		for _, e := range ready.Events {
 			p.screen = append(p.screen, e)
-			if testing.Verbose() {
+			if *tell {
 				p.bed.t.Logf("%v %s sees %T%+v", p.bed.now.Sub(epoch), p.name, e, e)
 			}
 			if p.show != nil {
@@ -232,7 +235,7 @@ func (b *bed) deliver(from, to netip.AddrPort, datagram []byte) {
 	for _, p := range b.nodes {
 		if p.addr == to && p.node != nil {
 			o := p.opener.Open(b.now, from, netip.Addr{}, bytes.Clone(datagram))
-			if testing.Verbose() {
+			if *tell {
 				b.t.Logf("%v %s gets %s", b.now.Sub(epoch), p.name, o.Summary())
 			}
 			p.node.Receive(b.now, o)

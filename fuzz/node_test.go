@@ -9,6 +9,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
+	"darkchat/sessions"
 	"darkchat/spec"
 )
 
@@ -23,6 +24,13 @@ func FuzzNode(f *testing.F) {
 	for _, v := range vectors(f, "plaintext") {
 		in := append([]byte{opHostile, byte(len(v.Bytes) >> 8), byte(len(v.Bytes))}, v.Bytes...)
 		f.Add(append(in, opWait, 100, opWait, 255))
+	}
+	for _, m := range hostile(f) {
+		b, err := dgram.AppendMessages(nil, []dgram.Message{m})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append([]byte{opHostile, byte(len(b) >> 8), byte(len(b))}, append(b, opWait, 200)...))
 	}
 	f.Add([]byte{opWalk, 0, 0, opWalk, 0, 0, opWait, 50, opWalk, 1, 60, opCopy, 2, 0, opCopy, 3, 1, opCopy, 0, 0, opCopy, 1, 2})
 	f.Add([]byte{opVector, 3, 1, 0, 1, opVector, 7, 200, 4, 2, opWait, 255, opWait, 255, opWait, 255, opWait, 255})
@@ -47,6 +55,40 @@ const (
 	opCopy
 	numAttacks
 )
+
+// hostile is what mallory can say that only mallory can sign, and what nobody says.
+func hostile(tb testing.TB) []dgram.Message {
+	m, ann, bob := newIdentity(tb, "mallory", 105), newIdentity(tb, "ann", 101), newIdentity(tb, "bob", 103)
+	record, gone := m.record(tb, 9, sessions.StateOnline), m.record(tb, 10, sessions.StateGone)
+	user, to := ann.user(), bob.session()
+	asks := func(name string, user []byte) dgram.Ticket {
+		t := sessions.Ticket{Asker: m.session(), Introducer: to, Name: name, User: user, Number: 1 << 50}
+		return dgram.Ticket{Number: t.Number, Sig: t.Sign(m.key)}
+	}
+	by, me := to[:], m.session()
+	addrs := []netip.AddrPort{strangerAddr(0), netip.MustParseAddrPort("127.0.0.1:22"), netip.MustParseAddrPort("203.0.113.2:6789")}
+	texts := func(id, prev, part, parts uint64) dgram.Message {
+		return dgram.Message{ID: id, Body: dgram.Text{Prev: prev, Part: part, Parts: parts, Text: "x\x1b[2J\u202e"}}
+	}
+	bodies := []dgram.Body{
+		dgram.Online{Record: record, Observed: strangerAddr(1)}, dgram.Online{Record: gone}, dgram.Offline{Record: gone},
+		dgram.Online{Record: ann.record(tb, 1<<52, sessions.StateGone)}, dgram.Offline{Record: bob.record(tb, 1, sessions.StateGone)},
+		dgram.Ping{Scope: dgram.ScopeFind, Name: "ann", Record: record, Ticket: asks("ann", nil)},
+		dgram.Ping{Scope: dgram.ScopeFind, User: user[:], Record: record, Ticket: asks("", user[:])},
+		dgram.Ping{Scope: dgram.ScopeFind, Name: "bob", Record: record, By: me[:], Session: me[:], Addrs: addrs, Ticket: asks("bob", nil)},
+		dgram.Ping{Scope: dgram.ScopeExplode, Record: record}, dgram.Ping{Scope: dgram.ScopeExplode, Record: record, By: me[:], Session: me[:], Addrs: addrs},
+		dgram.ListRequest{Credit: 8}, dgram.ListRequest{Of: user[:], Credit: 1}, dgram.ListRequest{Of: by, Credit: 8},
+		dgram.List{Request: 1, Records: [][]byte{record, gone}, Total: 1 << 40, Summaries: []dgram.Summary{{Session: dgram.PeerID(to), Seq: 1 << 52, State: 2}}},
+	}
+	list := []dgram.Message{
+		texts(1, 0, 0, 1), texts(1<<52, 1<<51, 0, 1), texts(64, 63, 63, 64), texts(2, 0, 1, 2), texts(5, 4, 0, 64),
+		{ID: 1, Body: dgram.Acknowledgement{}, Acks: []dgram.Ack{{Kind: dgram.KindText, ID: 1, Attempt: 1, Result: dgram.ResultGap, Have: 1 << 60}}},
+	}
+	for i, b := range bodies {
+		list = append(list, dgram.Message{ID: uint64(100 + i), Body: b})
+	}
+	return list
+}
 
 type siege struct {
 	*bed

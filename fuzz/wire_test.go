@@ -78,7 +78,7 @@ type end struct {
 func newEnd(tb testing.TB, i identity, addr string, now time.Time) *end {
 	tb.Helper()
 	ep, err := dgram.New(dgram.Config{
-		Private: i.private, Record: i.record(tb, 1, sessions.StateOnline), Check: check, Random: chance(uint64(i.public[0])),
+		Private: i.private, Record: i.record(tb, 1, sessions.StateOnline), Check: check, Random: chance(uint64(i.public[0])<<56 ^ uint64(now.UnixNano())),
 	}, now)
 	if err != nil {
 		tb.Fatal(err)

@@ -388,17 +388,3 @@ func TestFriendsAreAskedForWhenRoomIsMade(t *testing.T) {
 		t.Error(v)
 	}
 }
-
-func BenchmarkInboxText(b *testing.B) {
-	i := NewInbox(stranger)
-	from, user := SessionID{1}, userOf(1)
-	id := uint64(0)
-	b.ReportAllocs()
-	for b.Loop() {
-		id++
-		i.Offer(epoch, from, user, Part{ID: id, Prev: id - 1, Sent: 1764000000000, Parts: 1, Text: "a line of chat of usual length"})
-		i.TakeWrites()
-		i.Recorded(from, id)
-		i.Shown(from, id)
-	}
-}

@@ -116,7 +116,13 @@ func TestQueuedUntilTheFirstReturns(t *testing.T) {
 	if !b.Waiting(s3) {
 		t.Error("forgotten")
 	}
-	b.Cancel(2)
+	b.expect(b.Online(userOf(1), []SessionID{s3})[0], "sent 0/1 waiting 1")
+	b.expect(b.Acked(s3, 2)[0], "delivered 1/1 waiting 0")
+	if b.Waiting(s3) {
+		t.Error("waiting for what it has")
+	}
+	b.put(&s3, []string{"and again"}, s1)
+	b.Cancel(3)
 	if b.Waiting(s3) || b.WaitingFor(userOf(1)) {
 		t.Error("waiting for nothing")
 	}
@@ -355,47 +361,5 @@ func TestRestartKeepsTheOutbox(t *testing.T) {
 	}
 	if b.Last() != 5 {
 		t.Error(b.Last())
-	}
-}
-
-func BenchmarkOutboxText(b *testing.B) {
-	o := NewOutbox()
-	user, online, parts := userOf(1), []SessionID{s1}, []string{"a line of chat of usual length"}
-	id := uint64(0)
-	b.ReportAllocs()
-	for b.Loop() {
-		id++
-		if _, err := o.Put(epoch, id, user, nil, parts, online); err != nil {
-			b.Fatal(err)
-		}
-		o.TakeWrites()
-		o.Next(s1, 8)
-		o.Acked(s1, id)
-		o.TakeWrites()
-	}
-}
-
-func BenchmarkOutboxFull(b *testing.B) {
-	o := NewOutbox()
-	user, online, parts := userOf(1), []SessionID{s1}, []string{"a line of chat of usual length"}
-	id := uint64(0)
-	for range MaxOutboxLines - 1 {
-		id++
-		if _, err := o.Put(epoch, id, user, nil, parts, online); err != nil {
-			b.Fatal(err)
-		}
-	}
-	o.Next(s1, MaxOutboxLines)
-	o.TakeWrites()
-	b.ReportAllocs()
-	for b.Loop() {
-		id++
-		if _, err := o.Put(epoch, id, user, nil, parts, online); err != nil {
-			b.Fatal(err)
-		}
-		o.TakeWrites()
-		o.Next(s1, 8)
-		o.Acked(s1, id-MaxOutboxLines+1)
-		o.TakeWrites()
 	}
 }

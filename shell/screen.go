@@ -162,7 +162,7 @@ func (s *screen) extend(w int) bool {
 		return true
 	}
 	_, col := flow(d.prompt+d.text, 0, 0, w)
-	if n := columns(more); n == 0 || col+n >= w || columns(d.prompt+text) != columns(d.prompt+d.text)+n ||
+	if n := columns(more); n == 0 || col+n >= w ||
 		clusters(d.text)+clusters(more) != clusters(text) {
 		return false
 	}

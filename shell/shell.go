@@ -140,7 +140,7 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 		e, err := s.edit(node, c.rows)
 		if err != nil {
 			s.Notice("lines cannot be edited here: " + err.Error())
-			s.opt.Interactive = false
+			s.opt.Interactive, p.color = false, false
 		} else {
 			from, p.out, p.width = e, e.screen, e.screen.columns
 		}

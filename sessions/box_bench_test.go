@@ -1,0 +1,59 @@
+package sessions
+
+import "testing"
+
+func BenchmarkInboxText(b *testing.B) {
+	i := NewInbox(stranger)
+	from, user := SessionID{1}, userOf(1)
+	id := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		id++
+		i.Offer(epoch, from, user, Part{ID: id, Prev: id - 1, Sent: 1764000000000, Parts: 1, Text: "a line of chat of usual length"})
+		i.TakeWrites()
+		i.Recorded(from, id)
+		i.Shown(from, id)
+	}
+}
+
+func BenchmarkOutboxText(b *testing.B) {
+	o := NewOutbox()
+	user, online, parts := userOf(1), []SessionID{s1}, []string{"a line of chat of usual length"}
+	id := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		id++
+		if _, err := o.Put(epoch, id, user, nil, parts, online); err != nil {
+			b.Fatal(err)
+		}
+		o.TakeWrites()
+		o.Next(s1, 8)
+		o.Acked(s1, id)
+		o.TakeWrites()
+	}
+}
+
+func BenchmarkOutboxFull(b *testing.B) {
+	o := NewOutbox()
+	user, online, parts := userOf(1), []SessionID{s1}, []string{"a line of chat of usual length"}
+	id := uint64(0)
+	for range MaxOutboxLines - 1 {
+		id++
+		if _, err := o.Put(epoch, id, user, nil, parts, online); err != nil {
+			b.Fatal(err)
+		}
+	}
+	o.Next(s1, MaxOutboxLines)
+	o.TakeWrites()
+	b.ReportAllocs()
+	for b.Loop() {
+		id++
+		if _, err := o.Put(epoch, id, user, nil, parts, online); err != nil {
+			b.Fatal(err)
+		}
+		o.TakeWrites()
+		o.Next(s1, 8)
+		o.Acked(s1, id-MaxOutboxLines+1)
+		o.TakeWrites()
+	}
+}

@@ -1,0 +1,197 @@
+package sessions
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestOneClaimantOwnsThePlainName(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "Ann", 1)
+	b.expect("ann", "1")
+	b.expect("ANN", "1")
+	b.expect(b.tilde("ann", 1), "1")
+	b.expect("bob", ErrUnknownName.Error())
+	b.expect("", ErrUnknownName.Error())
+	if b.Label(userOf(1)) != "Ann" {
+		t.Error(b.labels())
+	}
+}
+
+func TestSeveralClaimants(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	out := b.mustLearn(2, 2, "ann", 1)
+	if !out.Clash || !out.NewUser {
+		t.Errorf("%+v", out)
+	}
+	want := []string{b.tilde("ann", 1), b.tilde("ann", 2)}
+	slices.Sort(want)
+	if got := b.labels(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	var several *AmbiguousError
+	if _, _, err := b.Resolve("ann"); !errors.As(err, &several) || !slices.Equal(several.Candidates, want) {
+		t.Error(err)
+	}
+	for u := 1; u <= 2; u++ {
+		b.expect(b.tilde("ann", u), fmt.Sprint(u))
+	}
+	if out := b.mustLearn(2, 2, "ann", 2); out.Clash {
+		t.Error("warned twice")
+	}
+
+	// The pinned one owns the name; the other cannot take it by any record.
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("ann", "1")
+	if b.Label(userOf(1)) != "ann" || b.Label(userOf(2)) != b.tilde("ann", 2) {
+		t.Error(b.labels())
+	}
+	// When both are pinned nobody does.
+	if err := b.Pin(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	if b.Label(userOf(1)) == "ann" || b.Label(userOf(2)) == "ann" {
+		t.Error(b.labels())
+	}
+	// A blocked one does not count.
+	if err := b.Block(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("ann", "1")
+	b.expect(b.tilde("ann", 2), "2")
+	b.restart()
+	if b.Trust(userOf(2)) != TrustBlocked {
+		t.Error("a restart forgave")
+	}
+	b.expect("ann", "1")
+	if err := b.Unblock(userOf(2)); err != nil || b.Trust(userOf(2)) != TrustPinned {
+		t.Error(err, b.Trust(userOf(2)))
+	}
+}
+
+func TestSquatterOfOurOwnName(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.expect("Me", "0")
+	out := b.mustLearn(1, 1, "ME", 1)
+	if !out.ClaimsOwnName {
+		t.Errorf("%+v", out)
+	}
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Label(userOf(1)); got != b.tilde("ME", 1) {
+		t.Error(got)
+	}
+	if _, _, err := b.Resolve("me"); err == nil {
+		t.Error("our own name means somebody else")
+	}
+	if b.mustLearn(1, 1, "ME", 2).ClaimsOwnName {
+		t.Error("warned twice")
+	}
+}
+
+func TestRename(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	b.mustLearn(2, 2, "mallory", 1)
+	for _, u := range []int{1, 2} {
+		if err := b.Verify(userOf(u)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := b.mustLearn(1, 1, "Ann", 2); out.Renamed != "" || out.Unverified {
+		t.Errorf("another case is no rename: %+v", out)
+	}
+	out := b.mustLearn(2, 2, "ann", 2)
+	if out.Renamed != "mallory" || !out.Unverified || !out.Clash {
+		t.Errorf("%+v", out)
+	}
+	if b.Trust(userOf(2)) != TrustPinned || b.Trust(userOf(1)) != TrustVerified {
+		t.Error("the mark follows key and name")
+	}
+	check := func() {
+		t.Helper()
+		b.expect("ann", "1")
+		b.expect("mallory", "2") // pinned names are not reassigned
+		b.expect(b.tilde("ann", 2), "2")
+		if got := b.Label(userOf(2)); got != b.tilde("ann", 2) {
+			t.Error(got)
+		}
+	}
+	check()
+	b.mustLearn(3, 3, "mallory", 1)
+	check()
+	b.restart()
+	check()
+
+	// An act binds the new name, and lets go of the old one.
+	if err := b.Pin(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("mallory", "3")
+	if _, _, err := b.Resolve("ann"); err == nil {
+		t.Error("two are pinned under it")
+	}
+	if err := b.Block(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+
+	// A record of an older session does not bring an old name back.
+	raw, rec := signed(t, 1, 9, "former", 1, StateOnline)
+	if out, err := b.Learn(b.now, raw, rec, false, netip.Addr{}); err != nil || out.Renamed != "" {
+		t.Error(out, err)
+	}
+	b.expect("ann", "1")
+}
+
+func TestResolveSessions(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	for s := range 6 {
+		b.mustLearn(1, s, "ann", 1)
+	}
+	for s := range 6 {
+		id := b.id(1, s).String()
+		b.expect("ann/"+id, "1/"+id)
+		b.expect("ann/"+strings.ToUpper(id[:15]), "1/"+id)
+	}
+	b.expect("ann/", ErrUnknownSession.Error())
+	b.expect("ann/zz", ErrUnknownSession.Error())
+	byDigit := map[byte]int{}
+	for s := range 6 {
+		byDigit[b.id(1, s).String()[0]]++
+	}
+	for digit, n := range byDigit {
+		_, id, err := b.Resolve("ann/" + string(digit))
+		var several *AmbiguousError
+		if n == 1 && (err != nil || id == nil) || n > 1 && (!errors.As(err, &several) || len(several.Candidates) != n) {
+			t.Errorf("%c: %d sessions, %v", digit, n, err)
+		}
+	}
+}
+
+// Two keys of one name whose fingerprints begin alike are still told apart.
+func TestLabelsGrowUntilTheyDiffer(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	b.mustLearn(2, 2, "ann", 1)
+	b.users[userOf(2)].digits = b.users[userOf(1)].digits[:6] + "zzzzzzzzzz"
+	l1, l2 := b.Label(userOf(1)), b.Label(userOf(2))
+	if l1 == l2 || len(l1) != len("ann~")+7 {
+		t.Error(l1, l2)
+	}
+	b.expect(l1, "1")
+	if _, _, err := b.Resolve(l1[:8]); err == nil {
+		t.Error("a shared beginning was resolved")
+	}
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(l1[:8], "1")
+}
