@@ -81,7 +81,8 @@ type person struct {
 	printed []uint64 // on the screen, the node was not told yet
 	told    []uint64 // the node was told, the mark is not stored yet
 	sealed  func(receipts []uint64)
-	doom    int // the node is killed at the doom-th point where it can be; 0: it is not
+	full    error // what the disk says to every write; nil: it takes them
+	doom    int   // the node is killed at the doom-th point where it can be; 0: it is not
 }
 
 // join adds a person and starts the node.
@@ -159,11 +160,13 @@ func (p *person) turn() {
 		}
 		again := len(ready.Batch) > 0
 		if again {
-			p.store(ready.Batch)
+			if p.full == nil {
+				p.store(ready.Batch)
+			}
 			if p.dies() {
 				return
 			}
-			p.node.Finished(p.bed.now, sessions.Done{Seq: ready.Seq})
+			p.node.Finished(p.bed.now, sessions.Done{Seq: ready.Seq, Err: p.full})
 		}
 		for _, e := range ready.Events {
 			p.screen = append(p.screen, e)

@@ -80,7 +80,7 @@ type batchRow struct {
 
 func newSlot(f *testing.F) *slot {
 	f.Helper()
-	s := &slot{dir: f.TempDir(), files: map[string][]byte{}}
+	s := &slot{dir: memoryDir(f), files: map[string][]byte{}}
 	p, err := s.open()
 	if err != nil {
 		f.Fatal(err)
@@ -116,6 +116,17 @@ func newSlot(f *testing.F) *slot {
 	}
 	s.snapshot(f)
 	return s
+}
+
+// memoryDir is a folder in memory where the system has such a thing: a start syncs
+// several times, and this is not about disks.
+func memoryDir(f *testing.F) string {
+	dir, err := os.MkdirTemp("/dev/shm", "darkchat")
+	if err != nil {
+		return f.TempDir()
+	}
+	f.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 func (s *slot) open() (*sessions.Profile, error) {

@@ -53,7 +53,6 @@ const (
 	opHostile
 	opWait
 	opCopy
-	numAttacks
 )
 
 // hostile is what mallory can say that only mallory can sign, and what nobody says.
@@ -147,7 +146,7 @@ func newSiege(t *testing.T, good []spec.Vector) *siege {
 }
 
 func (s *siege) do(p *program) {
-	switch p.byte() % numAttacks {
+	switch p.byte() % 8 { // room for more, so that kept inputs mean the same
 	case opNoise:
 		n := p.uint16() % (dgram.MaxDatagram + 100)
 		s.strike(p.byte(), p.bytes(n))

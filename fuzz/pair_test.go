@@ -1,6 +1,7 @@
 package fuzz_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -11,7 +12,7 @@ import (
 
 // FuzzPair lets two people chat over a network and on machines that the input
 // controls: what is lost, repeated, delayed, replayed later or from elsewhere, and
-// at which instruction a node is killed. In the end every text that was promised to
+// at which instruction a node is killed, and when a disk is full. In the end every text that was promised to
 // be delivered has been read once and in order, and both outboxes are empty.
 func FuzzPair(f *testing.F) {
 	f.Add([]byte{})
@@ -24,6 +25,7 @@ func FuzzPair(f *testing.F) {
 	f.Add([]byte{opFate, 8, 1, 2, 3, 1, 2, 3, 0xff, 1, opSay, 0, opSay, 0, opSay, 1, opStep, opStep, opFate, 4, 1, 1, 1, 1, opSay, 0})
 	f.Add([]byte{opSay, 0, opTime, 10, opReplay, 0, opReplay, 1, opReplay, 2, opReplay, 3, opKill, 1, opStart, 1, opReplay, 0, opReplay, 1, opReplay, 0x83})
 	f.Add([]byte{opLong, 0, 200, opSay, 0, opFate, 6, 1, 3, 1, 7, 1, 2, opTime, 90, opKill, 1, opStart, 1, opTime, 255})
+	f.Add([]byte{opFull, 1, opSay, 0, opSay, 0, opTime, 100, opSay, 1, opTime, 200, opFull, 1, opSay, 0, opFull, 0, opSay, 0, opSay, 1})
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r := newPair(t)
 		p := program(input[:min(len(input), 600)])
@@ -34,6 +36,8 @@ func FuzzPair(f *testing.F) {
 	})
 }
 
+var errFull = errors.New("no space left on device")
+
 const (
 	opSay = iota
 	opStep
@@ -43,13 +47,14 @@ const (
 	opFate
 	opReplay
 	opLong
-	numOps
+	opFull
 )
 
 type pair struct {
 	*bed
 	people  [2]*person
 	fates   []byte
+	faulty  [2]bool // whose disk has failed
 	history []flying
 	talks   [2]talk // by who speaks
 }
@@ -109,18 +114,20 @@ func newPair(t *testing.T) *pair {
 }
 
 func (r *pair) do(p *program) {
-	switch p.byte() % numOps {
+	switch p.byte() % 16 { // room for more, so that kept inputs mean the same
+
 	case opSay:
 		r.say(int(p.byte()&1), "")
 	case opLong:
 		r.say(int(p.byte()&1), string(make([]rune, int(p.byte())*16)))
-	case opStep:
-		r.step(r.now.Add(time.Second))
 	case opTime:
 		r.run(time.Duration(p.byte()) * 20 * time.Millisecond)
 	case opKill:
 		b := p.byte()
 		q := r.people[b&1]
+		if r.faulty[b&1] {
+			return // what was not written may be forgotten by a kill
+		}
 		if q.doom = int(b >> 1); q.doom == 0 {
 			q.kill()
 		}
@@ -130,6 +137,13 @@ func (r *pair) do(p *program) {
 		}
 	case opFate:
 		r.fates = append(r.fates, p.bytes(int(p.byte()))...)
+	case opFull:
+		i := p.byte() & 1
+		if q := r.people[i]; q.full == nil && q.doom == 0 {
+			q.full, r.faulty[i] = errFull, true
+		} else {
+			q.full = nil
+		}
 	case opReplay:
 		b := p.byte()
 		if len(r.history) == 0 {
@@ -141,6 +155,8 @@ func (r *pair) do(p *program) {
 			from = netip.AddrPortFrom(from.Addr(), from.Port()+1) // a NAT rebound it, or somebody forged it
 		}
 		r.deliver(from, f.to, f.bytes)
+	default:
+		r.step(r.now.Add(time.Second))
 	}
 }
 
@@ -231,7 +247,7 @@ func (r *pair) read(i int, m neighbors.Incoming) {
 func (r *pair) finish() {
 	r.fates = nil
 	for i, p := range r.people {
-		p.doom = 0
+		p.doom, p.full = 0, nil
 		if p.node == nil {
 			r.begin(i)
 		}

@@ -63,12 +63,13 @@ const (
 	explodeGap  = time.Minute     // between two explodes of one origin
 	explodeWait = 2 * time.Second // for the answers before the cost is told
 
-	inFlight     = 128              // texts handed to the wire for one session at a time
-	maxUnprinted = 2048             // texts written or being written, not yet printed
-	maxRequests  = 64               // \ping and \add under way
-	reserveAt    = 4096             // numbers left when the next block is asked for
-	newPerSecond = 1                // first contacts told each second, the rest are counted
-	recordLife   = 10 * time.Minute // our record's lifetime for a receiver that hears nothing more
+	inFlight          = 128              // texts handed to the wire for one session at a time
+	maxUnprinted      = 2048             // texts written or being written, not yet printed
+	maxUnprintedBytes = 2 << 20          // of lines handed to the shell, half of what it takes
+	maxRequests       = 64               // \ping and \add under way
+	reserveAt         = 4096             // numbers left when the next block is asked for
+	newPerSecond      = 1                // first contacts told each second, the rest are counted
+	recordLife        = 10 * time.Minute // our record's lifetime for a receiver that hears nothing more
 )
 
 // What a Client is told when something cannot be done. Their texts are for the

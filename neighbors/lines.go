@@ -148,8 +148,23 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 		n.outbox.PutBack(id, s.ID)
 		n.retryLater(now, e)
 	}
+	if s.Result != dgram.ResultDelivered {
+		n.takeBack(e, moved)
+	}
 	n.progress(moved, 0)
 	n.pump(now, e)
+}
+
+// takeBack stops sending the other parts of lines that were refused.
+func (n *Node) takeBack(e *edge, refused []sessions.Progress) {
+	for _, p := range refused {
+		for id := p.ID; id < p.ID+uint64(p.Parts); id++ {
+			if slices.Contains(e.flying, id) {
+				e.landed(id)
+				n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+			}
+		}
+	}
 }
 
 // textLapsed: five sends were not answered. That ends an attempt, never the text.

@@ -16,9 +16,11 @@ type texts struct {
 	gathered waiting                  // what depends on that batch
 	unsure   map[uint64]waiting       // batches handed out and not yet written; as many as the store takes
 	held     map[textKey]dgram.Handle // to be acknowledged later; at most maxUnprinted
-	printing map[uint64]textKey       // lines by receipt; the inbox bounds them
+	printing map[uint64]shown         // lines by receipt; the inbox bounds them
 	receipt  uint64
-	full     bool // the last batch could not be written
+	bytes    int                 // of them, at most maxUnprintedBytes and one line
+	backlog  []sessions.Incoming // for which there is no room there; while there is one texts are answered busy
+	full     bool                // the last batch could not be written
 
 	unstored []sessions.Write // of failed batches, to be written again; each key once
 	again    time.Time        // when
@@ -41,8 +43,14 @@ type ownLine struct {
 	progress []sessions.Progress
 }
 
+// shown is a line that was handed to the shell.
+type shown struct {
+	line  textKey
+	bytes int
+}
+
 func newTexts() texts {
-	return texts{seq: 1, unsure: map[uint64]waiting{}, held: map[textKey]dgram.Handle{}, printing: map[uint64]textKey{}}
+	return texts{seq: 1, unsure: map[uint64]waiting{}, held: map[textKey]dgram.Handle{}, printing: map[uint64]shown{}}
 }
 
 // close ends the gathering of a batch and returns its number.
@@ -69,7 +77,7 @@ func (n *Node) startTexts(now time.Time) {
 func (n *Node) textReceived(now time.Time, s sessions.Session, r dgram.Received, b dgram.Text) {
 	t := &n.texts
 	id := r.Message.ID
-	if len(t.held) >= maxUnprinted {
+	if len(t.held) >= maxUnprinted || len(t.backlog) > 0 {
 		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
@@ -197,11 +205,17 @@ func (n *Node) acknowledge(now time.Time, key textKey, r dgram.Result) {
 	}
 }
 
-// show hands a line to the person; Printed comes back with its receipt.
+// show hands a line to the person; Printed comes back with its receipt. What the
+// screen has no room for now waits.
 func (n *Node) show(line sessions.Incoming) {
 	t := &n.texts
+	if t.bytes >= maxUnprintedBytes {
+		t.backlog = append(t.backlog, line)
+		return
+	}
 	t.receipt++
-	t.printing[t.receipt] = textKey{line.From, line.ID}
+	t.printing[t.receipt] = shown{textKey{line.From, line.ID}, len(line.Text)}
+	t.bytes += len(line.Text)
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
 		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(),
@@ -211,15 +225,22 @@ func (n *Node) show(line sessions.Incoming) {
 // Printed says that the lines with these receipts are on the screen: they are
 // acknowledged now.
 func (n *Node) Printed(now time.Time, receipts []uint64) {
+	t := &n.texts
 	for _, r := range receipts {
-		line, ok := n.texts.printing[r]
+		p, ok := t.printing[r]
 		if !ok {
 			continue
 		}
-		delete(n.texts.printing, r)
-		for _, id := range n.inbox.Shown(line.from, line.id) {
-			n.acknowledge(now, textKey{line.from, id}, dgram.ResultDelivered)
+		delete(t.printing, r)
+		t.bytes -= p.bytes
+		for _, id := range n.inbox.Shown(p.line.from, p.line.id) {
+			n.acknowledge(now, textKey{p.line.from, id}, dgram.ResultDelivered)
 		}
+	}
+	for len(t.backlog) > 0 && t.bytes < maxUnprintedBytes {
+		line := t.backlog[0]
+		t.backlog = t.backlog[1:]
+		n.show(line)
 	}
 	n.wake(now)
 }

@@ -149,9 +149,8 @@ func (i *Inbox) full() bool { return i.writing+len(i.unshown) >= maxUnshown }
 
 // again answers a part that is not above the highest taken.
 func (i *Inbox) again(w *window, p Part) Answer {
-	was, known := w.has(p.ID)
 	switch {
-	case !was || !known:
+	case !w.has(p.ID):
 		return AnswerTooOld
 	case w.isWriting(p.ID):
 		return AnswerPending

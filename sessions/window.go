@@ -1,30 +1,35 @@
 package sessions
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 	"time"
 )
 
 const (
-	windowBits  = 1024 // ids below the highest of which it is known whether they came
-	storeWindow = 1    // version of a stored window
+	windowRuns  = 128 // so at least the last 128 texts that were taken are known: as many as a sender has under way
+	storeWindow = 1   // version of a stored window
 )
 
 // A window is what is known of the texts of one sender's session. Texts are
-// taken in order, so their ids rise; head is the highest that was taken, and the
-// bits say which of the ids behind it were.
+// taken in order, so their ids rise. Ids are sparse: a sender counts the texts to
+// all its friends in one series, and leaves out a whole block after an unclean
+// end; so what is remembered is runs of consecutive ids, not a range.
 type window struct {
 	session SessionID
 	user    UserKey
-	head    uint64
-	bits    [windowBits / 64]uint64 // id is bit id%windowBits
+	head    uint64 // the highest that was taken
+	runs    []run  // of the last that were taken, rising; at most windowRuns
 
 	held    []Part  // by id: their predecessor has not come; at most maxHeld
 	writing []taken // in order: taken, and not all before them recorded
 	line    *unfinished
 	changed bool
 }
+
+// run is the ids from first to last.
+type run struct{ first, last uint64 }
 
 // taken is a part on its way into the store.
 type taken struct {
@@ -34,43 +39,36 @@ type taken struct {
 	recorded bool
 }
 
-func (w *window) bit(id uint64) (word *uint64, mask uint64) {
-	return &w.bits[id%windowBits/64], 1 << (id % 64)
-}
-
 // take moves head to id, which is above it. What lies between never comes: the
 // sender named a predecessor below it.
 func (w *window) take(id uint64) {
-	if id-w.head >= windowBits {
-		clear(w.bits[:])
+	if n := len(w.runs); n > 0 && w.runs[n-1].last+1 == id {
+		w.runs[n-1].last = id
 	} else {
-		for skipped := w.head + 1; skipped < id; skipped++ {
-			word, mask := w.bit(skipped)
-			*word &^= mask
+		if n == windowRuns {
+			w.runs = slices.Delete(w.runs, 0, 1)
 		}
+		w.runs = append(w.runs, run{id, id})
 	}
-	word, mask := w.bit(id)
-	*word |= mask
 	w.head = id
 }
 
 // untake undoes the takes above head.
 func (w *window) untake(head uint64) {
-	for id := w.head; id > head && w.head-id < windowBits; id-- {
-		word, mask := w.bit(id)
-		*word &^= mask
+	for n := len(w.runs); n > 0 && w.runs[n-1].last > head; n-- {
+		if w.runs[n-1].first <= head {
+			w.runs[n-1].last = head
+			break
+		}
+		w.runs = w.runs[:n-1]
 	}
 	w.head = head
 }
 
-// has reports whether an id up to head was taken, and whether that is still
-// known.
-func (w *window) has(id uint64) (was, known bool) {
-	if w.head-id >= windowBits {
-		return false, false
-	}
-	word, mask := w.bit(id)
-	return *word&mask != 0, true
+// has reports whether an id up to head is known to have been taken.
+func (w *window) has(id uint64) bool {
+	at, ok := slices.BinarySearchFunc(w.runs, id, func(r run, id uint64) int { return cmp.Compare(r.first, id) })
+	return ok || at > 0 && id <= w.runs[at-1].last
 }
 
 // isWriting reports whether id was taken and is not known to be recorded.
@@ -94,21 +92,26 @@ func (w *window) writingAt(id uint64) (int, bool) {
 // idle reports whether the window may be forgotten now.
 func (w *window) idle() bool { return len(w.writing) == 0 }
 
-// windowStored is a window in the store.
+// windowStored is a window in the store. Runs is, from the highest run down, how
+// many ids are left out above it and how many it has beside its last, as varints:
+// short for the usual window, which has one run, and written with every text.
 type windowStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
 	User    []byte
 	Head    uint64
-	Bits    []byte
+	Runs    []byte
 }
 
 func (w *window) encode() []byte {
-	bits := make([]byte, 0, windowBits/8)
-	for _, word := range w.bits {
-		bits = binary.BigEndian.AppendUint64(bits, word)
+	var runs []byte
+	above := w.head + 1 // the first id that is not in a run yet
+	for _, r := range slices.Backward(w.runs) {
+		runs = binary.AppendUvarint(runs, above-1-r.last)
+		runs = binary.AppendUvarint(runs, r.last-r.first)
+		above = r.first
 	}
-	return marshal(&windowStored{Version: storeWindow, User: w.user[:], Head: w.head, Bits: bits})
+	return marshal(&windowStored{Version: storeWindow, User: w.user[:], Head: w.head, Runs: runs})
 }
 
 func decodeWindow(key, value []byte) (*window, error) {
@@ -116,12 +119,25 @@ func decodeWindow(key, value []byte) (*window, error) {
 	if err := unmarshalStored(value, storeWindow, &s); err != nil {
 		return nil, err
 	}
-	if len(key) != len(SessionID{}) || len(s.User) != len(UserKey{}) || len(s.Bits) != windowBits/8 {
+	if len(key) != len(SessionID{}) || len(s.User) != len(UserKey{}) || s.Head >= maxTextID {
 		return nil, errForm
 	}
 	w := &window{session: SessionID(key), user: UserKey(s.User), head: s.Head}
-	for i := range w.bits {
-		w.bits[i] = binary.BigEndian.Uint64(s.Bits[8*i:])
+	above := s.Head + 1
+	for b := s.Runs; len(b) > 0; {
+		gap, n := binary.Uvarint(b)
+		if n <= 0 || gap >= above {
+			return nil, errForm
+		}
+		b = b[n:]
+		count, m := binary.Uvarint(b)
+		last := above - 1 - gap
+		if m <= 0 || count >= last || len(w.runs) == windowRuns {
+			return nil, errForm
+		}
+		w.runs = append(w.runs, run{last - count, last})
+		above, b = last-count, b[m:]
 	}
+	slices.Reverse(w.runs)
 	return w, nil
 }

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -182,7 +184,8 @@ func percentiles(trip func() time.Duration) (r round) {
 // chatRound measures acknowledged texts from a node of this process to the
 // real program in another one, both wired in the same way.
 func chatRound(b *testing.B, binary string, ephemeral bool) round {
-	bob := startBinary(b, binary, "bob", ephemeral)
+	bob, stop := startBinary(b, binary, "bob", ephemeral)
+	defer stop()
 	ann := newBenchNode(b, ephemeral)
 	defer ann.stop()
 	ann.meet(b, bob)
@@ -226,6 +229,7 @@ func newBenchNode(b *testing.B, ephemeral bool) *benchNode {
 	if err != nil {
 		b.Fatal(err)
 	}
+	before := useProcessors(c)
 	conn, _, err := listen(c)
 	if err != nil {
 		b.Fatal(err)
@@ -267,6 +271,7 @@ func newBenchNode(b *testing.B, ephemeral bool) *benchNode {
 			cancel()
 			<-ended
 			_ = profile.Close()
+			runtime.GOMAXPROCS(before)
 		}
 	}
 	b.Cleanup(n.stop)
@@ -309,8 +314,8 @@ func build(b testing.TB) string {
 }
 
 // startBinary runs the program with its output thrown away, which is its fastest
-// way to print, and returns where it listens.
-func startBinary(b *testing.B, binary, user string, ephemeral bool) netip.AddrPort {
+// way to print, and returns where it listens and what ends it.
+func startBinary(b *testing.B, binary, user string, ephemeral bool) (at netip.AddrPort, stop func()) {
 	conn, err := dgram.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
 		b.Fatal(err)
@@ -322,6 +327,7 @@ func startBinary(b *testing.B, binary, user string, ephemeral bool) netip.AddrPo
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	return addr
+	stop = sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	b.Cleanup(stop)
+	return addr, stop
 }

@@ -34,22 +34,23 @@ const (
 // Whether a port is free, a host has an address or a file can be read is found
 // out later, in that order, before anything is written.
 type config struct {
-	user      string // empty: whoName decides
-	seed      bool
-	listen    netip.Addr // invalid: all addresses
-	port      uint16
-	portGiven bool // a busy port that was asked for is an error
-	readers   int
-	seeds     []seedHost
-	presence  []string
-	state     string // folder; empty only with ephemeral
-	identity  string // file; empty: the one in the state folder
-	ephemeral bool
-	json      bool
-	stay      bool
-	wait      time.Duration
-	log       string
-	verbose   bool
+	user         string // empty: whoName decides
+	seed         bool
+	listen       netip.Addr // invalid: all addresses
+	port         uint16
+	portGiven    bool // a busy port that was asked for is an error
+	readers      int
+	readersGiven bool // with -t
+	seeds        []seedHost
+	presence     []string
+	state        string // folder; empty only with ephemeral
+	identity     string // file; empty: the one in the state folder
+	ephemeral    bool
+	json         bool
+	stay         bool
+	wait         time.Duration
+	log          string
+	verbose      bool
 }
 
 // seedHost is a seed as the command line gives it.

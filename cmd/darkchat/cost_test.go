@@ -31,7 +31,7 @@ func contextOf(b *testing.B) (context.Context, context.CancelFunc) {
 func BenchmarkStart(b *testing.B) {
 	binary := build(b)
 	for range b.N {
-		bob := startBinary(b, binary, "bob", false)
+		bob, _ := startBinary(b, binary, "bob", false)
 		var first, again []time.Duration
 		for range rounds {
 			state := b.TempDir()
@@ -78,7 +78,7 @@ func toDelivery(b *testing.B, binary, state, input string) time.Duration {
 func BenchmarkMemory(b *testing.B) {
 	binary := build(b)
 	for range b.N {
-		bob := startBinary(b, binary, "bob", false)
+		bob, _ := startBinary(b, binary, "bob", false)
 		ann := exec.Command(binary, "-json", "-stay", "-u", "ann", "-p", "0", "-listen", "127.0.0.1", "-state", b.TempDir())
 		stdin, err := ann.StdinPipe()
 		if err != nil {

@@ -104,7 +104,7 @@ func parseFlags(args []string) (config, error) {
 		}
 		c.user = name
 	}
-	c.portGiven = set["p"]
+	c.portGiven, c.readersGiven = set["p"], set["t"]
 	if c.seed && !c.portGiven {
 		port = defaultSeedPort
 	}

@@ -106,6 +106,12 @@ func TestSameSeedSameTrace(t *testing.T) {
 	if other, sumOther := run(2); other == trace || sumOther == sum {
 		t.Fatal("another seed gives the same run")
 	}
+	one, two := New(1, Profile{}), New(1, Profile{})
+	one.Send(start, ann, bob, []byte("one"))
+	two.Send(start, ann, bob, []byte("two"))
+	if _, sum := one.Sum(); sum == func() uint64 { _, s := two.Sum(); return s }() {
+		t.Fatal("other contents have the same sum")
+	}
 	if !strings.HasPrefix(trace, "(1904 datagrams before)\n") {
 		t.Errorf("%.100s", trace)
 	}

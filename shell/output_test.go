@@ -1,0 +1,158 @@
+package shell
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// A text is reported as printed after the write that has it returned, not
+// before, and never when that write failed.
+func TestPrintedAfterTheWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{}
+		p := &played{actor: a, block: make(chan struct{})}
+		r, w := io.Pipe()
+		p.sh = New(Options{In: r, Out: p, JSON: true})
+		a.sink = p.sh.Sink
+		done := make(chan int)
+		go func() { done <- p.sh.Run(t.Context(), a) }()
+		a.sink(neighbors.Incoming{Receipt: 7, From: "bob", Text: "one"})
+		a.sink(neighbors.Incoming{Receipt: 8, From: "bob", Text: "two"})
+		synctest.Wait()
+		if len(a.printed) != 0 {
+			t.Error("printed before it was written")
+		}
+		p.block <- struct{}{} // ready
+		p.block <- struct{}{} // both texts: one write
+		synctest.Wait()
+		if fmt.Sprint(a.printed) != "[7 8]" || p.events() != "ready message message" {
+			t.Errorf("printed %v: %s", a.printed, p.events())
+		}
+		p.mu.Lock()
+		p.fail = errors.New("broken pipe")
+		p.mu.Unlock()
+		a.sink(neighbors.Incoming{Receipt: 9, From: "bob", Text: "three"})
+		p.block <- struct{}{}
+		if code := <-done; code != 1 {
+			t.Errorf("exit %d after a failed write, want 1", code)
+		}
+		w.Close()
+		if fmt.Sprint(a.printed) != "[7 8]" {
+			t.Errorf("printed %v: a text that was not written is not printed", a.printed)
+		}
+	})
+}
+
+// A closed output ends the shell while it waits, whatever it waits for.
+func TestClosedOutput(t *testing.T) {
+	for name, input := range map[string]string{"input": "", "ping": "\\ping 1.2.3.4\n", "outbox": "\\chat bob\nx\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			a := &actor{people: []neighbors.UserView{bob()}}
+			p := &played{actor: a}
+			r, w := io.Pipe()
+			p.sh = New(Options{In: r, Out: p, JSON: true, Wait: time.Hour})
+			a.sink = p.sh.Sink
+			done := make(chan int)
+			go func() { done <- p.sh.Run(t.Context(), a) }()
+			io.WriteString(w, input)
+			if name == "outbox" {
+				w.Close()
+			}
+			synctest.Wait()
+			p.mu.Lock()
+			p.fail = errors.New("broken pipe")
+			p.mu.Unlock()
+			p.sh.Notice("anything")
+			if code := <-done; code != 1 {
+				t.Errorf("%s: exit %d, want 1", name, code)
+			}
+			w.Close()
+		})
+	}
+}
+
+// A pipe may hold more lines than the outbox: they wait while it is moving. When
+// it stands still they are refused, and only the first of them waits.
+func TestFullOutbox(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}, full: 10}
+		a.onSay = func(a *actor, d neighbors.Delivery) { time.AfterFunc(time.Millisecond, func() { a.deliver(d) }) }
+		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("x\n", 500))
+		if len(p.said) != 500 || p.code != 0 {
+			t.Errorf("%d said, exit %d", len(p.said), p.code)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}, full: 10}
+		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("x\n", 500))
+		if len(p.said) != 10 || p.code != 1 || p.took != backlogPatience+10*time.Second {
+			t.Errorf("%d said, exit %d, took %v", len(p.said), p.code, p.took)
+		}
+	})
+}
+
+// As text, "sent" is told only when no answer comes for a second, and of several
+// steps at once the last.
+func TestSentIsToldLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}}
+		a.onSay = func(a *actor, d neighbors.Delivery) {
+			if d.ID == 1 {
+				a.deliver(d)
+			} else {
+				time.AfterFunc(5*time.Second, func() { a.deliver(d) })
+			}
+		}
+		p := play(t, a, Options{}, "\\chat bob\nquick\nslow\n")
+		want := "What you type now goes to bob|  delivered 1/1 to bob|  sent to bob, no answer yet|  delivered 1/1 to bob|bye"
+		if got := strings.Join(p.lines[3:], "|"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		for _, l := range p.lines {
+			if strings.Contains(l, "\x1b") {
+				t.Errorf("an escape in a pipe: %q", l)
+			}
+		}
+	})
+}
+
+// Events of the node before Run come after ready, those after it nowhere.
+func TestReadyFirstByeLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &played{actor: &actor{}}
+		sh := New(Options{In: strings.NewReader(""), Out: p, JSON: true})
+		sh.Notice("a new port was taken")
+		sh.Sink(neighbors.CameOnline{User: "bob"})
+		sh.Sink(neighbors.Failed{Text: "belongs to nothing"})
+		sh.Run(t.Context(), p.actor)
+		sh.Sink(neighbors.CameOnline{User: "carol"})
+		sh.Notice("late")
+		synctest.Wait()
+		if want := "ready notice online error bye"; p.events() != want {
+			t.Errorf("%s, want %s", p.events(), want)
+		}
+	})
+}
+
+// Ask takes one line and not a byte more.
+func TestAsk(t *testing.T) {
+	in, out := strings.NewReader("  ann \r\n\\help\n"), &strings.Builder{}
+	name, err := Ask(in, out, "your name: ")
+	rest, _ := io.ReadAll(in)
+	if name != "ann" || err != nil || out.String() != "your name: " || string(rest) != "\\help\n" {
+		t.Errorf("Ask = %q, %v; asked %q; left %q", name, err, out.String(), rest)
+	}
+	if _, err := Ask(strings.NewReader(""), out, "?"); err != io.EOF {
+		t.Errorf("at the end: %v", err)
+	}
+	if name, err := Ask(strings.NewReader("bob"), out, "?"); name != "bob" || err != nil {
+		t.Errorf("without an end of line: %q, %v", name, err)
+	}
+}
