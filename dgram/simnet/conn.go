@@ -85,6 +85,7 @@ func (c *Conn) WriteMsgUDPAddrPort(b, _ []byte, to netip.AddrPort) (n, oobn int,
 func (n *Net) write(d Delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	d.From = n.leave(time.Now(), d.From, d.To)
 	delays, fate := n.plan(d.From, d.To, len(d.Bytes))
 	n.trace.note(time.Now(), d.From, d.To, d.Bytes, fate)
 	for _, wait := range delays {
@@ -96,10 +97,15 @@ func (n *Net) write(d Delivery) {
 func (n *Net) arrive(d Delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	c := n.conns[d.To]
-	if c == nil || n.cuts[pairOf(d.From.Addr(), d.To.Addr())] {
+	if n.cuts[pairOf(d.From.Addr(), d.To.Addr())] {
 		return
 	}
+	to, ok := n.enter(time.Now(), d.From, d.To)
+	c := n.conns[to]
+	if !ok || c == nil {
+		return
+	}
+	d.To = to
 	select {
 	case c.arrived <- d:
 	default: // full: lost

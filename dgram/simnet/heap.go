@@ -51,6 +51,7 @@ func (f *flights) Pop() any {
 func (n *Net) Send(now time.Time, from, to netip.AddrPort, b []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	from = n.leave(now, from, to)
 	delays, fate := n.plan(from, to, len(b))
 	for _, d := range delays {
 		if len(n.flying) == maxFlying {
@@ -84,6 +85,12 @@ func (n *Net) Deliver(now time.Time) []Delivery {
 			n.trace.note(f.at, f.what.From, f.what.To, f.what.Bytes, "cut in the air")
 			continue
 		}
+		to, ok := n.enter(f.at, f.what.From, f.what.To)
+		if !ok {
+			n.trace.note(f.at, f.what.From, f.what.To, f.what.Bytes, "dropped by a NAT")
+			continue
+		}
+		f.what.To = to
 		out = append(out, f.what)
 	}
 	return out

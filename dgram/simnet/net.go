@@ -32,6 +32,7 @@ type Net struct {
 	rng     *rand.Rand
 	profile Profile
 	cuts    map[pair]bool
+	nats    []*NAT
 	flying  flights
 	order   uint64 // of the next copy sent
 	conns   map[netip.AddrPort]*Conn
@@ -96,7 +97,7 @@ func pairOf(a, b netip.Addr) pair {
 }
 
 // Cut parts two hosts, in both directions, until Heal. What is in the air between
-// them is lost too.
+// them is lost too. A host behind a NAT is known by its outside address here.
 func (n *Net) Cut(a, b netip.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
