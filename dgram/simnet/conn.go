@@ -42,9 +42,13 @@ func (n *Net) Listen(addr netip.AddrPort) *Conn {
 	if n.conns[addr] != nil {
 		panic("BUG: address in use: " + addr.String())
 	}
-	c := &Conn{net: n, local: addr, arrived: make(chan Delivery, maxArrived), closed: make(chan struct{})}
+	c := n.open(addr)
 	n.conns[addr] = c
 	return c
+}
+
+func (n *Net) open(addr netip.AddrPort) *Conn {
+	return &Conn{net: n, local: addr, arrived: make(chan Delivery, maxArrived), closed: make(chan struct{})}
 }
 
 // ReadMsgUDPAddrPort waits for a datagram. What does not fit into b is cut off
@@ -85,6 +89,9 @@ func (c *Conn) WriteMsgUDPAddrPort(b, _ []byte, to netip.AddrPort) (n, oobn int,
 func (n *Net) write(d Delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.sayTo(d) {
+		return
+	}
 	d.From = n.leave(time.Now(), d.From, d.To)
 	delays, fate := n.plan(d.From, d.To, len(d.Bytes))
 	n.trace.note(time.Now(), d.From, d.To, d.Bytes, fate)
@@ -120,7 +127,9 @@ func (c *Conn) Close() error {
 	err := net.ErrClosed
 	c.once.Do(func() {
 		c.net.mu.Lock()
-		delete(c.net.conns, c.local)
+		if c.net.conns[c.local] == c {
+			delete(c.net.conns, c.local)
+		}
 		c.net.mu.Unlock()
 		close(c.closed)
 		err = nil

@@ -51,6 +51,9 @@ func (f *flights) Pop() any {
 func (n *Net) Send(now time.Time, from, to netip.AddrPort, b []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.say(now, from, to, b) {
+		return
+	}
 	from = n.leave(now, from, to)
 	delays, fate := n.plan(from, to, len(b))
 	for _, d := range delays {

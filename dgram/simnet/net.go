@@ -36,6 +36,8 @@ type Net struct {
 	flying  flights
 	order   uint64 // of the next copy sent
 	conns   map[netip.AddrPort]*Conn
+	groups  map[link][]member
+	links   []link // the keys of groups, in the order of the first Join
 	trace   trace
 }
 

@@ -1,0 +1,140 @@
+package simnet
+
+import (
+	"bytes"
+	"container/heap"
+	"net/netip"
+	"time"
+)
+
+// link is one segment of the network: what a host there says to a group is heard by
+// the members of that group there, itself too, and by nobody else.
+type link struct {
+	name  string
+	group netip.AddrPort
+}
+
+// member is one that hears a group: an address on an event heap, or a Conn.
+type member struct {
+	host netip.Addr
+	conn *Conn // nil: deliveries at host and the group's port
+}
+
+// Join has host hear a group, or a broadcast address, on a segment: a Delivery to
+// host and the group's port for each datagram. A host joins once for each of its
+// addresses, and says something to the group from one of them. What it hears of
+// itself is not lost, late or twice.
+func (n *Net) Join(segment string, group netip.AddrPort, host netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.join(segment, group, member{host: host.Unmap()})
+}
+
+// Hear is Join for a bubble: the socket returned hears the group, and nothing else.
+// Several may share one host, as programs that share a port do.
+func (n *Net) Hear(segment string, group netip.AddrPort, host netip.Addr) *Conn {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c := n.open(netip.AddrPortFrom(host.Unmap(), group.Port()))
+	n.join(segment, group, member{host.Unmap(), c})
+	return c
+}
+
+func (n *Net) join(segment string, group netip.AddrPort, m member) {
+	if n.groups == nil {
+		n.groups = map[link][]member{}
+	}
+	at := link{segment, plain(group)}
+	if n.groups[at] == nil {
+		n.links = append(n.links, at) // the order of a map must not reach the trace
+	}
+	n.groups[at] = append(n.groups[at], m)
+}
+
+// plain is a group's address without the interface that it is said on.
+func plain(group netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(group.Addr().Unmap().WithZone(""), group.Port())
+}
+
+// Leave has host hear nothing more on a segment, nor be heard: its cable is pulled.
+func (n *Net) Leave(segment string, host netip.Addr) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, at := range n.links {
+		if at.name != segment {
+			continue
+		}
+		var rest []member
+		for _, m := range n.groups[at] {
+			if m.host != host.Unmap() {
+				rest = append(rest, m)
+			}
+		}
+		n.groups[at] = rest
+	}
+}
+
+// listeners lists who hears what from says to a group; group is false when to is none.
+func (n *Net) listeners(from, to netip.AddrPort) (list []member, group bool) {
+	for _, at := range n.links {
+		if at.group != plain(to) {
+			continue
+		}
+		group = true
+		for _, m := range n.groups[at] {
+			if m.host == from.Addr() {
+				list = append(list, n.groups[at]...)
+				break
+			}
+		}
+	}
+	return list, group
+}
+
+// say treats a datagram to a group on the event heap; false: to is none.
+func (n *Net) say(now time.Time, from, to netip.AddrPort, b []byte) bool {
+	list, group := n.listeners(from, to)
+	for _, m := range list {
+		at := netip.AddrPortFrom(m.host, to.Port())
+		delays, fate := n.plan(from, at, len(b))
+		if m.host == from.Addr() {
+			delays, fate = []time.Duration{0}, "its own"
+		}
+		for _, d := range delays {
+			if len(n.flying) == maxFlying {
+				fate = "no room"
+				break
+			}
+			n.order++
+			heap.Push(&n.flying, flight{now.Add(d), n.order, Delivery{from, at, bytes.Clone(b)}})
+		}
+		n.trace.note(now, from, at, b, fate)
+	}
+	return group
+}
+
+// sayTo is say in a bubble.
+func (n *Net) sayTo(d Delivery) bool {
+	list, group := n.listeners(d.From, d.To)
+	for _, m := range list {
+		if m.conn == nil {
+			continue
+		}
+		copied := Delivery{d.From, m.conn.local, bytes.Clone(d.Bytes)}
+		delays, fate := n.plan(d.From, m.conn.local, len(d.Bytes))
+		n.trace.note(time.Now(), d.From, m.conn.local, d.Bytes, fate)
+		for _, wait := range delays {
+			time.AfterFunc(wait, func() { m.conn.take(copied) })
+		}
+	}
+	return group
+}
+
+// take keeps a datagram for the reader of a socket that hears a group.
+func (c *Conn) take(d Delivery) {
+	select {
+	case <-c.closed:
+	case c.arrived <- d:
+	default: // full: lost
+	}
+}
