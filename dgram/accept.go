@@ -32,7 +32,8 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	}
 	l.accepting = append(l.accepting, a)
 	a.knows, a.salt = s.have == e.self.Seq, s.salt
-	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh})
+	called := e.authenticated(now, s.peer.ID, o.from)
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh, Link: called})
 	e.deliver(now, l, o)
 }
 

@@ -23,6 +23,7 @@ const (
 
 	DroppedShape        // not one of the five packets, or not its only encoding
 	DroppedSource       // from an address that nothing can be sent to
+	DroppedLink         // an announcement, or an answer to ours, that is not of an own link
 	DroppedChallenges   // over the global limit of CHALLENGEs
 	DroppedIndex        // DATA or ACCEPT for an index that is not known, too small to be challenged
 	DroppedEcho         // a CHALLENGE for nothing that we sent there
@@ -66,6 +67,7 @@ func (c Counter) String() string {
 		SentData:            "sent_data",
 		DroppedShape:        "dropped_shape",
 		DroppedSource:       "dropped_source",
+		DroppedLink:         "dropped_link",
 		DroppedChallenges:   "dropped_challenges",
 		DroppedIndex:        "dropped_index",
 		DroppedEcho:         "dropped_echo",

@@ -21,6 +21,8 @@ type dial struct {
 	local  netip.Addr // that a CHALLENGE came to
 	want   []Peer     // whose keys are expected, at most maxWant
 	anyone bool       // whoever answers will do
+	near   bool       // it answers an answer to our announcement, and does nothing else
+	link   bool       // it answered one
 	quiet  bool       // nobody asked for it: it ends without an event
 	renews *association
 
@@ -49,7 +51,7 @@ func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
 	}
 	if d := e.dials[addr]; d != nil {
 		d.expect(want)
-		d.quiet = false
+		d.quiet, d.near = false, false
 		return nil
 	}
 	if len(e.dials) >= maxDials {
@@ -163,7 +165,7 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
 		return
 	}
-	if d.hellos >= dialSends {
+	if d.hellos >= dialSends || d.near {
 		e.fail(d, d.stage)
 		return
 	}

@@ -34,17 +34,22 @@ type Config struct {
 	// SameLink says whether an address is in a prefix of an own interface. It must be
 	// safe for many goroutines. nil: loopback alone.
 	SameLink func(netip.Addr) bool
+	// Crowd says whether an address is a broadcast address of an own link: nothing is
+	// ever answered there. As safe as SameLink. nil: none is known.
+	Crowd func(netip.Addr) bool
 	// MaxAssociations bounds the keys kept for peers that are not pinned.
 	// 0: 1,024, or 65,536 for a seed.
 	MaxAssociations int
 }
 
 // Datagram is one UDP payload to send. Local is the own address to send it from,
-// the zero Addr if any will do. Bytes belong to the caller.
+// the zero Addr if any will do, and Interface the index of the interface that an
+// announcement leaves by, 0 for all else. Bytes must not be changed.
 type Datagram struct {
-	To    netip.AddrPort
-	Local netip.Addr
-	Bytes []byte
+	To        netip.AddrPort
+	Local     netip.Addr
+	Interface int
+	Bytes     []byte
 }
 
 // Endpoint is one node's end of the protocol: it turns datagrams into events and
@@ -72,6 +77,7 @@ type Endpoint struct {
 	dials    map[netip.AddrPort]*dial // at most maxDials
 	contacts *contacts
 	pace     *bucket // presence of the whole node
+	calls    calls
 	timers   timers
 	expireAt time.Time // something of an epoch must be forgotten
 
@@ -110,13 +116,13 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		admit: newAdmission(near, c.Seed), tally: new(tally),
 		links: map[PeerID]*link{}, maxPins: pins,
 		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed),
-		pace: newBucket(float64(presence), float64(presence)),
+		pace: newBucket(float64(presence), float64(presence)), calls: newCalls(),
 	}
 	e.nextID = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps
 	e.cache = newCache(room, func(a *association) { e.forgotten(a, AssociationsEvicted) })
 	e.opener = &Opener{
 		static: private, public: public, check: c.Check, random: random,
-		epochs: e.epochs, table: e.table, admit: e.admit, tally: e.tally,
+		epochs: e.epochs, table: e.table, admit: e.admit, tally: e.tally, crowd: c.Crowd,
 	}
 	return e, nil
 }

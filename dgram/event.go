@@ -17,6 +17,7 @@ type Associated struct {
 	Addr     netip.AddrPort
 	Outbound bool // this node asked (sent HELLO or DATA), the peer answered
 	Fresh    bool // there was no live association with this session before
+	Link     bool // an announcement brought us together (Announce): it is on our own link
 }
 
 // Received is one message of a peer. Duplicates come again: dgram remembers

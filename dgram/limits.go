@@ -64,6 +64,21 @@ const (
 	maxProbes  = 8                      // unanswered probes remembered for one peer
 )
 
+// Announcing ourselves on our own links (spec/wire.md 6.7).
+const (
+	maxAnswers      = 64                     // CHALLENGEs obeyed for one announcement
+	answerLife      = 5 * time.Second        // after it they are too late
+	answerWaitLeast = 20 * time.Millisecond  // before an announcement is answered,
+	answerWaitMost  = 120 * time.Millisecond // so that not all of a link answer at once
+	announceRow     = 10 * time.Second       // announcements closer than this are those of somebody new
+	inTouchTime     = 20 * time.Second       // who was heard so lately needs no answer
+	maxKnocks       = 64                     // announcements waiting for our answer
+	maxKnockPaths   = 8                      // ways by which one of them came
+	maxCallers      = 1024                   // addresses remembered
+	answerRate      = 20                     // our answers, a second
+	answerBurst     = 64                     // and at once
+)
+
 // Caches. A seed's numbers come second.
 const (
 	maxAssociations     = 1024

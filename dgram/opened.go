@@ -21,6 +21,8 @@ type Opened struct {
 	said    said
 	bad     bool   // DATA: authentic, but not messages
 	shake   *shake // HANDSHAKE, ACCEPT
+	call    bool   // HELLO: an announcement, of this nonce
+	echo    [nonceSize]byte
 }
 
 // said is what authentic bytes carried.

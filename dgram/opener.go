@@ -24,6 +24,7 @@ type Opener struct {
 	tally   *tally
 	boxes   boxes
 	version atomic.Uint64 // seq of our own record
+	crowd   func(netip.Addr) bool
 }
 
 // Open treats one datagram. b may be used again afterwards. from is the source,
@@ -36,15 +37,19 @@ func (o *Opener) Open(now time.Time, from netip.AddrPort, local netip.Addr, b []
 	}
 	d.kind = p.kind
 	o.tally.add(received(p.kind))
-	if !reachable(d.from) {
+	if !o.single(d.from) {
 		return o.drop(d, DroppedSource)
 	}
 	switch p.kind {
 	case kindHello:
 		return o.challenge(now, d, p.echo)
 	case kindChallenge:
-		if !o.table.expects(d.from, [nonceSize]byte(p.echo)) {
+		to, ok := o.table.expects(d.from, [nonceSize]byte(p.echo))
+		switch {
+		case !ok:
 			return o.drop(d, DroppedEcho)
+		case !to.IsValid() && !o.admit.near(d.from.Addr()):
+			return o.drop(d, DroppedLink)
 		}
 		copied, _ := parsePacket(bytes.Clone(b))
 		d.packet = &copied
@@ -55,6 +60,34 @@ func (o *Opener) Open(now time.Time, from netip.AddrPort, local netip.Addr, b []
 		return o.accept(d, &p)
 	}
 	return o.data(now, d, &p)
+}
+
+// OpenCall treats one datagram that came to a socket on which announcements are
+// heard. There it is a HELLO or nothing, and only from our own links: who is
+// elsewhere, or says so, gets no answer (spec/wire.md 6.7).
+func (o *Opener) OpenCall(now time.Time, from netip.AddrPort, b []byte) Opened {
+	d := Opened{size: len(b), from: unmapped(from), call: true}
+	p, err := parsePacket(b)
+	if err != nil || p.kind != kindHello {
+		return o.drop(d, DroppedShape)
+	}
+	d.kind, d.echo = p.kind, [nonceSize]byte(p.echo)
+	o.tally.add(ReceivedHello)
+	switch {
+	case !o.single(d.from):
+		return o.drop(d, DroppedSource)
+	case !o.admit.near(d.from.Addr()):
+		return o.drop(d, DroppedLink)
+	case o.table.ours(d.echo):
+		return o.drop(d, DroppedSelf) // a link gives back what we say to it
+	}
+	return d
+}
+
+// single says whether an address may be that of one host: an answer to a broadcast
+// address would be many.
+func (o *Opener) single(a netip.AddrPort) bool {
+	return reachable(a) && (o.crowd == nil || !o.crowd(a.Addr()))
 }
 
 func (o *Opener) drop(d Opened, why Counter) Opened {

@@ -55,6 +55,7 @@ func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 	if c == nil || o.from != c.to.to {
 		return
 	}
+	e.authenticated(now, l.peer.ID, o.from)
 	from := c.of.path.to
 	for _, a := range l.list {
 		if a.path.to == from {

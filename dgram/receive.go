@@ -7,6 +7,8 @@ import "time"
 func (e *Endpoint) Receive(now time.Time, o Opened) {
 	switch {
 	case o.Empty():
+	case o.call:
+		e.heardCall(now, o)
 	case o.reply != nil:
 		e.send(kindChallenge, path{o.from, o.local}, o.reply)
 		e.expireAt = sooner(e.expireAt, now.Add(epochAccept))

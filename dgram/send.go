@@ -17,6 +17,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 			e.ringDial(now, t.dial)
 		}
 	}
+	e.answerCalls(now)
 	for i := 0; i < len(e.dirty); i++ { // it may grow
 		l := e.dirty[i]
 		l.dirty = false
@@ -28,7 +29,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
 		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
 	}
-	return sooner(e.timers.next(), e.expireAt)
+	return sooner(e.calls.knockAt, sooner(e.timers.next(), e.expireAt))
 }
 
 // output is what waits for Drain, and room that is used again.

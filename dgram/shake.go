@@ -33,10 +33,15 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 		e.tally.add(DroppedRepeated) // one exchange at a time
 		return
 	}
-	if d == nil || d.hellos == 0 || d.nonce != echo {
-		if d = e.renewal(o, d, echo); d == nil {
-			return
-		}
+	switch {
+	case d != nil && d.hellos > 0 && d.nonce == echo:
+	case !e.calls.said.at.IsZero() && e.calls.said.nonce == echo:
+		d = e.answered(now, o, d)
+	default:
+		d = e.renewal(o, d, echo)
+	}
+	if d == nil {
+		return
 	}
 	static := [keySize]byte(p.s)
 	i := slices.IndexFunc(d.want, func(w Peer) bool { return w.Static == static })
@@ -156,6 +161,7 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	if once {
 		l.courier.measured(now.Sub(t.at))
 	}
-	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Fresh: fresh})
+	e.authenticated(now, s.peer.ID, d.to)
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Fresh: fresh, Link: d.link})
 	e.deliver(now, l, o)
 }

@@ -11,12 +11,12 @@ import (
 // values that do not change once they are in it. The loop alone writes.
 type table struct {
 	mu       sync.RWMutex
-	keys     map[uint32]*association // by our index, at most what cache holds
-	attempts map[uint32]*attempt     // HANDSHAKEs without an answer, by our index
-	hellos   map[[nonceSize]byte]netip.AddrPort
-	sending  map[remoteIndex]*association // by where DATA is sent to: for CHALLENGEs that echo it
-	used     [2]usedUp                    // single use, of the epochs that are accepted
-	most     int                          // entries of both used, all in all
+	keys     map[uint32]*association            // by our index, at most what cache holds
+	attempts map[uint32]*attempt                // HANDSHAKEs without an answer, by our index
+	hellos   map[[nonceSize]byte]netip.AddrPort // where each was sent; the zero AddrPort: an announcement
+	sending  map[remoteIndex]*association       // by where DATA is sent to: for CHALLENGEs that echo it
+	used     [2]usedUp                          // single use, of the epochs that are accepted
+	most     int                                // entries of both used, all in all
 }
 
 // remoteIndex is what our DATA shows on the wire.
@@ -61,14 +61,23 @@ func (t *table) attempt(index uint32) *attempt {
 	return t.attempts[index]
 }
 
-// expects says whether a CHALLENGE with that echo from there may be an answer.
-func (t *table) expects(from netip.AddrPort, echo [nonceSize]byte) bool {
+// expects says whether a CHALLENGE with that echo from there may be an answer, and to
+// what was sent where; the zero AddrPort is an announcement.
+func (t *table) expects(from netip.AddrPort, echo [nonceSize]byte) (to netip.AddrPort, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if to, ok := t.hellos[echo]; ok {
-		return to == from
+		return to, to == from || !to.IsValid()
 	}
-	return t.sending[remoteIndex{from, echoIndex(echo)}] != nil
+	return from, t.sending[remoteIndex{from, echoIndex(echo)}] != nil
+}
+
+// ours says whether the nonce is of a HELLO of our own.
+func (t *table) ours(nonce [nonceSize]byte) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	_, ok := t.hellos[nonce]
+	return ok
 }
 
 // sender returns the association whose DATA shows that index on its way to to.

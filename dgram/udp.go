@@ -22,9 +22,11 @@ type system struct{}
 type socketOptions interface {
 	// set prepares a new socket. What the system refuses is done without.
 	set(fd uintptr, network string)
+	// share lets other programs have the same port.
+	share(fd uintptr)
 	// parse and append are ParseLocal and AppendLocal.
 	parse(oob []byte) netip.Addr
-	append(oob []byte, local netip.Addr) []byte
+	append(oob []byte, local netip.Addr, index int) []byte
 }
 
 func options() (socketOptions, bool) {
@@ -77,5 +79,21 @@ func AppendLocal(oob []byte, local, to netip.Addr) []byte {
 	if !ok || !local.IsValid() || local.IsMulticast() || local.IsUnspecified() || local.Is4() != to.Is4() {
 		return oob
 	}
-	return o.append(oob, local)
+	return o.append(oob, local, 0)
+}
+
+// AppendControl appends the control data that sends d as it wants to be sent.
+func (d Datagram) AppendControl(oob []byte) []byte {
+	o, ok := options()
+	if !ok || d.Interface == 0 {
+		return AppendLocal(oob, d.Local, d.To.Addr())
+	}
+	local := d.Local.Unmap()
+	if four := d.To.Addr().Unmap().Is4(); !local.IsValid() || local.Is4() != four {
+		local = netip.IPv6Unspecified()
+		if four {
+			local = netip.IPv4Unspecified()
+		}
+	}
+	return o.append(oob, local, d.Interface)
 }

@@ -39,9 +39,16 @@ func (system) parse(oob []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-func (system) append(oob []byte, local netip.Addr) []byte {
+func (system) append(oob []byte, local netip.Addr, index int) []byte {
 	if local.Is4() {
-		return append(oob, unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: local.As4()})...)
+		return append(oob, unix.PktInfo4(&unix.Inet4Pktinfo{Ifindex: int32(index), Spec_dst: local.As4()})...)
 	}
-	return append(oob, unix.PktInfo6(&unix.Inet6Pktinfo{Addr: local.As16()})...)
+	return append(oob, unix.PktInfo6(&unix.Inet6Pktinfo{Ifindex: uint32(index), Addr: local.As16()})...)
+}
+
+// share asks for both options: with the first alone two users' programs cannot have
+// one port, with the second alone neither can two that differ in it.
+func (system) share(fd uintptr) {
+	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 }

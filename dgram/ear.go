@@ -1,0 +1,84 @@
+package dgram
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+)
+
+// Ear is a socket on which announcements are heard: at one port, which all nodes of
+// a host share, since each has a chat port of its own and what comes by unicast to
+// a shared port reaches only one of them. What is read from it goes to Opener.OpenCall;
+// nothing is ever sent from it. Join may be called by another goroutine than reads.
+type Ear struct {
+	*net.UDPConn
+	group  netip.Addr
+	joined map[int]bool // by interface; bounded by the host's interfaces
+}
+
+var _ Conn = (*Ear)(nil)
+
+// errShare: this system has no port that several programs share, as far as is known.
+var errShare = errors.New("a port cannot be shared on this system")
+
+// Hear opens the socket for the announcements to a group, and for broadcasts to its
+// port. It hears no group before Join.
+func Hear(group netip.AddrPort) (*Ear, error) {
+	network, any := "udp4", netip.IPv4Unspecified()
+	if group.Addr().Is6() {
+		network, any = "udp6", netip.IPv6Unspecified()
+	}
+	o, ok := options()
+	if !ok {
+		return nil, errShare
+	}
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { o.share(fd) })
+	}}
+	p, err := lc.ListenPacket(context.Background(), network, netip.AddrPortFrom(any, group.Port()).String())
+	if err != nil {
+		return nil, err
+	}
+	conn, ok := p.(*net.UDPConn)
+	if !ok {
+		panic("BUG: a UDP listener is a UDPConn")
+	}
+	return &Ear{UDPConn: conn, group: group.Addr(), joined: map[int]bool{}}, nil
+}
+
+// Join hears the group on exactly these interfaces, given by index. One that refuses
+// does not keep the others from it, and is tried again by the next call.
+func (e *Ear) Join(interfaces []int) {
+	wanted := map[int]bool{}
+	for _, i := range interfaces {
+		wanted[i] = true
+		if !e.joined[i] && e.member(i, true) == nil {
+			e.joined[i] = true
+		}
+	}
+	for i := range e.joined {
+		if !wanted[i] {
+			_ = e.member(i, false) // it may be gone, and our membership with it
+			delete(e.joined, i)
+		}
+	}
+}
+
+func (e *Ear) member(index int, join bool) error {
+	at, group := &net.Interface{Index: index}, &net.UDPAddr{IP: e.group.AsSlice()}
+	four, six := ipv4.NewPacketConn(e.UDPConn), ipv6.NewPacketConn(e.UDPConn)
+	switch {
+	case e.group.Is4() && join:
+		return four.JoinGroup(at, group)
+	case e.group.Is4():
+		return four.LeaveGroup(at, group)
+	case join:
+		return six.JoinGroup(at, group)
+	}
+	return six.LeaveGroup(at, group)
+}
