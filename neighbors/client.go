@@ -131,6 +131,11 @@ func (c *Client) Presence() []PresenceView {
 	return ask(c, func(_ time.Time, n *Node) []PresenceView { return n.Presence() })
 }
 
+// Contacts lists this user and those that are pinned, for a file of people.
+func (c *Client) Contacts() []Contact {
+	return ask(c, func(_ time.Time, n *Node) []Contact { return n.Contacts() })
+}
+
 // Printed says that the texts with these receipts were written to the screen
 // or pipe. It does not wait. Any goroutine may call it, an event sink too.
 func (c *Client) Printed(receipts []uint64) { c.loop.printed(receipts) }

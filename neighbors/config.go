@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"darkchat/dgram"
 	"darkchat/sessions"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	Listen       []netip.AddrPort // our sockets' addresses, for the first screen
 	LoopbackOnly bool             // sends nothing elsewhere
 	Interfaces   []netip.Prefix   // our interfaces' prefixes: what is private and near may be dialled
+	Outlets      []dgram.Outlet   // by which announcements leave; none: we are not announced
 	Sources      []Source
 }
 

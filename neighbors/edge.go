@@ -19,6 +19,7 @@ type edge struct {
 
 	online bool // the person was told so
 	seed   bool // its record says it serves strangers
+	link   bool // met on our own link, and still here
 
 	// The probe of a silent neighbour.
 	quietAt time.Time // when silence calls for the next probe

@@ -267,7 +267,7 @@ func (n *Node) seekingKeys() []sessions.UserKey {
 
 // confirmHint: somebody answered where a Source said that a certain person is.
 // A whole fingerprint that fits is as good as an act of this user.
-func (n *Node) confirmHint(id sessions.SessionID, addr netip.AddrPort) {
+func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
 	user := n.expected(addr)
 	name, print, ok := cutLast(user, '~')
 	if !ok {
@@ -275,7 +275,7 @@ func (n *Node) confirmHint(id sessions.SessionID, addr netip.AddrPort) {
 	}
 	if s, known := n.book.Session(id); known && sessions.Fingerprint(s.User) == print {
 		if u, _ := n.book.User(s.User); sameName(u.Name, name) {
-			n.pin(s.User)
+			n.pin(now, s.User)
 		}
 	}
 }

@@ -48,8 +48,11 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		return
 	}
 	n.alive(now, id, a.Addr)
+	if a.Link || n.isNear(a.Addr) {
+		n.metOnLink(id)
+	}
 	n.requestAssociated(now, id, a.Addr)
-	n.confirmHint(id, a.Addr)
+	n.confirmHint(now, id, a.Addr)
 	n.retryNow(now, id)
 	if e := n.edges[id]; e != nil && a.Fresh {
 		n.askForList(now, e)

@@ -46,7 +46,7 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 	} else if err != nil {
 		return 0, err
 	}
-	n.pin(user)
+	n.pin(now, user)
 	n.requests.last++
 	token := n.requests.last
 	n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, progress})

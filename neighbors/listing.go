@@ -24,7 +24,7 @@ func (n *Node) Chat(now time.Time, typed string) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	n.pin(user)
+	n.pin(now, user)
 	t := Target{User: n.book.Label(user), key: [32]byte(user), Online: len(n.onlineSessions(user)) > 0}
 	if only != nil {
 		t.Session = only.String()
@@ -133,8 +133,11 @@ func (n *Node) Stats() (list []Stat) {
 
 // Presence says which Source knows whom.
 func (n *Node) Presence() (list []PresenceView) {
-	for _, p := range n.plugins {
+	for i, p := range n.plugins {
 		v := PresenceView{Source: p.source.Name()}
+		if i == n.announcer {
+			n.linkView(&v)
+		}
 		for _, h := range p.hints {
 			v.Addrs = append(v.Addrs, h.addr)
 			user := h.user

@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -32,22 +33,26 @@ func (n *Node) askForList(now time.Time, e *edge) {
 
 // listRequested answers with records of our own neighbours. Who has no edge to
 // us gets an empty list, which looks like having no friends (the rule of the
-// 2010 program).
+// 2010 program). Who is on our own link is told who else is there: he could hear
+// all of them himself, if only the link let announcements through.
 func (n *Node) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
 	page := dgram.List{Request: r.Message.ID}
-	if n.book.Trust(s.User).Known() && !n.cfg.Seed && len(q.Of) == 0 {
-		n.fillPage(&page, s, q.Cursor)
+	near := n.isNear(r.Addr)
+	if (near || n.book.Trust(s.User).Known()) && !n.cfg.Seed && len(q.Of) == 0 {
+		n.fillPage(&page, s, near, q.Cursor)
 	}
 	n.ep.Send(now, r.From, dgram.Message{ID: n.ep.NextID(), Body: page})
 }
 
-func (n *Node) fillPage(page *dgram.List, asker sessions.Session, cursor []byte) {
+func (n *Node) fillPage(page *dgram.List, asker sessions.Session, near bool, cursor []byte) {
+	friend := n.book.Trust(asker.User).Known()
 	room := listPage
 	var known []sessions.Session
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]
 		s, ok := n.book.Session(id)
-		if !ok || e.user == asker.User || !n.book.Trust(e.user).Known() || e.seed {
+		told := friend && n.book.Trust(e.user).Known() || near && e.link && e.online
+		if !ok || e.user == asker.User || !told || e.seed {
 			continue
 		}
 		known = append(known, s)
@@ -78,10 +83,32 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 			continue
 		}
 		n.learn(now, rec.Session, signed, r.Addr, false)
+		if n.isNear(r.Addr) {
+			n.dialNear(now, rec.Session)
+		}
 	}
 	e := n.edges[from.ID]
 	if len(l.Next) > 0 && e != nil && e.pages < listPages {
 		e.pages++
 		n.ep.Send(now, r.From, dgram.Message{ID: n.ep.NextID(), Body: dgram.ListRequest{Cursor: l.Next, Credit: 1}})
+	}
+}
+
+// isNear says that an address is another host's on one of our own links.
+func (n *Node) isNear(a netip.AddrPort) bool {
+	return n.links.near(a.Addr()) && !a.Addr().IsLoopback()
+}
+
+// dialNear says HELLO to somebody of whom a neighbour on our link told us, where the
+// record says that he is on our link too: announcements may not reach him.
+func (n *Node) dialNear(now time.Time, id sessions.SessionID) {
+	s, ok := n.book.Session(id)
+	if e := n.edges[id]; !ok || e != nil && e.online || n.book.Trust(s.User) == sessions.TrustBlocked {
+		return
+	}
+	for _, a := range s.Addrs {
+		if n.isNear(a.Addr) && n.dialable(a.Addr, netip.Addr{}) {
+			n.dial(now, a.Addr, []dgram.Peer{peerOf(s)})
+		}
 	}
 }

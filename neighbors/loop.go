@@ -46,6 +46,7 @@ type Loop struct {
 	store   Store // nil: nothing is written
 	sink    Sink
 
+	ears    []dgram.Conn // where announcements are heard
 	opened  chan dgram.Opened
 	calls   chan call
 	signal  chan struct{} // receipts is not empty
@@ -78,6 +79,9 @@ func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *
 	}
 }
 
+// Hear has announcements read from conn too, which Run closes. Call it before Run.
+func (l *Loop) Hear(conn dgram.Conn) { l.ears = append(l.ears, conn) }
+
 // Run owns the node until ctx ends, then says goodbye to the neighbours, for at
 // most leaveTime, closes conn and returns. It also returns when the socket is
 // broken or another program runs with our session's key (ErrCloned).
@@ -88,9 +92,15 @@ func (l *Loop) Run(ctx context.Context) error {
 	for range l.readers {
 		readers.Go(func() { l.read(baton) })
 	}
+	for _, ear := range l.ears {
+		readers.Go(func() { l.hear(ear) })
+	}
 	defer readers.Wait()
 	defer close(l.stopped)
 	defer l.conn.Close()
+	for _, ear := range l.ears {
+		defer ear.Close()
+	}
 
 	var done <-chan sessions.Done
 	if l.store != nil {
@@ -194,7 +204,7 @@ func (l *Loop) send(datagrams []dgram.Datagram) {
 			l.lost++
 			continue
 		}
-		l.oob = dgram.AppendLocal(l.oob[:0], d.Local, d.To.Addr())
+		l.oob = d.AppendControl(l.oob[:0])
 		if _, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To); err != nil {
 			l.lost++ // no route, too large, no buffer: all the same as lost on the way
 		}
@@ -235,14 +245,39 @@ func (l *Loop) read(baton chan struct{}) {
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		o := opener.Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
-		if o.Empty() {
+		l.hand(o)
+	}
+}
+
+// hear reads one of the sockets for announcements, until it is closed or fails for good:
+// a node that is deaf there can still be called.
+func (l *Loop) hear(ear dgram.Conn) {
+	b := make([]byte, dgram.MaxDatagram+1)
+	opener := l.node.ep.Opener()
+	for fails := 0; fails < readFails; {
+		n, _, _, from, err := ear.ReadMsgUDPAddrPort(b, nil)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			fails++
 			continue
 		}
-		select {
-		case l.opened <- o:
-		default:
-			l.dropped.Add(1)
-		}
+		fails = 0
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		l.hand(opener.OpenCall(time.Now(), from, b[:n]))
+	}
+}
+
+// hand gives an opened datagram to the loop, if there is anything to do about it.
+func (l *Loop) hand(o dgram.Opened) {
+	if o.Empty() {
+		return
+	}
+	select {
+	case l.opened <- o:
+	default:
+		l.dropped.Add(1)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 	"time"
 
 	"crypto/ecdh"
@@ -39,7 +38,7 @@ type Node struct {
 	timers  timers
 	seeking map[sessions.UserKey]*seeker // at most limits.edges
 
-	plugins  []plugin
+	finding
 	requests requests
 	intro    introductions
 	explode  explosions
@@ -78,6 +77,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 		static:  [32]byte(private.PublicKey().Bytes()),
 		edges:   map[sessions.SessionID]*edge{},
 		seeking: map[sessions.UserKey]*seeker{},
+		finding: finding{links: newLinks(cfg.Interfaces), announcer: -1},
 	}
 	if cfg.Seed {
 		n.limits.edges = edgesSeed
@@ -101,7 +101,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	}
 	n.ep, err = dgram.New(dgram.Config{
 		Private: cfg.Session, Record: n.signed, Check: check(), Random: cfg.Random, Seed: cfg.Seed,
-		SameLink: sameLink(cfg.Interfaces),
+		SameLink: n.links.near, Crowd: n.links.crowd,
 	}, now)
 	if err != nil {
 		return nil, err
@@ -143,15 +143,6 @@ func check() dgram.Check {
 }
 
 var errOtherKey = errors.New("the record belongs to another key")
-
-func sameLink(own []netip.Prefix) func(netip.Addr) bool {
-	return func(a netip.Addr) bool {
-		if a.IsLoopback() || a.IsLinkLocalUnicast() {
-			return true
-		}
-		return slices.ContainsFunc(own, func(p netip.Prefix) bool { return p.Contains(a) })
-	}
-}
 
 // sign makes our record anew: only its owner raises its sequence number.
 func (n *Node) sign(state sessions.State) error {

@@ -46,6 +46,9 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 		return
 	}
 	e.online, e.quietAt, e.retryAt = false, time.Time{}, time.Time{}
+	if e.link {
+		n.leftLink(e)
+	}
 	if reason == ReasonDeclared {
 		n.textsBack(e)
 		// It said that it leaves; it will come by itself. From time to time we look.

@@ -109,7 +109,7 @@ func (n *Node) Add(now time.Time, name string) (Token, error) {
 			return 0, err
 		}
 		q.find = find{user: user, name: name, sent: map[uint64]bool{}}
-		n.pin(user)
+		n.pin(now, user)
 		if len(n.onlineSessions(user)) > 0 {
 			n.end(q, Done{q.token})
 		} else {
@@ -231,10 +231,10 @@ func (q *request) send(now time.Time, n *Node, to sessions.SessionID) {
 }
 
 // requestOnline: a session came online; an \add may have been waiting for it.
-func (n *Node) requestOnline(_ time.Time, s sessions.Session) {
+func (n *Node) requestOnline(now time.Time, s sessions.Session) {
 	for _, q := range append([]*request(nil), n.requests.list...) {
 		if q.kind == addUser && q.find.means(s, n) {
-			n.pin(s.User)
+			n.pin(now, s.User)
 			n.end(q, Done{q.token})
 		}
 	}
@@ -258,7 +258,7 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 			if q.kind == pingAddr {
 				addr = q.addr
 			}
-			n.pin(s.User)
+			n.pin(now, s.User)
 			n.end(q, Pong{Token: q.token, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: PathDirect})
 		case addUser:
 			if q.find.sent[a.ID] && a.Result != dgram.ResultDelivered {

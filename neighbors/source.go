@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"darkchat/dgram"
@@ -30,6 +31,15 @@ type Host interface {
 	Found(user string, addr netip.AddrPort)
 	// Live tells whether somebody at addr has been heard of lately.
 	Live(addr netip.AddrPort) bool
+	// Announce says HELLO to whoever is on our own links, once, on every interface.
+	// Those who answer are met without a hint. false: there is no link to say it on.
+	Announce() bool
+	// Near says that addr is on one of our own links.
+	Near(addr netip.Addr) bool
+	// Spread adds up to a quarter at random, so that nodes do not act in step.
+	Spread(d time.Duration) time.Duration
+	// Again has Advance called at that time, or before.
+	Again(at time.Time)
 	// Self is our own name.
 	Self() string
 }
@@ -43,6 +53,20 @@ type host struct {
 }
 
 func (h host) Self() string { return h.node.cfg.Name }
+
+func (h host) Announce() bool { return h.node.announce(h.now, h.source) }
+
+func (h host) Again(at time.Time) {
+	p := &h.node.plugins[h.source]
+	if p.idle || at.Before(p.next) {
+		p.idle, p.next = false, at
+	}
+	h.node.wake(at)
+}
+
+func (h host) Near(a netip.Addr) bool { return h.node.links.near(a) }
+
+func (h host) Spread(d time.Duration) time.Duration { return h.node.spread(d) }
 
 func (h host) Live(addr netip.AddrPort) bool {
 	_, ok := h.node.peerAt(addr)
@@ -61,6 +85,13 @@ type hint struct {
 
 // maxHints bounds the findings remembered for each Source; the oldest goes.
 const maxHints = 4096
+
+// finding is how a node finds people.
+type finding struct {
+	plugins   []plugin
+	links     *links // our own, on which a Source announces us
+	announcer int    // that Source; -1: none did
+}
 
 // plugin is a Source with what the node keeps about it.
 type plugin struct {
@@ -96,6 +127,17 @@ func (n *Node) WakeSource(name string) {
 	}
 }
 
+// RenewSource is WakeSource for a Source whose people were replaced: what it found
+// before does not count any more.
+func (n *Node) RenewSource(name string) {
+	for i := range n.plugins {
+		if n.plugins[i].source.Name() == name {
+			n.plugins[i].hints = nil
+		}
+	}
+	n.WakeSource(name)
+}
+
 func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort) {
 	p := &n.plugins[source]
 	h := hint{user, addr}
@@ -109,7 +151,7 @@ func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort
 		}
 		p.hints = append(p.hints, h)
 	}
-	if n.dialable(addr, netip.Addr{}) {
+	if n.dialable(addr, netip.Addr{}) && !slices.Contains(n.cfg.Listen, addr) {
 		n.dial(now, addr, nil)
 	}
 }

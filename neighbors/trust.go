@@ -26,7 +26,7 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 }
 
 // pin keeps a user: an act of this node's user meant it.
-func (n *Node) pin(user sessions.UserKey) {
+func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	if n.book.Trust(user) != sessions.TrustNew {
 		return
 	}
@@ -35,6 +35,7 @@ func (n *Node) pin(user sessions.UserKey) {
 	}
 	for _, id := range n.onlineSessions(user) {
 		n.ep.Pin(dgram.PeerID(id), true)
+		n.askForList(now, n.edges[id])
 	}
 	n.reserve()
 }

@@ -77,6 +77,13 @@ type Stat struct {
 	Value uint64
 }
 
+// Contact is one line of a file of people.
+type Contact struct {
+	Name        string // as it is claimed
+	Fingerprint string
+	Addrs       []netip.AddrPort // where the user was, newest first; empty: not known
+}
+
 // PresenceView says which Source knows which users.
 type PresenceView struct {
 	Source string

@@ -1,0 +1,77 @@
+// Package lan is the presence Source of the own links: it announces us there, so that
+// people who start the program on one network see each other at once, with nothing
+// configured.
+//
+// The announcement is a HELLO to a group, which tells nothing about us, not even an
+// address: who hears it learns that from the datagram, answers by unicast, and the
+// handshake that follows makes both known to each other (spec/wire.md 6.7). The
+// package decides when; the node does the rest. Sockets and interfaces are looked
+// after outside, which says Changed.
+package lan
+
+import (
+	"net/netip"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/neighbors"
+)
+
+// When we announce ourselves (spec/theory.md 5.5).
+const (
+	announceFirst = time.Second      // after the first announcement,
+	announceLast  = 5 * time.Minute  // doubling up to this, and a quarter more at most
+	hurryLeast    = 2 * time.Second  // when somebody arrives: once more, after this
+	hurrySpread   = 8 * time.Second  // and up to this much more
+	hurryGap      = time.Minute      // but so often at most
+	hurryWait     = 30 * time.Second // and then the doubling goes on from here
+)
+
+// Source announces us.
+type Source struct {
+	next    time.Time
+	wait    time.Duration
+	hurried time.Time // the last arrival that was a reason to announce ourselves
+	changed bool
+}
+
+// New returns a Source that announces us at once.
+func New() *Source { return &Source{changed: true} }
+
+// Name returns "lan".
+func (s *Source) Name() string { return "lan" }
+
+// Changed says that our interfaces have changed: we are new there. The node's
+// WakeSource must be called after it.
+func (s *Source) Changed() { s.changed = true }
+
+// Advance announces us when it is time.
+func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
+	if s.changed {
+		s.changed, s.wait, s.next = false, 0, now
+	}
+	if s.next.After(now) {
+		return s.next
+	}
+	if !at.Announce() {
+		return time.Time{} // no link: Changed will come
+	}
+	s.wait = min(max(2*s.wait, announceFirst), announceLast)
+	s.next = now.Add(at.Spread(s.wait))
+	return s.next
+}
+
+// Heard is told when somebody arrives on our link. He has announced himself, but if he
+// did not hear our answer he will hear this.
+func (s *Source) Heard(now time.Time, from netip.AddrPort, m dgram.Message, at neighbors.Host) {
+	if _, arrives := m.Body.(dgram.Online); !arrives || !at.Near(from.Addr()) || s.next.IsZero() {
+		return
+	}
+	soon := now.Add(hurryLeast + 4*(at.Spread(hurrySpread)-hurrySpread))
+	if !s.hurried.IsZero() && now.Sub(s.hurried) < hurryGap || !soon.Before(s.next) {
+		return
+	}
+	s.hurried, s.next = now, soon
+	s.wait = min(s.wait, hurryWait/2)
+	at.Again(soon)
+}
