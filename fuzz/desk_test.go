@@ -58,6 +58,7 @@ func (d *desk) Block(string, bool) (string, error)                    { return "
 func (d *desk) Outbox() []neighbors.OutboxLine                        { return nil }
 func (d *desk) Stats() []neighbors.Stat                               { return nil }
 func (d *desk) Presence() []neighbors.PresenceView                    { return nil }
+func (d *desk) Contacts() []neighbors.Contact                         { return nil }
 func nowhere(context.Context, string) (found []netip.Addr, err error) { return nil, errAlone }
 
 // converse runs a shell over typed input and events, and returns what it printed

@@ -193,6 +193,14 @@ func (a *actor) Stats() []neighbors.Stat {
 	return []neighbors.Stat{{Name: "datagrams_in", Value: 7}, {Name: "texts_delivered", Value: 1 << 60}}
 }
 
+func (a *actor) Contacts() []neighbors.Contact {
+	a.record("contacts")
+	return []neighbors.Contact{
+		{Name: "ann", Fingerprint: "aaaa-bbbb-cccc-dddd", Addrs: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:6789")}},
+		{Name: "bob", Fingerprint: "k7f2-bbbb-cccc-dddd"},
+	}
+}
+
 func (a *actor) Presence() []neighbors.PresenceView {
 	return []neighbors.PresenceView{{Source: "seed", Users: []string{"bob"}}, {Source: "file",
 		Addrs: []netip.AddrPort{netip.MustParseAddrPort("[fe80::1%eth0]:6789")}}}

@@ -17,6 +17,7 @@ type conversation struct {
 	requests *requests
 	look     lookup
 	put      func(report) // prints, waiting for room
+	export   func(path, text string, replace bool) error
 	room     *backlog
 	target   *neighbors.Target // nil: no conversation
 	quit     bool

@@ -71,6 +71,9 @@ func table() []macro {
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
 		{name: "stats", help: "See what was counted", run: stats},
 		{name: "presence", help: "See which presence source knows whom", run: presence},
+		{name: "export-contacts", usage: "[file] [overwrite]", max: 2, help: "Write whom you know to a file", run: exportContacts,
+			detail: "Names, fingerprints and addresses of yourself and of those you pinned, for\n" +
+				"others to put into their state folder as \"contacts\"."},
 	}
 }
 

@@ -25,6 +25,7 @@ type Node interface {
 	Outbox() []neighbors.OutboxLine
 	Stats() []neighbors.Stat
 	Presence() []neighbors.PresenceView
+	Contacts() []neighbors.Contact
 	Printed(receipts []uint64)
 }
 

@@ -25,6 +25,9 @@ type Options struct {
 	Stay        bool          // the end of input does not end the shell
 	Wait        time.Duration // for acknowledgements, at the end of input
 	History     string        // path of the file of typed lines; empty: none
+	// Export writes the file of \export-contacts; replace says that an old one may go.
+	// WriteExport is one; nil: this shell writes none.
+	Export func(path, text string, replace bool) error
 
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's
 	Now     func() time.Time                                             // nil: time.Now; for display only
@@ -132,7 +135,7 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	defer cancel()
 	p := &printer{queue: s.queue, out: s.opt.Out, json: s.opt.JSON, color: s.opt.Color, now: s.opt.Now,
 		zone: s.opt.Zone, printed: node.Printed, failed: make(chan error, 1), done: make(chan struct{})}
-	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve,
+	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve, export: s.opt.Export,
 		put: s.put, room: s.backlog}
 
 	var from source = pipe{newReader(s.opt.In)}

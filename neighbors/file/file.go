@@ -3,7 +3,8 @@
 //
 // A line is NAME [FINGERPRINT] ADDRESS..., fields parted by blanks; # begins a
 // comment. With a fingerprint the name means that key alone, and the user is
-// pinned as soon as he answers. Reading the file is done outside.
+// pinned as soon as he answers. Reading the file is done outside, and again when it
+// has changed (Replace).
 package file
 
 import (
@@ -11,6 +12,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,10 +83,25 @@ type visit struct {
 // New returns a Source for those people.
 func New(people []Person) *Source {
 	s := &Source{}
-	for _, p := range people {
-		s.visits = append(s.visits, visit{Person: p})
-	}
+	s.Replace(people)
 	return s
+}
+
+// Replace looks for those people from now on. Who was looked for already, at the same
+// addresses, is not hurried. The node's RenewSource must be called after it.
+func (s *Source) Replace(people []Person) {
+	old := s.visits
+	s.visits = make([]visit, 0, len(people))
+	for _, p := range people {
+		v := visit{Person: p}
+		i := slices.IndexFunc(old, func(w visit) bool {
+			return w.Name == p.Name && w.Fingerprint == p.Fingerprint && slices.Equal(w.Addrs, p.Addrs)
+		})
+		if i >= 0 {
+			v = old[i]
+		}
+		s.visits = append(s.visits, v)
+	}
 }
 
 // Name returns "file".
