@@ -238,10 +238,10 @@ func newBenchNode(b *testing.B, ephemeral bool) *benchNode {
 	if err != nil {
 		b.Fatal(err)
 	}
-	reach, near := surroundings(conn)
+	around := ground{local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}.surroundings(interfaces())
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Listen: reach, LoopbackOnly: true, Interfaces: near,
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Listen: around.Listen, LoopbackOnly: true, Interfaces: around.Interfaces,
 	}, time.Now())
 	if err != nil {
 		b.Fatal(err)

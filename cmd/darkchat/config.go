@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"time"
 )
@@ -19,6 +20,7 @@ const (
 
 // The presence Sources that -presence can name.
 const (
+	presenceLAN  = "lan"
 	presenceSeed = "seed"
 	presenceFile = "file"
 	presenceNone = "none" // alone: no Source at all
@@ -43,8 +45,9 @@ type config struct {
 	readersGiven bool // with -t
 	seeds        []seedHost
 	presence     []string
-	state        string // folder; empty only with ephemeral
-	identity     string // file; empty: the one in the state folder
+	interfaces   *regexp.Regexp // where to announce; nil: where there are people
+	state        string         // folder; empty only with ephemeral
+	identity     string         // file; empty: the one in the state folder
 	ephemeral    bool
 	json         bool
 	stay         bool

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +30,8 @@ usage: darkchat [flags]
   -sp PORT        the seeds' port (8888); one for all, or one for each -sip
   -s              be a seed: serve strangers, ignore the end of input
   -listen ADDR    listen on this address alone (all addresses)
-  -presence LIST  how people are found: seed,file (the default) or none
+  -presence LIST  how people are found: lan,seed,file (the default) or none
+  -interfaces RE  announce on interfaces of such names (all but virtual ones)
   -state DIR      where all is kept ($XDG_STATE_HOME/darkchat)
   -identity FILE  use this key file, e.g. a copy from your other machine
   -ephemeral      keep nothing: a new key, and no file is written
@@ -66,6 +68,7 @@ func parseFlags(args []string) (config, error) {
 		port            int
 		hosts, ports    listFlag
 		listen, sources string
+		names           string
 		fs              = flag.NewFlagSet("darkchat", flag.ContinueOnError)
 		set             = map[string]bool{}
 	)
@@ -77,7 +80,8 @@ func parseFlags(args []string) (config, error) {
 	fs.Var(&ports, "sp", "")
 	fs.BoolVar(&c.seed, "s", false, "")
 	fs.StringVar(&listen, "listen", "", "")
-	fs.StringVar(&sources, "presence", presenceSeed+","+presenceFile, "")
+	fs.StringVar(&sources, "presence", presenceLAN+","+presenceSeed+","+presenceFile, "")
+	fs.StringVar(&names, "interfaces", "", "")
 	fs.StringVar(&c.state, "state", "", "")
 	fs.StringVar(&c.identity, "identity", "", "")
 	fs.BoolVar(&c.ephemeral, "ephemeral", false, "")
@@ -131,6 +135,11 @@ func parseFlags(args []string) (config, error) {
 	if c.presence, err = parsePresence(sources); err != nil {
 		return config{}, err
 	}
+	if set["interfaces"] {
+		if c.interfaces, err = regexp.Compile(names); err != nil || names == "" {
+			return config{}, fmt.Errorf("-interfaces %q is no regular expression, such as '^(eth|wlan)'", names)
+		}
+	}
 	if c.seeds, err = parseSeeds(hosts, ports); err != nil {
 		return config{}, err
 	}
@@ -176,8 +185,8 @@ func parsePresence(s string) ([]string, error) {
 		switch {
 		case name == presenceNone:
 			return nil, errors.New("-presence none stands alone")
-		case name != presenceSeed && name != presenceFile:
-			return nil, fmt.Errorf("-presence %q is unknown: any of seed,file, or none", name)
+		case name != presenceLAN && name != presenceSeed && name != presenceFile:
+			return nil, fmt.Errorf("-presence %q is unknown: any of lan,seed,file, or none", name)
 		case !slices.Contains(names, name):
 			names = append(names, name)
 		}

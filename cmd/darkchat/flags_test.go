@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{port: 6789, readers: 5, presence: []string{"seed", "file"}, state: "/xdg/darkchat", wait: 10 * time.Second, log: "text"}
+	want := config{port: 6789, readers: 5, presence: []string{"lan", "seed", "file"}, state: "/xdg/darkchat", wait: 10 * time.Second, log: "text"}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)
 	}
@@ -33,7 +33,7 @@ func TestEveryFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{
-		user: "Ann", port: 7001, portGiven: true, readers: 4, listen: netip.MustParseAddr("::1"),
+		user: "Ann", port: 7001, portGiven: true, readers: 4, readersGiven: true, listen: netip.MustParseAddr("::1"),
 		seeds:    []seedHost{{"2001:db8::1", 1}, {"host.example", 2}, {"10.0.0.1", 3}},
 		presence: []string{"file", "seed"}, state: "/s", identity: "/i", json: true, stay: true, log: "json", verbose: true,
 	}
@@ -44,6 +44,9 @@ func TestEveryFlag(t *testing.T) {
 		c.port != 0 || !c.portGiven || c.seeds[1] != (seedHost{"b", 9}) || c.state != "" {
 		t.Errorf("one -sp is for all seeds, -p 0 is any port, -ephemeral has no folder: %+v, %v", c, err)
 	}
+	if c, err = parseFlags([]string{"-interfaces", "^eth"}); err != nil || !c.interfaces.MatchString("eth0") || c.interfaces.MatchString("beth0") {
+		t.Errorf("-interfaces: %v, %v", c.interfaces, err)
+	}
 	if c, err = parseFlags([]string{"-presence", "none"}); err != nil || len(c.presence) != 0 {
 		t.Errorf("none is no Source: %+v, %v", c, err)
 	}
@@ -53,7 +56,7 @@ func TestEveryFlag(t *testing.T) {
 // only the parser sees.
 func TestRefusedFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{"-presence", ""}, {"-presence", "lan"}, {"-presence", "none,file"}, {"-presence", "none", "-sip", "a"},
+		{"-presence", ""}, {"-presence", "wan"}, {"-interfaces", "("}, {"-interfaces", ""}, {"-presence", "none,file"}, {"-presence", "none", "-sip", "a"},
 		{"-listen", ""}, {"-listen", "ann"}, {"-listen", "224.0.0.251"}, {"-listen", "ff02::1"},
 		{"-sip", "a b"}, {"-sip", "a/b"}, {"-sip", "0.0.0.0"}, {"-sip", "a,,b"}, {"-sip", strings.Repeat("a", 254)},
 		{"-sip", strings.Repeat("a,", maxSeeds) + "a"}, {"-sip", "a", "-sp", "1,2"},
@@ -82,7 +85,7 @@ func TestHelpTellsTheTruth(t *testing.T) {
 		fmt.Sprintf("1 to %d (%d)", maxReaders, defaultReaders),
 		fmt.Sprintf("the seeds' port (%d)", defaultSeedPort),
 		fmt.Sprintf("(%v)", defaultWait),
-		presenceSeed + "," + presenceFile + " (the default)",
+		presenceLAN + "," + presenceSeed + "," + presenceFile + " (the default)",
 	} {
 		if !strings.Contains(helpText, part) {
 			t.Errorf("the help does not say %q", part)
@@ -158,13 +161,13 @@ func TestAddressesThatOthersCanUse(t *testing.T) {
 	for _, s := range []string{"127.0.0.1/8", "10.0.0.7/24", "192.168.1.7/24", "::1/128", "2001:db8::7/64", "fe80::1/64"} {
 		near = append(near, netip.MustParsePrefix(s))
 	}
-	if got := fmt.Sprint(usable(near, false)); got != "[10.0.0.7 192.168.1.7 2001:db8::7]" {
+	if got := fmt.Sprint(usable(near, nil, false)); got != "[10.0.0.7 192.168.1.7 2001:db8::7]" {
 		t.Error(got)
 	}
-	if got := fmt.Sprint(usable(near, true)); got != "[10.0.0.7 192.168.1.7]" {
+	if got := fmt.Sprint(usable(near, nil, true)); got != "[10.0.0.7 192.168.1.7]" {
 		t.Error(got)
 	}
-	if got := fmt.Sprint(usable(near[:1], false)); got != "[127.0.0.1]" {
+	if got := fmt.Sprint(usable(near[:1], nil, false)); got != "[127.0.0.1]" {
 		t.Error(got)
 	}
 }

@@ -1,63 +1,46 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"net/netip"
-	"os"
-	"path/filepath"
-
 	"darkchat/neighbors"
 	"darkchat/neighbors/file"
-	"darkchat/sessions"
+	"darkchat/neighbors/lan"
+	"net/netip"
 )
 
-// contactsName is the file of people beside a user's other files: one person a
-// line, NAME [FINGERPRINT] ADDRESS..., for -presence file.
-const contactsName = "contacts"
+// finders are the Sources that -presence names, with what each needs of the world
+// outside; nil: it is not on.
+type finders struct {
+	seeds  *resolver
+	lan    *lan.Source
+	people *contactsFile
+}
 
-// maxContacts bounds the bytes read of it.
-const maxContacts = 1 << 20
-
-// presence makes the Sources that -presence names. asks is nil when there is
-// nothing to resolve.
-func presence(c config, profile *sessions.Profile, seeds map[string][]netip.AddrPort) (sources []neighbors.Source, asks *resolver, err error) {
+// newFinders makes them. A node on loopback alone announces itself nowhere.
+func newFinders(c config, path string, seeds map[string][]netip.AddrPort) (f finders, err error) {
 	if c.has(presenceSeed) && len(c.seeds) > 0 {
-		asks = newResolver(c.seeds, seeds)
-		sources = append(sources, asks.source)
+		f.seeds = newResolver(c.seeds, seeds)
+	}
+	if c.has(presenceLAN) && !c.listen.IsLoopback() {
+		f.lan = lan.New()
 	}
 	if c.has(presenceFile) {
-		people, err := contacts(profile)
-		if err != nil {
-			return nil, nil, err
-		}
-		sources = append(sources, file.New(people))
+		f.people, err = readContacts(path)
 	}
-	return sources, asks, nil
+	return f, err
 }
 
-// contacts reads the user's file of people; a user may well have none.
-func contacts(profile *sessions.Profile) ([]file.Person, error) {
-	history := profile.HistoryPath()
-	if history == "" {
-		return nil, nil
+// sources lists what there is in the order of -presence.
+func (f finders) sources() (list []neighbors.Source) {
+	if f.lan != nil {
+		list = append(list, f.lan)
 	}
-	path := filepath.Join(filepath.Dir(history), contactsName)
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	if f.seeds != nil {
+		list = append(list, f.seeds.source)
 	}
-	if err == nil && info.Size() > maxContacts {
-		return nil, fmt.Errorf("%s is larger than %d bytes: shorten it", path, maxContacts)
+	if f.people != nil {
+		list = append(list, f.people.source)
 	}
-	var people []file.Person
-	b, err := os.ReadFile(path)
-	if err == nil {
-		people, err = file.Parse(b)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w; mend it, or leave it out with -presence seed", path, err)
-	}
-	return people, nil
+	return list
 }
+
+var _ neighbors.Source = (*file.Source)(nil)

@@ -88,16 +88,18 @@ type surface struct {
 // converse runs node and shell until one of them ends.
 func converse(ctx context.Context, c config, at surface, profile *sessions.Profile, conn *net.UDPConn,
 	seeds map[string][]netip.AddrPort, notices []string) (int, error) {
-	sources, asks, err := presence(c, profile, seeds)
+	found, err := newFinders(c, contactsPath(profile), seeds)
 	if err != nil {
 		_ = conn.Close()
 		return exitFail, err
 	}
-	reach, near := surroundings(conn)
+	here := ground{conn.LocalAddr().(*net.UDPAddr).AddrPort(), c.interfaces}
+	around := here.surroundings(interfaces())
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
 		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load,
-		Listen: reach, LoopbackOnly: c.listen.IsLoopback(), Interfaces: near, Sources: sources,
+		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
+		Outlets: around.Outlets, Sources: found.sources(),
 	}, time.Now())
 	if err != nil {
 		_ = conn.Close()
@@ -106,6 +108,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	sh := shell.New(shell.Options{
 		In: at.in, Out: at.out, Interactive: at.screen, JSON: c.json, Stay: c.stay || c.seed, Wait: c.wait,
 		History: profile.HistoryPath(), Color: at.screen && os.Getenv("NO_COLOR") == "",
+		Export: shell.WriteExport,
 	})
 	for _, text := range append(profile.Notices, notices...) {
 		sh.Notice(text)
@@ -118,6 +121,9 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	}
 	loop := neighbors.NewLoop(node, conn, c.readers, store, sink)
 
+	watch := &watcher{loop: loop, ground: here, last: around, finders: found, notice: sh.Notice}
+	watch.hear()
+
 	// The loop outlives the shell, to say goodbye; the shell does not outlive the loop.
 	shellCtx, stopShell := context.WithCancel(ctx)
 	loopCtx, stopLoop := context.WithCancel(context.Background())
@@ -126,9 +132,10 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		ended <- loop.Run(loopCtx)
 		stopShell()
 	}()
-	if asks != nil {
-		go asks.serve(loopCtx, loop, systemLookup)
+	if found.seeds != nil {
+		go found.seeds.serve(loopCtx, loop, systemLookup)
 	}
+	go watch.serve(loopCtx)
 	go func() {
 		for range at.interrupts {
 			sh.Interrupt()

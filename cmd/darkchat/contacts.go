@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"darkchat/neighbors/file"
+	"darkchat/sessions"
+)
+
+// contactsName is the file of people beside a user's other files: one person a
+// line, NAME [FINGERPRINT] ADDRESS..., for -presence file.
+const contactsName = "contacts"
+
+// maxContacts bounds the bytes read of it.
+const maxContacts = 1 << 20
+
+// contactsPath is where a user's file of people is; empty: nowhere.
+func contactsPath(profile *sessions.Profile) string {
+	history := profile.HistoryPath()
+	if history == "" {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(history), contactsName)
+}
+
+// contactsFile is the file of people and the Source made of it.
+type contactsFile struct {
+	path   string // empty: there is none and never will be
+	source *file.Source
+	size   int64 // as last seen; -1: no file
+	at     time.Time
+}
+
+// readContacts reads the file of people; a user may well have none.
+func readContacts(path string) (*contactsFile, error) {
+	f := &contactsFile{path: path, size: -1, source: file.New(nil)}
+	people, _, err := f.look()
+	if err != nil {
+		return nil, fmt.Errorf("%w; mend it, or leave it out with -presence lan,seed", err)
+	}
+	f.source.Replace(people)
+	return f, nil
+}
+
+// look reads the file if it has changed since it was last read. What is wrong with a
+// file is told once for each change of it.
+func (f *contactsFile) look() (people []file.Person, changed bool, err error) {
+	if f.path == "" {
+		return nil, false, nil
+	}
+	size, at := int64(-1), time.Time{}
+	info, err := os.Stat(f.path)
+	if err == nil {
+		size, at = info.Size(), info.ModTime()
+	}
+	if size == f.size && at.Equal(f.at) {
+		return nil, false, nil
+	}
+	f.size, f.at = size, at
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, true, nil
+	case err == nil && size > maxContacts:
+		return nil, false, fmt.Errorf("%s is larger than %d bytes: shorten it", f.path, maxContacts)
+	}
+	var b []byte
+	if err == nil {
+		b, err = os.ReadFile(f.path)
+	}
+	if err == nil {
+		people, err = file.Parse(b)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("%s: %w", f.path, err)
+	}
+	return people, true, nil
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"darkchat/neighbors"
+	"darkchat/neighbors/lan"
+)
+
+// iface is one interface of this machine with its addresses.
+type iface struct {
+	lan.Interface
+	name    string
+	flags   net.Flags
+	virtual bool // it leads to nobody but this machine's own guests and tunnels
+}
+
+// virtualNames are those that container engines, hypervisors and clusters give to
+// what connects their guests to this machine.
+var virtualNames = regexp.MustCompile(`^(docker|br-[0-9a-f]{12}$|veth|virbr|vnet|vmnet|vboxnet|cni|flannel|cali|podman|lxcbr|lxdbr)`)
+
+// interfaces lists those that are up, sorted by index. What cannot be found out is left
+// out, and looked for again soon.
+func interfaces() (list []iface) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	for _, i := range all {
+		addrs, err := i.Addrs()
+		if err != nil || i.Flags&net.FlagUp == 0 {
+			continue
+		}
+		f := iface{name: i.Name, flags: i.Flags, Interface: lan.Interface{
+			Index: i.Index, Multicast: i.Flags&net.FlagMulticast != 0, Broadcast: i.Flags&net.FlagBroadcast != 0,
+		}}
+		f.virtual = virtualNames.MatchString(i.Name) || i.Flags&net.FlagPointToPoint != 0
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok {
+				if ip, ok := netip.AddrFromSlice(n.IP); ok {
+					ones, _ := n.Mask.Size()
+					f.Prefixes = append(f.Prefixes, netip.PrefixFrom(ip.Unmap(), ones))
+				}
+			}
+		}
+		slices.SortFunc(f.Prefixes, func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+		list = append(list, f)
+	}
+	slices.SortFunc(list, func(a, b iface) int { return a.Index - b.Index })
+	return list
+}
+
+// announces says whether people may be looked for there: not where there is no
+// link, nor where only machines inside this one are, unless -interfaces names it.
+func (f iface) announces(chosen *regexp.Regexp) bool {
+	switch {
+	case f.flags&net.FlagLoopback != 0 || f.flags&net.FlagRunning == 0:
+		return false
+	case chosen != nil:
+		return chosen.MatchString(f.name)
+	}
+	return !f.virtual
+}
+
+// ground is what a node's socket means for what can be said of its surroundings.
+type ground struct {
+	local  netip.AddrPort // of the socket
+	chosen *regexp.Regexp // -interfaces; nil: as announces says
+}
+
+// surroundings says where others can reach the socket, what one would tell them
+// first, the prefixes of our interfaces, and how announcements leave. A socket on
+// one address is there alone, and is announced on the link of that address alone.
+func (g ground) surroundings(all []iface) neighbors.Surroundings {
+	var s neighbors.Surroundings
+	var heard []lan.Interface
+	var first, last []netip.Prefix
+	at := g.local.Addr().Unmap()
+	for _, i := range all {
+		s.Interfaces = append(s.Interfaces, i.Prefixes...)
+		if !i.announces(g.chosen) {
+			last = append(last, i.Prefixes...)
+			continue
+		}
+		first = append(first, i.Prefixes...)
+		if !at.IsUnspecified() {
+			i.Prefixes = slices.DeleteFunc(slices.Clone(i.Prefixes), func(p netip.Prefix) bool { return p.Addr() != at })
+		}
+		heard = append(heard, i.Interface)
+	}
+	slices.SortFunc(s.Interfaces, func(a, b netip.Prefix) int { return strings.Compare(a.String(), b.String()) })
+	if !at.IsUnspecified() {
+		s.Listen = []netip.AddrPort{netip.AddrPortFrom(at, g.local.Port())}
+	} else {
+		for _, a := range usable(first, last, g.local.Addr().Is4()) {
+			s.Listen = append(s.Listen, netip.AddrPortFrom(a, g.local.Port()))
+		}
+	}
+	four, six := at.Is4() || at.IsUnspecified(), !g.local.Addr().Is4() && !at.Is4()
+	s.Outlets = lan.Outlets(heard, four, six)
+	return s
+}
+
+// usable orders the addresses of our interfaces: those on a link with others first;
+// IPv4 first, since people type it, then IPv6; and loopback only when there is
+// nothing else. Link-local addresses need a zone that means nothing to another
+// machine. four: the socket has no IPv6.
+func usable(first, last []netip.Prefix, four bool) []netip.Addr {
+	var v4, v6 []netip.Addr
+	for _, list := range [2][]netip.Prefix{first, last} {
+		for _, p := range list {
+			switch a := p.Addr(); {
+			case a.IsLoopback() || a.IsLinkLocalUnicast():
+			case a.Is4():
+				v4 = append(v4, a)
+			case !four:
+				v6 = append(v6, a)
+			}
+		}
+	}
+	if len(v4)+len(v6) == 0 {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	}
+	return append(v4, v6...)
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/neighbors"
+	"darkchat/neighbors/lan"
+)
+
+// lookEvery is how often the interfaces and the file of people are looked at.
+const lookEvery = 2 * time.Second
+
+// watcher is the outside half of the Sources lan and file: it looks whether the
+// machine's interfaces, or the file of people, have changed, and tells the node.
+type watcher struct {
+	loop   *neighbors.Loop
+	ground ground
+	last   neighbors.Surroundings
+	finders
+	ears   []*dgram.Ear
+	notice func(string)
+}
+
+// hear opens the sockets on which announcements are heard, one a family, and has the
+// loop read them. A port that another program keeps for itself makes a node deaf to
+// announcements, not dumb: its own are still answered.
+func (w *watcher) hear() {
+	if w.lan == nil {
+		return
+	}
+	for _, group := range []netip.AddrPort{lan.Group4, lan.Group6} {
+		ear, err := dgram.Hear(group)
+		if err == nil {
+			w.ears = append(w.ears, ear)
+			w.loop.Hear(ear)
+		} else if group.Addr().Is4() {
+			w.notice(fmt.Sprintf("announcements of others are not heard here, only answers to ours: UDP port %d: %v", lan.Port, err))
+		}
+	}
+	w.join()
+}
+
+// join hears the groups where we announce ourselves.
+func (w *watcher) join() {
+	var where []int
+	for _, o := range w.last.Outlets {
+		if !slices.Contains(where, o.Interface) {
+			where = append(where, o.Interface)
+		}
+	}
+	for _, ear := range w.ears {
+		ear.Join(where)
+	}
+}
+
+// serve looks until ctx ends.
+func (w *watcher) serve(ctx context.Context) {
+	again := time.NewTicker(lookEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			w.lookAround(ctx)
+			w.lookUp(ctx)
+		}
+	}
+}
+
+// lookAround tells the node when our interfaces have changed.
+func (w *watcher) lookAround(ctx context.Context) {
+	if w.ground.local.Addr().Unmap().IsLoopback() {
+		return // it does not depend on them
+	}
+	s := w.ground.surroundings(interfaces())
+	if s.Equal(w.last) {
+		w.join() // what was refused may be possible now
+		return
+	}
+	w.last = s
+	w.join()
+	w.loop.Do(ctx, func(now time.Time, n *neighbors.Node) {
+		n.SetSurroundings(now, s)
+		if w.lan != nil {
+			w.lan.Changed()
+			n.WakeSource(w.lan.Name())
+		}
+	})
+}
+
+// lookUp reads the file of people when it has changed. A file that is wrong is told,
+// and what it said before holds.
+func (w *watcher) lookUp(ctx context.Context) {
+	if w.people == nil {
+		return
+	}
+	people, changed, err := w.people.look()
+	if err != nil {
+		w.notice(err.Error() + "; until it is mended the old ones are looked for")
+	}
+	if !changed {
+		return
+	}
+	w.loop.Do(ctx, func(_ time.Time, n *neighbors.Node) {
+		w.people.source.Replace(people)
+		n.RenewSource(w.people.source.Name())
+	})
+}
