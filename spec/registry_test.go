@@ -108,7 +108,7 @@ func (n number) in(t *testing.T, unit string) string {
 }
 
 // The folders whose numbers the registry holds.
-const numberFolders = "dgram sessions neighbors"
+const numberFolders = "dgram sessions neighbors neighbors/lan"
 
 func TestRegistryIsTheCode(t *testing.T) {
 	rows, err := spec.Registry()
@@ -147,8 +147,9 @@ func TestRegistryIsTheCode(t *testing.T) {
 	}
 	// The other way round: the files that hold the protocol's numbers hold none that is not listed.
 	for folder, files := range map[string]string{
-		"dgram":     "limits.go message.go reliability.go",
-		"neighbors": "config.go",
+		"dgram":         "limits.go message.go reliability.go",
+		"neighbors":     "config.go",
+		"neighbors/lan": "lan.go",
 	} {
 		for name, n := range code[folder] {
 			if strings.Contains(files, n.file) && !listed[folder+"."+name] {
