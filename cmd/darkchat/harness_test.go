@@ -67,6 +67,7 @@ type event struct {
 	RTT                                              float64 `json:"rtt_ms"`
 	Users                                            []userLine
 	raw                                              string
+	at                                               time.Time // when its line was read
 }
 
 // userLine is one user of a users event.
@@ -170,7 +171,7 @@ func (n *node) collect(stdout io.Reader) {
 }
 
 func (n *node) add(line string) {
-	e := event{raw: line}
+	e := event{raw: line, at: time.Now()}
 	_ = json.Unmarshal([]byte(line), &e) // the test that all is JSON is one of its own
 	n.mu.Lock()
 	defer n.mu.Unlock()

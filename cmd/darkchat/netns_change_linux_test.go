@@ -1,0 +1,113 @@
+package main
+
+import "time"
+
+// The network changes in the middle of a conversation. Nobody starts anything anew.
+
+const backLimit = 10 * time.Second
+
+func changeRows() []netnsRow {
+	return []netnsRow{
+		{name: "change-address", what: "a host of a LAN gets another address", when: notYet, run: changeAddress},
+		{name: "change-silent", what: "the same, and only the other one writes", when: notYet, run: changeSilent},
+		{name: "change-lan", what: "a laptop moves to the LAN behind a router", when: notYet, run: changeLAN},
+		{name: "change-flush", what: "to a public host: the NAT forgets its mapping", run: changeFlush},
+		{name: "change-flush-cone", what: "direct pair, cone: a NAT forgets its mappings", run: func(r *row) { flushedPair(r, cone) }},
+		{name: "change-flush-remap", what: "direct pair, remap: a NAT forgets its mappings", when: notYet, run: func(r *row) { flushedPair(r, remap) }},
+		{name: "change-wan", what: "direct pair: a home gets another public address", when: notYet, run: changeWAN},
+	}
+}
+
+// bothWrite lets both type a line at once and notes when both were printed.
+func (r *row) bothWrite(a, b *node) {
+	r.Helper()
+	began := time.Now()
+	a.send(`\chat ` + b.self().User)
+	a.send("after it, there")
+	b.send(`\chat ` + a.self().User)
+	b.send("after it, back")
+	r.within("texts both ways", latest(
+		b.wait("the text", is("message", "after it, there")).at,
+		a.wait("the text back", is("message", "after it, back")).at).Sub(began), backLimit)
+}
+
+func changeAddress(r *row) {
+	hosts := r.onLAN(2)
+	ann, bob := hosts[0].darkchat("ann", byHand...), hosts[1].darkchat("bob", byHand...)
+	met(ann, bob, "10.10.0.12")
+	talk(ann, bob, "before it")
+	hosts[0].addr("del", "eth0", "10.10.0.11/24")
+	hosts[0].addr("add", "eth0", "10.10.0.200/24")
+	r.bothWrite(ann, bob)
+}
+
+func changeSilent(r *row) {
+	hosts := r.onLAN(2)
+	ann, bob := hosts[0].darkchat("ann", byHand...), hosts[1].darkchat("bob", byHand...)
+	met(ann, bob, "10.10.0.12")
+	talk(ann, bob, "before it")
+	hosts[0].addr("del", "eth0", "10.10.0.11/24")
+	hosts[0].addr("add", "eth0", "10.10.0.200/24")
+	r.within("text", bob.tell(ann, "where are you?"), backLimit)
+}
+
+func changeLAN(r *row) {
+	r.twoLANs(1)
+	a := r.hosts["a1"]
+	ann, bob := a.darkchat("ann", byHand...), r.hosts["b1"].darkchat("bob", byHand...)
+	met(ann, bob, "10.2.0.11")
+	talk(ann, bob, "before it")
+	a.addr("del", "eth0", "10.1.0.11/24")
+	a.rewire("eth0", "lanb")
+	a.addr("add", "eth0", "10.2.0.200/24")
+	a.gateway("10.2.0.1")
+	r.bothWrite(ann, bob)
+}
+
+func changeFlush(r *row) {
+	r.internet()
+	r.home("a", remap, "203.0.113.101", "192.168.1")
+	ann, pub := r.hosts["a1"].darkchat("ann", byHand...), r.hosts["pub"].darkchat("pub", byHand...)
+	met(ann, pub, seedAddr)
+	talk(ann, pub, "before it")
+	r.forgets("ra")
+	r.bothWrite(ann, pub)
+}
+
+// forgets makes a NAT forget, and checks that it had something to forget.
+func (r *row) forgets(router string) {
+	r.Helper()
+	h := r.hosts[router]
+	before := h.mappings()
+	h.forget()
+	if after := h.mappings(); before == 0 || after >= before {
+		r.Errorf("%s had %d mappings and has %d", router, before, after)
+	}
+}
+
+// directPair is two people behind two homes who talk directly.
+func (r *row) directPair(kind string) trio {
+	r.Helper()
+	r.homes(kind, cone)
+	t := r.join()
+	began := t.add(&row{T: r.T, lab: r.lab})
+	t.ann.direct(r, t.bob, began, directLimit)
+	talk(t.ann, t.bob, "before it")
+	return t
+}
+
+func flushedPair(r *row, kind string) {
+	t := r.directPair(kind)
+	r.forgets("ra")
+	r.bothWrite(t.ann, t.bob)
+}
+
+func changeWAN(r *row) {
+	t := r.directPair(cone)
+	ra := r.hosts["ra"]
+	ra.addr("del", "wan", "203.0.113.101/24")
+	ra.addr("add", "wan", "203.0.113.201/24")
+	ra.gateway("")
+	ra.forget()
+	r.bothWrite(t.ann, t.bob)
+}
