@@ -33,11 +33,11 @@ func (n *Node) askForList(now time.Time, e *edge) {
 
 // listRequested answers with records of our own neighbours. Who has no edge to
 // us gets an empty list, which looks like having no friends (the rule of the
-// 2010 program). Who is on our own link is told who else is there: he could hear
-// all of them himself, if only the link let announcements through.
+// 2010 program). Who is on our own link or site is told who else is on our link: he
+// could hear all of them himself, if only announcements reached him.
 func (n *Node) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
 	page := dgram.List{Request: r.Message.ID}
-	near := n.isNear(r.Addr)
+	near := n.isNear(r.Addr) || n.onSite(r.Addr.Addr())
 	if (near || n.book.Trust(s.User).Known()) && !n.cfg.Seed && len(q.Of) == 0 {
 		n.fillPage(&page, s, near, q.Cursor)
 	}
@@ -83,8 +83,8 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 			continue
 		}
 		n.learn(now, rec.Session, signed, r.Addr, false)
-		if n.isNear(r.Addr) {
-			n.dialNear(now, rec.Session)
+		if n.isNear(r.Addr) || n.onSite(r.Addr.Addr()) {
+			n.dialNear(now, rec.Session, r.Addr.Addr())
 		}
 	}
 	e := n.edges[from.ID]
@@ -99,15 +99,15 @@ func (n *Node) isNear(a netip.AddrPort) bool {
 	return n.links.near(a.Addr()) && !a.Addr().IsLoopback()
 }
 
-// dialNear says HELLO to somebody of whom a neighbour on our link told us, where the
-// record says that he is on our link too: announcements may not reach him.
-func (n *Node) dialNear(now time.Time, id sessions.SessionID) {
+// dialNear says HELLO to somebody of whom a neighbour on our link or site told us, where
+// the record says that he is there too: announcements may not reach him.
+func (n *Node) dialNear(now time.Time, id sessions.SessionID, teller netip.Addr) {
 	s, ok := n.book.Session(id)
 	if e := n.edges[id]; !ok || e != nil && e.online || n.book.Trust(s.User) == sessions.TrustBlocked {
 		return
 	}
 	for _, a := range s.Addrs {
-		if n.isNear(a.Addr) && n.dialable(a.Addr, netip.Addr{}) {
+		if (n.isNear(a.Addr) || n.onSite(a.Addr.Addr())) && n.dialable(a.Addr, teller) {
 			n.dial(now, a.Addr, []dgram.Peer{peerOf(s)})
 		}
 	}

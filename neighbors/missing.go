@@ -145,7 +145,8 @@ func (n *Node) dial(now time.Time, addr netip.AddrPort, want []dgram.Peer) error
 
 // dialable tells whether addr may be dialled at all. Addresses out of messages
 // are hints: never private or link-local unless we have an interface in that
-// prefix, nor loopback unless the peer that told it is on loopback. An invalid
+// prefix, or it and who tells it are on our site; nor loopback unless the peer that
+// told it is on loopback. An invalid
 // teller is the person, a Source or our own memory, who may name any unicast address.
 func (n *Node) dialable(addr netip.AddrPort, teller netip.Addr) bool {
 	a := addr.Addr()
@@ -166,7 +167,7 @@ func (n *Node) dialable(addr netip.AddrPort, teller netip.Addr) bool {
 				return true
 			}
 		}
-		return false
+		return n.onSite(a) && n.onSite(teller)
 	}
 	return true
 }

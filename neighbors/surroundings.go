@@ -73,6 +73,24 @@ func Broadcast(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
+// privateBlocks are the ranges of which each network takes its own (RFC 1918, RFC 4193).
+var privateBlocks = [...]netip.Prefix{
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fc00::/7"),
+}
+
+// onSite says that an address is private, of a range of which we have an address too.
+// Who is seen there, with no NAT between, is in the same private network: another
+// floor's, behind the same router.
+func (n *Node) onSite(a netip.Addr) bool {
+	for _, block := range privateBlocks {
+		if block.Contains(a) {
+			return slices.ContainsFunc(n.cfg.Interfaces, func(p netip.Prefix) bool { return block.Contains(p.Addr()) })
+		}
+	}
+	return false
+}
+
 // SetSurroundings takes what has changed about our interfaces. The Sources are told
 // by whoever calls (WakeSource).
 func (n *Node) SetSurroundings(now time.Time, s Surroundings) {

@@ -141,6 +141,16 @@ func (h *host) from(d dgram.Datagram) netip.AddrPort {
 			}
 		}
 	}
+	if d.Interface > 0 {
+		return netip.AddrPort{}
+	}
+	for _, l := range h.links { // by a router
+		for _, p := range l.Prefixes {
+			if p.Addr().Is4() == d.To.Addr().Is4() {
+				return netip.AddrPortFrom(p.Addr(), h.port)
+			}
+		}
+	}
 	return netip.AddrPort{}
 }
 

@@ -106,6 +106,46 @@ func TestTwoLinksOneEntry(t *testing.T) {
 	}
 }
 
+// Where announcements do not pass, one ping of one host finds the others there: on one
+// link that keeps them back, and on the next link of the same site. Who comes from
+// elsewhere is told nobody.
+func TestPingFindsTheRest(t *testing.T) {
+	for _, where := range []string{"a", "b", "elsewhere"} {
+		b := newBed(t, 9, simnet.Profile{Delay: time.Millisecond})
+		bob, cat := b.join("bob", "a"), b.join("cat", "a")
+		b.until(2*time.Second, "bob and cat see each other", b.met)
+		segment := where[:1]
+		ann := b.join("ann", segment)
+		if where == "elsewhere" {
+			ann.links[0].Prefixes = []netip.Prefix{netip.MustParsePrefix("203.0.113.9/24")}
+		}
+		for _, h := range b.hosts {
+			for _, p := range h.links[0].Prefixes {
+				b.net.Leave("a", p.Addr())
+			}
+		}
+		ann.start() // without having heard anybody
+		ann.screen = nil
+		if _, err := ann.node.Ping(b.now, netip.AddrPortFrom(bob.links[0].Prefixes[0].Addr(), bob.port)); err != nil {
+			t.Fatal(err)
+		}
+		ann.turn()
+		b.run(3 * time.Second)
+		if !sees(ann, "bob") || sees(ann, "cat") != (where != "elsewhere") || sees(cat, "ann") != (where != "elsewhere") {
+			t.Errorf("from %s: ann sees bob %v, cat %v; cat sees ann %v", where, sees(ann, "bob"), sees(ann, "cat"), sees(cat, "ann"))
+		}
+	}
+}
+
+func sees(h *host, name string) bool {
+	for _, u := range h.node.Users(neighbors.FilterOnline) {
+		if u.Name == name || strings.HasPrefix(u.Name, name+"~") {
+			return true
+		}
+	}
+	return false
+}
+
 // Who comes later is seen at once, also by those who are silent by now; who says
 // goodbye is offline at once; and a new program at an old address is met again.
 func TestComingAndGoing(t *testing.T) {
