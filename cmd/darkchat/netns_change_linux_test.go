@@ -52,7 +52,7 @@ func changeSilent(r *row) {
 }
 
 func changeLAN(r *row) {
-	r.twoLANs(1)
+	r.twoLANs(1, office)
 	a := r.hosts["a1"]
 	ann, bob := a.darkchat("ann", byHand...), r.hosts["b1"].darkchat("bob", byHand...)
 	met(ann, bob, "10.2.0.11")

@@ -28,7 +28,8 @@ func lanRows() []netnsRow {
 		{name: "lan-same-host", what: "two programs on one host", when: notYet, run: lanSameHost},
 		{name: "rest-blocked-host", what: "multicast blocked for one of five; it says \\ping to one", when: notYet, run: restBlockedHost},
 		{name: "rest-blocked-lan", what: "multicast blocked for all; four say \\ping to the first", when: notYet, run: restBlockedLAN},
-		{name: "rest-subnet", what: "a host of another subnet says \\ping to one of three", when: notYet, run: restSubnet},
+		{name: "rest-subnet", what: "a host of another subnet says \\ping to one of three", when: notYet, run: func(r *row) { restSubnet(r, office) }},
+		{name: "rest-campus", what: "the same, both subnets public", when: notYet, run: func(r *row) { restSubnet(r, campus) }},
 	}
 }
 
@@ -154,10 +155,10 @@ func restBlockedHost(r *row) {
 	r.introduced(hosts[4].darkchat("eve"), "10.10.0.11", nodes)
 }
 
-func restSubnet(r *row) {
-	r.twoLANs(3)
+func restSubnet(r *row, nets [2]string) {
+	r.twoLANs(3, nets)
 	nodes, _ := everybody(r.hosts["a1"], r.hosts["a2"], r.hosts["a3"])
-	r.introduced(r.hosts["b1"].darkchat("eve"), "10.1.0.11", nodes)
+	r.introduced(r.hosts["b1"].darkchat("eve"), nets[0]+".11", nodes)
 }
 
 // introduced lets a newcomer ping the first of people who know each other, and

@@ -39,6 +39,7 @@ func pairRows() []netnsRow {
 	}
 	add(cone+"+naive", cone+"+naive", notYet, getsThrough, "boxes that let early packets in")
 	return append(rows,
+		netnsRow{name: "pair-mtu", what: "by relay with MTU 1280 on every wire: 16 KiB", when: notYet, run: relayMTU},
 		netnsRow{name: "pair-double", what: "a carrier's NAT in front of a home's, and a plain home", run: func(r *row) {
 			r.internet()
 			r.carrier(cone)
@@ -175,6 +176,24 @@ func getsThrough(r *row) {
 	})
 	r.measured("path %s after %s", t.ann.pathTo(t.bob), short(time.Since(began)))
 	r.within("text", talk(t.ann, t.bob, "hello"), firstTextLimit)
+}
+
+// relayMTU sends what fills whole datagrams through the relay.
+func relayMTU(r *row) {
+	r.homes(symmetric, symmetric)
+	for _, name := range []string{"pub", "a1", "b1"} {
+		r.hosts[name].mtu("eth0", 1280)
+	}
+	for _, name := range []string{"ra", "rb"} {
+		r.hosts[name].mtu("wan", 1280)
+		r.hosts[name].mtu("lan", 1280)
+	}
+	t := r.join()
+	t.add(r)
+	if path := t.ann.pathTo(t.bob); path != "relay" {
+		r.Errorf("the path is %q, expected relay", path)
+	}
+	r.within("16 KiB by relay", t.ann.tell(t.bob, longLine), directLimit)
 }
 
 func pairFast(r *row) {

@@ -120,6 +120,9 @@ func exactlyOnce(t testing.TB, n *node, lines int) {
 	}
 }
 
+// longLine is nearly as long as a line may be.
+var longLine = strings.Repeat("sixteen letters ", 1023) + "and the end."
+
 func pingMTU(r *row) {
 	a, b := r.twoHosts([2]string{"10.10.0.11/24", "10.10.0.12/24"}, [2]string{"fd0d:c:1::11/64", "fd0d:c:1::12/64"})
 	a.mtu("eth0", 1280)
@@ -127,7 +130,7 @@ func pingMTU(r *row) {
 	for _, addr := range []string{"10.10.0.12", "fd0d:c:1::12"} {
 		ann, bob := a.darkchat("ann", byHand...), b.darkchat("bob", byHand...)
 		met(ann, bob, addr)
-		r.measured("%s: %s", addr, short(ann.tell(bob, strings.Repeat("sixteen letters ", 1023)+"and the end.")))
+		r.measured("%s: %s", addr, short(ann.tell(bob, longLine)))
 		ann.quit()
 		bob.quit()
 	}
@@ -143,20 +146,30 @@ func pingV6(r *row) {
 	}
 }
 
+// The networks of two LANs with a router between them: private ones, as in an
+// office, and public ones, as on a campus.
+var (
+	office = [2]string{"10.1.0", "10.2.0"}
+	campus = [2]string{"198.51.100", "192.0.2"}
+)
+
 // twoLANs are two segments with a router between them, hosts a1.. and b1.. on them.
-func (l *lab) twoLANs(each int) {
+func (l *lab) twoLANs(each int, nets [2]string) {
 	l.t.Helper()
-	l.segment("lana")
-	l.segment("lanb")
-	l.router("r").plug("eth0", "lana", "10.1.0.1/24").plug("eth1", "lanb", "10.2.0.1/24").gateway("")
-	for i := range each {
-		l.host(fmt.Sprintf("a%d", i+1)).plug("eth0", "lana", fmt.Sprintf("10.1.0.%d/24", 11+i)).gateway("10.1.0.1")
-		l.host(fmt.Sprintf("b%d", i+1)).plug("eth0", "lanb", fmt.Sprintf("10.2.0.%d/24", 11+i)).gateway("10.2.0.1")
+	router := l.router("r")
+	for i, letter := range []string{"a", "b"} {
+		l.segment("lan" + letter)
+		router.plug(fmt.Sprintf("eth%d", i), "lan"+letter, nets[i]+".1/24")
+		for h := range each {
+			l.host(fmt.Sprintf("%s%d", letter, h+1)).
+				plug("eth0", "lan"+letter, fmt.Sprintf("%s.%d/24", nets[i], 11+h)).gateway(nets[i] + ".1")
+		}
 	}
+	router.gateway("")
 }
 
 func pingRouted(r *row) {
-	r.twoLANs(1)
+	r.twoLANs(1, office)
 	ann, bob := r.hosts["a1"].darkchat("ann", byHand...), r.hosts["b1"].darkchat("bob", byHand...)
 	r.measured("met in %s", short(met(ann, bob, "10.2.0.11")))
 	r.measured("text %s", short(talk(ann, bob, "hello")))
