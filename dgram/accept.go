@@ -30,6 +30,7 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	if a.erased {
 		return // there was no room
 	}
+	e.settle(l, 0)
 	l.accepting = append(l.accepting, a)
 	a.knows, a.salt = s.have == e.self.Seq, s.salt
 	called := e.authenticated(now, s.peer.ID, o.from)
@@ -55,7 +56,7 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 	if !a.knows {
 		p.record = e.record
 	}
-	room := MaxDatagram - acceptOverhead - (1 + 3 + len(p.record) + 1)
+	room := largest(a.path.to) - acceptOverhead - (1 + 3 + len(p.record) + 1)
 	ms, _, _ := l.courier.take(now, room)
 	var err error
 	if p.messages, err = appendMessages(nil, ms); err != nil {

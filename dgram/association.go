@@ -23,6 +23,8 @@ type association struct {
 	seen      replayWindow
 	count     uint64    // datagrams that were received
 	heard     time.Time // the last of them
+	asked     time.Time // sent directly and to be answered, the first since then; zero: nothing
+	mute      bool      // that was too long ago
 	confirmed bool      // the peer showed that it has the keys
 	owes      bool      // the peer cannot know yet that we have them: send something
 	retired   bool      // the peer seems to have lost the keys: receive only
@@ -41,7 +43,8 @@ type path struct {
 	local netip.Addr
 }
 
-// preferred returns the association to send on, nil if there is none.
+// best returns the direct or the relayed association to send on, nil if there is
+// none that the peer has not lost the keys of.
 //
 // Of each direction (who called) one counts: a caller that calls again has lost the
 // keys or replaces them. If both directions have one and they were made within
@@ -49,24 +52,22 @@ type path struct {
 // handshake hash; else the newest is it. Two things go before: what the peer has
 // confirmed, since an ACCEPT may be lost; and where the peer was heard of late,
 // since it may have lost the keys of the other (spec/theory.md 2.2).
-func preferred(list []*association) *association {
-	var best [2]*association
+func best(list []*association, relayed bool) *association {
+	var one [2]*association
 	for _, a := range list {
-		if a.retired {
+		if a.retired || a.relayed() != relayed {
 			continue
 		}
 		i := 0
 		if a.caller {
 			i = 1
 		}
-		if best[i] == nil || a.replaces(best[i]) {
-			best[i] = a
+		if one[i] == nil || a.replaces(one[i]) {
+			one[i] = a
 		}
 	}
-	a, b := best[0], best[1]
+	a, b := one[0], one[1]
 	switch {
-	case a == nil && b == nil:
-		return newestOf(list)
 	case a == nil:
 		return b
 	case b == nil:

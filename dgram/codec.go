@@ -59,6 +59,8 @@ func appendMessage(b *bytes.Buffer, m *Message) error {
 		return encodeWire(b, m, body.wire())
 	case List:
 		return encodeWire(b, m, body.wire())
+	case Relay:
+		return encodeWire(b, m, body.wire())
 	}
 	return errMalformed
 }
@@ -137,6 +139,8 @@ func (p *parser) message() (m Message, known bool, err error) {
 		m, err = decodeWire(p, new(wire[wireListRequest]))
 	case KindList:
 		m, err = decodeWire(p, new(wire[wireList]))
+	case KindRelay:
+		m, err = decodeWire(p, new(wire[wireRelay]))
 	default:
 		p.rest = p.rest[length+kindLength:]
 		m, err = p.unknown()

@@ -57,6 +57,9 @@ func codecCases() []codecCase {
 		{"requestUserList",
 			Message{ID: 5, Attempt: 1, Body: ListRequest{Of: someSession, Digest: []byte{7}, Credit: 8}},
 			`81 85 04 05 01 80 85 48 0102030405060708 41 07 40 08 40`},
+		{"relay",
+			Message{Body: Relay{Session: PeerID(someSession), Datagram: append([]byte{0x84, 0x15, 1, 1, 0x50}, bytes.Repeat([]byte{0xee}, 16)...)}},
+			`81 85 08 00 00 80 83 48 0102030405060708 55 84 15 01 01 50` + strings.Repeat("ee", 16) + ` 40`},
 		{"deliverKnownList",
 			Message{Body: List{Request: 5, Summaries: []Summary{{PeerID{1}, maxSeq, 2}, {PeerID{2}, 0, 0}},
 				Records: [][]byte{{1}, {2, 2}}, Next: someSession, Total: 3}},
@@ -104,7 +107,7 @@ func TestCodecTable(t *testing.T) {
 			t.Errorf("%s: a byte behind it is accepted", c.name)
 		}
 	}
-	for k := KindOnline; k <= KindAck; k++ {
+	for k := KindOnline; k <= KindRelay; k++ {
 		if !seen[k] {
 			t.Errorf("%v is not in the table", k)
 		}
@@ -184,14 +187,19 @@ func TestCodecRefuses(t *testing.T) {
 		"list: twice the same":     `81 85 05 00 00 80 86 01 82 83 48 0100000000000000 00 00 83 48 0100000000000000 00 00 80 40 00 40`,
 		"list: 5 records":          `81 85 05 00 00 80 86 01 80 85 4100 4100 4100 4100 4100 40 00 40`,
 		"list: empty record":       `81 85 05 00 00 80 86 01 80 81 40 40 00 40`,
-		"unknown: body no array":   `81 85 08 00 00 80 40`,
-		"unknown: long integer":    `81 85 08 00 00 80 81 1801`,
-		"unknown: null":            `81 85 08 00 00 80 81 f6`,
-		"unknown: too deep":        `81 85 08 00 00 80 81 81 81 81 00`,
-		"unknown: not UTF-8":       `81 85 08 00 00 80 81 61ff`,
-		"unknown: bytes too long":  `81 85 08 00 00 80 81 1b7fffffffffffffff`,
-		"unknown: 2^63 bytes":      `81 85 08 00 00 80 81 5b8000000000000000`,
-		"unknown: short ack":       `81 85 08 00 00 81 84 06 01 01 00 80`,
+		"relay: no packet":         `81 85 08 00 00 80 83 48 0102030405060708 43 474554 40`,
+		"relay: a sixth packet":    `81 85 08 00 00 80 83 48 0102030405060708 55 84 16 01 01 50` + strings.Repeat("ee", 16) + ` 40`,
+		"relay: nothing":           `81 85 08 00 00 80 83 48 0102030405060708 40 40`,
+		"relay: 7 byte session":    `81 85 08 00 00 80 83 47 01020304050607 55 84 15 01 01 50` + strings.Repeat("ee", 16) + ` 40`,
+		"relay: 1101 bytes":        `81 85 08 00 00 80 83 48 0102030405060708 59044d 84 15 01 01 590445` + strings.Repeat("ee", 1093) + ` 40`,
+		"unknown: body no array":   `81 85 09 00 00 80 40`,
+		"unknown: long integer":    `81 85 09 00 00 80 81 1801`,
+		"unknown: null":            `81 85 09 00 00 80 81 f6`,
+		"unknown: too deep":        `81 85 09 00 00 80 81 81 81 81 00`,
+		"unknown: not UTF-8":       `81 85 09 00 00 80 81 61ff`,
+		"unknown: bytes too long":  `81 85 09 00 00 80 81 1b7fffffffffffffff`,
+		"unknown: 2^63 bytes":      `81 85 09 00 00 80 81 5b8000000000000000`,
+		"unknown: short ack":       `81 85 09 00 00 81 84 06 01 01 00 80`,
 	} {
 		ms, _, err := parseMessages(unhex(t, s))
 		if name == "unknown: bytes too long" { // an integer, not a length
@@ -215,7 +223,7 @@ func TestCodecRefuses(t *testing.T) {
 }
 
 func TestCodecSkipsUnknownKinds(t *testing.T) {
-	b := unhex(t, `83 85 08 01 01 80 84 00 4101 6161 82 00 81 00 -- kind 8
+	b := unhex(t, `83 85 09 01 01 80 84 00 4101 6161 82 00 81 00 -- kind 9
 		85 190100 02 01 81 85 06 01 01 00 00 80   -- kind 256, with an ack
 		85 07 00 00 80 81 40`)
 	ms, skipped, err := parseMessages(b)

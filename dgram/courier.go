@@ -24,6 +24,8 @@ type courier struct {
 	acks            ackQueue
 	past            []earlierLife // at most maxRemembered
 
+	largest int // datagram on the way to the peer
+
 	trip    roundTrip
 	allowed congestion
 
@@ -91,6 +93,7 @@ func newCourier(random io.Reader, sameLink bool) *courier {
 	return &courier{
 		random:  random,
 		held:    map[messageKey]*errand{},
+		largest: MaxDatagram,
 		trip:    roundTrip{sameLink: sameLink},
 		allowed: newCongestion(),
 	}

@@ -21,10 +21,11 @@ type dial struct {
 	local  netip.Addr // that a CHALLENGE came to
 	want   []Peer     // whose keys are expected, at most maxWant
 	anyone bool       // whoever answers will do
+	quiet  bool       // nobody asked for it: it ends without an event
 	near   bool       // it answers an answer to our announcement, and does nothing else
 	link   bool       // it answered one
-	quiet  bool       // nobody asked for it: it ends without an event
 	renews *association
+	punch  *punch // nil: an ordinary one
 
 	nonce  [nonceSize]byte
 	hello  []byte // sent again byte for byte
@@ -140,7 +141,12 @@ func (e *Endpoint) greet(now time.Time, d *dial) {
 func (e *Endpoint) sayHello(now time.Time, d *dial) {
 	d.hellos++
 	e.send(kindHello, path{d.to, d.local}, d.hello)
-	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.hellos)))
+	wait := e.backOff(d.to, d.hellos)
+	if d.punch != nil {
+		d.punch.left--
+		wait = e.punchWait(min(d.hellos, punchSends))
+	}
+	e.timers.set(&d.timer, now.Add(wait))
 }
 
 // backOff returns the wait after the nth send: doubling, a quarter more or less, so
@@ -165,7 +171,11 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
 		return
 	}
-	if d.hellos >= dialSends || d.near {
+	sends := dialSends
+	if d.punch != nil {
+		sends = punchSends
+	}
+	if d.hellos >= sends || d.near || d.punch != nil && d.punch.left == 0 {
 		e.fail(d, d.stage)
 		return
 	}

@@ -100,7 +100,7 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		return nil, ErrRecord
 	}
 	near := near(func(a netip.Addr) bool {
-		return a.IsLoopback() || c.SameLink != nil && c.SameLink(a)
+		return !Relayed(a) && (a.IsLoopback() || c.SameLink != nil && c.SameLink(a))
 	})
 	room, used, pins, presence := maxAssociations, maxUsed, maxPinned, presencePerSecond
 	if c.Seed {

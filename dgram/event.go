@@ -55,12 +55,17 @@ type Unanswered struct {
 	Stage Stage
 }
 
-// Moved says that the peer proved a new address and is written to there now.
+// Moved says that the peer is written to elsewhere now: it proved a new address, or
+// the way changed between direct and relayed. RTT is 0 if it was not measured.
 type Moved struct {
 	Peer     PeerID
 	From, To netip.AddrPort
 	RTT      time.Duration
 }
+
+// Silent says that what was sent to the peer directly is not answered any more. It
+// is written to through a relay now, if there are keys for that; Moved says so.
+type Silent struct{ Peer PeerID }
 
 // Closed says that the last association with Peer was erased or evicted. Messages
 // to it stay queued until there is a new one.
@@ -72,6 +77,7 @@ func (Settled) isEvent()    {}
 func (Lapsed) isEvent()     {}
 func (Unanswered) isEvent() {}
 func (Moved) isEvent()      {}
+func (Silent) isEvent()     {}
 func (Closed) isEvent()     {}
 
 // Stage says how far a dial came, so that a person can be told what to check.

@@ -245,6 +245,10 @@ func (w *network) run(d time.Duration) {
 }
 
 func (w *network) deliver(f flying) {
+	if relay, peer, ok := RelayParts(f.to); ok {
+		w.relay(f, relay, peer)
+		return
+	}
 	for _, n := range w.nodes {
 		if n.addr == f.to {
 			o := n.Opener().Open(w.now, f.from, f.to.Addr(), f.bytes)
@@ -253,6 +257,18 @@ func (w *network) deliver(f flying) {
 			}
 			n.Receive(w.now, o)
 			w.turn(n)
+		}
+	}
+}
+
+// relay delivers what goes to a session behind a relay; the relay itself is not shown.
+func (w *network) relay(f flying, relay uint32, peer PeerID) {
+	for _, from := range w.nodes {
+		for _, n := range w.nodes {
+			if from.addr == f.from && n.self.ID == peer {
+				n.Receive(w.now, n.Opener().OpenRelayed(w.now, RelayAddr(relay, from.self.ID), f.bytes))
+				w.turn(n)
+			}
 		}
 	}
 }

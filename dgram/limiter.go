@@ -68,7 +68,11 @@ func (c *contacts) take(now time.Time, to netip.AddrPort) (at time.Time, ok bool
 	if c.near(to.Addr()) {
 		b = c.links.bucket(to)
 	} else {
-		b = c.prefixes.bucket(prefixOf(to.Addr()))
+		p := prefixOf(to.Addr())
+		if Relayed(to.Addr()) {
+			p = netip.PrefixFrom(to.Addr(), to.Addr().BitLen()) // it reaches that session or nobody
+		}
+		b = c.prefixes.bucket(p)
 	}
 	if at = b.at(now, 1); at.After(now) {
 		return at, false

@@ -54,14 +54,17 @@ const (
 	maxChallenges = 3                      // different CHALLENGEs answered for one echo: the first may be forged
 	maxDials      = 256                    // under way at once
 	maxWant       = 64                     // sessions that one dial may expect
+	punchSends    = 6                      // HELLOs to one address when both sides meet: at 0, 100, 250, 500, 1000, 2000 ms
+	punchInAll    = 10                     // and to all addresses of one peer: fewer bytes than the request for it had
 )
 
 // Changing addresses (spec/theory.md 2.5).
 const (
-	pathRetry  = 250 * time.Millisecond // between two challenges of a candidate path
-	pathTries  = 4                      // then the candidate is given up
-	pathSwitch = 2 * time.Second        // at most one switch in this time
-	maxProbes  = 8                      // unanswered probes remembered for one peer
+	pathRetry  = 250 * time.Millisecond  // between two challenges of a candidate path
+	pathTries  = 4                       // then the candidate is given up
+	pathSwitch = 2 * time.Second         // at most one switch in this time
+	muteAfter  = 6500 * time.Millisecond // silent under traffic: a direct path gives way to a relay
+	maxProbes  = 8                       // unanswered probes remembered for one peer
 )
 
 // Announcing ourselves on our own links (spec/wire.md 6.7).

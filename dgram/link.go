@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -19,8 +20,11 @@ type link struct {
 	probes    []probe
 	offered   *attempt // a HANDSHAKE on its way that carries messages of the courier
 	candidate *candidate
-	switched  time.Time // the last change of path
-	rekeyed   time.Time // the last try
+	switched  time.Time      // the last change of path
+	rekeyed   time.Time      // the last try
+	way       netip.AddrPort // where datagrams went last: direct or through a relay
+	trial     trial
+	spoken    spoken
 	timer     timer
 }
 
@@ -126,11 +130,13 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 		l.candidate = nil
 	}
 	if l.live() {
+		e.settle(l, 0)
 		return
 	}
 	l.candidate, l.probes = nil, nil
 	l.courier.acks = ackQueue{} // what they answer will come again
 	e.unlinked++
+	l.way = netip.AddrPort{}
 	e.emit(Closed{l.peer.ID})
 	e.tidy(l)
 }
@@ -166,9 +172,9 @@ func (l *link) deadline() time.Time {
 	}
 	next := l.courier.next()
 	for _, a := range l.list {
-		next = sooner(next, a.end())
+		next = sooner(sooner(next, a.end()), a.muteAt())
 	}
-	return next
+	return sooner(next, l.tryAt())
 }
 
 // end returns when the keys are erased whatever happens.
@@ -189,6 +195,8 @@ func (e *Endpoint) ring(now time.Time, l *link) {
 	if !l.live() {
 		return
 	}
+	e.hush(now, l)
+	e.retry(now, l)
 	for _, m := range l.courier.advance(now) {
 		e.emit(Lapsed{l.peer.ID, m.kind, m.id})
 	}

@@ -15,6 +15,7 @@ const (
 	KindList        Kind = 5 // deliverKnownList
 	KindText        Kind = 6 // a chat line, or one part of it
 	KindAck         Kind = 7 // carries acknowledgements and padding, nothing else
+	KindRelay       Kind = 8 // a sealed datagram for somebody else
 )
 
 // String returns the name that the paper and the specification use.
@@ -34,6 +35,8 @@ func (k Kind) String() string {
 		return "text"
 	case KindAck:
 		return "ack"
+	case KindRelay:
+		return "relay"
 	}
 	return "unknown"
 }
@@ -103,7 +106,7 @@ type Ack struct {
 }
 
 // Body is what a message says: one of Online, Offline, Ping, ListRequest, List,
-// Text and Acknowledgement, as values.
+// Text, Acknowledgement and Relay, as values.
 type Body interface {
 	Kind() Kind
 	confirmed() bool // sent again until it is answered
@@ -205,8 +208,9 @@ const (
 	maxParts       = 64
 	maxText        = 1024
 	maxPad         = 1200
-	maxAcks        = 64 // in one message
-	maxMessages    = 64 // in one datagram
+	maxRelayed     = 1100 // bytes of the datagram in a relay message
+	maxAcks        = 64   // in one message
+	maxMessages    = 64   // in one datagram
 )
 
 // Kind returns KindOnline.

@@ -31,6 +31,23 @@ type Opener struct {
 // local the own address that was hit, the zero Addr if that is not known.
 func (o *Opener) Open(now time.Time, from netip.AddrPort, local netip.Addr, b []byte) Opened {
 	d := Opened{size: len(b), from: unmapped(from), local: local.Unmap()}
+	if Relayed(d.from.Addr()) {
+		return o.drop(d, DroppedSource)
+	}
+	return o.open(now, d, b)
+}
+
+// OpenRelayed is Open for the datagram inside a Relay message; from is the
+// RelayAddr of who sent it and of the relay that brought it.
+func (o *Opener) OpenRelayed(now time.Time, from netip.AddrPort, b []byte) Opened {
+	d := Opened{size: len(b), from: from}
+	if !Relayed(from.Addr()) {
+		return o.drop(d, DroppedSource)
+	}
+	return o.open(now, d, b)
+}
+
+func (o *Opener) open(now time.Time, d Opened, b []byte) Opened {
 	p, err := parsePacket(b)
 	if err != nil {
 		return o.drop(d, DroppedShape)

@@ -6,8 +6,11 @@ import "net/netip"
 // which one customer of a provider usually has whole (spec/wire.md 6.3).
 func prefixOf(a netip.Addr) netip.Prefix {
 	bits := 56
-	if a.Is4() {
+	switch {
+	case a.Is4():
 		bits = 24
+	case Relayed(a):
+		bits = relayBits // all that a relay brings
 	}
 	p, err := a.WithZone("").Prefix(bits)
 	if err != nil {

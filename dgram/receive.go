@@ -43,11 +43,14 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 		e.cache.confirmed(a)
 	}
 	e.cache.used(a, a.count >= usedOften)
+	a.asked, a.mute = time.Time{}, false
+	l.heardOn(now, a, o.said.messages)
+	e.settle(l, 0)
 	e.touch(l)
 	switch {
 	case o.from == a.path.to:
 		a.path.local = o.local
-	case newest:
+	case newest && Relayed(o.from.Addr()) == a.relayed():
 		e.strayed(now, l, o)
 	}
 	if o.bad {

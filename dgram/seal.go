@@ -80,3 +80,7 @@ const (
 	acceptOverhead    = 2 + 5 + 5 + 1 + saltSize + 3 + tagSize
 	handshakeOverhead = 2 + 5 + 1 + nonceSize + 1 + cookieSize + 3 + minNoise
 )
+
+// relayRoom is the plaintext that fits a DATA through a relay. Its counter stays
+// below 2^32: the keys are replaced long before.
+const relayRoom = maxRelayed - (2 + 5 + 5 + 3 + tagSize)

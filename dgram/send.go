@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -72,28 +73,37 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 	}
 	e.rekey(now, l, use)
 	for {
-		ms, padTo, ok := l.courier.take(now, MaxDatagram-maxOverhead)
+		ms, padTo, ok := l.courier.take(now, room(use.path.to))
 		if !ok {
 			break
 		}
 		if l.probesAgain(ms) {
 			padTo = max(padTo, resentSize)
 		}
-		e.sendData(use, ms, padTo)
+		e.sendData(now, use, ms, padTo)
 	}
 	for _, a := range l.list {
 		if a.owes {
-			e.sendData(a, []Message{{Body: Acknowledgement{}}}, 0)
+			e.sendData(now, a, []Message{{Body: Acknowledgement{}}}, 0)
 		}
 	}
 }
 
+// room returns the bytes of plaintext in a DATA to an address.
+func room(to netip.AddrPort) int {
+	if Relayed(to.Addr()) {
+		return relayRoom
+	}
+	return MaxDatagram - maxOverhead
+}
+
 // sendData sends messages as one DATA.
-func (e *Endpoint) sendData(a *association, ms []Message, padTo int) {
+func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo int) {
 	b := e.seal(a, ms, padTo)
 	if b == nil {
 		return
 	}
+	a.demands(now, ms)
 	a.counter++
 	a.owes = false
 	e.send(kindData, a.path, b)
@@ -111,7 +121,7 @@ func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
 		ms = pad(ms, padTo-size)
 	}
 	plain, err := appendMessages(e.out.plain[:0], ms)
-	if err != nil || overhead+len(plain) > MaxDatagram {
+	if err != nil || overhead+len(plain) > largest(a.path.to) {
 		return nil // put has checked them, so this is never
 	}
 	e.out.plain = plain

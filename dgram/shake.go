@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -73,6 +74,7 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 	if !e.shake(now, d, t, p) {
 		return
 	}
+	e.won(d)
 	d.local, d.stage, d.waiting = o.local, StageChallenged, true
 	d.shakes = max(d.shakes, 1)
 	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
@@ -107,11 +109,15 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 // CHALLENGE's keys are none.
 func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
 	h := handshakePayload{record: e.record, have: t.have}
-	room := MaxDatagram - handshakeOverhead - (1 + 3 + len(h.record) + headSize(h.have) + 1)
+	room := largest(d.to) - handshakeOverhead - (1 + 3 + len(h.record) + headSize(h.have) + 1)
 	switch l := e.links[t.want.ID]; {
 	case !t.expected:
 		// Who answers is not known: a text could reach anybody.
-		t.messages = []Message{{ID: e.NextID(), Attempt: 1, Body: Online{Observed: d.to}}}
+		online := Online{Observed: d.to}
+		if Relayed(d.to.Addr()) {
+			online.Observed = netip.AddrPort{}
+		}
+		t.messages = []Message{{ID: e.NextID(), Attempt: 1, Body: online}}
 	case l != nil && (!l.live() || d.renews != nil):
 		t.messages = l.courier.takeFirst(now, room)
 		l.offered = t
@@ -157,9 +163,15 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	if d.renews != nil && d.renews.link == l {
 		d.renews.retired = true
 	}
+	var rtt time.Duration
+	if once {
+		rtt = now.Sub(t.at)
+	}
+	l.try(now, a)
+	e.settle(l, rtt)
 	l.courier.sent(t.at, t.messages)
 	if once {
-		l.courier.measured(now.Sub(t.at))
+		l.courier.measured(rtt)
 	}
 	e.authenticated(now, s.peer.ID, d.to)
 	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Fresh: fresh, Link: d.link})

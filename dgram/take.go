@@ -23,8 +23,9 @@ type load struct {
 // Lengths that a load has to reckon with: the head of up to maxMessages messages;
 // an ack message around acks, with the head of up to maxAcks of them.
 const (
-	loadHead  = 2
-	ackAround = 1 + 1 + 1 + 1 + 2 + 2
+	loadHead      = 2
+	attemptGrowth = 2 // bytes by which an attempt's number grows in practice
+	ackAround     = 1 + 1 + 1 + 1 + 2 + 2
 )
 
 // take returns the messages for one datagram with room bytes of plaintext, marked
@@ -38,7 +39,7 @@ const (
 func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok bool) {
 	c.overtaken(now)
 	open := len(c.flights) < c.allowed.size
-	l := load{free: room - loadHead, whole: room >= MaxDatagram-maxOverhead}
+	l := load{free: room - loadHead, whole: room >= c.largest-maxOverhead}
 	due := len(c.acks.list) > 0 && !c.acks.due.After(now)
 	var ackBytes int
 	if l.acks, ackBytes = c.acks.fit(l.free - ackAround); l.acks > 0 {
@@ -67,7 +68,7 @@ func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok boo
 	c.noteLimit(room)
 	switch {
 	case l.finds:
-		padTo = introductionSize
+		padTo = min(introductionSize, c.largest)
 	case l.resent:
 		padTo = resentSize
 	}
@@ -87,14 +88,22 @@ func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 				continue // a probe or a list behind it may go
 			}
 			find := e.m.asksIntroduction()
-			if e.size > l.free || len(l.errands) == maxMessages || find && (l.finds || !l.whole) {
+			alone := len(l.errands) == 0 && l.acks == 0 && l.whole
+			size := e.size
+			if alone && size > l.free {
+				size = messageSize(&e.m) + attemptGrowth - (loadHead - 1)
+			}
+			if alone && size > l.free {
+				continue // only on a direct way
+			}
+			if size > l.free || len(l.errands) == maxMessages || find && (l.finds || !l.whole) {
 				l.full = true
 				return
 			}
 			if !allowed() {
 				return
 			}
-			l.free -= e.size
+			l.free -= size
 			l.errands = append(l.errands, e)
 			l.sure = l.sure || sure
 			l.text = l.text || q == &c.texts

@@ -115,7 +115,7 @@ func TestOvertakenAccept(t *testing.T) {
 	w.run(31 * time.Millisecond)
 	b.Send(w.now, a.self.ID, text(2, string(bytes.Repeat([]byte("y"), 300))))
 	b.links[a.self.ID].courier.restart(false)
-	b.sendData(b.links[a.self.ID].list[0], []Message{text(2, string(bytes.Repeat([]byte("y"), 300)))}, 0)
+	b.sendData(w.now, b.links[a.self.ID].list[0], []Message{text(2, string(bytes.Repeat([]byte("y"), 300)))}, 0)
 	w.run(10 * time.Second)
 	if a.Counters().Of(SentChallenge) != 0 || count[Received](a) < 2 {
 		t.Fatalf("%d CHALLENGEs, %d texts", a.Counters().Of(SentChallenge), count[Received](a))

@@ -72,6 +72,7 @@ func messageVectors(t *testing.T, ann, bob person) []vector {
 			Message{ID: 8, Attempt: 1, Acks: acks[:2], Body: Text{Prev: 7, Sent: 1, Parts: 1, Text: "one"}},
 			Message{ID: 9, Attempt: 1, Body: Text{Prev: 8, Sent: 2, Parts: 1, Text: "two"}},
 			Message{ID: 5, Body: Ping{Scope: ScopeProbe}}),
+		plain("relay", Message{Body: Relay{Session: PeerID{1, 2, 3, 4, 5, 6, 7, 8}, Datagram: appendHello(nil, make([]byte, nonceSize))}}),
 		// What a later version may send: read and passed over.
 		plaintextVector("message-unknown-kind", "tolerated", arr(
 			arr(num(99), num(4), num(1), one(arr(num(6), num(1), num(1), num(0), num(0))), arr(str("new"), zeros(3), arr(num(1), arr()))),
@@ -114,6 +115,8 @@ func badMessageVectors(ann person) []vector {
 		bad("message-long-id", one(slices.Concat([]byte{0x85, 7, 0x18, 0}, num(0), arr(), one(zeros(0))))),
 		bad("acks-many", one(arr(num(7), num(0), num(0), repeat(repeat(num(1), 5), maxAcks+1), one(zeros(0))))),
 		bad("ack-short", one(arr(num(7), num(0), num(0), one(repeat(num(1), 4)), one(zeros(0))))),
+		bad("relay-no-packet", one(rawMessage(KindRelay, 0, arr(zeros(8), bin([]byte("GET")), zeros(0))))),
+		bad("relay-session", one(rawMessage(KindRelay, 0, arr(zeros(7), bin(appendHello(nil, make([]byte, nonceSize))), zeros(0))))),
 		bad("body-null", one(rawMessage(KindOffline, 1, null()))),
 		bad("body-not-array", one(rawMessage(99, 1, num(1)))),
 		bad("body-too-deep", one(rawMessage(99, 1, deep))),

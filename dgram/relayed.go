@@ -1,0 +1,94 @@
+package dgram
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// A peer behind a relay has an address like any other, in a block that is set aside
+// for names of hosts and never routed (ORCHIDv2, RFC 7343). It stands for the
+// relay, by a number that the owner of the Endpoint gives out, and for the session
+// behind it. The owner carries datagrams to such an address inside a Relay message
+// and hands the inner datagrams of those that come to Opener.OpenRelayed. The block
+// is refused wherever else an address may come from: a socket, a message, a person.
+const (
+	relayBlock = 0x2001002d // the first four bytes
+	relayBits  = 64         // block and relay: who shares this shares a relay
+	relayPort  = 1
+)
+
+// RelayAddr returns the address of a session behind the relay with that number.
+func RelayAddr(relay uint32, peer PeerID) netip.AddrPort {
+	var b [16]byte
+	binary.BigEndian.PutUint32(b[:], relayBlock)
+	binary.BigEndian.PutUint32(b[4:], relay)
+	copy(b[8:], peer[:])
+	return netip.AddrPortFrom(netip.AddrFrom16(b), relayPort)
+}
+
+// RelayParts undoes RelayAddr; ok is false for an address of any other kind.
+func RelayParts(a netip.AddrPort) (relay uint32, peer PeerID, ok bool) {
+	if !Relayed(a.Addr()) {
+		return 0, PeerID{}, false
+	}
+	b := a.Addr().As16()
+	return binary.BigEndian.Uint32(b[4:]), PeerID(b[8:]), true
+}
+
+// Relayed says whether an address stands for somebody behind a relay.
+func Relayed(a netip.Addr) bool {
+	if !a.Is6() {
+		return false
+	}
+	b := a.As16()
+	return binary.BigEndian.Uint32(b[:]) == relayBlock
+}
+
+// largest returns the size of the largest datagram to an address: what goes through
+// a relay travels inside another datagram.
+func largest(to netip.AddrPort) int {
+	if Relayed(to.Addr()) {
+		return maxRelayed
+	}
+	return MaxDatagram
+}
+
+// Relay carries one datagram through a node that both sides are associated with.
+// On its way to the relay Session is whom it is for, from there whom it is from.
+type Relay struct {
+	Session  PeerID
+	Datagram []byte // one packet of this protocol, at most maxRelayed bytes
+}
+
+// Kind returns KindRelay.
+func (Relay) Kind() Kind { return KindRelay }
+
+func (Relay) confirmed() bool { return false }
+
+// wireRelay is Relay as it travels (spec/wire.md 5.12).
+type wireRelay struct {
+	_                      struct{} `cbor:",toarray"`
+	Session, Datagram, Ext []byte
+}
+
+func (r Relay) wire() wireRelay { return wireRelay{Session: r.Session[:], Datagram: r.Datagram} }
+
+func (w wireRelay) body() (Body, error) {
+	if len(w.Session) != len(PeerID{}) {
+		return nil, errBounds
+	}
+	return Relay{PeerID(w.Session), w.Datagram}, nil
+}
+
+// check wants one of the five packets: a relay carries nothing else.
+func (r Relay) check() error {
+	if len(r.Datagram) > maxRelayed {
+		return errBounds
+	}
+	if _, err := parsePacket(r.Datagram); err != nil {
+		return errBounds
+	}
+	return nil
+}
+
+func (r Relay) size() int { return 2 + bytesSize(len(r.Session)) + bytesSize(len(r.Datagram)) }

@@ -1,0 +1,209 @@
+package dgram
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// preferred returns the association to send on, nil if there is none. A direct one
+// goes before one through a relay, unless it is mute, or not yet confirmed, or the
+// peer turned to the relay: then it cannot use it.
+func preferred(list []*association) *association {
+	direct, relay := best(list, false), best(list, true)
+	switch {
+	case direct == nil && relay == nil:
+		return newestOf(list)
+	case relay == nil:
+		return direct
+	case direct == nil, direct.mute, relay.confirmed && !direct.confirmed,
+		direct.link.spokeByRelay(direct.made):
+		return relay
+	}
+	return direct
+}
+
+// spoken is when the peer last said more than acks, directly and through a relay:
+// where it writes to us is where it believes that it reaches us.
+type spoken struct{ direct, relay time.Time }
+
+// spokeByRelay says whether the peer has turned to the relay since there is a
+// direct way. It may have sent something before it knew of it.
+func (l *link) spokeByRelay(made time.Time) bool {
+	since := made
+	if l.spoken.direct.After(since) {
+		since = l.spoken.direct
+	}
+	return l.spoken.relay.Sub(since) > silentAfter
+}
+
+// heardOn notes what came on an association.
+func (l *link) heardOn(now time.Time, a *association, ms []Message) {
+	if !slices.ContainsFunc(ms, func(m Message) bool { return m.Kind() != KindAck }) {
+		return
+	}
+	if a.relayed() {
+		l.spoken.relay = now
+	} else {
+		l.spoken.direct = now
+	}
+}
+
+// relayed says whether an association goes through a relay.
+func (a *association) relayed() bool { return Relayed(a.path.to.Addr()) }
+
+// settle follows a change between direct and relayed: what was measured of the one
+// says nothing about the other.
+func (e *Endpoint) settle(l *link, rtt time.Duration) {
+	use := preferred(l.list)
+	if use == nil {
+		return
+	}
+	was := l.way
+	l.way = use.path.to
+	l.courier.largest = largest(l.way)
+	if !was.IsValid() || Relayed(was.Addr()) == Relayed(l.way.Addr()) {
+		return
+	}
+	l.near = e.near(l.way.Addr())
+	l.courier.restart(l.near)
+	e.touch(l)
+	e.emit(Moved{Peer: l.peer.ID, From: was, To: l.way, RTT: rtt})
+}
+
+// demands notes that something was sent directly that must be answered.
+func (a *association) demands(now time.Time, ms []Message) {
+	if a.asked.IsZero() && !a.relayed() && slices.ContainsFunc(ms, func(m Message) bool {
+		p, ok := m.Body.(Ping)
+		return m.Body.confirmed() || ok && p.Scope == ScopeProbe
+	}) {
+		a.asked = now
+	}
+}
+
+// muteAt returns when a direct association counts as silent under traffic, zero if
+// nothing is asked of it.
+func (a *association) muteAt() time.Time {
+	if a.asked.IsZero() || a.mute || a.relayed() {
+		return time.Time{}
+	}
+	return a.asked.Add(muteAfter)
+}
+
+// hush finds the direct associations that became mute.
+func (e *Endpoint) hush(now time.Time, l *link) {
+	use := preferred(l.list)
+	for _, a := range l.list {
+		if at := a.muteAt(); at.IsZero() || at.After(now) {
+			continue
+		}
+		a.mute = true
+		if a == use {
+			e.emit(Silent{l.peer.ID})
+		}
+	}
+	e.settle(l, 0)
+}
+
+// trial shows the peer that a new direct association works, while it still sends
+// through the relay: it believes so when it hears something on it.
+type trial struct {
+	of   *association
+	left int
+	at   time.Time
+}
+
+// try begins a trial.
+func (l *link) try(now time.Time, a *association) {
+	if !a.relayed() && slices.ContainsFunc(l.list, (*association).relayed) {
+		l.trial = trial{a, pathTries, now}
+	}
+}
+
+// tryAt returns when the trial goes on, zero when it is over.
+func (l *link) tryAt() time.Time {
+	t := l.trial
+	if t.left == 0 || t.of.erased || t.of.count > 0 {
+		return time.Time{}
+	}
+	return t.at
+}
+
+// retry sends the probe of a trial when it is due.
+func (e *Endpoint) retry(now time.Time, l *link) {
+	if at := l.tryAt(); at.IsZero() || at.After(now) {
+		return
+	}
+	l.trial.left--
+	l.trial.at = now.Add(pathRetry)
+	e.sendData(now, l.trial.of, []Message{{ID: randomUint64(e.random), Body: Ping{Scope: ScopeProbe}}}, 0)
+}
+
+// punch is one attempt to meet a peer that does the same at this moment: HELLO to
+// each of its addresses, until the first answers.
+type punch struct {
+	addrs []netip.AddrPort // at most maxPingAddrs
+	left  int              // HELLOs, so that nobody gets more than who asked for it sent
+}
+
+// Punch contacts a session at several addresses at once, by a common neighbour's
+// word. The first HELLO goes after the given wait. The first CHALLENGE wins; the
+// budget of HELLOs is that of Dial. Each address ends with Associated or
+// with Unanswered, or without an event when another one was first.
+func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after time.Duration) {
+	p := &punch{left: punchInAll}
+	for _, a := range addrs[:min(len(addrs), maxPingAddrs)] {
+		a = unmapped(a)
+		if !reachable(a) || Relayed(a.Addr()) || slices.Contains(p.addrs, a) {
+			continue
+		}
+		d := e.dials[a]
+		if d == nil {
+			if len(e.dials) >= maxDials {
+				continue
+			}
+			d = e.newDial(a)
+		}
+		p.addrs = append(p.addrs, a)
+		d.expect([]Peer{want})
+		if d.punch = p; !d.waiting {
+			d.hellos = 0
+			e.timers.set(&d.timer, now.Add(after))
+		}
+	}
+}
+
+// punchWait returns the wait after the nth HELLO of a punch, a fifth more or less.
+func (e *Endpoint) punchWait(n int) time.Duration {
+	wait := [punchSends]time.Duration{100, 150, 250, 500, 1000, 1000}[n-1] * time.Millisecond
+	return wait*4/5 + time.Duration(randomUint64(e.random)%uint64(wait*2/5))
+}
+
+// won ends the other dials of a punch.
+func (e *Endpoint) won(d *dial) {
+	if d.punch == nil {
+		return
+	}
+	for _, a := range d.punch.addrs {
+		if o := e.dials[a]; o != nil && o != d && o.punch == d.punch && !o.waiting {
+			e.endDial(o)
+		}
+	}
+}
+
+// Silent says whether what was sent to a peer directly was not answered for muteAfter.
+func (e *Endpoint) Silent(id PeerID) bool {
+	l := e.links[id]
+	if l == nil {
+		return false
+	}
+	direct := best(l.list, false)
+	return direct != nil && direct.mute
+}
+
+// Withdraw ends a dial without an event, unless a CHALLENGE has come already.
+func (e *Endpoint) Withdraw(addr netip.AddrPort) {
+	if d := e.dials[unmapped(addr)]; d != nil && !d.waiting {
+		e.endDial(d)
+	}
+}
