@@ -28,6 +28,8 @@ type bed struct {
 	now   time.Time
 	nodes []*person
 	limit int // steps, so that a run ends
+	raws  []*raw
+	spent map[netip.Addr]int // bytes that the nodes sent to each host
 }
 
 // person is a node with its disk and its screen.
@@ -58,7 +60,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newBed(t *testing.T, seed uint64, p simnet.Profile) *bed {
 	t.Helper()
-	b := &bed{t: t, seed: seed, net: simnet.New(seed, p), now: epoch, limit: 5_000_000}
+	b := &bed{t: t, seed: seed, net: simnet.New(seed, p), now: epoch, limit: 5_000_000, spent: map[netip.Addr]int{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d; the end of the conversation:\n%s", seed, tail(b.net.Trace(), 60))
@@ -121,7 +123,7 @@ func (p *person) start() {
 	p.ids += 1 << 20
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
-		Random: reader(p.bed.seed ^ p.seqs), Load: load, Listen: []netip.AddrPort{p.addr},
+		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: load, Listen: []netip.AddrPort{p.addr},
 		IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	node, err := neighbors.New(cfg, p.bed.now)
@@ -166,6 +168,7 @@ func (p *person) turn() {
 		}
 		for _, d := range ready.Datagrams {
 			p.sent += len(d.Bytes)
+			p.bed.spent[d.To.Addr()] += len(d.Bytes)
 			p.bed.net.Send(p.bed.now, p.addr, d.To, d.Bytes)
 		}
 		if !again {
@@ -185,6 +188,11 @@ func (b *bed) step(end time.Time) bool {
 			at = p.next
 		}
 	}
+	for _, r := range b.raws {
+		if !r.next.IsZero() && (at.IsZero() || r.next.Before(at)) {
+			at = r.next
+		}
+	}
 	if at.IsZero() || at.After(end) {
 		b.now = end
 		return false
@@ -193,12 +201,21 @@ func (b *bed) step(end time.Time) bool {
 		b.now = at
 	}
 	for _, d := range b.net.Deliver(b.now) {
+		for _, r := range b.raws {
+			if r.addr == d.To {
+				r.ep.Receive(b.now, r.ep.Opener().Open(b.now, d.From, netip.Addr{}, d.Bytes))
+				r.turn()
+			}
+		}
 		for _, p := range b.nodes {
 			if p.addr == d.To && p.node != nil {
 				p.node.Receive(b.now, p.opener.Open(b.now, d.From, netip.Addr{}, d.Bytes))
 				p.turn()
 			}
 		}
+	}
+	for _, r := range b.raws {
+		r.turn()
 	}
 	for _, p := range b.nodes {
 		if p.node != nil && !p.next.IsZero() && !p.next.After(b.now) {

@@ -17,9 +17,10 @@ type edge struct {
 	id   sessions.SessionID
 	user sessions.UserKey
 
-	online bool // the person was told so
-	seed   bool // its record says it serves strangers
-	link   bool // met on our own link, and still here
+	online bool           // the person was told so
+	seed   bool           // its record says it serves strangers
+	link   bool           // met on our own link, and still here
+	told   netip.AddrPort // where we said that we see it
 
 	// The probe of a silent neighbour.
 	quietAt time.Time // when silence calls for the next probe

@@ -43,7 +43,7 @@ const (
 // be used to make others send (spec/threats.md, reflection).
 type introductions struct {
 	ticket  uint64                                         // the last number of ours
-	pairs   *simplelru.LRU[[16]byte, time.Time]            // asker and target: when
+	pairs   *simplelru.LRU[[16]byte, pairState]            // asker and target
 	askers  *simplelru.LRU[sessions.SessionID, askerState] // requests of one asker
 	numbers *simplelru.LRU[sessions.SessionID, uint64]     // as target: the highest ticket of each asker
 }
@@ -55,8 +55,25 @@ type askerState struct {
 	count  int
 }
 
+// pairState says when a pair was introduced, and again.
+type pairState struct{ first, again time.Time }
+
+// allow says whether a pair may be introduced now: once in introduceGap, and once
+// more for an attempt that failed.
+func (s *pairState) allow(now time.Time) bool {
+	switch {
+	case s.first.IsZero() || now.Sub(s.first) >= introduceGap:
+		*s = pairState{first: now}
+	case s.again.IsZero() && now.Sub(s.first) >= introduceRetry:
+		s.again = now
+	default:
+		return false
+	}
+	return true
+}
+
 func newIntroductions() introductions {
-	pairs, err := simplelru.NewLRU[[16]byte, time.Time](introducePairs, nil)
+	pairs, err := simplelru.NewLRU[[16]byte, pairState](introducePairs, nil)
 	askers, err2 := simplelru.NewLRU[sessions.SessionID, askerState](introduceAskers, nil)
 	numbers, err3 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
 	if err != nil || err2 != nil || err3 != nil {
@@ -69,22 +86,30 @@ func newIntroductions() introductions {
 // associations with keys of that name, or with that user, introduces us.
 func (n *Node) askFor(now time.Time, f find) (asked int) {
 	for _, e := range n.live() {
-		if e.user == f.user {
-			continue
+		if e.user != f.user && n.askOne(now, e, f) {
+			asked++
 		}
-		id := n.ep.NextID()
-		p := dgram.Ping{Scope: dgram.ScopeFind, Name: f.name, Record: n.signed}
-		if !f.user.IsZero() {
-			p.Name, p.User = "", f.user[:]
-		}
-		p.Ticket = n.ticket(now, e.id, p)
-		if f.sent != nil {
-			f.sent[id] = true
-		}
-		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: p})
-		asked++
 	}
 	return asked
+}
+
+// askOne sends requestPing to one neighbour; false: we reach it through a relay, so
+// that it knows no address of ours.
+func (n *Node) askOne(now time.Time, e *edge, f find) bool {
+	if _, _, ok := n.direct(e.id); !ok {
+		return false
+	}
+	id := n.ep.NextID()
+	p := dgram.Ping{Scope: dgram.ScopeFind, Name: f.name, Record: n.signed}
+	if !f.user.IsZero() {
+		p.Name, p.User = "", f.user[:]
+	}
+	p.Ticket = n.ticket(now, e.id, p)
+	if f.sent != nil {
+		f.sent[id] = true
+	}
+	n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: p})
+	return true
 }
 
 // ticket signs one introduction: its numbers rise, across restarts too.
@@ -119,7 +144,7 @@ func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received,
 // addresses that we validated ourselves.
 func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
 	rec, err := sessions.Verify(p.Record)
-	at, _, live := n.ep.Path(dgram.PeerID(asker.ID))
+	at, _, live := n.direct(asker.ID)
 	if err != nil || rec.Session != asker.ID || !live || at != addr || !ticketHolds(rec, n.self, p) {
 		return dgram.ResultUnknownRecipient
 	}
@@ -140,20 +165,24 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 		var pair [16]byte
 		copy(pair[:8], asker.ID[:])
 		copy(pair[8:], t.ID[:])
-		if last, ok := n.intro.pairs.Get(pair); ok && now.Sub(last) < introduceGap {
-			found++ // they were told already
-			continue
-		}
-		to, _, ok := n.ep.Path(dgram.PeerID(t.ID))
+		to, _, ok := n.direct(t.ID)
 		if !ok || found == introduceTo {
 			continue
 		}
-		n.intro.pairs.Add(pair, now)
 		found++
+		st, _ := n.intro.pairs.Get(pair)
+		if !st.allow(now) {
+			continue // they were told already
+		}
+		n.intro.pairs.Add(pair, st)
+		other, err := sessions.Verify(t.Record)
+		if err != nil {
+			continue
+		}
 		half := dgram.Ping{Scope: dgram.ScopeFind, Name: p.Name, User: p.User, By: n.self[:], Ticket: p.Ticket}
-		half.Session, half.Record, half.Addrs = asker.ID[:], p.Record, []netip.AddrPort{addr}
+		half.Session, half.Record, half.Addrs = asker.ID[:], p.Record, candidates(rec, addr, to)
 		n.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: n.ep.NextID(), Body: half})
-		half.Session, half.Record, half.Addrs = t.ID[:], t.Record, []netip.AddrPort{to}
+		half.Session, half.Record, half.Addrs = t.ID[:], t.Record, candidates(other, to, addr)
 		n.ep.Send(now, dgram.PeerID(asker.ID), dgram.Message{ID: n.ep.NextID(), Body: half})
 	}
 	if found > 0 {
@@ -174,7 +203,7 @@ func (n *Node) targets(p dgram.Ping, asker sessions.Session) (list []sessions.Se
 	} else if p.Name == "" {
 		return nil
 	}
-	for _, s := range n.candidates(f) {
+	for _, s := range n.meant(f) {
 		e := n.edges[s.ID]
 		if e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !n.ep.Live(dgram.PeerID(s.ID)) {
 			continue
@@ -187,8 +216,31 @@ func (n *Node) targets(p dgram.Ping, asker sessions.Session) (list []sessions.Se
 	return list
 }
 
-// candidates lists the sessions of those whom f means.
-func (n *Node) candidates(f find) (list []sessions.Session) {
+// candidates lists where somebody may be dialled by another: at the address that we
+// validated, and before it, if both come from behind one router, at those of his
+// machine. Whoever is given the latter dials only what is on his own link.
+func candidates(rec sessions.Record, addr, other netip.AddrPort) (list []netip.AddrPort) {
+	if addr.Addr() == other.Addr() || addr.Addr().Is6() && neighborSubnet(addr.Addr()) == neighborSubnet(other.Addr()) {
+		for _, a := range rec.Addrs {
+			if a.Scope != sessions.ScopeObserved && a.Addr.Addr().IsPrivate() && len(list) < maxNearCandidates {
+				list = append(list, a.Addr)
+			}
+		}
+	}
+	return append(list, addr)
+}
+
+// maxNearCandidates is how many addresses of a machine are told beside the validated one.
+const maxNearCandidates = 2
+
+// neighborSubnet is the IPv6 subnet of one link.
+func neighborSubnet(a netip.Addr) netip.Prefix {
+	p, _ := a.WithZone("").Prefix(64)
+	return p
+}
+
+// meant lists the sessions of those whom f means.
+func (n *Node) meant(f find) (list []sessions.Session) {
 	if !f.user.IsZero() {
 		return n.book.SessionsOf(f.user)
 	}
@@ -213,7 +265,12 @@ func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, 
 		n.hearsay(now, rec, by, r, p)
 		return
 	}
-	if !n.myTicket(by.ID, p) {
+	_, delay, _ := n.ep.Path(dgram.PeerID(by.ID))
+	mine := n.myTicket(by.ID, p)
+	if mine {
+		delay = 0 // who asks begins, who is asked waits half a round trip
+	}
+	if !mine {
 		if !ticketHolds(rec, by.ID, p) || !n.means(p) {
 			return
 		}
@@ -224,12 +281,13 @@ func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, 
 	} else if !n.lookingFor(rec, p) {
 		return
 	}
-	want := []dgram.Peer{{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: 0}}
+	var addrs []netip.AddrPort
 	for _, a := range p.Addrs {
 		if n.dialable(a, r.Addr.Addr()) {
-			n.dial(now, a, want)
+			addrs = append(addrs, a)
 		}
 	}
+	n.meet(now, by, rec, addrs, delay/2)
 }
 
 // means tells whether p looks for us.

@@ -26,6 +26,9 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 		n.unanswered(now, e)
 	case dgram.Moved:
 		n.moved(now, e)
+	case dgram.Silent:
+		n.lookAtWays(now)
+		n.silent(now, sessions.SessionID(e.Peer))
 	case dgram.Closed:
 		// Keys are a cache: nothing that the person sees depends on them. A
 		// neighbour that went silent is found by its probes.
@@ -50,6 +53,18 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 	n.alive(now, id, a.Addr)
 	if a.Link || n.isNear(a.Addr) {
 		n.metOnLink(id)
+	}
+	if _, through := n.throughRelay(id); a.Fresh && (through || n.relays.ways[id] != nil) {
+		n.wayChanged(now, id, 0, "")
+	}
+	if w := n.relays.ways[id]; w != nil {
+		n.lookAtWays(now)
+		if number, ok := n.relays.numbers[w.by]; ok {
+			n.ep.Withdraw(dgram.RelayAddr(number, a.Peer.ID)) // one way is enough to begin with
+		}
+	}
+	if !a.Outbound || n.relays.ways[id] != nil {
+		n.tellWhere(now, id, a.Addr)
 	}
 	n.requestAssociated(now, id, a.Addr)
 	n.confirmHint(now, id, a.Addr)
@@ -76,7 +91,11 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		return
 	}
 	if _, bye := r.Message.Body.(dgram.Offline); !bye {
-		n.alive(now, id, r.Addr)
+		addr := r.Addr
+		if at, _, _ := n.ep.Path(r.From); at != addr {
+			addr = netip.AddrPort{} // a source is not proved: it may be forged, and we would call there for ever
+		}
+		n.alive(now, id, addr)
 		n.retryNow(now, id)
 	}
 	switch b := r.Message.Body.(type) {
@@ -87,11 +106,16 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		if len(b.Record) > 0 {
 			n.heardRecord(now, id, r.Addr, b.Record)
 		}
+		if b.Observed.IsValid() {
+			n.observed(now, id, r.Addr, b.Observed)
+		}
 	case dgram.Offline:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 		n.learn(now, id, b.Record, r.Addr, true)
 	case dgram.Ping:
 		n.pingReceived(now, s, r, b)
+	case dgram.Relay:
+		n.relayReceived(now, r, b)
 	case dgram.ListRequest:
 		n.listRequested(now, s, r, b)
 	case dgram.List:
@@ -164,7 +188,14 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 func (n *Node) moved(now time.Time, m dgram.Moved) {
 	id := sessions.SessionID(m.Peer)
 	n.alive(now, id, m.To)
-	if e := n.edges[id]; e != nil && e.online {
-		n.tell(PathChange{User: n.book.Label(e.user), Session: id.String(), Path: PathDirect, RTT: m.RTT, Why: "it answers from " + m.To.String()})
+	n.lookAtWays(now)
+	why := "it answers from " + m.To.String()
+	switch {
+	case dgram.Relayed(m.To.Addr()):
+		why = ""
+	case !dgram.Relayed(m.From.Addr()):
+		n.tellWhere(now, id, m.To)
 	}
+	n.wayChanged(now, id, m.RTT, why)
+	n.retryNow(now, id)
 }

@@ -68,7 +68,7 @@ func (n *Node) view(u sessions.User) UserView {
 	for _, s := range n.book.SessionsOf(u.Key) {
 		sv := SessionView{ID: s.ID.String(), State: n.stateOf(s), LastHeard: s.LastHeard}
 		if addr, _, ok := n.ep.Path(dgram.PeerID(s.ID)); ok {
-			sv.Addr = addr
+			sv.Addr, _ = n.shownAddr(addr)
 			if h := n.ep.LastHeard(dgram.PeerID(s.ID)); h.After(sv.LastHeard) {
 				sv.LastHeard = h
 			}

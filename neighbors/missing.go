@@ -151,7 +151,7 @@ func (n *Node) dial(now time.Time, addr netip.AddrPort, want []dgram.Peer) error
 func (n *Node) dialable(addr netip.AddrPort, teller netip.Addr) bool {
 	a := addr.Addr()
 	switch {
-	case !addr.IsValid() || addr.Port() == 0 || a.IsUnspecified() || a.IsMulticast():
+	case !addr.IsValid() || addr.Port() == 0 || a.IsUnspecified() || a.IsMulticast() || dgram.Relayed(a):
 		return false
 	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return false

@@ -40,8 +40,8 @@ type Node struct {
 
 	finding
 	requests requests
-	intro    introductions
 	explode  explosions
+	reach
 	texts    texts
 	numbers  numbers
 	contacts contacts
@@ -50,6 +50,14 @@ type Node struct {
 	wakeAt time.Time // something must be looked at then, whatever the sub-states say
 	left   time.Time // when we began to leave
 	cloned bool
+}
+
+// reach is what a node knows of the ways between itself and others.
+type reach struct {
+	intro    introductions
+	relays   relays
+	circuits circuits
+	outside  outside
 }
 
 // Ready is what a Node wants done: Batch must be written before anything that
@@ -88,6 +96,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.outbox = sessions.NewOutbox()
 	n.texts, n.numbers = newTexts(), newNumbers(cfg)
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
+	n.relays, n.circuits = newRelays(), newCircuits()
 	if cfg.Load != nil {
 		if err := cfg.Load(n.load); err != nil {
 			return nil, err
@@ -155,17 +164,12 @@ func (n *Node) sign(state sessions.State) error {
 		Seq: seq, State: state, Lifetime: recordLife,
 	}
 	if n.cfg.Seed {
-		r.Flags = sessions.FlagSeed
+		r.Flags = sessions.FlagSeed | sessions.FlagRelay
 	}
-	for _, a := range n.cfg.Listen {
-		if len(r.Addrs) == sessions.MaxAddrs {
-			break
-		}
-		if a.Addr().IsUnspecified() || a.Addr().Zone() != "" {
-			continue
-		}
-		r.Addrs = append(r.Addrs, sessions.Address{Scope: sessions.ScopeHost, Addr: a})
+	if n.outside.hard {
+		r.Flags |= sessions.FlagHardNAT
 	}
+	r.Addrs = n.recordAddrs()
 	signed, err := sessions.Sign(n.cfg.Key, r)
 	if err != nil {
 		return err
@@ -193,6 +197,8 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(next, n.advanceSeekers(now))
 	next = earliest(next, n.advanceSources(now))
 	next = earliest(next, n.contacts.advance(now, n))
+	next = earliest(next, n.advanceWays(now))
+	next = earliest(next, n.advanceOutside(now))
 	if due(n.outbox.Expiry(), now) {
 		n.progress(n.outbox.Expire(now), 0)
 	}
@@ -210,14 +216,21 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 func (n *Node) wake(at time.Time) { n.wakeAt = earliest(n.wakeAt, at) }
 
 // pull takes what the endpoint has ready and handles its events; false when
-// there were none.
-func (n *Node) pull(now time.Time) bool {
+// that gave the endpoint nothing new to do.
+func (n *Node) pull(now time.Time) (again bool) {
 	datagrams, events := n.ep.Drain()
-	n.out.Datagrams = append(n.out.Datagrams, datagrams...)
+	for _, d := range datagrams {
+		if dgram.Relayed(d.To.Addr()) {
+			n.carry(now, d)
+			again = true
+			continue
+		}
+		n.out.Datagrams = append(n.out.Datagrams, d)
+	}
 	for _, e := range events {
 		n.handle(now, e)
 	}
-	return len(events) > 0
+	return again || len(events) > 0
 }
 
 // collect gathers what the memory wants written into the batch of this turn, what

@@ -16,7 +16,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	if !ok || s.State == sessions.StateGone || n.book.Trust(s.User) == sessions.TrustBlocked || s.User == n.user && id == n.self {
 		return
 	}
-	if addr.IsValid() {
+	if addr.IsValid() && !dgram.Relayed(addr.Addr()) {
 		n.book.Authenticated(now, id, addr)
 	}
 	e := n.edges[id]
@@ -46,6 +46,8 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 		return
 	}
 	e.online, e.quietAt, e.retryAt = false, time.Time{}, time.Time{}
+	e.told = netip.AddrPort{}
+	n.circuits.leave(id)
 	if e.link {
 		n.leftLink(e)
 	}

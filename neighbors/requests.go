@@ -254,12 +254,13 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 			if !slices.Contains(q.probes, a.ID) || a.Result != dgram.ResultDelivered {
 				continue
 			}
-			addr, _, _ := n.ep.Path(a.Peer)
+			at, _, _ := n.ep.Path(a.Peer)
+			addr, path := n.shownAddr(at)
 			if q.kind == pingAddr {
-				addr = q.addr
+				addr, path = q.addr, PathDirect
 			}
 			n.pin(now, s.User)
-			n.end(q, Pong{Token: q.token, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: PathDirect})
+			n.end(q, Pong{Token: q.token, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
 		case addUser:
 			if q.find.sent[a.ID] && a.Result != dgram.ResultDelivered {
 				q.unknown++

@@ -67,6 +67,7 @@ function inside(v, rule) {
         if (body[3] >= body[4] || body[3] >= id) throw new Refused('part');
         if (body[0] >= id) throw new Refused('prev');
         break;
+      case 8: check(body[1], 'datagram'); break;
     }
   }
 }

@@ -1,0 +1,195 @@
+package neighbors_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/dgram/simnet"
+)
+
+var victim = netip.MustParseAddrPort("192.0.2.66:53")
+
+// A requestPing that comes from another address than the proved one makes nobody
+// send anything there, nor does one of somebody unknown.
+func TestSpoofedFindSendsNothing(t *testing.T) {
+	b := newBed(t, 400, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, bob := b.seedNode(), b.join("bob")
+	bob.meet(seed)
+	m := b.attacker(1, "mallory", "192.0.2.9:1")
+	m.meets(seed)
+	m.forged = victim // answers go to the victim
+	for i := range uint64(20) {
+		m.says(seed.id(), dgram.Message{ID: 1000 + i, Body: m.find(seed.id(), "bob", uint64(b.now.UnixMilli()))}, 100*time.Millisecond)
+	}
+	b.run(time.Minute)
+	if got := b.spent[victim.Addr()]; got >= m.sent/8 {
+		t.Errorf("the victim gets %d bytes for %d of the attacker", got, m.sent) // path challenges, small and few
+	}
+	if bob.sent > 3000 {
+		t.Errorf("bob sent %d bytes", bob.sent)
+	}
+	b.raws = nil
+	b.run(time.Minute)
+	unknown := b.attacker(2, "nobody", "192.0.2.10:1")
+	before := b.spent[victim.Addr()]
+	for i := range 100 {
+		unknown.send(victim, seed.addr, make([]byte, 10*i))
+	}
+	b.run(time.Minute)
+	if got := b.spent[victim.Addr()]; got != before {
+		t.Errorf("garbage makes %d bytes", got-before)
+	}
+}
+
+// Whatever an authenticated asker claims, a third host gets fewer bytes than the
+// asker sent: of introductions it gets none at all, unless it shares a link and a
+// public address with who is asked.
+func TestIntroductionsAreNoWeapon(t *testing.T) {
+	b := newBed(t, 401, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, bob := b.seedNode(), b.join("bob")
+	bob.meet(seed)
+	m := b.attacker(1, "mallory", "192.0.2.9:1", victim)
+	m.meets(seed)
+	for i := range uint64(30) {
+		before, cost := b.spent[m.addr.Addr()], m.sent
+		m.says(seed.id(), dgram.Message{ID: 1000 + i, Body: m.find(seed.id(), "bob", uint64(b.now.UnixMilli())+i)}, 10*time.Second)
+		if got := b.spent[m.addr.Addr()] - before; got >= 2*(m.sent-cost) {
+			t.Errorf("request %d: %d bytes for %d", i, got, m.sent-cost)
+		}
+	}
+	if got := b.spent[victim.Addr()]; got != 0 {
+		t.Errorf("the victim gets %d bytes", got)
+	}
+}
+
+// An introducer that lies, with fake identities by the hundred that all are said to
+// live at the victim's address, gets no more out of us than our budget of HELLOs:
+// one a second after the first four.
+func TestLyingIntroducerStaysInBudget(t *testing.T) {
+	b := newBed(t, 402, simnet.Profile{Delay: 10 * time.Millisecond})
+	bob := b.join("bob")
+	m := b.attacker(1, "mallory", "192.0.2.9:1")
+	m.meets(bob)
+	began := b.now
+	for i := range 200 {
+		fake, _ := b.identity(1000+i, "friend", victim)
+		p := fake.find(dgram.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
+		p.By, p.Session = m.record.Session[:], fake.record.Session[:]
+		for j := range uint16(4) {
+			p.Addrs = append(p.Addrs, netip.AddrPortFrom(victim.Addr(), victim.Port()+j))
+		}
+		m.says(bob.id(), dgram.Message{ID: uint64(5000 + i), Body: p}, 200*time.Millisecond)
+	}
+	b.run(10 * time.Second)
+	const hello = 112
+	if got, most := b.spent[victim.Addr()], (5+int(b.now.Sub(began)/time.Second))*hello; got == 0 || got > most {
+		t.Errorf("the victim gets %d bytes, at most %d are allowed", got, most)
+	}
+}
+
+// Addresses that a stranger tells are never dialled in ranges that mean something
+// else here: loopback, private, link-local, multicast, and the block that stands for
+// relayed peers.
+func TestToldAddressesInOwnRanges(t *testing.T) {
+	b := newBed(t, 403, simnet.Profile{Delay: 10 * time.Millisecond})
+	bob := b.join("bob")
+	m := b.attacker(1, "mallory", "192.0.2.9:1")
+	m.meets(bob)
+	for i, s := range []string{
+		"127.0.0.1:22", "10.1.2.3:53", "172.16.9.9:53", "192.168.1.1:53", "169.254.1.1:53", "100.64.1.1:53",
+		"224.0.0.251:5353", "[::1]:22", "[fe80::1]:53", "[fd00::1]:53", "[ff02::1]:53", "255.255.255.255:9",
+		"[2001:2d:0:1::1]:1",
+	} {
+		a := netip.MustParseAddrPort(s)
+		fake, _ := b.identity(1000+i, "friend", a)
+		p := fake.find(dgram.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
+		p.By, p.Session, p.Addrs = m.record.Session[:], fake.record.Session[:], []netip.AddrPort{a}
+		m.says(bob.id(), dgram.Message{ID: uint64(5000 + i), Body: p}, 5*time.Second)
+		if got := b.spent[a.Addr()]; got != 0 {
+			t.Errorf("%v gets %d bytes", a, got)
+		}
+	}
+}
+
+// A relay carries from session to session, when both have asked for it, within its
+// quotas, and to nobody else.
+func TestRelayIsNoOpenProxy(t *testing.T) {
+	b := newBed(t, 404, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, bob := b.seedNode(), b.join("bob")
+	bob.meet(seed)
+	m, k := b.attacker(1, "mallory", "192.0.2.9:1"), b.attacker(2, "kate", "192.0.3.9:1")
+	m.meets(seed)
+	k.meets(seed)
+	sid := func(r *raw) dgram.PeerID { return dgram.PeerID(r.record.Session) }
+	packet := append([]byte{0x84, 21, 1, 1, 0x59, 3, 0xe8}, make([]byte, 1000)...)
+	relay := func(from *raw, to dgram.PeerID, d time.Duration) bool {
+		return from.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: to, Datagram: packet}}, d)
+	}
+	quiet := bob.bed.spent[bob.addr.Addr()]
+	relay(m, dgram.PeerID{1, 2, 3}, time.Second) // nobody
+	for range 5 {
+		relay(m, bob.id(), time.Second) // bob has not asked for it
+		relay(m, sid(k), time.Second)
+	}
+	if got := b.spent[bob.addr.Addr()] - quiet; got > 500 || k.relayed() != 0 {
+		t.Fatalf("bob gets %d bytes, kate %d datagrams, unasked", got, k.relayed())
+	}
+	if relayed := m.ep.Send(b.now, seed.id(), dgram.Message{Body: dgram.Relay{Session: sid(k), Datagram: []byte("GET / HTTP/1.1")}}); relayed {
+		t.Error("something that is no packet is sent to a relay")
+	}
+	relay(k, sid(m), time.Second)
+	if m.relayed() != 1 {
+		t.Fatalf("%d datagrams when both have asked", m.relayed())
+	}
+	// At most 40 at once, 20 a second, and 128 KiB in two minutes.
+	for range 30 {
+		for range 5 {
+			relay(m, sid(k), time.Millisecond)
+		}
+	}
+	if got := k.relayed(); got < 30 || got > 50 {
+		t.Errorf("%d datagrams in a burst", got)
+	}
+	for range 90 {
+		for range 3 {
+			relay(m, sid(k), time.Millisecond)
+		}
+		b.run(time.Second)
+		relay(k, sid(m), 0)
+	}
+	if got := k.relayed() * len(packet); got > 128<<10 || got < 100<<10 {
+		t.Errorf("%d bytes in two minutes", got)
+	}
+	b.run(40 * time.Second)
+	relay(k, sid(m), 0)
+	relay(m, sid(k), time.Second)
+	if before := k.relayed(); before*len(packet) <= 128<<10-len(packet) {
+		t.Errorf("not renewed: %d", before)
+	}
+}
+
+// Circuits are bounded for each address and in all.
+func TestRelayCircuitsAreBounded(t *testing.T) {
+	b := newBed(t, 405, simnet.Profile{Delay: time.Millisecond})
+	seed := b.seedNode()
+	m := b.attacker(1, "mallory", "192.0.2.9:1")
+	m.meets(seed)
+	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
+	var others []*raw
+	for i := range 10 {
+		o := b.attacker(10+i, "other", netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(20 + i), 1}), 1).String())
+		o.meets(seed)
+		others = append(others, o)
+		m.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(o.record.Session), Datagram: packet}}, 10*time.Millisecond)
+	}
+	passed := 0
+	for _, o := range others {
+		o.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(m.record.Session), Datagram: packet}}, 10*time.Millisecond)
+	}
+	passed = m.relayed()
+	if passed != 8 {
+		t.Errorf("%d circuits of one address", passed)
+	}
+}

@@ -1,0 +1,146 @@
+package neighbors
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// meet brings us together with a session that a common neighbour introduced: through
+// that neighbour at once, if it relays, and directly by both sides' HELLOs. delay
+// holds our first one back, so that they do not cross in the NATs.
+func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration) {
+	want := dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
+	w := n.way(now, rec.Session)
+	w.by, w.relay, w.next = by.ID, flagsOf(by)&sessions.FlagRelay != 0, time.Time{}
+	w.tries++
+	w.addrs = addrs
+	if w.relay {
+		n.dialThrough(now, by.ID, want)
+	}
+	switch {
+	case n.outside.hard && rec.Flags&sessions.FlagHardNAT != 0:
+		w.why = "both sides are behind NATs that give each destination another port"
+	case len(addrs) == 0:
+		w.why = "no address of theirs may be dialled from here"
+	default:
+		if at, _, ok := n.direct(rec.Session); ok && contains(addrs, at) && !n.ep.Silent(dgram.PeerID(rec.Session)) {
+			break
+		}
+		w.why = "not answered yet"
+		n.ep.Punch(now, addrs, want, delay)
+	}
+	w.next = now.Add(n.spread(meetRetry))
+	if w.tries > 1 {
+		w.next = now.Add(n.spread(meetAgain))
+	}
+	n.lookAtWays(now)
+}
+
+// lookAtWays has the next Advance see what has changed about the ways to others.
+func (n *Node) lookAtWays(now time.Time) {
+	n.relays.next = now
+	n.wake(now)
+}
+
+func contains(list []netip.AddrPort, a netip.AddrPort) bool {
+	for _, b := range list {
+		if a == b {
+			return true
+		}
+	}
+	return false
+}
+
+// advanceWays asks for another introduction to those we reach through a relay alone:
+// once soon, then from time to time.
+func (n *Node) advanceWays(now time.Time) (next time.Time) {
+	if !due(n.relays.next, now) {
+		return n.relays.next
+	}
+	defer func() { n.relays.next = next }()
+	for _, id := range n.relays.wayIDs() {
+		w := n.relays.ways[id]
+		if _, _, ok := n.direct(id); ok && !n.ep.Silent(dgram.PeerID(id)) {
+			w.why, w.next = "", time.Time{}
+			continue
+		}
+		if !n.ep.Live(dgram.PeerID(id)) {
+			w.next = time.Time{} // the missing are looked for elsewhere (missing.go)
+			continue
+		}
+		if w.next.IsZero() {
+			w.next = now.Add(n.spread(meetAgain))
+		}
+		if !w.next.After(now) {
+			n.meetAgain(now, w)
+		}
+		next = earliest(next, w.next)
+	}
+	return next
+}
+
+// meetAgain asks who introduced us to do it again.
+func (n *Node) meetAgain(now time.Time, w *way) {
+	w.next = now.Add(n.spread(meetAgain))
+	s, ok := n.book.Session(w.id)
+	if e := n.edges[w.by]; ok && e != nil {
+		n.askOne(now, e, find{user: s.User})
+	}
+}
+
+// silent: what we send to a peer directly is not answered. Whoever can introduce us
+// is asked to; both sides then find each other through a relay or at new addresses.
+func (n *Node) silent(now time.Time, id sessions.SessionID) {
+	s, ok := n.book.Session(id)
+	if !ok || n.book.Trust(s.User) == sessions.TrustBlocked {
+		return
+	}
+	if w := n.relays.ways[id]; w != nil {
+		w.why = "the direct way fell silent"
+	}
+	n.askFor(now, find{user: s.User})
+}
+
+// wayChanged tells the person by which way a session is reached now.
+func (n *Node) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duration, why string) {
+	s, ok := n.book.Session(id)
+	if e := n.edges[id]; !ok || e == nil || !e.online || s.User == n.user {
+		return
+	}
+	change := PathChange{User: n.book.Label(s.User), Session: id.String(), Path: PathDirect, RTT: rtt, Why: why}
+	if relay, through := n.throughRelay(id); through {
+		change.Path = PathRelay
+		if r, ok := n.book.Session(relay); ok && why == "" {
+			change.Why = "through " + n.book.Label(r.User)
+		}
+	}
+	n.tell(change)
+}
+
+// shownAddr is the address by which a session is reached, as the person knows
+// addresses: that of the relay, if there is one.
+func (n *Node) shownAddr(addr netip.AddrPort) (shown netip.AddrPort, path string) {
+	number, _, relayed := dgram.RelayParts(addr)
+	if !relayed {
+		return addr, PathDirect
+	}
+	if relay, ok := n.relays.node(number); ok {
+		shown, _, _ = n.direct(relay)
+	}
+	return shown, PathRelay
+}
+
+// punchEnded notes how far the attempt at an address of a session came.
+func (n *Node) punchEnded(u dgram.Unanswered) {
+	for _, id := range n.relays.wayIDs() {
+		w := n.relays.ways[id]
+		if _, _, ok := n.direct(id); ok || w.why == "" || !contains(w.addrs, u.Addr) {
+			continue
+		}
+		w.why = fmt.Sprintf("%s from %v", u.Stage, u.Addr)
+	}
+}

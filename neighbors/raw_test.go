@@ -1,0 +1,137 @@
+package neighbors_test
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"errors"
+	"io"
+	"net/netip"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// raw speaks the protocol without being a node: an attacker who may say anything.
+type raw struct {
+	bed    *bed
+	addr   netip.AddrPort
+	key    ed25519.PrivateKey
+	record sessions.Record
+	signed []byte
+	ep     *dgram.Endpoint
+	next   time.Time
+	sent   int            // bytes
+	forged netip.AddrPort // the source it claims, if that is valid
+	events []dgram.Event
+}
+
+func checkRecord(record, static []byte) (dgram.Peer, error) {
+	rec, err := sessions.Verify(record)
+	if err != nil || !bytes.Equal(rec.Static[:], static) {
+		return dgram.Peer{}, errors.New("not his record")
+	}
+	return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
+}
+
+// identity makes a user and session out of nothing, as an attacker can by the thousand.
+func (b *bed) identity(number int, name string, addrs ...netip.AddrPort) (r *raw, private [32]byte) {
+	random := reader(b.seed<<20 + uint64(number) + 77)
+	var seed [ed25519.SeedSize]byte
+	io.ReadFull(random, seed[:])
+	io.ReadFull(random, private[:])
+	r = &raw{bed: b, key: ed25519.NewKeyFromSeed(seed[:])}
+	k, err := ecdh.X25519().NewPrivateKey(private[:])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	user, static := sessions.UserKey(r.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())
+	r.record = sessions.Record{
+		Name: name, User: user, Static: static, Session: sessions.MakeSessionID(user, static),
+		Seq: uint64(b.now.UnixMilli()), Lifetime: time.Minute,
+	}
+	for _, a := range addrs {
+		r.record.Addrs = append(r.record.Addrs, sessions.Address{Addr: a})
+	}
+	if r.signed, err = sessions.Sign(r.key, r.record); err != nil {
+		b.t.Fatal(err)
+	}
+	return r, private
+}
+
+// attacker is such an identity at an address.
+func (b *bed) attacker(number int, name, addr string, claims ...netip.AddrPort) *raw {
+	b.t.Helper()
+	r, private := b.identity(number, name, claims...)
+	r.addr = netip.MustParseAddrPort(addr)
+	ep, err := dgram.New(dgram.Config{Private: private, Record: r.signed, Check: checkRecord, Random: reader(b.seed + uint64(number))}, b.now)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.ep = ep
+	b.raws = append(b.raws, r)
+	return r
+}
+
+func (r *raw) turn() {
+	r.next = r.ep.Advance(r.bed.now)
+	datagrams, events := r.ep.Drain()
+	for _, d := range datagrams {
+		from := r.addr
+		if r.forged.IsValid() {
+			from = r.forged
+		}
+		r.send(from, d.To, d.Bytes)
+	}
+	for _, e := range events {
+		r.events = append(r.events, e)
+		if m, ok := e.(dgram.Received); ok {
+			r.ep.Settle(r.bed.now, m.Handle, dgram.ResultDelivered, 0)
+		}
+	}
+}
+
+func (r *raw) send(from, to netip.AddrPort, b []byte) {
+	r.sent += len(b)
+	r.bed.net.Send(r.bed.now, from, to, b)
+}
+
+// meets makes an association with a person.
+func (r *raw) meets(p *person) {
+	r.bed.t.Helper()
+	r.ep.Dial(r.bed.now, p.addr, nil)
+	r.turn()
+	r.bed.until(5*time.Second, "the attacker is associated", func() bool { return r.ep.Live(p.id()) })
+}
+
+func (p *person) id() dgram.PeerID {
+	k, _ := ecdh.X25519().NewPrivateKey(p.session[:])
+	return dgram.PeerID(sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())))
+}
+
+// find is a requestPing for a name, with a ticket that is in order.
+func (r *raw) find(introducer dgram.PeerID, name string, number uint64) dgram.Ping {
+	p := dgram.Ping{Scope: dgram.ScopeFind, Name: name, Record: r.signed}
+	t := sessions.Ticket{Asker: r.record.Session, Introducer: sessions.SessionID(introducer), Name: name, Number: number}
+	p.Ticket = dgram.Ticket{Number: number, Sig: t.Sign(r.key)}
+	return p
+}
+
+// says sends one message and lets time pass.
+func (r *raw) says(to dgram.PeerID, m dgram.Message, d time.Duration) bool {
+	ok := r.ep.Send(r.bed.now, to, m)
+	r.turn()
+	r.bed.run(d)
+	return ok
+}
+
+// relayed counts the datagrams that came through a relay.
+func (r *raw) relayed() (n int) {
+	for _, e := range r.events {
+		if m, ok := e.(dgram.Received); ok && m.Message.Kind() == dgram.KindRelay {
+			n++
+		}
+	}
+	return n
+}
