@@ -205,7 +205,13 @@ func (l *Loop) send(datagrams []dgram.Datagram) {
 			continue
 		}
 		l.oob = d.AppendControl(l.oob[:0])
-		if _, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To); err != nil {
+		_, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To)
+		if err != nil && len(l.oob) > 0 && d.Interface == 0 {
+			// The address of ours that the peer wrote to may be gone. The system has
+			// another one then, and the peer recognises us by the key.
+			_, _, err = l.conn.WriteMsgUDPAddrPort(d.Bytes, nil, d.To)
+		}
+		if err != nil {
 			l.lost++ // no route, too large, no buffer: all the same as lost on the way
 		}
 	}

@@ -146,16 +146,10 @@ func pingV6(r *row) {
 	}
 }
 
-// The networks of two LANs with a router between them: private ones, as in an
-// office, and public ones, as on a campus.
-var (
-	office = [2]string{"10.1.0", "10.2.0"}
-	campus = [2]string{"198.51.100", "192.0.2"}
-)
-
 // twoLANs are two segments with a router between them, hosts a1.. and b1.. on them.
-func (l *lab) twoLANs(each int, nets [2]string) {
+func (l *lab) twoLANs(each int) {
 	l.t.Helper()
+	nets := []string{"10.1.0", "10.2.0"}
 	router := l.router("r")
 	for i, letter := range []string{"a", "b"} {
 		l.segment("lan" + letter)
@@ -169,7 +163,7 @@ func (l *lab) twoLANs(each int, nets [2]string) {
 }
 
 func pingRouted(r *row) {
-	r.twoLANs(1, office)
+	r.twoLANs(1)
 	ann, bob := r.hosts["a1"].darkchat("ann", byHand...), r.hosts["b1"].darkchat("bob", byHand...)
 	r.measured("met in %s", short(met(ann, bob, "10.2.0.11")))
 	r.measured("text %s", short(talk(ann, bob, "hello")))
