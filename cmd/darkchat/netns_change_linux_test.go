@@ -9,12 +9,14 @@ const backLimit = 10 * time.Second
 func changeRows() []netnsRow {
 	return []netnsRow{
 		{name: "change-address", what: "a host of a LAN gets another address", run: changeAddress},
-		{name: "change-silent", what: "the same, and only the other one writes", when: notYet, run: changeSilent},
+		{name: "change-gap", what: "the same after 3 s without a network, both writing", run: changeGap},
+		{name: "change-silent", what: "the same, and only the other one writes", when: notYet, run: func(r *row) { changeSilent(r, byHand...) }},
+		{name: "change-silent-lan", what: "the same with announcements", run: func(r *row) { changeSilent(r) }},
 		{name: "change-lan", what: "a laptop moves to the LAN behind a router", run: changeLAN},
 		{name: "change-flush", what: "to a public host: the NAT forgets its mapping", run: changeFlush},
 		{name: "change-flush-cone", what: "direct pair, cone: a NAT forgets its mappings", run: func(r *row) { flushedPair(r, cone) }},
-		{name: "change-flush-remap", what: "direct pair, remap: a NAT forgets its mappings", when: notYet, run: func(r *row) { flushedPair(r, remap) }},
-		{name: "change-wan", what: "direct pair: a home gets another public address", when: notYet, run: changeWAN},
+		{name: "change-flush-remap", what: "direct pair, remap: a NAT forgets its mappings", run: func(r *row) { flushedPair(r, remap) }},
+		{name: "change-wan", what: "direct pair: a home gets another public address", run: changeWAN},
 	}
 }
 
@@ -26,28 +28,54 @@ func (r *row) bothWrite(a, b *node) {
 	a.send("after it, there")
 	b.send(`\chat ` + a.self().User)
 	b.send("after it, back")
+	r.bothRead(began, a, b)
+}
+
+func (r *row) bothRead(began time.Time, a, b *node) {
+	r.Helper()
 	r.within("texts both ways", latest(
 		b.wait("the text", is("message", "after it, there")).at,
 		a.wait("the text back", is("message", "after it, back")).at).Sub(began), backLimit)
 }
 
-func changeAddress(r *row) {
+// neighbours are two programs on two hosts of a LAN in the middle of a conversation.
+func (r *row) neighbours(args ...string) (home *host, ann, bob *node) {
+	r.Helper()
 	hosts := r.onLAN(2)
-	ann, bob := hosts[0].darkchat("ann", byHand...), hosts[1].darkchat("bob", byHand...)
+	ann, bob = hosts[0].darkchat("ann", args...), hosts[1].darkchat("bob", args...)
 	met(ann, bob, "10.10.0.12")
 	talk(ann, bob, "before it")
-	hosts[0].addr("del", "eth0", "10.10.0.11/24")
-	hosts[0].addr("add", "eth0", "10.10.0.200/24")
+	return hosts[0], ann, bob
+}
+
+// renumber gives the first host of a LAN another address.
+func (h *host) renumber() {
+	h.lab.t.Helper()
+	h.addr("del", "eth0", "10.10.0.11/24")
+	h.addr("add", "eth0", "10.10.0.200/24")
+}
+
+func changeAddress(r *row) {
+	home, ann, bob := r.neighbours(byHand...)
+	home.renumber()
 	r.bothWrite(ann, bob)
 }
 
-func changeSilent(r *row) {
-	hosts := r.onLAN(2)
-	ann, bob := hosts[0].darkchat("ann", byHand...), hosts[1].darkchat("bob", byHand...)
-	met(ann, bob, "10.10.0.12")
-	talk(ann, bob, "before it")
-	hosts[0].addr("del", "eth0", "10.10.0.11/24")
-	hosts[0].addr("add", "eth0", "10.10.0.200/24")
+func changeGap(r *row) {
+	home, ann, bob := r.neighbours(byHand...)
+	home.ip("link set eth0 down")
+	ann.send("after it, there")
+	bob.send("after it, back")
+	bob.seenBy(time.Now().Add(3*time.Second), is("message", "after it, there"))
+	home.renumber()
+	began := time.Now()
+	home.ip("link set eth0 up")
+	r.bothRead(began, ann, bob)
+}
+
+func changeSilent(r *row, args ...string) {
+	home, ann, bob := r.neighbours(args...)
+	home.renumber()
 	r.within("text", bob.tell(ann, "where are you?"), backLimit)
 }
 
@@ -90,7 +118,7 @@ func (r *row) directPair(kind string) trio {
 	r.Helper()
 	r.homes(kind, cone)
 	t := r.join()
-	began := t.add(&row{T: r.T, lab: r.lab})
+	began, _ := t.add()
 	t.ann.direct(r, t.bob, began, directLimit)
 	talk(t.ann, t.bob, "before it")
 	return t

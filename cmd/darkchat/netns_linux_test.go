@@ -46,7 +46,8 @@ type netnsRow struct {
 type row struct {
 	*testing.T
 	*lab
-	found []string // what was measured
+	found  []string // what was measured
+	missed []string // limits that were not kept
 }
 
 func TestNamespaces(t *testing.T) {
@@ -106,10 +107,14 @@ func (r netnsRow) chosen(name string) bool {
 // printing keeps the lines of rows whole.
 var printing sync.Mutex
 
+// tries is how often a row may run that did all it should, but too late: on a
+// busy machine the first one tells of the machine.
+const tries = 2
+
 // print runs the row and prints its line, whatever becomes of it.
 func (r netnsRow) print(t *testing.T) {
 	began := time.Now()
-	at := &row{T: t}
+	var found, missed []string
 	defer func() {
 		verdict := "ok  "
 		if t.Failed() {
@@ -117,10 +122,22 @@ func (r netnsRow) print(t *testing.T) {
 		}
 		printing.Lock()
 		defer printing.Unlock()
-		fmt.Printf("row %s  %-24s %-52s %s  [%.1f s]\n", verdict, r.name, r.what, strings.Join(at.found, "; "), time.Since(began).Seconds())
+		fmt.Printf("row %s  %-24s %-52s %s  [%.1f s]\n", verdict, r.name, r.what, strings.Join(found, "; "), time.Since(began).Seconds())
 	}()
-	at.lab = newLab(t)
-	r.run(at)
+	for try := range tries {
+		if try > 0 {
+			found = append(found, "again")
+		}
+		t.Run(fmt.Sprintf("try%d", try+1), func(t *testing.T) {
+			at := &row{T: t, lab: newLab(t)}
+			defer func() { found, missed = append(found, at.found...), at.missed }()
+			r.run(at)
+		})
+		if t.Failed() || len(missed) == 0 {
+			return
+		}
+	}
+	t.Errorf("too late: %s", strings.Join(missed, "; "))
 }
 
 // measured notes what was seen.
@@ -128,12 +145,12 @@ func (r *row) measured(format string, args ...any) {
 	r.found = append(r.found, fmt.Sprintf(format, args...))
 }
 
-// within notes a time and fails when it is above its limit.
+// within notes a time and whether it kept its limit.
 func (r *row) within(what string, took, limit time.Duration) {
 	r.Helper()
 	r.measured("%s %s (limit %s)", what, short(took), short(limit))
 	if took > limit {
-		r.Errorf("%s took %v, limit %v", what, took, limit)
+		r.missed = append(r.missed, fmt.Sprintf("%s took %s", what, short(took)))
 	}
 }
 
