@@ -25,6 +25,10 @@ type Config struct {
 	// Load gives everything that was stored, once. Nil: nothing.
 	Load func(func(b sessions.Bucket, key, value []byte) error) error
 
+	// Renew makes a new session key and keeps it for the next run; called when a
+	// copy of this session is met. Nil: the loop ends with ErrCloned then.
+	Renew func() ([32]byte, error)
+
 	Listen       []netip.AddrPort // our sockets' addresses, for the first screen
 	LoopbackOnly bool             // sends nothing elsewhere
 	Interfaces   []netip.Prefix   // our interfaces' prefixes: what is private and near may be dialled

@@ -46,6 +46,7 @@ type Loop struct {
 	store   Store // nil: nothing is written
 	sink    Sink
 
+	opener  atomic.Pointer[dgram.Opener] // what the readers use
 	opened  chan dgram.Opened
 	calls   chan call
 	signal  chan struct{} // receipts is not empty
@@ -80,9 +81,11 @@ func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *
 
 // Run owns the node until ctx ends, then says goodbye to the neighbours, for at
 // most leaveTime, closes conn and returns. It also returns when the socket is
-// broken or another program runs with our session's key (ErrCloned).
+// broken, or when a copy of this session is met that cannot be given way to
+// (ErrCloned).
 func (l *Loop) Run(ctx context.Context) error {
 	var readers sync.WaitGroup
+	l.opener.Store(l.node.Opener())
 	baton := make(chan struct{}, 1)
 	baton <- struct{}{}
 	for range l.readers {
@@ -136,7 +139,10 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		next := l.turn(now)
 		if l.node.Cloned() {
-			return ErrCloned
+			if err := l.renew(now); err != nil {
+				return err
+			}
+			next = l.turn(now)
 		}
 		if leave == nil && l.node.Left() {
 			return nil
@@ -147,6 +153,22 @@ func (l *Loop) Run(ctx context.Context) error {
 			timer.Reset(max(0, next.Sub(now)))
 		}
 	}
+}
+
+// renew gives the session a new key, because a copy of it runs elsewhere.
+func (l *Loop) renew(now time.Time) error {
+	if l.node.cfg.Renew == nil {
+		return ErrCloned
+	}
+	key, err := l.node.cfg.Renew()
+	if err == nil {
+		err = l.node.Renewed(now, key)
+	}
+	if err != nil {
+		return fmt.Errorf("%w, and it cannot be given a new one: %w", ErrCloned, err)
+	}
+	l.opener.Store(l.node.Opener())
+	return nil
 }
 
 func (c call) run(now time.Time, n *Node) {
@@ -208,7 +230,6 @@ func (l *Loop) send(datagrams []dgram.Datagram) {
 func (l *Loop) read(baton chan struct{}) {
 	b := make([]byte, dgram.MaxDatagram+1) // one more, so that a longer one shows
 	oob := make([]byte, dgram.LocalSize)
-	opener := l.node.ep.Opener()
 	holds := false
 	for fails := 0; ; {
 		if !holds {
@@ -234,7 +255,7 @@ func (l *Loop) read(baton chan struct{}) {
 			holds = false
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		o := opener.Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
+		o := l.opener.Load().Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
 		if o.Empty() {
 			continue
 		}

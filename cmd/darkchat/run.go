@@ -96,7 +96,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	reach, near := surroundings(conn)
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load,
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Renew: renewal(profile),
 		Listen: reach, LoopbackOnly: c.listen.IsLoopback(), Interfaces: near, Sources: sources,
 	}, time.Now())
 	if err != nil {
@@ -139,20 +139,15 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	err = <-ended
 	stopShell()
 	profile.GiveBack(node.Unused()) // nobody else touches the node any more
-	if errors.Is(err, neighbors.ErrCloned) {
-		err = renew(profile)
-	}
 	return code, err
 }
 
-// renew gives the session a new key after a clone of it was met, so that the next
-// run is nobody's double.
-func renew(profile *sessions.Profile) error {
-	if err := profile.Fresh(rand.Reader); err != nil {
-		return err
+// renewal gives a session that was copied a new key, for this run and the next.
+func renewal(profile *sessions.Profile) func() ([32]byte, error) {
+	return func() ([32]byte, error) {
+		err := profile.Fresh(rand.Reader)
+		return profile.Session, err
 	}
-	return errors.New("another program runs with a copy of this state folder: " +
-		"this session has taken a new key; start the program again")
 }
 
 // logged wraps a sink so that what an operator wants to see is logged. flush
