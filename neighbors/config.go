@@ -22,6 +22,9 @@ type Config struct {
 	// reserved ahead on disk, so that none is ever used twice. More are asked for
 	// through Ready.Reserve in time.
 	IDs, Seqs sessions.Block
+	// Unstored says that this run stores nothing: what would wait for a write
+	// happens at once, and Ready.Batch stays empty.
+	Unstored bool
 	// Load gives everything that was stored, once. Nil: nothing.
 	Load func(func(b sessions.Bucket, key, value []byte) error) error
 

@@ -179,7 +179,7 @@ func (n *Node) targets(p dgram.Ping, asker sessions.Session) (list []sessions.Se
 		if e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !n.ep.Live(dgram.PeerID(s.ID)) {
 			continue
 		}
-		if rec, err := sessions.Verify(s.Record); err != nil || rec.Flags&sessions.FlagNoIntro != 0 {
+		if s.Flags&sessions.FlagNoIntro != 0 {
 			continue
 		}
 		list = append(list, s)

@@ -80,6 +80,10 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.book = sessions.NewBook(n.user, cfg.Name, sessions.DefaultLimits(cfg.Seed))
 	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
 	n.outbox = sessions.NewOutbox()
+	if cfg.Unstored {
+		n.inbox.Unstored()
+		n.outbox.Unstored()
+	}
 	n.texts, n.numbers = newTexts(), newNumbers(cfg)
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
 	if cfg.Load != nil {
@@ -236,8 +240,10 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	}
 	next = earliest(next, n.outbox.Expiry())
 	// The endpoint comes last: what this turn wants sent shares datagrams.
+	n.passWrite(now)
 	wire := n.ep.Advance(now)
 	for n.pull(now) {
+		n.passWrite(now)
 		wire = n.ep.Advance(now)
 	}
 	next = earliest(next, n.collect(now))
@@ -261,6 +267,10 @@ func (n *Node) pull(now time.Time) bool {
 // collect gathers what the memory wants written into the batch of this turn, what
 // could not be written before first.
 func (n *Node) collect(now time.Time) (next time.Time) {
+	if n.cfg.Unstored {
+		n.book.TakeWrites()
+		return time.Time{}
+	}
 	again, next := n.texts.rewrite(now)
 	n.out.Batch = append(n.out.Batch, again...)
 	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)

@@ -49,6 +49,8 @@ type shown struct {
 	bytes int
 }
 
+func (l ownLine) to() sessions.UserKey { return l.progress[len(l.progress)-1].To }
+
 func newTexts() texts {
 	return texts{seq: 1, unsure: map[uint64]waiting{}, held: map[textKey]dgram.Handle{}, printing: map[uint64]shown{}}
 }
@@ -118,17 +120,32 @@ func (n *Node) Finished(now time.Time, d sessions.Done) {
 		if d.Err != nil {
 			n.texts.keep(now, w.batch)
 		}
-		for _, key := range w.texts {
-			n.textWritten(now, key, d.Err)
-		}
-		// Our own lines go out even when the disk is full: it is said, and they
-		// are kept in memory.
-		for _, l := range w.lines {
-			n.progress(l.progress, l.token)
-			n.pumpAll(now, l.progress[len(l.progress)-1].To)
-		}
+		n.written(now, w, d.Err)
 	}
 	n.wake(now)
+}
+
+// passWrite goes on without a write when nothing is stored.
+func (n *Node) passWrite(now time.Time) {
+	if w := n.texts.gathered; n.cfg.Unstored && len(w.texts)+len(w.lines) > 0 {
+		n.texts.gathered = waiting{}
+		n.written(now, w, nil)
+	}
+}
+
+// written does what waited for a write.
+func (n *Node) written(now time.Time, w waiting, err error) {
+	for _, key := range w.texts {
+		n.textWritten(now, key, err)
+	}
+	// Our own lines go out even when the disk is full: it is said, and they
+	// are kept in memory.
+	for i, l := range w.lines {
+		n.progress(l.progress, l.token)
+		if i+1 == len(w.lines) || w.lines[i+1].to() != l.to() {
+			n.pumpAll(now, l.to())
+		}
+	}
 }
 
 // storeFails tells once that the disk takes nothing, and once that it does again.

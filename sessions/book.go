@@ -167,6 +167,20 @@ func (b *Book) SessionsOf(key UserKey) []Session {
 	return list
 }
 
+// SessionIDs lists the sessions of a user, sorted.
+func (b *Book) SessionIDs(key UserKey) []SessionID {
+	u, ok := b.users[key]
+	if !ok {
+		return nil
+	}
+	list := make([]SessionID, 0, len(u.sessions))
+	for _, s := range u.sessions {
+		list = append(list, s.ID)
+	}
+	slices.SortFunc(list, compareIDs)
+	return list
+}
+
 // Len is the number of sessions that are remembered.
 func (b *Book) Len() int { return len(b.byID) }
 

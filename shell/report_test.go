@@ -153,7 +153,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 		{"bad argument", macro(`\users x`), `{"event":"error","input":"\\users x","text":"\\users takes no argument"}`, ""},
 		{"missing argument", macro(`\chat`), `{"event":"error","input":"\\chat","text":"an argument is missing: \\chat <username>"}`, ""},
 	} {
-		if got := strings.TrimSuffix(string(encode(x.r)), "\n"); x.json != "" && got != x.json {
+		if got := strings.TrimSuffix(string(newEncoder().line(x.r)), "\n"); x.json != "" && got != x.json {
 			t.Errorf("%s as JSON:\n got %s\nwant %s", x.name, got, x.json)
 		}
 		var pg page

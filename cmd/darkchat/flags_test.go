@@ -33,7 +33,7 @@ func TestEveryFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{
-		user: "Ann", port: 7001, portGiven: true, readers: 4, listen: netip.MustParseAddr("::1"),
+		user: "Ann", port: 7001, portGiven: true, readers: 4, readersGiven: true, listen: netip.MustParseAddr("::1"),
 		seeds:    []seedHost{{"2001:db8::1", 1}, {"host.example", 2}, {"10.0.0.1", 3}},
 		presence: []string{"file", "seed"}, state: "/s", identity: "/i", json: true, stay: true, log: "json", verbose: true,
 	}

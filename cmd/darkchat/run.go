@@ -96,7 +96,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	reach, near := surroundings(conn)
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Renew: renewal(profile),
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, Renew: renewal(profile),
 		Listen: reach, LoopbackOnly: c.listen.IsLoopback(), Interfaces: near, Sources: sources,
 	}, time.Now())
 	if err != nil {
