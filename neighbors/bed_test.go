@@ -39,6 +39,7 @@ type person struct {
 	session [32]byte
 	seed    bool
 	sources []neighbors.Source
+	nowhere bool // stores nothing
 
 	node   *neighbors.Node
 	opener *dgram.Opener
@@ -122,7 +123,7 @@ func (p *person) start() {
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs), Load: load, Listen: []netip.AddrPort{p.addr},
-		IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+		Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	node, err := neighbors.New(cfg, p.bed.now)
 	if err != nil {

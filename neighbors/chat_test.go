@@ -3,6 +3,7 @@ package neighbors_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,39 @@ func TestTwoPeopleChat(t *testing.T) {
 		if len(p.node.Outbox()) != 0 {
 			t.Errorf("%s's outbox is not empty", p.name)
 		}
+	}
+}
+
+// A run that stores nothing makes no writes; texts are printed before they are
+// acknowledged all the same, and arrive once, in order, whatever is lost.
+func TestNothingStored(t *testing.T) {
+	b := newBed(t, 8, simnet.Profile{Loss: 0.2, Duplicate: 0.2, Reorder: 0.2, Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	for _, p := range []*person{ann, bob} {
+		p.nowhere, p.disk = true, map[string][]byte{}
+		p.start()
+	}
+	ann.meet(bob)
+	bob.mute = true
+	ann.say("bob", "unread")
+	b.run(3 * time.Second)
+	if d := ann.last(); d.State != neighbors.Sent || len(bob.texts()) != 1 {
+		t.Fatalf("not printed, and yet %+v; bob has %d texts", d, len(bob.texts()))
+	}
+	bob.mute = false
+	bob.printed = []uint64{all[neighbors.Incoming](bob)[0].Receipt}
+	bob.turn()
+	want := []string{"unread"}
+	for i := range 50 {
+		want = append(want, fmt.Sprint(i, strings.Repeat("ü", 40*i)))
+		ann.say("bob", want[i+1])
+	}
+	b.until(time.Minute, "all are delivered", func() bool { return len(ann.node.Outbox()) == 0 })
+	if got := bob.texts(); !slices.Equal(got, want) {
+		t.Fatalf("%d texts came of %d", len(got), len(want))
+	}
+	if len(ann.disk)+len(bob.disk) > 0 {
+		t.Fatalf("%d and %d entries were written", len(ann.disk), len(bob.disk))
 	}
 }
 
