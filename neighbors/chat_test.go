@@ -2,6 +2,7 @@ package neighbors_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
+	"darkchat/sessions"
 )
 
 // Two people, no seed: a ping makes both see each other online, texts go both
@@ -73,6 +75,28 @@ func TestNothingStored(t *testing.T) {
 	}
 	if len(ann.disk)+len(bob.disk) > 0 {
 		t.Fatalf("%d and %d entries were written", len(ann.disk), len(bob.disk))
+	}
+}
+
+// The ack leaves when it is written that the text was shown, not before: else a
+// node that is killed in between would show an acknowledged text again.
+func TestShownIsWrittenBeforeTheAck(t *testing.T) {
+	b := newBed(t, 9, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	bob.mute = true
+	ann.say("bob", "hello")
+	b.until(time.Second, "it is shown", func() bool { return len(bob.texts()) == 1 })
+	bob.node.Printed(b.now, []uint64{all[neighbors.Incoming](bob)[0].Receipt})
+	bob.node.Advance(b.now)
+	ready := bob.node.Drain()
+	if len(ready.Batch) == 0 || len(ready.Datagrams) > 0 {
+		t.Fatalf("%d writes, %d datagrams", len(ready.Batch), len(ready.Datagrams))
+	}
+	bob.node.Finished(b.now, sessions.Done{Seq: ready.Seq, Err: io.ErrShortWrite}) // it was shown all the same
+	bob.node.Advance(b.now)
+	if ready = bob.node.Drain(); len(ready.Datagrams) != 1 {
+		t.Fatalf("%d datagrams", len(ready.Datagrams))
 	}
 }
 

@@ -60,6 +60,7 @@ const (
 	retryLast  = 60 * time.Second // distances, while its session is believed online
 
 	askAgain     = 2 * time.Second  // between the requests of one \add
+	askNobody    = time.Second      // when there is nobody to ask
 	askGiveUp    = 4 * time.Second  // when all who were asked know nobody of that name
 	seekFirst    = 5 * time.Second  // between requests for a pinned user who is missing,
 	seekLast     = 10 * time.Minute // doubling up to this

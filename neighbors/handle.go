@@ -48,9 +48,9 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		n.ep.Forget(a.Peer.ID) // we forgot who that is: next time we ask for the record
 		return
 	}
+	n.confirmHint(id, a.Addr)
 	n.alive(now, id, a.Addr)
 	n.requestAssociated(now, id, a.Addr)
-	n.confirmHint(id, a.Addr)
 	n.retryNow(now, id)
 	if e := n.edges[id]; e != nil && a.Fresh {
 		n.askForList(now, e)

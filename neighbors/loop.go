@@ -56,9 +56,9 @@ type Loop struct {
 	mu       sync.Mutex
 	receipts []uint64 // bounded by the texts that wait for their print (maxUnprinted)
 
-	dropped atomic.Uint64
+	dropped atomic.Uint64 // datagrams for which readQueue had no room
 	oob     []byte
-	lost    uint64 // datagrams that the socket refused
+	lost    atomic.Uint64 // datagrams that the socket refused
 }
 
 type call struct {
@@ -213,12 +213,17 @@ func (l *Loop) turn(now time.Time) (next time.Time) {
 func (l *Loop) send(datagrams []dgram.Datagram) {
 	for _, d := range datagrams {
 		if l.node.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
-			l.lost++
+			l.lost.Add(1)
 			continue
 		}
 		l.oob = dgram.AppendLocal(l.oob[:0], d.Local, d.To.Addr())
-		if _, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To); err != nil {
-			l.lost++ // no route, too large, no buffer: all the same as lost on the way
+		_, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To)
+		if err != nil && len(l.oob) > 0 {
+			// The address that was hit is gone: this machine has moved.
+			_, _, err = l.conn.WriteMsgUDPAddrPort(d.Bytes, nil, d.To)
+		}
+		if err != nil {
+			l.lost.Add(1) // no route, too large, no buffer: all the same as lost on the way
 		}
 	}
 }

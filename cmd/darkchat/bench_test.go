@@ -228,10 +228,10 @@ type chat struct {
 }
 
 func newChat(b *testing.B, binary string, ephemeral bool) *chat {
-	bob, stop := startBinary(b, binary, "bob", ephemeral)
+	bob := startBinary(b, binary, "bob", ephemeral)
 	ann := newBenchNode(b, ephemeral)
-	ann.meet(b, bob)
-	return &chat{ann, strings.Repeat("x", textBytes), func() { ann.stop(); stop() }}
+	ann.meet(b, bob.at)
+	return &chat{ann, strings.Repeat("x", textBytes), func() { ann.stop(); bob.stop() }}
 }
 
 func (c *chat) trip(b *testing.B) time.Duration {
@@ -363,18 +363,25 @@ func build(b testing.TB) string {
 	return binary
 }
 
+// process is the real program, running.
+type process struct {
+	at   netip.AddrPort
+	pid  int
+	stop func()
+}
+
 // startBinary runs the program with its output thrown away, which is its fastest
-// way to print, and returns where it listens and what ends it.
-func startBinary(b *testing.B, binary, user string, ephemeral bool) (at netip.AddrPort, stop func()) {
+// way to print.
+func startBinary(b *testing.B, binary, user string, ephemeral bool) process {
 	addr := freePort(b)
 	cmd := exec.Command(binary, "-json", "-stay", "-u", user, "-listen", "127.0.0.1", "-p", fmt.Sprint(addr.Port()),
 		"-state", b.TempDir(), fmt.Sprintf("-ephemeral=%v", ephemeral))
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	stop = sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	stop := sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	b.Cleanup(stop)
-	return addr, stop
+	return process{addr, cmd.Process.Pid, stop}
 }
 
 // freePort is a port of loopback that nobody has at the moment.

@@ -36,6 +36,7 @@ func run(args []string, in, out, errs *os.File) int {
 	case err != nil:
 		return fail(errs, exitUsage, err)
 	}
+	useMemory()
 	useProcessors(c)
 	terminal := term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())) && !c.json
 	name, usage, err := whoName(c, terminal, in, out)
