@@ -2,27 +2,43 @@ package dgram
 
 import "unicode/utf8"
 
-// wireText is Text as it travels (spec/wire.md 5.9).
-type wireText struct {
-	_                             struct{} `cbor:",toarray"`
-	Prev, Sent, Late, Part, Parts uint64
-	Text                          string
-	Ext                           []byte
-}
+// textItems and acknowledgementItems are the elements of these bodies.
+const (
+	textItems            = 7
+	acknowledgementItems = 1
+)
 
-func (t Text) wire() wireText {
-	w := wireText{Prev: t.Prev, Sent: t.Sent, Part: t.Part, Parts: t.Parts, Text: t.Text}
+// appendTo appends the body (spec/wire.md 5.9), with an empty ext.
+func (t Text) appendTo(b []byte) []byte {
+	b = appendHead(b, majorArray, textItems)
+	b = appendHead(b, majorUint, t.Prev)
+	b = appendHead(b, majorUint, t.Sent)
+	late := uint64(0)
 	if t.Late {
-		w.Late = 1
+		late = 1
 	}
-	return w
+	b = appendHead(b, majorUint, late)
+	b = appendHead(b, majorUint, t.Part)
+	b = appendHead(b, majorUint, t.Parts)
+	b = append(appendHead(b, majorText, uint64(len(t.Text))), t.Text...)
+	return appendBytes(b, nil)
 }
 
-func (w wireText) body() (Body, error) {
-	if w.Late > 1 {
-		return nil, errBounds
+// text reads the body of a text; check sees to its bounds.
+func (r *items) text() (Body, error) {
+	if r.head(majorArray) != textItems {
+		return nil, errMalformed
 	}
-	return Text{Prev: w.Prev, Sent: w.Sent, Late: w.Late == 1, Part: w.Part, Parts: w.Parts, Text: w.Text}, nil
+	t := Text{Prev: r.head(majorUint), Sent: r.head(majorUint)}
+	late := r.head(majorUint)
+	t.Late, t.Part, t.Parts = late == 1, r.head(majorUint), r.head(majorUint)
+	line := r.string(majorText, 1, maxText)
+	r.bytes(0, MaxDatagram) // ext
+	if r.bad || late > 1 {
+		return nil, errMalformed
+	}
+	t.Text = string(line)
+	return t, nil
 }
 
 func (t Text) check() error {
@@ -39,21 +55,25 @@ func (t Text) size() int {
 		bytesSize(len(t.Text))
 }
 
-// wireAcknowledgement is Acknowledgement as it travels (spec/wire.md 5.10).
-type wireAcknowledgement struct {
-	_   struct{} `cbor:",toarray"`
-	Ext []byte
+// appendTo appends the body (spec/wire.md 5.10): the padding is its ext.
+func (a Acknowledgement) appendTo(b []byte) []byte {
+	b = appendHead(b, majorArray, acknowledgementItems)
+	b = appendHead(b, majorBytes, uint64(a.Pad))
+	return append(b, make([]byte, a.Pad)...)
 }
 
-func (a Acknowledgement) wire() wireAcknowledgement {
-	if a.Pad == 0 {
-		return wireAcknowledgement{}
+// acknowledgement reads the body of an ack. It keeps the length of the extension,
+// not its content: version 1 reads none.
+func (r *items) acknowledgement() (Body, error) {
+	if r.head(majorArray) != acknowledgementItems {
+		return nil, errMalformed
 	}
-	return wireAcknowledgement{Ext: make([]byte, a.Pad)}
+	pad := len(r.bytes(0, MaxDatagram))
+	if r.bad {
+		return nil, errMalformed
+	}
+	return Acknowledgement{Pad: pad}, nil
 }
-
-// body keeps the length of the extension, not its content: version 1 reads none.
-func (w wireAcknowledgement) body() (Body, error) { return Acknowledgement{Pad: len(w.Ext)}, nil }
 
 func (a Acknowledgement) check() error {
 	if a.Pad < 0 || a.Pad > maxPad {

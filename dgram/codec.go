@@ -1,22 +1,13 @@
 package dgram
 
-import (
-	"bytes"
-	"unicode/utf8"
+import "unicode/utf8"
+
+// frameItems and ackItems are the elements of a message and of an ack
+// (spec/wire.md 5.1).
+const (
+	frameItems = 5
+	ackItems   = 5
 )
-
-// wire is a message as it travels (spec/wire.md 5.1), B the wire form of its body.
-type wire[B any] struct {
-	_       struct{} `cbor:",toarray"`
-	Kind    Kind
-	ID      uint64
-	Attempt uint64
-	Acks    []Ack
-	Body    B
-}
-
-// frameItems is the number of elements of a message.
-const frameItems = 5
 
 // maxBodyNesting is how deep arrays stand in the body of an unknown kind, itself
 // counted: what deliverKnownList needs.
@@ -28,64 +19,71 @@ func appendMessages(dst []byte, ms []Message) ([]byte, error) {
 	if len(ms) > maxMessages {
 		return dst, errBounds
 	}
-	b := bytes.NewBuffer(appendHead(dst, majorArray, uint64(len(ms))))
+	b := appendHead(dst, majorArray, uint64(len(ms)))
 	for i := range ms {
-		if err := appendMessage(b, &ms[i]); err != nil {
+		var err error
+		if b, err = appendMessage(b, &ms[i]); err != nil {
 			return dst, err
 		}
 	}
-	return b.Bytes(), nil
+	return b, nil
 }
 
-func appendMessage(b *bytes.Buffer, m *Message) error {
+func appendMessage(b []byte, m *Message) ([]byte, error) {
 	if m.Body == nil || len(m.Acks) > maxAcks {
-		return errBounds
+		return b, errBounds
 	}
 	if err := checkMessage(m); err != nil {
-		return err
+		return b, err
+	}
+	b = appendHead(b, majorArray, frameItems)
+	b = appendHead(b, majorUint, uint64(m.Kind()))
+	b = appendHead(b, majorUint, m.ID)
+	b = appendHead(b, majorUint, m.Attempt)
+	b = appendHead(b, majorArray, uint64(len(m.Acks)))
+	for _, a := range m.Acks {
+		b = appendHead(b, majorArray, ackItems)
+		for _, n := range [ackItems]uint64{uint64(a.Kind), a.ID, a.Attempt, uint64(a.Result), a.Have} {
+			b = appendHead(b, majorUint, n)
+		}
 	}
 	switch body := m.Body.(type) {
 	case Text:
-		return encodeWire(b, m, body.wire())
+		return body.appendTo(b), nil
 	case Acknowledgement:
-		return encodeWire(b, m, body.wire())
+		return body.appendTo(b), nil
 	case Online:
-		return encodeWire(b, m, body.wire())
+		return encodeBody(b, body.wire())
 	case Offline:
-		return encodeWire(b, m, body.wire())
+		return encodeBody(b, body.wire())
 	case Ping:
-		return encodeWire(b, m, body.wire())
+		return encodeBody(b, body.wire())
 	case ListRequest:
-		return encodeWire(b, m, body.wire())
+		return encodeBody(b, body.wire())
 	case List:
-		return encodeWire(b, m, body.wire())
+		return encodeBody(b, body.wire())
 	case Relay:
-		return encodeWire(b, m, body.wire())
+		return encodeBody(b, body.wire())
 	}
-	return errMalformed
+	return b, errMalformed
 }
 
-func encodeWire[B any](b *bytes.Buffer, m *Message, body B) error {
-	return encoding.MarshalToBuffer(&wire[B]{
-		Kind: m.Body.Kind(), ID: m.ID, Attempt: m.Attempt, Acks: m.Acks, Body: body,
-	}, b)
-}
+func encodeBody[W any](b []byte, body W) ([]byte, error) { return appendStrict(b, &body) }
 
 // parseMessages reads such an array, all of b. It copies what it keeps. Messages
 // of unknown kinds are skipped and counted; the acks that ride on them are
 // returned under an Acknowledgement. Any other fault refuses the whole array.
 func parseMessages(b []byte) (ms []Message, skipped int, err error) {
-	major, n, length := readHead(b)
-	if length == 0 || major != majorArray || n > maxMessages {
+	r := items{b: b}
+	n := r.head(majorArray)
+	if r.bad || n > maxMessages {
 		return nil, 0, errMalformed
 	}
-	p := parser{rest: b[length:]}
 	if n > 0 {
 		ms = make([]Message, 0, min(int(n), len(b)/frameItems))
-		p.scratch = make([]byte, 0, len(b))
 	}
 	for range n {
-		m, known, err := p.message()
+		m, known, err := r.message()
 		if err != nil {
 			return nil, 0, err
 		}
@@ -97,53 +95,43 @@ func parseMessages(b []byte) (ms []Message, skipped int, err error) {
 		}
 		ms = append(ms, m)
 	}
-	if len(p.rest) > 0 {
+	if len(r.b) > 0 {
 		return nil, 0, errMalformed
 	}
 	return ms, skipped, nil
 }
 
-// parser holds what is left to read and the room for the comparison.
-type parser struct {
-	rest    []byte
-	scratch []byte
-	text    *wire[wireText] // reused: texts are most of the traffic
-}
-
-// message reads one message; known says whether version 1 has its kind.
-func (p *parser) message() (m Message, known bool, err error) {
-	major, n, length := readHead(p.rest)
-	if length == 0 || major != majorArray || n != frameItems {
+// message reads one message; known says whether version 1 has its kind. The
+// frame, and the two bodies that nearly all traffic is made of, are read by hand,
+// the others by the library.
+func (r *items) message() (m Message, known bool, err error) {
+	if r.head(majorArray) != frameItems {
 		return m, false, errMalformed
 	}
-	major, kind, kindLength := readHead(p.rest[length:])
-	if kindLength == 0 || major != majorUint {
+	kind := Kind(r.head(majorUint))
+	m.ID, m.Attempt, m.Acks = r.head(majorUint), r.head(majorUint), r.acks()
+	if r.bad {
 		return m, false, errMalformed
 	}
-	switch Kind(kind) {
+	switch kind {
 	case KindText:
-		if p.text == nil {
-			p.text = new(wire[wireText])
-		}
-		*p.text = wire[wireText]{}
-		m, err = decodeWire(p, p.text)
+		m.Body, err = r.text()
 	case KindAck:
-		m, err = decodeWire(p, new(wire[wireAcknowledgement]))
+		m.Body, err = r.acknowledgement()
 	case KindOnline:
-		m, err = decodeWire(p, new(wire[wireOnline]))
+		m.Body, err = decodeBody(r, new(wireOnline))
 	case KindOffline:
-		m, err = decodeWire(p, new(wire[wireOffline]))
+		m.Body, err = decodeBody(r, new(wireOffline))
 	case KindPing:
-		m, err = decodeWire(p, new(wire[wirePing]))
+		m.Body, err = decodeBody(r, new(wirePing))
 	case KindListRequest:
-		m, err = decodeWire(p, new(wire[wireListRequest]))
+		m.Body, err = decodeBody(r, new(wireListRequest))
 	case KindList:
-		m, err = decodeWire(p, new(wire[wireList]))
+		m.Body, err = decodeBody(r, new(wireList))
 	case KindRelay:
-		m, err = decodeWire(p, new(wire[wireRelay]))
+		m.Body, err = decodeBody(r, new(wireRelay))
 	default:
-		p.rest = p.rest[length+kindLength:]
-		m, err = p.unknown()
+		m.Body, err = r.unknown()
 		return m, false, err
 	}
 	if err == nil {
@@ -152,44 +140,55 @@ func (p *parser) message() (m Message, known bool, err error) {
 	return m, true, err
 }
 
+// acks reads the acks of a message, nil if there are none.
+func (r *items) acks() []Ack {
+	n := r.head(majorArray)
+	if r.bad || n == 0 {
+		return nil
+	}
+	if n > maxAcks {
+		r.bad = true
+		return nil
+	}
+	list := make([]Ack, 0, min(int(n), len(r.b)/(1+ackItems)))
+	for range n {
+		if r.head(majorArray) != ackItems {
+			r.bad = true
+			return nil
+		}
+		list = append(list, Ack{
+			Kind: Kind(r.head(majorUint)), ID: r.head(majorUint), Attempt: r.head(majorUint),
+			Result: Result(r.head(majorUint)), Have: r.head(majorUint),
+		})
+		if r.bad {
+			return nil
+		}
+	}
+	return list
+}
+
 // bodyForm is the wire form of a body; body turns it round, checking the shapes
 // that CBOR types do not say.
 type bodyForm interface {
 	body() (Body, error)
 }
 
-func decodeWire[B bodyForm](p *parser, w *wire[B]) (Message, error) {
-	rest, err := unmarshalFirst(p.rest, w, p.scratch)
+func decodeBody[B bodyForm](r *items, w *B) (Body, error) {
+	rest, err := unmarshalFirst(r.b, w, nil)
 	if err != nil {
-		return Message{}, err
+		return nil, err
 	}
-	p.rest = rest
-	m := Message{ID: w.ID, Attempt: w.Attempt}
-	if len(w.Acks) > 0 {
-		m.Acks = w.Acks
-	}
-	m.Body, err = w.Body.body()
-	return m, err
+	r.b = rest
+	return (*w).body()
 }
 
-// unknown reads the frame behind a kind of a later version and passes over the body.
-func (p *parser) unknown() (m Message, err error) {
-	for _, v := range []*uint64{&m.ID, &m.Attempt} {
-		major, n, length := readHead(p.rest)
-		if length == 0 || major != majorUint {
-			return m, errMalformed
-		}
-		*v, p.rest = n, p.rest[length:]
+// unknown passes over the body of a kind of a later version.
+func (r *items) unknown() (body Body, err error) {
+	if major, _, length := readHead(r.b); length == 0 || major != majorArray {
+		return nil, errMalformed
 	}
-	if p.rest, err = unmarshalFirst(p.rest, &m.Acks, p.scratch); err != nil {
-		return m, err
-	}
-	if major, _, length := readHead(p.rest); length == 0 || major != majorArray {
-		return m, errMalformed
-	}
-	m.Body = Acknowledgement{}
-	p.rest, err = passOver(p.rest, maxBodyNesting)
-	return m, err
+	r.b, err = passOver(r.b, maxBodyNesting)
+	return Acknowledgement{}, err
 }
 
 // passOver skips one item of the four kinds that the protocol uses.

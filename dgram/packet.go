@@ -126,8 +126,11 @@ func (r *items) index() uint32 {
 }
 
 // bytes reads a byte string of least to most bytes. It is part of the datagram.
-func (r *items) bytes(least, most int) []byte {
-	n := r.head(majorBytes)
+func (r *items) bytes(least, most int) []byte { return r.string(majorBytes, least, most) }
+
+// string reads a byte or text string of least to most bytes.
+func (r *items) string(major byte, least, most int) []byte {
+	n := r.head(major)
 	if r.bad || n < uint64(least) || n > uint64(most) || n > uint64(len(r.b)) {
 		r.bad, r.b = true, nil
 		return nil

@@ -119,6 +119,7 @@ func (c *courier) depart(now time.Time, l *load) []Message {
 	var jitter float64
 	if l.sure {
 		f, jitter = c.takeOff(now, l.text), c.jitter()
+		f.errands = make([]*errand, 0, len(l.errands))
 	}
 	ms := make([]Message, 0, len(l.errands))
 	for _, e := range l.errands {

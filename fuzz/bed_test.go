@@ -80,9 +80,12 @@ type person struct {
 	show    func(neighbors.Event)
 	printed []uint64 // on the screen, the node was not told yet
 	told    []uint64 // the node was told, the mark is not stored yet
-	sealed  func(receipts []uint64)
-	full    error // what the disk says to every write; nil: it takes them
-	doom    int   // the node is killed at the doom-th point where it can be; 0: it is not
+	mute    bool     // the screen stands still: nothing is reported as printed
+
+	reported func(receipts []uint64)
+	sealed   func(receipts []uint64)
+	full     error // what the disk says to every write; nil: it takes them
+	doom     int   // the node is killed at the doom-th point where it can be; 0: it is not
 }
 
 // join adds a person and starts the node.
@@ -186,7 +189,10 @@ func (p *person) turn() {
 		if p.dies() {
 			return
 		}
-		if len(p.printed) > 0 {
+		if len(p.printed) > 0 && !p.mute {
+			if p.reported != nil {
+				p.reported(p.printed)
+			}
 			p.node.Printed(p.bed.now, p.printed)
 			p.told, p.printed = append(p.told, p.printed...), nil
 			again = true

@@ -14,13 +14,19 @@
 //	FuzzPair      two nodes, a hostile network and kills: each text once, in order, for ever
 //
 // Beside them are plain tests of what no single folder can promise: TestNeverLarger
-// (whatever one datagram causes, now or later) and TestFlood (a live node on a real
-// socket; DARKCHAT_FLOOD says how many datagrams).
+// (whatever one datagram causes, now or later), TestDeliveryImprovesAcrossRestarts
+// and TestFlood (a live node on a real socket; DARKCHAT_FLOOD says how many
+// datagrams).
 //
 // Seeds come from the test vectors of the specification and from a few lines beside
 // each target; they run under plain go test. To look for new inputs:
 //
-//	go test ./fuzz -run '^$' -fuzz '^FuzzNode$' -fuzztime 1m
+//	go test ./fuzz -run '^$' -fuzz '^FuzzNode$' -fuzztime 1m -fuzzminimizetime 1x
+//
+// (Without the last flag go spends most of a short run on making its corpus smaller.)
+// A failing run of whole nodes is told datagram by datagram with
+//
+//	go test ./fuzz -run FuzzPair/NAME -v -args -tell
 //
 // What is found lies then in testdata/fuzz/TARGET and fails under plain go test. It
 // stays there with the fix. When it shows something about the wire it also becomes a

@@ -12,7 +12,8 @@ import (
 
 // FuzzPair lets two people chat over a network and on machines that the input
 // controls: what is lost, repeated, delayed, replayed later or from elsewhere, and
-// at which instruction a node is killed, and when a disk is full. In the end every text that was promised to
+// at which instruction a node is killed, when a disk is full and when a screen stands
+// still. In the end every text that was promised to
 // be delivered has been read once and in order, and both outboxes are empty.
 func FuzzPair(f *testing.F) {
 	f.Add([]byte{})
@@ -26,6 +27,7 @@ func FuzzPair(f *testing.F) {
 	f.Add([]byte{opSay, 0, opTime, 10, opReplay, 0, opReplay, 1, opReplay, 2, opReplay, 3, opKill, 1, opStart, 1, opReplay, 0, opReplay, 1, opReplay, 0x83})
 	f.Add([]byte{opLong, 0, 200, opSay, 0, opFate, 6, 1, 3, 1, 7, 1, 2, opTime, 90, opKill, 1, opStart, 1, opTime, 255})
 	f.Add([]byte{opFull, 1, opSay, 0, opSay, 0, opTime, 100, opSay, 1, opTime, 200, opFull, 1, opSay, 0, opFull, 0, opSay, 0, opSay, 1})
+	f.Add([]byte{opMute, 1, opSay, 0, opLong, 0, 100, opTime, 100, opMute, 1, opSay, 0, opTime, 5, opMute, 0, opSay, 1, opTime, 30, opKill, 0, opStart, 0})
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r := newPair(t)
 		p := program(input[:min(len(input), 600)])
@@ -48,6 +50,7 @@ const (
 	opReplay
 	opLong
 	opFull
+	opMute
 )
 
 type pair struct {
@@ -66,6 +69,7 @@ type talk struct {
 	must     []bool                  // of said: it was promised
 	next     int                     // of said: what may be read next, or later ones
 	read     map[uint64]string       // by id
+	printed  map[uint64]bool         // ids whose print was told to the node
 	sealed   map[uint64]bool         // ids marked as shown, on disk
 	receipts map[uint64]uint64       // id by receipt, of this run of the reader
 	state    map[uint64]neighbors.Delivery
@@ -78,10 +82,16 @@ func newPair(t *testing.T) *pair {
 	r.people[0].meet(r.people[1])
 	for i, p := range r.people {
 		r.talks[i] = talk{
-			promised: map[neighbors.Token]int{}, read: map[uint64]string{}, sealed: map[uint64]bool{},
+			promised: map[neighbors.Token]int{}, read: map[uint64]string{}, printed: map[uint64]bool{}, sealed: map[uint64]bool{},
 			receipts: map[uint64]uint64{}, state: map[uint64]neighbors.Delivery{},
 		}
 		p.show = func(e neighbors.Event) { r.shown(i, e) }
+		p.reported = func(receipts []uint64) {
+			for _, receipt := range receipts {
+				heard := &r.talks[1-i]
+				heard.printed[heard.receipts[receipt]] = true
+			}
+		}
 		p.sealed = func(receipts []uint64) {
 			for _, receipt := range receipts {
 				heard := &r.talks[1-i]
@@ -144,6 +154,10 @@ func (r *pair) do(p *program) {
 		} else {
 			q.full = nil
 		}
+	case opMute:
+		q := r.people[p.byte()&1]
+		q.mute = !q.mute
+		q.turn()
 	case opReplay:
 		b := p.byte()
 		if len(r.history) == 0 {
@@ -204,8 +218,8 @@ func (r *pair) shown(i int, e neighbors.Event) {
 		if e.State == neighbors.Undelivered {
 			r.t.Fatalf("given up: %+v", e)
 		}
-		if _, read := k.read[e.ID]; e.Acked > 0 && !read {
-			r.t.Fatalf("acknowledged and never shown: %+v", e)
+		if e.Acked > 0 && !k.printed[e.ID] {
+			r.t.Fatalf("acknowledged before it was printed: %+v", e)
 		}
 	}
 }
@@ -247,10 +261,11 @@ func (r *pair) read(i int, m neighbors.Incoming) {
 func (r *pair) finish() {
 	r.fates = nil
 	for i, p := range r.people {
-		p.doom, p.full = 0, nil
+		p.doom, p.full, p.mute = 0, nil, false
 		if p.node == nil {
 			r.begin(i)
 		}
+		p.turn()
 	}
 	r.until(30*time.Minute, "both outboxes are empty", func() bool {
 		return len(r.people[0].node.Outbox()) == 0 && len(r.people[1].node.Outbox()) == 0

@@ -41,6 +41,7 @@ type person struct {
 	session [32]byte
 	seed    bool
 	sources []neighbors.Source
+	nowhere bool // stores nothing
 
 	node   *neighbors.Node
 	opener *dgram.Opener
@@ -124,7 +125,7 @@ func (p *person) start() {
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: load, Listen: []netip.AddrPort{p.addr},
-		IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+		Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	node, err := neighbors.New(cfg, p.bed.now)
 	if err != nil {

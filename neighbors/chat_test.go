@@ -2,13 +2,16 @@ package neighbors_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
+	"darkchat/sessions"
 )
 
 // Two people, no seed: a ping makes both see each other online, texts go both
@@ -39,6 +42,61 @@ func TestTwoPeopleChat(t *testing.T) {
 		if len(p.node.Outbox()) != 0 {
 			t.Errorf("%s's outbox is not empty", p.name)
 		}
+	}
+}
+
+// A run that stores nothing makes no writes; texts are printed before they are
+// acknowledged all the same, and arrive once, in order, whatever is lost.
+func TestNothingStored(t *testing.T) {
+	b := newBed(t, 8, simnet.Profile{Loss: 0.2, Duplicate: 0.2, Reorder: 0.2, Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	for _, p := range []*person{ann, bob} {
+		p.nowhere, p.disk = true, map[string][]byte{}
+		p.start()
+	}
+	ann.meet(bob)
+	bob.mute = true
+	ann.say("bob", "unread")
+	b.run(3 * time.Second)
+	if d := ann.last(); d.State != neighbors.Sent || len(bob.texts()) != 1 {
+		t.Fatalf("not printed, and yet %+v; bob has %d texts", d, len(bob.texts()))
+	}
+	bob.mute = false
+	bob.printed = []uint64{all[neighbors.Incoming](bob)[0].Receipt}
+	bob.turn()
+	want := []string{"unread"}
+	for i := range 50 {
+		want = append(want, fmt.Sprint(i, strings.Repeat("ü", 40*i)))
+		ann.say("bob", want[i+1])
+	}
+	b.until(time.Minute, "all are delivered", func() bool { return len(ann.node.Outbox()) == 0 })
+	if got := bob.texts(); !slices.Equal(got, want) {
+		t.Fatalf("%d texts came of %d", len(got), len(want))
+	}
+	if len(ann.disk)+len(bob.disk) > 0 {
+		t.Fatalf("%d and %d entries were written", len(ann.disk), len(bob.disk))
+	}
+}
+
+// The ack leaves when it is written that the text was shown, not before: else a
+// node that is killed in between would show an acknowledged text again.
+func TestShownIsWrittenBeforeTheAck(t *testing.T) {
+	b := newBed(t, 9, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	bob.mute = true
+	ann.say("bob", "hello")
+	b.until(time.Second, "it is shown", func() bool { return len(bob.texts()) == 1 })
+	bob.node.Printed(b.now, []uint64{all[neighbors.Incoming](bob)[0].Receipt})
+	bob.node.Advance(b.now)
+	ready := bob.node.Drain()
+	if len(ready.Batch) == 0 || len(ready.Datagrams) > 0 {
+		t.Fatalf("%d writes, %d datagrams", len(ready.Batch), len(ready.Datagrams))
+	}
+	bob.node.Finished(b.now, sessions.Done{Seq: ready.Seq, Err: io.ErrShortWrite}) // it was shown all the same
+	bob.node.Advance(b.now)
+	if ready = bob.node.Drain(); len(ready.Datagrams) != 1 {
+		t.Fatalf("%d datagrams", len(ready.Datagrams))
 	}
 }
 

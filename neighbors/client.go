@@ -123,7 +123,9 @@ func (c *Client) Outbox() []OutboxLine {
 
 // Stats lists counters and gauges, sorted by name.
 func (c *Client) Stats() []Stat {
-	return ask(c, func(_ time.Time, n *Node) []Stat { return n.Stats() })
+	return ask(c, func(_ time.Time, n *Node) []Stat {
+		return sortStats(append(n.Stats(), Stat{"read_queue_full", c.loop.dropped.Load()}, Stat{"send_refused", c.loop.lost.Load()}))
+	})
 }
 
 // Presence says which Source knows whom.

@@ -23,8 +23,15 @@ type Config struct {
 	// reserved ahead on disk, so that none is ever used twice. More are asked for
 	// through Ready.Reserve in time.
 	IDs, Seqs sessions.Block
+	// Unstored says that this run stores nothing: what would wait for a write
+	// happens at once, and Ready.Batch stays empty.
+	Unstored bool
 	// Load gives everything that was stored, once. Nil: nothing.
 	Load func(func(b sessions.Bucket, key, value []byte) error) error
+
+	// Renew makes a new session key and keeps it for the next run; called when a
+	// copy of this session is met. Nil: the loop ends with ErrCloned then.
+	Renew func() ([32]byte, error)
 
 	Listen       []netip.AddrPort // our sockets' addresses, for the first screen
 	LoopbackOnly bool             // sends nothing elsewhere
@@ -55,6 +62,7 @@ const (
 	retryLast  = 60 * time.Second // distances, while its session is believed online
 
 	askAgain     = 2 * time.Second  // between the requests of one \add
+	askNobody    = time.Second      // when there is nobody to ask
 	askGiveUp    = 4 * time.Second  // when all who were asked know nobody of that name
 	seekFirst    = 5 * time.Second  // between requests for a pinned user who is missing,
 	seekLast     = 10 * time.Minute // doubling up to this

@@ -112,12 +112,10 @@ func (n *Node) edgeIDs() []sessions.SessionID {
 
 // online lists a user's sessions that are believed online, in a fixed order.
 func (n *Node) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
-	for _, s := range n.book.SessionsOf(user) {
-		if e := n.edges[s.ID]; e != nil && e.online {
-			ids = append(ids, s.ID)
-		}
-	}
-	return ids
+	return slices.DeleteFunc(n.book.SessionIDs(user), func(id sessions.SessionID) bool {
+		e := n.edges[id]
+		return e == nil || !e.online
+	})
 }
 
 // live lists the sessions with a live association, in a fixed order.

@@ -112,7 +112,7 @@ func (n *Node) hearsay(now time.Time, rec sessions.Record, by sessions.Session, 
 		return
 	}
 	n.intro.numbers.Add(rec.Session, p.Ticket.Number)
-	n.learn(now, rec.Session, p.Record, r.Addr, false)
+	n.learn(now, rec.Session, rec, p.Record, r.Addr, false)
 	e := n.edges[rec.Session]
 	if !n.book.Trust(rec.User).Known() || e != nil && e.online {
 		return

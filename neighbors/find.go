@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -208,7 +210,7 @@ func (n *Node) targets(p dgram.Ping, asker sessions.Session) (list []sessions.Se
 		if e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !n.ep.Live(dgram.PeerID(s.ID)) {
 			continue
 		}
-		if rec, err := sessions.Verify(s.Record); err != nil || rec.Flags&sessions.FlagNoIntro != 0 {
+		if s.Flags&sessions.FlagNoIntro != 0 {
 			continue
 		}
 		list = append(list, s)
@@ -323,6 +325,15 @@ func (n *Node) seekingKeys() []sessions.UserKey {
 	return keys
 }
 
+// expect: a Source names a whole fingerprint, so the name means that key alone.
+func (n *Node) expect(user string) {
+	if name, print, ok := cutLast(user, '~'); ok {
+		if err := n.book.Expect(name, print); err != nil {
+			n.tell(Notice{fmt.Sprintf("the entry %s is left out: %v", user, err)})
+		}
+	}
+}
+
 // confirmHint: somebody answered where a Source said that a certain person is.
 // A whole fingerprint that fits is as good as an act of this user.
 func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
@@ -331,10 +342,15 @@ func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.Addr
 	if !ok {
 		return
 	}
-	if s, known := n.book.Session(id); known && sessions.Fingerprint(s.User) == print {
-		if u, _ := n.book.User(s.User); sameName(u.Name, name) {
-			n.pin(now, s.User)
-		}
+	s, known := n.book.Session(id)
+	u, _ := n.book.User(s.User)
+	switch {
+	case !known || !sameName(u.Name, name):
+	case strings.EqualFold(sessions.Fingerprint(s.User), print):
+		n.pin(now, s.User)
+	default:
+		n.contacts.warn(n, s.User, fmt.Sprintf("at %s answers %s with fingerprint %s, not %s of fingerprint %s as your file of people says",
+			addr, u.Label, sessions.Fingerprint(s.User), name, print))
 	}
 }
 

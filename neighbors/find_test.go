@@ -252,8 +252,9 @@ func TestUnprintedIsUnread(t *testing.T) {
 	}
 }
 
-// Another copy of a session's key makes this node take a fresh one.
-func TestCloneIsNoticed(t *testing.T) {
+// Another copy of a session's key makes this node take a fresh one. Bob has two
+// sessions of ann then, and what waited reaches him once.
+func TestCloneTakesAFreshKey(t *testing.T) {
 	b := newBed(t, 29, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")
 	ann.meet(bob)
@@ -264,4 +265,25 @@ func TestCloneIsNoticed(t *testing.T) {
 	clone.meet(bob)
 	ann.ping(bob)
 	b.until(2*time.Minute, "ann notices", func() bool { return ann.node.Cloned() })
+	ann.session[7]++
+	if err := ann.node.Renewed(b.now, ann.session); err != nil {
+		t.Fatal(err)
+	}
+	ann.opener = ann.node.Opener()
+	ann.turn()
+	ann.say("bob", "still me")
+	b.until(time.Minute, "bob has two sessions of ann and the text", func() bool {
+		v, err := bob.node.Sessions("ann")
+		online := 0
+		for _, s := range v.Sessions {
+			if s.Online {
+				online++
+			}
+		}
+		return err == nil && online == 2 && len(bob.texts()) > 0
+	})
+	b.run(time.Minute)
+	if got := bob.texts(); len(got) != 1 || len(ann.node.Outbox()) != 0 {
+		t.Fatalf("bob read %q, in the outbox %+v", got, ann.node.Outbox())
+	}
 }

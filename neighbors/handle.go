@@ -42,7 +42,8 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		return
 	}
 	if len(a.Record) > 0 {
-		if !n.learn(now, id, a.Record, a.Addr, true) {
+		rec, err := sessions.Decode(a.Record) // dgram had it checked: see check
+		if err != nil || !n.learn(now, id, rec, a.Record, a.Addr, true) {
 			return
 		}
 	}
@@ -50,6 +51,7 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		n.ep.Forget(a.Peer.ID) // we forgot who that is: next time we ask for the record
 		return
 	}
+	n.confirmHint(now, id, a.Addr)
 	n.alive(now, id, a.Addr)
 	if a.Link || n.isNear(a.Addr) {
 		n.metOnLink(id)
@@ -67,7 +69,6 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		n.tellWhere(now, id, a.Addr)
 	}
 	n.requestAssociated(now, id, a.Addr)
-	n.confirmHint(now, id, a.Addr)
 	n.retryNow(now, id)
 	if e := n.edges[id]; e != nil && a.Fresh {
 		n.askForList(now, e)
@@ -111,7 +112,9 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		}
 	case dgram.Offline:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
-		n.learn(now, id, b.Record, r.Addr, true)
+		if rec, err := sessions.Verify(b.Record); err == nil {
+			n.learn(now, id, rec, b.Record, r.Addr, true)
+		}
 	case dgram.Ping:
 		n.pingReceived(now, s, r, b)
 	case dgram.Relay:
@@ -139,15 +142,15 @@ func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.Ad
 			n.cloned = true
 		}
 	case rec.Session == from:
-		n.learn(now, from, signed, addr, true)
+		n.learn(now, from, rec, signed, addr, true)
 	}
 }
 
-// learn takes a session's signed record. direct: the session itself sent it.
-// It answers false when the record is stale, refused or says goodbye.
-func (n *Node) learn(now time.Time, id sessions.SessionID, signed []byte, addr netip.AddrPort, direct bool) bool {
-	rec, err := sessions.Verify(signed)
-	if err != nil || rec.Session != id || id == n.self {
+// learn takes a session's record, which was verified, and its signed form.
+// direct: the session itself sent it. It answers false when the record is stale,
+// refused or says goodbye.
+func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, signed []byte, addr netip.AddrPort, direct bool) bool {
+	if rec.Session != id || id == n.self {
 		return false
 	}
 	known, had := n.book.Session(id)

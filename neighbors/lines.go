@@ -92,7 +92,6 @@ func (n *Node) pump(now time.Time, e *edge) {
 			n.dialSession(now, s) // its keys were evicted: say HELLO again
 		}
 	}
-	n.wake(now)
 }
 
 // landed: a text is no longer under way to e.

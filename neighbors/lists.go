@@ -24,7 +24,7 @@ func (n *Node) askForList(now time.Time, e *edge) {
 	if !ok || n.cfg.Seed || !n.book.Trust(e.user).Known() {
 		return
 	}
-	if rec, err := sessions.Verify(s.Record); err != nil || rec.Flags&sessions.FlagSeed != 0 {
+	if s.Flags&sessions.FlagSeed != 0 {
 		return
 	}
 	e.pages = 0
@@ -82,7 +82,7 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 		if err != nil || rec.Session == n.self || rec.State == sessions.StateGone {
 			continue
 		}
-		n.learn(now, rec.Session, signed, r.Addr, false)
+		n.learn(now, rec.Session, rec, signed, r.Addr, false)
 		if n.isNear(r.Addr) || n.onSite(r.Addr.Addr()) {
 			n.dialNear(now, rec.Session, r.Addr.Addr())
 		}

@@ -46,7 +46,8 @@ type Loop struct {
 	store   Store // nil: nothing is written
 	sink    Sink
 
-	ears    []dgram.Conn // where announcements are heard
+	ears    []dgram.Conn                 // where announcements are heard
+	opener  atomic.Pointer[dgram.Opener] // what the readers use
 	opened  chan dgram.Opened
 	calls   chan call
 	signal  chan struct{} // receipts is not empty
@@ -56,9 +57,9 @@ type Loop struct {
 	mu       sync.Mutex
 	receipts []uint64 // bounded by the texts that wait for their print (maxUnprinted)
 
-	dropped atomic.Uint64
+	dropped atomic.Uint64 // datagrams for which readQueue had no room
 	oob     []byte
-	lost    uint64 // datagrams that the socket refused
+	lost    atomic.Uint64 // datagrams that the socket refused
 }
 
 type call struct {
@@ -84,9 +85,11 @@ func (l *Loop) Hear(conn dgram.Conn) { l.ears = append(l.ears, conn) }
 
 // Run owns the node until ctx ends, then says goodbye to the neighbours, for at
 // most leaveTime, closes conn and returns. It also returns when the socket is
-// broken or another program runs with our session's key (ErrCloned).
+// broken, or when a copy of this session is met that cannot be given way to
+// (ErrCloned).
 func (l *Loop) Run(ctx context.Context) error {
 	var readers sync.WaitGroup
+	l.opener.Store(l.node.Opener())
 	baton := make(chan struct{}, 1)
 	baton <- struct{}{}
 	for range l.readers {
@@ -146,7 +149,10 @@ func (l *Loop) Run(ctx context.Context) error {
 		}
 		next := l.turn(now)
 		if l.node.Cloned() {
-			return ErrCloned
+			if err := l.renew(now); err != nil {
+				return err
+			}
+			next = l.turn(now)
 		}
 		if leave == nil && l.node.Left() {
 			return nil
@@ -157,6 +163,22 @@ func (l *Loop) Run(ctx context.Context) error {
 			timer.Reset(max(0, next.Sub(now)))
 		}
 	}
+}
+
+// renew gives the session a new key, because a copy of it runs elsewhere.
+func (l *Loop) renew(now time.Time) error {
+	if l.node.cfg.Renew == nil {
+		return ErrCloned
+	}
+	key, err := l.node.cfg.Renew()
+	if err == nil {
+		err = l.node.Renewed(now, key)
+	}
+	if err != nil {
+		return fmt.Errorf("%w, and it cannot be given a new one: %w", ErrCloned, err)
+	}
+	l.opener.Store(l.node.Opener())
+	return nil
 }
 
 func (c call) run(now time.Time, n *Node) {
@@ -201,7 +223,7 @@ func (l *Loop) turn(now time.Time) (next time.Time) {
 func (l *Loop) send(datagrams []dgram.Datagram) {
 	for _, d := range datagrams {
 		if l.node.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
-			l.lost++
+			l.lost.Add(1)
 			continue
 		}
 		l.oob = d.AppendControl(l.oob[:0])
@@ -212,7 +234,7 @@ func (l *Loop) send(datagrams []dgram.Datagram) {
 			_, _, err = l.conn.WriteMsgUDPAddrPort(d.Bytes, nil, d.To)
 		}
 		if err != nil {
-			l.lost++ // no route, too large, no buffer: all the same as lost on the way
+			l.lost.Add(1) // no route, too large, no buffer: all the same as lost on the way
 		}
 	}
 }
@@ -224,7 +246,6 @@ func (l *Loop) send(datagrams []dgram.Datagram) {
 func (l *Loop) read(baton chan struct{}) {
 	b := make([]byte, dgram.MaxDatagram+1) // one more, so that a longer one shows
 	oob := make([]byte, dgram.LocalSize)
-	opener := l.node.ep.Opener()
 	holds := false
 	for fails := 0; ; {
 		if !holds {
@@ -250,7 +271,7 @@ func (l *Loop) read(baton chan struct{}) {
 			holds = false
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		o := opener.Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
+		o := l.opener.Load().Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
 		l.hand(o)
 	}
 }
@@ -259,7 +280,6 @@ func (l *Loop) read(baton chan struct{}) {
 // a node that is deaf there can still be called.
 func (l *Loop) hear(ear dgram.Conn) {
 	b := make([]byte, dgram.MaxDatagram+1)
-	opener := l.node.ep.Opener()
 	for fails := 0; fails < readFails; {
 		n, _, _, from, err := ear.ReadMsgUDPAddrPort(b, nil)
 		if errors.Is(err, net.ErrClosed) {
@@ -271,7 +291,7 @@ func (l *Loop) hear(ear dgram.Conn) {
 		}
 		fails = 0
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		l.hand(opener.OpenCall(time.Now(), from, b[:n]))
+		l.hand(l.opener.Load().OpenCall(time.Now(), from, b[:n]))
 	}
 }
 

@@ -75,14 +75,9 @@ type limits struct{ edges int }
 
 // New makes a node from what was stored of it.
 func New(cfg Config, now time.Time) (*Node, error) {
-	private, err := ecdh.X25519().NewPrivateKey(cfg.Session[:])
-	if err != nil {
-		return nil, fmt.Errorf("session key: %w", err)
-	}
 	n := &Node{
 		cfg: cfg, limits: limits{edges: edgesClient},
 		user:    sessions.UserKey(cfg.Key.Public().(ed25519.PublicKey)),
-		static:  [32]byte(private.PublicKey().Bytes()),
 		edges:   map[sessions.SessionID]*edge{},
 		seeking: map[sessions.UserKey]*seeker{},
 		finding: finding{links: newLinks(cfg.Interfaces), announcer: -1},
@@ -90,10 +85,13 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	if cfg.Seed {
 		n.limits.edges = edgesSeed
 	}
-	n.self = sessions.MakeSessionID(n.user, n.static)
 	n.book = sessions.NewBook(n.user, cfg.Name, sessions.DefaultLimits(cfg.Seed))
 	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
 	n.outbox = sessions.NewOutbox()
+	if cfg.Unstored {
+		n.inbox.Unstored()
+		n.outbox.Unstored()
+	}
 	n.texts, n.numbers = newTexts(), newNumbers(cfg)
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
 	n.relays, n.circuits = newRelays(), newCircuits()
@@ -105,14 +103,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.book.Loaded(now)
 	n.inbox.Loaded(now)
 	n.outbox.Loaded(now)
-	if err := n.sign(sessions.StateOnline); err != nil {
-		return nil, err
-	}
-	n.ep, err = dgram.New(dgram.Config{
-		Private: cfg.Session, Record: n.signed, Check: check(), Random: cfg.Random, Seed: cfg.Seed,
-		SameLink: n.links.near, Crowd: n.links.crowd,
-	}, now)
-	if err != nil {
+	if err := n.begin(now); err != nil {
 		return nil, err
 	}
 	for _, s := range cfg.Sources {
@@ -122,6 +113,48 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.reserve()
 	n.startTexts(now)
 	return n, nil
+}
+
+// begin makes the endpoint of our session's key, and the record that vouches for it.
+func (n *Node) begin(now time.Time) error {
+	private, err := ecdh.X25519().NewPrivateKey(n.cfg.Session[:])
+	if err != nil {
+		return fmt.Errorf("session key: %w", err)
+	}
+	n.static = [32]byte(private.PublicKey().Bytes())
+	n.self = sessions.MakeSessionID(n.user, n.static)
+	n.ep = nil // its record is not to be replaced by one of another key
+	if err := n.sign(sessions.StateOnline); err != nil {
+		return err
+	}
+	n.ep, err = dgram.New(dgram.Config{
+		Private: n.cfg.Session, Record: n.signed, Check: check(), Random: n.cfg.Random, Seed: n.cfg.Seed,
+		SameLink: n.links.near, Crowd: n.links.crowd,
+	}, now)
+	return err
+}
+
+// Renewed goes on with a new session key, because a copy of this session was met:
+// two with one key would take each other's texts. Memory and outbox stay; to
+// everybody else this is a new session, so a text that was under way at this
+// moment may be shown twice, once of each.
+func (n *Node) Renewed(now time.Time, session [32]byte) error {
+	n.cloned = false
+	for _, id := range n.edgeIDs() {
+		e := n.edges[id]
+		n.textsBack(e)
+		n.removeEdge(e)
+	}
+	clear(n.texts.held) // what the old endpoint handed up is offered again
+	n.cfg.Session = session
+	if err := n.begin(now); err != nil {
+		return err
+	}
+	n.remember(now)
+	n.reserve()
+	n.tell(Notice{"a copy of this session runs elsewhere: this one has taken a new key and goes on as a session of its own"})
+	n.wake(now)
+	return nil
 }
 
 func (n *Node) load(b sessions.Bucket, key, value []byte) error {
@@ -204,8 +237,10 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	}
 	next = earliest(next, n.outbox.Expiry())
 	// The endpoint comes last: what this turn wants sent shares datagrams.
+	n.passWrite(now)
 	wire := n.ep.Advance(now)
 	for n.pull(now) {
+		n.passWrite(now)
 		wire = n.ep.Advance(now)
 	}
 	next = earliest(next, n.collect(now))
@@ -236,6 +271,10 @@ func (n *Node) pull(now time.Time) (again bool) {
 // collect gathers what the memory wants written into the batch of this turn, what
 // could not be written before first.
 func (n *Node) collect(now time.Time) (next time.Time) {
+	if n.cfg.Unstored {
+		n.book.TakeWrites()
+		return time.Time{}
+	}
 	again, next := n.texts.rewrite(now)
 	n.out.Batch = append(n.out.Batch, again...)
 	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)

@@ -67,33 +67,45 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 func (n *Node) lost(now time.Time, e *edge) { n.gone(now, e.id, ReasonLost) }
 
 // contacts tells the person who comes and goes, and keeps strangers from
-// flooding the screen: newPerSecond lines about them are told, the rest are
-// counted.
+// flooding the screen: one line about them a second, the next ones wait, and what
+// there are too many of is counted.
 type contacts struct {
-	told    time.Time                 // when the last such line was told
-	uncount int                       // those since that were not
-	warned  map[sessions.UserKey]bool // clashes told once; at most maxHints
-	pending []string                  // warnings to tell, one a second; at most maxWarnings
-	warnAt  time.Time
+	told    time.Time                 // when the last line about a stranger was told
+	waiting []Event                   // at most maxStrangers
+	uncount int                       // lines that there was no room for
+	warned  map[sessions.UserKey]bool // warnings are given once; at most maxHints
 }
 
-// maxWarnings bounds the warnings of claimed names that wait to be told; one that
-// is left out is told at the next occasion.
-const maxWarnings = 16
+// maxStrangers bounds the lines about strangers that wait to be told.
+const maxStrangers = 16
 
 func newContacts() contacts { return contacts{warned: map[sessions.UserKey]bool{}} }
 
-// allow tells whether a line about a stranger may be told now.
-func (c *contacts) allow(now time.Time, n *Node) bool {
-	if n.cfg.Seed {
+// stranger tells a line about somebody whom the person does not know, or has it
+// wait. It answers false when there is no room.
+func (c *contacts) stranger(now time.Time, n *Node, e Event) bool {
+	switch {
+	case n.cfg.Seed:
 		return false // its business is with strangers
-	}
-	if now.Sub(c.told) < time.Second/newPerSecond {
+	case len(c.waiting) == 0 && now.Sub(c.told) >= time.Second/newPerSecond:
+		c.told = now
+		n.tell(e)
+	case len(c.waiting) < maxStrangers:
+		c.waiting = append(c.waiting, e)
+	default:
 		c.uncount++
 		return false
 	}
-	c.told = now
+	n.wake(now)
 	return true
+}
+
+// warn gives one warning about a key, once, whatever else is told.
+func (c *contacts) warn(n *Node, user sessions.UserKey, text string) {
+	if !c.warned[user] && len(c.warned) < maxHints && !n.cfg.Seed {
+		c.warned[user] = true
+		n.tell(Notice{text})
+	}
 }
 
 func (c *contacts) learned(now time.Time, n *Node, rec sessions.Record, out sessions.Outcome) {
@@ -101,14 +113,12 @@ func (c *contacts) learned(now time.Time, n *Node, rec sessions.Record, out sess
 		return
 	}
 	label := n.book.Label(rec.User)
-	if (out.ClaimsOwnName || out.Clash) && !c.warned[rec.User] && len(c.warned) < maxHints && len(c.pending) < maxWarnings && !n.cfg.Seed {
-		c.warned[rec.User] = true
+	if (out.ClaimsOwnName || out.Clash) && !c.warned[rec.User] && len(c.warned) < maxHints {
 		what := "another key claims the name " + rec.Name
 		if out.ClaimsOwnName {
 			what = "somebody else uses your name " + rec.Name
 		}
-		c.pending = append(c.pending, fmt.Sprintf("%s: shown as %s, fingerprint %s; compare it with \\verify %s before you trust it", what, label, sessions.Fingerprint(rec.User), label))
-		n.wake(now)
+		c.warned[rec.User] = c.stranger(now, n, Notice{fmt.Sprintf("%s: shown as %s, fingerprint %s; compare it with \\verify %s before you trust it", what, label, sessions.Fingerprint(rec.User), label)})
 	}
 	if out.Renamed != "" && n.book.Trust(rec.User).Known() {
 		n.tell(Notice{fmt.Sprintf("%s is now called %s: compare fingerprints with \\verify %s", out.Renamed, rec.Name, label)})
@@ -120,9 +130,9 @@ func (c *contacts) online(now time.Time, n *Node, s sessions.Session) {
 		return
 	}
 	u, _ := n.book.User(s.User)
-	if u.Trust == sessions.TrustNew && !u.Told && c.allow(now, n) {
+	if u.Trust == sessions.TrustNew && !u.Told &&
+		c.stranger(now, n, FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(s.User), Mixed: u.Mixed}) {
 		n.book.Tell(s.User)
-		n.tell(FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(s.User), Mixed: u.Mixed})
 	}
 	n.tell(CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String()})
 }
@@ -134,23 +144,24 @@ func (c *contacts) offline(_ time.Time, n *Node, e *edge, reason string) {
 	n.tell(WentOffline{User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(), Reason: reason})
 }
 
-// advance tells the warnings that wait, and how many lines were left out.
+// advance tells the lines that wait, and how many there was no room for.
 func (c *contacts) advance(now time.Time, n *Node) (next time.Time) {
-	if len(c.pending) > 0 && !c.warnAt.After(now) {
-		n.tell(Notice{c.pending[0]})
-		c.pending, c.warnAt = c.pending[1:], now.Add(time.Second)
+	if len(c.waiting) == 0 && c.uncount == 0 {
+		return time.Time{}
 	}
-	if len(c.pending) > 0 {
-		next = c.warnAt
+	if at := c.told.Add(time.Second / newPerSecond); at.After(now) {
+		return at
 	}
-	if c.uncount == 0 {
-		return next
+	c.told = now
+	if len(c.waiting) > 0 {
+		n.tell(c.waiting[0])
+		c.waiting = c.waiting[1:]
+	} else {
+		n.tell(Notice{fmt.Sprintf("%d more lines about strangers are left out; \\users lists who is known", c.uncount)})
+		c.uncount = 0
 	}
-	at := c.told.Add(time.Second / newPerSecond)
-	if at.After(now) {
-		return earliest(next, at)
+	if len(c.waiting) == 0 && c.uncount == 0 {
+		return time.Time{}
 	}
-	n.tell(Notice{fmt.Sprintf("%d more lines about strangers were left out; \\users lists who is known", c.uncount)})
-	c.told, c.uncount = now, 0
-	return next
+	return now.Add(time.Second / newPerSecond)
 }

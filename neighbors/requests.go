@@ -66,8 +66,8 @@ func (n *Node) end(q *request, e Event) {
 func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	for _, own := range n.cfg.Listen {
-		if own == addr {
-			return 0, fmt.Errorf("%s is this node itself", addr)
+		if own == addr || own.Port() == addr.Port() && addr.Addr().IsLoopback() && !n.cfg.LoopbackOnly {
+			return 0, fmt.Errorf("%s is this node itself: give the other's port, \\ping HOST PORT", addr)
 		}
 	}
 	if !n.dialable(addr, netip.Addr{}) {
@@ -110,7 +110,11 @@ func (n *Node) Add(now time.Time, name string) (Token, error) {
 		}
 		q.find = find{user: user, name: name, sent: map[uint64]bool{}}
 		n.pin(now, user)
-		if len(n.onlineSessions(user)) > 0 {
+		if online := n.onlineSessions(user); len(online) > 0 {
+			// Told again: who asks waits for this line, or for an error.
+			for _, id := range online {
+				n.tell(CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
+			}
 			n.end(q, Done{q.token})
 		} else {
 			n.seek(now, user)
@@ -181,12 +185,25 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 	case addUser:
 		asked := n.askFor(now, q.find)
 		q.asked += asked
+		if asked == 0 && q.asked == 0 && n.alone() {
+			q.deadline = earliest(q.deadline, q.started.Add(askNobody))
+		}
 		if asked == 0 {
 			return 100 * time.Millisecond // nobody to ask yet: a seed may be about to answer
 		}
 		return askAgain
 	}
 	return time.Hour
+}
+
+// alone tells whether there is nobody who could be about to answer.
+func (n *Node) alone() bool {
+	for _, p := range n.plugins {
+		if len(p.hints) > 0 {
+			return false
+		}
+	}
+	return len(n.edges) == 0
 }
 
 func (n *Node) failure(q *request) Event {

@@ -26,8 +26,9 @@ type Source interface {
 // Host is what a Source may ask of its node.
 type Host interface {
 	// Found hands over a hint: user may be reachable at addr. user is a name, a
-	// name and fingerprint as "ann~k7f2-...", or empty for "whoever is there". A
-	// hint with a whole fingerprint that turns out true pins that user.
+	// name and fingerprint as "ann~k7f2-...", or empty for "whoever is there". With
+	// a whole fingerprint the name means that key alone from then on, and its user
+	// is pinned as soon as he answers.
 	Found(user string, addr netip.AddrPort)
 	// Live tells whether somebody at addr has been heard of lately.
 	Live(addr netip.AddrPort) bool
@@ -117,7 +118,7 @@ func (n *Node) advanceSources(now time.Time) (next time.Time) {
 	return next
 }
 
-// wakeSource has the Source of that name run again at the next Advance: its
+// WakeSource has the Source of that name run again at the next Advance: its
 // outside half has found something.
 func (n *Node) WakeSource(name string) {
 	for i := range n.plugins {
@@ -146,6 +147,7 @@ func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort
 		known = known || old == h
 	}
 	if !known {
+		n.expect(user)
 		if len(p.hints) == maxHints {
 			p.hints = p.hints[1:]
 		}

@@ -20,7 +20,7 @@ type texts struct {
 	receipt  uint64
 	bytes    int                 // of them, at most maxUnprintedBytes and one line
 	backlog  []sessions.Incoming // for which there is no room there; while there is one texts are answered busy
-	full     bool                // the last batch could not be written
+	failed   time.Time           // when the last batch failed, until storing works again
 
 	unstored []sessions.Write // of failed batches, to be written again; each key once
 	again    time.Time        // when
@@ -29,6 +29,7 @@ type texts struct {
 // waiting is what may happen only after a batch was written.
 type waiting struct {
 	texts []textKey
+	shown []textKey // printed: acknowledged once the store knows it, or cannot know it
 	lines []ownLine
 	batch []sessions.Write // what is written again if this fails
 }
@@ -48,6 +49,8 @@ type shown struct {
 	line  textKey
 	bytes int
 }
+
+func (l ownLine) to() sessions.UserKey { return l.progress[len(l.progress)-1].To }
 
 func newTexts() texts {
 	return texts{seq: 1, unsure: map[uint64]waiting{}, held: map[textKey]dgram.Handle{}, printing: map[uint64]shown{}}
@@ -108,37 +111,59 @@ func (n *Node) textReceived(now time.Time, s sessions.Session, r dgram.Received,
 func (n *Node) Finished(now time.Time, d sessions.Done) {
 	switch {
 	case d.Seq == 0:
-		n.storeFails(d.Err)
+		n.storeFails(now, d.Err)
 	case d.Seq&reserveMark != 0:
 		n.numbers.granted(sessions.Counter(d.Seq&^reserveMark), d.Granted, d.Err)
 	default:
 		w := n.texts.unsure[d.Seq]
 		delete(n.texts.unsure, d.Seq)
-		n.storeFails(d.Err)
+		n.storeFails(now, d.Err)
 		if d.Err != nil {
 			n.texts.keep(now, w.batch)
 		}
-		for _, key := range w.texts {
-			n.textWritten(now, key, d.Err)
-		}
-		// Our own lines go out even when the disk is full: it is said, and they
-		// are kept in memory.
-		for _, l := range w.lines {
-			n.progress(l.progress, l.token)
-			n.pumpAll(now, l.progress[len(l.progress)-1].To)
-		}
+		n.written(now, w, d.Err)
 	}
 	n.wake(now)
 }
 
-// storeFails tells once that the disk takes nothing, and once that it does again.
-func (n *Node) storeFails(err error) {
+// passWrite goes on without a write when nothing is stored.
+func (n *Node) passWrite(now time.Time) {
+	if w := n.texts.gathered; n.cfg.Unstored && len(w.texts)+len(w.shown)+len(w.lines) > 0 {
+		n.texts.gathered = waiting{}
+		n.written(now, w, nil)
+	}
+}
+
+// written does what waited for a write.
+func (n *Node) written(now time.Time, w waiting, err error) {
+	for _, key := range w.texts {
+		n.textWritten(now, key, err)
+	}
+	for _, key := range w.shown {
+		n.acknowledge(now, key, dgram.ResultDelivered)
+	}
+	// Our own lines go out even when the disk is full: it is said, and they
+	// are kept in memory.
+	for i, l := range w.lines {
+		n.progress(l.progress, l.token)
+		if i+1 == len(w.lines) || w.lines[i+1].to() != l.to() {
+			n.pumpAll(now, l.to())
+		}
+	}
+}
+
+// storeFails tells once that the disk takes nothing, and once that it does again:
+// not for a small batch that slips in while the disk is full.
+func (n *Node) storeFails(now time.Time, err error) {
+	t := &n.texts
 	switch {
-	case err != nil && !n.texts.full:
-		n.texts.full = true
-		n.tell(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait at their senders, yours are kept in memory only - make room on the disk of the state folder"})
-	case err == nil && n.texts.full:
-		n.texts.full = false
+	case err != nil:
+		if t.failed.IsZero() {
+			n.tell(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait at their senders, yours are kept in memory only"})
+		}
+		t.failed = now
+	case !t.failed.IsZero() && now.Sub(t.failed) > 2*storeAgain:
+		t.failed = time.Time{}
 		n.tell(Notice{"storing works again"})
 	}
 }
@@ -222,8 +247,8 @@ func (n *Node) show(line sessions.Incoming) {
 	})
 }
 
-// Printed says that the lines with these receipts are on the screen: they are
-// acknowledged now.
+// Printed says that the lines with these receipts are on the screen. That is
+// written, so that no later run shows them again, and then they are acknowledged.
 func (n *Node) Printed(now time.Time, receipts []uint64) {
 	t := &n.texts
 	for _, r := range receipts {
@@ -234,7 +259,7 @@ func (n *Node) Printed(now time.Time, receipts []uint64) {
 		delete(t.printing, r)
 		t.bytes -= p.bytes
 		for _, id := range n.inbox.Shown(p.line.from, p.line.id) {
-			n.acknowledge(now, textKey{p.line.from, id}, dgram.ResultDelivered)
+			t.gathered.shown = append(t.gathered.shown, textKey{p.line.from, id})
 		}
 	}
 	for len(t.backlog) > 0 && t.bytes < maxUnprintedBytes {

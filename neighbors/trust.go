@@ -22,6 +22,11 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 	case errors.As(err, &several):
 		return user, nil, fmt.Errorf("%s can mean %s: type one of them", typed, strings.Join(several.Candidates, ", "))
 	}
+	if who, _, ok := strings.Cut(typed, "/"); ok {
+		if user, _, err := n.book.Resolve(who); err == nil && user != n.user {
+			return user, nil, fmt.Errorf("%s has no session that begins so: \\sessions %s lists them", who, who)
+		}
+	}
 	return user, nil, fmt.Errorf("nobody called %s is known here: \\add %s asks for him, \\ping HOST [PORT] reaches him", typed, typed)
 }
 
@@ -84,7 +89,7 @@ func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) 
 	}
 	for _, s := range n.book.SessionsOf(user) {
 		if e := n.edges[s.ID]; e != nil {
-			n.gone(now, s.ID, ReasonLost)
+			n.gone(now, s.ID, "")
 			n.removeEdge(e)
 		}
 	}

@@ -85,7 +85,7 @@ func (i *Inbox) abandon(w *window) {
 		return
 	}
 	for _, id := range w.line.ids {
-		i.writes = append(i.writes, Write{Bucket: BucketTexts, Key: textKey(w.session, id)})
+		i.erase(w.session, id)
 	}
 	i.end(w)
 }
@@ -154,7 +154,7 @@ func (i *Inbox) Shown(from SessionID, first uint64) (acks []uint64) {
 	}
 	delete(i.unshown, key)
 	for _, id := range u.parts {
-		i.writes = append(i.writes, Write{Bucket: BucketTexts, Key: textKey(from, id)})
+		i.erase(from, id)
 	}
 	return u.parts[len(u.parts)-1:]
 }

@@ -74,14 +74,15 @@ type Book struct {
 	selfName string // as it is compared
 	limits   Limits
 
-	users   map[UserKey]*user        // at most limits.Users + limits.Kept
-	byID    map[SessionID]*entry     // at most limits.SessionsPerUser for each
-	claims  map[string][]*user       // by mapped name
-	pins    map[string][]*user       // by the mapped name an act bound to them
-	nearby  map[netip.Prefix][]*user // new users, at most limits.NewPerPrefix each
-	classes [classCount]cache
-	floors  floors
-	news    int // new users
+	users    map[UserKey]*user        // at most limits.Users + limits.Kept
+	byID     map[SessionID]*entry     // at most limits.SessionsPerUser for each
+	claims   map[string][]*user       // by mapped name
+	pins     map[string][]*user       // by the mapped name an act bound to them
+	nearby   map[netip.Prefix][]*user // new users, at most limits.NewPerPrefix each
+	classes  [classCount]cache
+	floors   floors
+	expected map[string]string // fingerprint by mapped name; at most maxExpected
+	news     int               // new users
 
 	changedUsers    map[UserKey]struct{}
 	changedSessions map[SessionID]struct{}
@@ -98,7 +99,7 @@ func NewBook(self UserKey, selfName string, l Limits) *Book {
 		self: self, selfName: mapped, limits: l.withDefaults(),
 		users: map[UserKey]*user{}, byID: map[SessionID]*entry{},
 		claims: map[string][]*user{}, pins: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
-		floors:       newFloors(),
+		floors: newFloors(), expected: map[string]string{},
 		changedUsers: map[UserKey]struct{}{}, changedSessions: map[SessionID]struct{}{},
 	}
 	for i := range b.classes {
@@ -164,6 +165,20 @@ func (b *Book) SessionsOf(key UserKey) []Session {
 		list = append(list, s.Session)
 	}
 	slices.SortFunc(list, func(x, y Session) int { return compareIDs(x.ID, y.ID) })
+	return list
+}
+
+// SessionIDs lists the sessions of a user, sorted.
+func (b *Book) SessionIDs(key UserKey) []SessionID {
+	u, ok := b.users[key]
+	if !ok {
+		return nil
+	}
+	list := make([]SessionID, 0, len(u.sessions))
+	for _, s := range u.sessions {
+		list = append(list, s.ID)
+	}
+	slices.SortFunc(list, compareIDs)
 	return list
 }
 

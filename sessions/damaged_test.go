@@ -98,11 +98,10 @@ func TestStoreWithAnyPageSpoiled(t *testing.T) {
 func TestDamagedJournalKeepsWhatCameBefore(t *testing.T) {
 	d := newDiskTest(t)
 	d.close(d.open("ann"))
-	c := newFrameCodec()
 	b := journalHead(4)
 	var ends []int
 	for n := range 4 {
-		b, _ = c.appendFrame(b, []Write{text(n)})
+		b = appendFrame(b, []Write{text(n)})
 		ends = append(ends, len(b))
 	}
 	b[ends[1]+frameHeader+2] ^= 1 // the third frame

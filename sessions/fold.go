@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -231,25 +233,27 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 // lastWrites returns the last write to each key, in the order of bucket and
 // key, which touches each page of the store once.
 func lastWrites(batches [][]Write) []Write {
-	type place struct {
-		bucket Bucket
-		key    string
+	all := 0
+	for _, batch := range batches {
+		all += len(batch)
 	}
-	last := make(map[place]Write)
+	writes := make([]Write, 0, all)
+	at := make([]map[string]int, BucketTexts+1) // by bucket and key, where in writes
 	for _, batch := range batches {
 		for _, w := range batch {
-			last[place{w.Bucket, string(w.Key)}] = w
+			if i, ok := at[w.Bucket][string(w.Key)]; ok {
+				writes[i] = w
+				continue
+			}
+			if at[w.Bucket] == nil {
+				at[w.Bucket] = make(map[string]int, all/4)
+			}
+			at[w.Bucket][string(w.Key)] = len(writes)
+			writes = append(writes, w)
 		}
-	}
-	writes := make([]Write, 0, len(last))
-	for _, w := range last {
-		writes = append(writes, w)
 	}
 	slices.SortFunc(writes, func(a, b Write) int {
-		if a.Bucket != b.Bucket {
-			return int(a.Bucket) - int(b.Bucket)
-		}
-		return slices.Compare(a.Key, b.Key)
+		return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), bytes.Compare(a.Key, b.Key))
 	})
 	return writes
 }

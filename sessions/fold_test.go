@@ -104,9 +104,8 @@ func TestFoldCrashPoints(t *testing.T) {
 	want := map[string]string{"texts/" + string(text(2).Key): "text 2", "inbox/n": "2"}
 	write := func(t *testing.T, path string, number uint64, batches [][]Write, tail string) {
 		b := journalHead(number)
-		c := newFrameCodec()
 		for _, batch := range batches {
-			b, _ = c.appendFrame(b, batch)
+			b = appendFrame(b, batch)
 		}
 		writeFile(t, path, append(b, tail...))
 	}

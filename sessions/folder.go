@@ -13,7 +13,6 @@ import (
 // folder is what the foldLoop works on.
 type folder struct {
 	db         *database
-	codec      *frameCodec
 	jobs       chan *journal // at most one, and only while not busy
 	busy       atomic.Bool
 	unfinished *journal // what Close is to fold, beside the journal in use
@@ -56,11 +55,8 @@ func (s *Store) foldLoop() {
 // j where it is: the store knows its number, and the next start removes it.
 func (s *Store) foldJournal(j *journal) error {
 	f := &s.folding
-	if f.codec == nil {
-		f.codec = newFrameCodec()
-	}
 	if j.size > journalHeader {
-		held, err := readJournal(j.path, j.number, f.codec)
+		held, err := readJournal(j.path, j.number)
 		if err == nil && held.good < j.size {
 			err = fmt.Errorf("%w: it ends at byte %d of %d", ErrDamaged, held.good, j.size)
 		}

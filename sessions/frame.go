@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-
-	"github.com/fxamacker/cbor/v2"
 )
 
 // A journal file is a header and then frames. Each frame is one batch:
@@ -27,9 +25,8 @@ const (
 	// maxKey is bbolt's own bound.
 	maxKey = 1 << 15
 
-	// keepBuffer and keepRows are the sizes up to which buffers are kept.
+	// keepBuffer is the size up to which a buffer is kept.
 	keepBuffer = 256 << 10
-	keepRows   = 4 << 10
 )
 
 var (
@@ -39,40 +36,6 @@ var (
 
 	errTorn = errors.New("frame is torn")
 )
-
-// frameCodec turns batches into frames and back. It belongs to one goroutine.
-type frameCodec struct {
-	enc  cbor.UserBufferEncMode
-	dec  cbor.DecMode
-	buf  bytes.Buffer
-	rows []storedWrite
-}
-
-// storedWrite is a Write as it lies in a journal.
-type storedWrite struct {
-	_      struct{} `cbor:",toarray"`
-	Bucket uint8
-	Key    []byte
-	Value  []byte // nil is null is delete; empty is an empty value
-}
-
-func newFrameCodec() *frameCodec {
-	enc, err := cbor.CoreDetEncOptions().UserBufferEncMode()
-	if err != nil {
-		panic("BUG: CBOR encoding options: " + err.Error())
-	}
-	dec, err := cbor.DecOptions{
-		IndefLength:      cbor.IndefLengthForbidden,
-		TagsMd:           cbor.TagsForbidden,
-		MaxNestedLevels:  4,
-		MaxArrayElements: maxBatch,
-		MaxMapPairs:      16,
-	}.DecMode()
-	if err != nil {
-		panic("BUG: CBOR decoding options: " + err.Error())
-	}
-	return &frameCodec{enc: enc, dec: dec}
-}
 
 // checkBatch says whether every journal and the store will take the batch, so
 // that a fold cannot fail later on what was accepted before.
@@ -100,30 +63,14 @@ func checkBatch(batch []Write) error {
 func writeSize(w Write) int { return len(w.Key) + len(w.Value) + 16 }
 
 // appendFrame adds the batch, which checkBatch has passed, to dst as one frame.
-func (c *frameCodec) appendFrame(dst []byte, batch []Write) ([]byte, error) {
-	c.rows = c.rows[:0]
-	for _, w := range batch {
-		c.rows = append(c.rows, storedWrite{Bucket: uint8(w.Bucket), Key: w.Key, Value: w.Value})
-	}
-	c.buf.Reset()
-	if err := c.enc.MarshalToBuffer(&c.rows, &c.buf); err != nil {
-		return dst, fmt.Errorf("%w: %v", ErrBatch, err)
-	}
-	payload := c.buf.Bytes()
-	clear(c.rows) // the batch is not kept alive
-	if cap(c.rows) > keepRows {
-		c.rows = nil
-	}
+func appendFrame(dst []byte, batch []Write) []byte {
 	start := len(dst)
 	dst = append(dst, frameMagic...)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(payload)))
-	dst = append(dst, 0, 0, 0, 0)
-	dst = append(dst, payload...)
+	dst = append(dst, make([]byte, frameHeader-len(frameMagic))...)
+	dst = appendRows(dst, batch)
+	binary.BigEndian.PutUint32(dst[start+4:], uint32(len(dst)-start-frameHeader))
 	binary.BigEndian.PutUint32(dst[start+8:], frameSum(dst[start:]))
-	if c.buf.Cap() > keepBuffer {
-		c.buf = bytes.Buffer{}
-	}
-	return dst, nil
+	return dst
 }
 
 func frameSum(frame []byte) uint32 {
@@ -150,15 +97,11 @@ func splitFrame(b []byte) (frame, rest []byte, err error) {
 }
 
 // parseFrame returns the batch in a frame that splitFrame returned. Keys and
-// values are copies.
-func (c *frameCodec) parseFrame(frame []byte) ([]Write, error) {
-	var rows []storedWrite
-	if err := c.dec.Unmarshal(frame[frameHeader:], &rows); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrBatch, err)
-	}
-	batch := make([]Write, len(rows))
-	for i, r := range rows {
-		batch[i] = Write{Bucket: Bucket(r.Bucket), Key: r.Key, Value: r.Value}
+// values are parts of the frame.
+func parseFrame(frame []byte) ([]Write, error) {
+	batch, ok := readRows(frame[frameHeader:])
+	if !ok {
+		return nil, fmt.Errorf("%w: not the rows of a journal", ErrBatch)
 	}
 	if err := checkBatch(batch); err != nil {
 		return nil, err
@@ -170,13 +113,13 @@ func (c *frameCodec) parseFrame(frame []byte) ([]Write, error) {
 // take. Reading stops at the first frame that is not sound. damaged says that
 // what follows is more than a write that was cut short: a sound frame lies
 // behind it, or a frame is whole and yet holds no batch.
-func (c *frameCodec) readFrames(b []byte) (batches [][]Write, good int, damaged bool) {
+func readFrames(b []byte) (batches [][]Write, good int, damaged bool) {
 	for good < len(b) {
 		frame, _, err := splitFrame(b[good:])
 		if err != nil {
 			return batches, good, frameWithin(b[good:])
 		}
-		batch, err := c.parseFrame(frame)
+		batch, err := parseFrame(frame)
 		if err != nil {
 			return batches, good, true
 		}

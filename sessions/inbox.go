@@ -64,6 +64,7 @@ type Inbox struct {
 	writing   int                                   // with unshown at most maxUnshown
 	partial   int                                   // at most maxUnfinished
 	busy      bool
+	unstored  bool
 
 	unshown map[lineKey]shown
 	writes  []Write
@@ -104,6 +105,10 @@ func newWindows() *simplelru.LRU[SessionID, *window] {
 	}
 	return l
 }
+
+// Unstored is called right after NewInbox in a run that stores nothing: no
+// writes are made then, and all else is as ever.
+func (i *Inbox) Unstored() { i.unstored = true }
 
 // SetBusy makes Offer answer AnswerBusy to what it would have written, as long
 // as the store takes nothing.
@@ -181,12 +186,21 @@ func (i *Inbox) take(now time.Time, w *window, p Part) {
 	i.writing++
 	w.take(p.ID)
 	i.ids = append(i.ids, p.ID)
-	i.writes = append(i.writes, Write{Bucket: BucketTexts, Key: textKey(w.session, p.ID), Value: encodeText(now, w.user, p)})
+	if !i.unstored {
+		i.writes = append(i.writes, Write{Bucket: BucketTexts, Key: textKey(w.session, p.ID), Value: encodeText(now, w.user, p)})
+	}
 	i.change(w)
 }
 
+// erase takes a part out of the store.
+func (i *Inbox) erase(from SessionID, id uint64) {
+	if !i.unstored {
+		i.writes = append(i.writes, Write{Bucket: BucketTexts, Key: textKey(from, id)})
+	}
+}
+
 func (i *Inbox) change(w *window) {
-	if !w.changed {
+	if !w.changed && !i.unstored {
 		w.changed = true
 		i.changed = append(i.changed, w)
 	}

@@ -108,7 +108,7 @@ type stored struct {
 // readJournal reads the file at path, which must bear the given number. It fails
 // with ErrNewer or what the system said; what cannot be read in it makes it
 // damaged, and what comes before that is returned.
-func readJournal(path string, number uint64, c *frameCodec) (stored, error) {
+func readJournal(path string, number uint64) (stored, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return stored{}, err
@@ -121,7 +121,7 @@ func readJournal(path string, number uint64, c *frameCodec) (stored, error) {
 		s.damaged = strings.Trim(string(b), "\x00") != "" && !strings.HasPrefix(string(journalHead(number)), string(b))
 		return s, nil
 	}
-	batches, n, damaged := c.readFrames(b[journalHeader:])
+	batches, n, damaged := readFrames(b[journalHeader:])
 	s.batches, s.good, s.damaged = batches, int64(journalHeader+n), damaged
 	return s, nil
 }

@@ -12,7 +12,6 @@ import (
 )
 
 func TestFramesComeBack(t *testing.T) {
-	c := newFrameCodec()
 	batches := [][]Write{
 		{text(1)},
 		{text(2), {BucketOutbox, []byte("k"), nil}, {BucketInbox, []byte("k"), []byte{}}},
@@ -20,12 +19,9 @@ func TestFramesComeBack(t *testing.T) {
 	}
 	var b []byte
 	for _, batch := range batches {
-		var err error
-		if b, err = c.appendFrame(b, batch); err != nil {
-			t.Fatal(err)
-		}
+		b = appendFrame(b, batch)
 	}
-	got, n, damaged := c.readFrames(b)
+	got, n, damaged := readFrames(b)
 	if n != len(b) || damaged || !reflect.DeepEqual(got, batches) {
 		t.Errorf("read %d of %d bytes, damaged %v, equal %v", n, len(b), damaged, reflect.DeepEqual(got, batches))
 	}
@@ -54,13 +50,12 @@ func TestBatchesThatNoJournalTakes(t *testing.T) {
 // A journal cut at any byte, or with any byte flipped, gives a prefix of its
 // batches and never anything else.
 func TestJournalTornAtEveryByte(t *testing.T) {
-	c := newFrameCodec()
 	whole := journalHead(7)
 	ends := []int{}
 	var batches [][]Write
 	for n := range 5 {
 		batch := []Write{text(n), {BucketInbox, []byte{1}, []byte{byte(n)}}}
-		whole, _ = c.appendFrame(whole, batch)
+		whole = appendFrame(whole, batch)
 		ends = append(ends, len(whole))
 		batches = append(batches, batch)
 	}
@@ -68,7 +63,7 @@ func TestJournalTornAtEveryByte(t *testing.T) {
 	read := func(b []byte) stored {
 		t.Helper()
 		writeFile(t, path, b)
-		s, err := readJournal(path, 7, c)
+		s, err := readJournal(path, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +100,7 @@ func TestJournalTornAtEveryByte(t *testing.T) {
 		b := bytes.Clone(whole)
 		b[n] ^= 0x10
 		writeFile(t, path, b)
-		s, err := readJournal(path, 7, c)
+		s, err := readJournal(path, 7)
 		if err != nil {
 			t.Fatalf("flip at %d: %v", n, err)
 		}
@@ -122,7 +117,7 @@ func TestNewerJournalIsRefused(t *testing.T) {
 	b := headOf(journalFormat+1, 1)
 	path := journalPath(t.TempDir(), 1)
 	writeFile(t, path, b)
-	if _, err := readJournal(path, 1, newFrameCodec()); err == nil || !strings.Contains(err.Error(), "newer") {
+	if _, err := readJournal(path, 1); err == nil || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("error is %v, want ErrNewer", err)
 	}
 }
@@ -152,18 +147,15 @@ func TestHalfAWriteIsTakenBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := newFrameCodec()
 		frames := func(numbers ...int) (b []byte) {
 			for _, n := range numbers {
-				if b, err = c.appendFrame(b, []Write{text(n)}); err != nil {
-					t.Fatal(err)
-				}
+				b = appendFrame(b, []Write{text(n)})
 			}
 			return b
 		}
 		check := func(want ...string) {
 			t.Helper()
-			s, err := readJournal(j.path, 1, c)
+			s, err := readJournal(j.path, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,17 +189,15 @@ func TestHalfAWriteIsTakenBack(t *testing.T) {
 }
 
 func FuzzJournal(f *testing.F) {
-	c := newFrameCodec()
 	b := journalHead(3)
-	b, _ = c.appendFrame(b, []Write{text(1), {BucketOutbox, []byte("k"), nil}})
-	b, _ = c.appendFrame(b, []Write{text(2)})
+	b = appendFrame(b, []Write{text(1), {BucketOutbox, []byte("k"), nil}})
+	b = appendFrame(b, []Write{text(2)})
 	f.Add(b)
 	f.Add(b[:len(b)-1])
 	f.Add(append(bytes.Clone(b), 0, 0, 0))
 	f.Add([]byte(frameMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c := newFrameCodec()
-		batches, n, _ := c.readFrames(b)
+		batches, n, _ := readFrames(b)
 		if n > len(b) {
 			t.Fatalf("read %d of %d bytes", n, len(b))
 		}
@@ -215,11 +205,7 @@ func FuzzJournal(f *testing.F) {
 			if err := checkBatch(batch); err != nil {
 				t.Fatal(err)
 			}
-			again, err := c.appendFrame(nil, batch)
-			if err != nil {
-				t.Fatal(err)
-			}
-			back, _, damaged := c.readFrames(again)
+			back, _, damaged := readFrames(appendFrame(nil, batch))
 			if damaged || len(back) != 1 || !reflect.DeepEqual(back[0], batch) {
 				t.Fatal("a batch does not come back")
 			}

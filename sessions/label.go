@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"errors"
 	"slices"
 	"strings"
 )
@@ -8,6 +9,9 @@ import (
 // minDigits is how much of a fingerprint a label shows, unless two keys of one
 // name share that much.
 const minDigits = 4
+
+// ErrFingerprint says that something is no whole fingerprint.
+var ErrFingerprint = errors.New("a fingerprint has 16 letters and digits, such as k7f2-9qxd-m3ra-u5wt")
 
 // Label is what the person types for a key: the plain name when it means this
 // key, else name and fingerprint as "ann~k7f2". It is "" for an unknown key.
@@ -42,6 +46,14 @@ func (b *Book) meant(mapped string) *user {
 	if mapped == b.selfName {
 		return nil
 	}
+	if digits, ok := b.expected[mapped]; ok {
+		for _, u := range b.claims[mapped] {
+			if u.digits == digits {
+				return u
+			}
+		}
+		return nil
+	}
 	var pinned *user
 	for _, u := range b.pins[mapped] {
 		if u.Trust == TrustBlocked {
@@ -69,6 +81,30 @@ func (b *Book) meant(mapped string) *user {
 		return b.claims[mapped][0] // the blocked one, who must be named to be unblocked
 	}
 	return only
+}
+
+// maxExpected bounds the names that Expect keeps.
+const maxExpected = 4096
+
+// Expect has a name mean the key with that fingerprint alone, whoever claims it
+// and whoever was pinned under it: a file of people says so. It is not stored.
+// The error is ErrName, ErrFingerprint or ErrFull.
+func (b *Book) Expect(name, fingerprint string) error {
+	mapped, err := MapName(name)
+	if err == nil {
+		err = CheckName(name)
+	}
+	digits := strings.ToLower(strings.ReplaceAll(fingerprint, "-", ""))
+	switch {
+	case err != nil:
+		return err
+	case len(digits) != len(fingerprintDigits(b.self)):
+		return ErrFingerprint
+	case b.expected[mapped] == "" && len(b.expected) >= maxExpected:
+		return ErrFull
+	}
+	b.expected[mapped] = digits
+	return nil
 }
 
 // claimants are the users, blocked ones aside, that a name may mean: those that

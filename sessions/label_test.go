@@ -195,3 +195,28 @@ func TestLabelsGrowUntilTheyDiffer(t *testing.T) {
 	}
 	b.expect(l1[:8], "1")
 }
+
+// A name that a file of people gives to a fingerprint means that key alone.
+func TestExpectedFingerprint(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	if err := b.Expect("bob", Fingerprint(userOf(1))); err != nil {
+		t.Fatal(err)
+	}
+	b.mustLearn(2, 2, "bob", 1)
+	var several *AmbiguousError
+	if _, _, err := b.Resolve("bob"); !errors.As(err, &several) {
+		t.Errorf("the squatter is meant by the plain name: %v", err)
+	}
+	if err := b.Pin(userOf(2)); err != nil {
+		t.Fatal(err)
+	}
+	if l := b.Label(userOf(2)); l == "bob" {
+		t.Error("the squatter is shown as the plain name")
+	}
+	b.mustLearn(1, 1, "bob", 1)
+	b.expect("bob", "1")
+	b.expect(b.tilde("bob", 2), "2")
+	if b.Expect("bob", "k7f2") == nil || b.Expect("b/b", Fingerprint(userOf(1))) == nil {
+		t.Error("half a fingerprint or no name is taken")
+	}
+}

@@ -40,6 +40,8 @@ type Outbox struct {
 	changed []*line
 	where   map[uint64][]whereStored // while loading
 	handed  []Part                   // what Next returned
+
+	unstored bool
 }
 
 // NewOutbox makes an empty Outbox.

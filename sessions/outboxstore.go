@@ -15,8 +15,12 @@ func idKey(id uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte,
 
 func whereKey(id uint64) []byte { return append(idKey(id), whereMark) }
 
+// Unstored is called right after NewOutbox in a run that stores nothing: no
+// writes are made then, and all else is as ever.
+func (o *Outbox) Unstored() { o.unstored = true }
+
 func (o *Outbox) change(l *line) {
-	if !l.changed {
+	if !l.changed && !o.unstored {
 		l.changed = true
 		o.changed = append(o.changed, l)
 	}

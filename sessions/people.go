@@ -60,11 +60,10 @@ func decided(row []byte, d decision) ([]byte, error) {
 // that starts, OpenProfile call its methods; sync may be called by another
 // goroutine.
 type people struct {
-	path  string
-	lock  string // the user folder's lock
-	codec *frameCodec
-	last  map[UserKey]decision // as this slot knows them, bounded by maxPeople
-	rows  map[UserKey][]byte   // the last row of each key in the file, until Load is over
+	path string
+	lock string               // the user folder's lock
+	last map[UserKey]decision // as this slot knows them, bounded by maxPeople
+	rows map[UserKey][]byte   // the last row of each key in the file, until Load is over
 
 	good int64 // length of the file when it was last read or written
 
@@ -76,8 +75,8 @@ type people struct {
 // openPeople reads the file at path. The caller holds the folder's lock. damage
 // is what the user is told when the file was set aside.
 func openPeople(path, lock string, now time.Time) (p *people, damage string, err error) {
-	p = &people{path: path, lock: lock, codec: newFrameCodec(), last: map[UserKey]decision{}, rows: map[UserKey][]byte{}}
-	held, err := readJournal(path, 0, p.codec)
+	p = &people{path: path, lock: lock, last: map[UserKey]decision{}, rows: map[UserKey][]byte{}}
+	held, err := readJournal(path, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, "", nil
 	}
@@ -135,10 +134,7 @@ func (p *people) liveSize() int64 {
 func (p *people) rewrite() error {
 	b := journalHead(0)
 	for _, key := range sortedKeys(p.rows) {
-		var err error
-		if b, err = p.codec.appendFrame(b, []Write{{BucketUsers, key[:], p.rows[key]}}); err != nil {
-			return err
-		}
+		b = appendFrame(b, []Write{{BucketUsers, key[:], p.rows[key]}})
 	}
 	if err := writeWhole(p.path, b); err != nil {
 		return fault(p.path, err, "check this disk")
@@ -230,10 +226,7 @@ func (p *people) append(news []Write) error {
 	if err := checkBatch(news); err != nil {
 		return err
 	}
-	frame, err := p.codec.appendFrame(nil, news)
-	if err != nil {
-		return err
-	}
+	frame := appendFrame(nil, news)
 	lock, err := waitLock(p.lock, peopleWait)
 	if err != nil {
 		return err
@@ -283,7 +276,7 @@ func (p *people) reach() error {
 		}
 		p.adopt(f)
 	}
-	held, err := readJournal(p.path, 0, p.codec)
+	held, err := readJournal(p.path, 0)
 	if err != nil {
 		return err
 	}

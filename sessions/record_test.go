@@ -35,7 +35,7 @@ func signed(t testing.TB, u, s int, name string, seq uint64, state State) ([]byt
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := readOwn(b)
+	r, err := Decode(b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func decodeSession(value []byte) (*entry, error) {
 	if err := unmarshalStored(value, storeSession, &w); err != nil {
 		return nil, err
 	}
-	rec, err := readOwn(w.Record)
+	rec, err := Decode(w.Record)
 	if err != nil {
 		return nil, err
 	}

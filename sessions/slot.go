@@ -135,12 +135,11 @@ func (s *slot) waitingSince() uint64 {
 		clear(lines) // its own start will say what is wrong
 	}
 	numbers, _ := listJournals(s.dir)
-	codec := newFrameCodec()
 	for _, n := range numbers {
 		if n <= folded {
 			continue
 		}
-		held, err := readJournal(journalPath(s.dir, n), n, codec)
+		held, err := readJournal(journalPath(s.dir, n), n)
 		if err != nil {
 			break
 		}
@@ -195,10 +194,9 @@ func (s *slot) inspect(user UserKey) (st slotState, err error) {
 	if err != nil {
 		return st, fault(s.dir, err, "check this folder")
 	}
-	codec := newFrameCodec()
 	for _, n := range numbers {
 		path := journalPath(s.dir, n)
-		held, err := readJournal(path, n, codec)
+		held, err := readJournal(path, n)
 		if err != nil {
 			return st, fault(path, err, "check this disk")
 		}

@@ -4,7 +4,6 @@ import "path/filepath"
 
 // writer is what the writeLoop works on.
 type writer struct {
-	codec   *frameCodec
 	journal *journal
 	group   []request
 	errs    []error
@@ -56,7 +55,7 @@ func (s *Store) writeGroup() {
 			err = s.people.record(r.batch)
 		}
 		if err == nil {
-			w.buf, err = w.codec.appendFrame(w.buf, r.batch)
+			w.buf = appendFrame(w.buf, r.batch)
 		}
 		w.errs = append(w.errs, err)
 	}

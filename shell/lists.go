@@ -38,7 +38,7 @@ type whoamiReport struct {
 	Session     string   `json:"session"`
 	Fingerprint string   `json:"fingerprint"`
 	Listen      []string `json:"listen"`
-	Paste       string   `json:"paste,omitempty"`
+	Paste       []string `json:"paste,omitempty"`
 	Seed        bool     `json:"seed,omitempty"`
 }
 
@@ -111,7 +111,7 @@ func newUsers(filter neighbors.Filter, users []neighbors.UserView) usersReport {
 
 func newWhoami(self neighbors.Self) whoamiReport {
 	return whoamiReport{Event: "whoami", User: self.Name, Session: self.Session, Fingerprint: self.Fingerprint,
-		Listen: addresses(self.Listen), Paste: pasteLine(addresses(self.Listen)), Seed: self.Seed}
+		Listen: addresses(self.Listen), Paste: pasteLines(addresses(self.Listen)), Seed: self.Seed}
 }
 
 func newOutbox(lines []neighbors.OutboxLine) outboxReport {
@@ -147,14 +147,15 @@ func newSources(list []neighbors.PresenceView) sourcesReport {
 	return r
 }
 
-// pasteLine is what others type to reach us; empty when no address is known.
-func pasteLine(listen []string) string {
-	if len(listen) == 0 {
-		return ""
+// maxPasteLines bounds the addresses of a first screen; \whoami has the same.
+const maxPasteLines = 4
+
+// pasteLines are what others type to reach us, one a usable address.
+func pasteLines(listen []string) (lines []string) {
+	for _, addr := range listen[:min(len(listen), maxPasteLines)] {
+		if host, port, _, err := splitPort(addr); err == nil {
+			lines = append(lines, `\ping `+host+" "+port)
+		}
 	}
-	host, port, _, err := splitPort(listen[0])
-	if err != nil {
-		return ""
-	}
-	return `\ping ` + host + " " + port
+	return lines
 }

@@ -74,9 +74,7 @@ func (r whoamiReport) text(p *page, _ view) {
 	for _, a := range r.Listen {
 		p.add(normal, "Listening at ").word(normal, a).end()
 	}
-	if r.Paste != "" {
-		p.add(normal, "Others reach you with  ").word(strong, r.Paste).end()
-	}
+	p.reach(r.Paste)
 }
 
 func (r verifyReport) text(p *page, _ view) {
@@ -148,5 +146,14 @@ func (r sourcesReport) text(p *page, _ view) {
 			p.add(faint, " nobody")
 		}
 		p.end()
+	}
+}
+
+// reach says what others can paste to reach us.
+func (p *page) reach(lines []string) {
+	label := "Others reach you with  "
+	for _, l := range lines {
+		p.add(normal, label).word(strong, l).end()
+		label = "                   or  "
 	}
 }

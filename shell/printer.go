@@ -28,6 +28,8 @@ type printer struct {
 	zone    *time.Location
 	printed func(receipts []uint64)
 	waiting unanswered // text only
+	encoder *encoder   // json only
+	batch   []byte     // room for one write
 	failed  chan error // the error of a write ends the printer
 	done    chan struct{}
 }
@@ -68,7 +70,12 @@ func (p *printer) run(first report) {
 
 // print writes a batch, in several writes when it is large.
 func (p *printer) print(items []item, left int) error {
-	var buf bytes.Buffer
+	buf := bytes.NewBuffer(p.batch[:0])
+	defer func() {
+		if p.batch = buf.Bytes(); cap(p.batch) > 2*maxBatchBytes {
+			p.batch = nil // give the room of a burst back
+		}
+	}()
 	var receipts []uint64
 	flush := func() error {
 		if buf.Len() == 0 {
@@ -85,7 +92,7 @@ func (p *printer) print(items []item, left int) error {
 		return nil
 	}
 	if left > 0 {
-		p.render(&buf, textReport{Event: "notice", Text: plural(left, "event") + " left out: the output was not read fast enough"})
+		p.render(buf, textReport{Event: "notice", Text: plural(left, "event") + " left out: the output was not read fast enough"})
 	}
 	for _, it := range items {
 		r := it.report
@@ -99,7 +106,7 @@ func (p *printer) print(items []item, left int) error {
 		if r == nil {
 			continue
 		}
-		p.render(&buf, r)
+		p.render(buf, r)
 		if in, ok := it.event.(neighbors.Incoming); ok {
 			receipts = append(receipts, in.Receipt)
 		}
@@ -114,7 +121,10 @@ func (p *printer) print(items []item, left int) error {
 
 func (p *printer) render(buf *bytes.Buffer, r report) {
 	if p.json {
-		buf.Write(encode(r))
+		if p.encoder == nil {
+			p.encoder = newEncoder()
+		}
+		buf.Write(p.encoder.line(r))
 		return
 	}
 	pg := page{color: p.color}

@@ -24,15 +24,26 @@ type view struct {
 	width int // columns of the screen
 }
 
-// encode gives the report as one JSON line, safe to print.
-func encode(r report) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(r); err != nil {
+// encoder makes JSON lines of reports, one after the other in the same room.
+type encoder struct {
+	room bytes.Buffer
+	json *json.Encoder
+}
+
+func newEncoder() *encoder {
+	e := new(encoder)
+	e.json = json.NewEncoder(&e.room)
+	e.json.SetEscapeHTML(false)
+	return e
+}
+
+// line gives the report as one JSON line, safe to print and valid until the next.
+func (e *encoder) line(r report) []byte {
+	e.room.Reset()
+	if err := e.json.Encode(r); err != nil {
 		panic("BUG: a report cannot be encoded: " + err.Error())
 	}
-	return escapeJSON(b.Bytes())
+	return escapeJSON(e.room.Bytes())
 }
 
 type readyReport struct {

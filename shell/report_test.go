@@ -127,7 +127,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 			`{"event":"users","filter":"all","users":[{"name":"carol","online":false,"state":"offline","trust":"verified","sessions":[{"id":"c000000000000003","online":false,"last_heard":"2026-03-01T12:00:00.005Z"}]}]}`, ""},
 		{"sessions prune", macro(`\sessions prune 20`), `{"event":"sessions","pruned":3}`, "3 sessions forgotten\n"},
 		{"whoami", macro(`\whoami`),
-			`{"event":"whoami","user":"ann","session":"00112233aabbccdd","fingerprint":"k7f2-9qxd-m3ra-u5wt","listen":["192.168.1.7:6789"],"paste":"\\ping 192.168.1.7 6789"}`,
+			`{"event":"whoami","user":"ann","session":"00112233aabbccdd","fingerprint":"k7f2-9qxd-m3ra-u5wt","listen":["192.168.1.7:6789"],"paste":["\\ping 192.168.1.7 6789"]}`,
 			"You are ann, fingerprint k7f2-9qxd-m3ra-u5wt\nSession 00112233aabbccdd\nListening at 192.168.1.7:6789\nOthers reach you with  \\ping 192.168.1.7 6789\n"},
 		{"verify", macro(`\verify bob`),
 			`{"event":"verify","user":"bob","fingerprint":"aaaa-bbbb-cccc-dddd","mine":"k7f2-9qxd-m3ra-u5wt","trust":"pinned"}`,
@@ -153,7 +153,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 		{"bad argument", macro(`\users x`), `{"event":"error","input":"\\users x","text":"\\users takes no argument"}`, ""},
 		{"missing argument", macro(`\chat`), `{"event":"error","input":"\\chat","text":"an argument is missing: \\chat <username>"}`, ""},
 	} {
-		if got := strings.TrimSuffix(string(encode(x.r)), "\n"); x.json != "" && got != x.json {
+		if got := strings.TrimSuffix(string(newEncoder().line(x.r)), "\n"); x.json != "" && got != x.json {
 			t.Errorf("%s as JSON:\n got %s\nwant %s", x.name, got, x.json)
 		}
 		var pg page

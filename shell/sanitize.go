@@ -125,12 +125,14 @@ func isHostile(r rune) bool {
 // hostile runes inside its strings become \u escapes. (Structure is ASCII, and
 // the encoder has escaped C0 and replaced invalid UTF-8.)
 func escapeJSON(encoded []byte) []byte {
+	plain := 0 // most lines are ASCII to their end
+	for plain < len(encoded) && encoded[plain] <= 0x7e {
+		plain++
+	}
 	hostile := false
-	for _, r := range string(encoded) {
-		if r > 0x7e && isHostile(r) {
-			hostile = true
-			break
-		}
+	for rest := encoded[plain:]; len(rest) > 0 && !hostile; {
+		r, n := utf8.DecodeRune(rest)
+		hostile, rest = r > 0x7e && isHostile(r), rest[n:]
 	}
 	if !hostile {
 		return encoded

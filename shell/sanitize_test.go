@@ -84,7 +84,7 @@ func TestNothingRawComesOut(t *testing.T) {
 			if !utf8.ValidString(out) || strings.ContainsFunc(strings.ReplaceAll(out, "\n", ""), rawRune) || out != "" && !strings.HasSuffix(out, "\n") {
 				t.Fatalf("%T as text: %q", e, out)
 			}
-			line := encode(r)
+			line := newEncoder().line(r)
 			if !utf8.Valid(line) || strings.ContainsFunc(strings.TrimSuffix(string(line), "\n"), rawRune) {
 				t.Fatalf("%T as JSON: %q", e, line)
 			}

@@ -39,9 +39,7 @@ func (r readyReport) text(p *page, _ view) {
 		p.add(normal, ", a seed")
 	}
 	p.end()
-	if paste := pasteLine(r.Listen); paste != "" {
-		p.add(normal, "Others reach you with  ").word(strong, paste).end()
-	}
+	p.reach(pasteLines(r.Listen))
 	p.line(normal, `\help lists the macros; \chat NAME, then type.`)
 }
 

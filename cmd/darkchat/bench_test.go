@@ -22,14 +22,15 @@ import (
 	"darkchat/sessions"
 )
 
-// The figures of two processes over real loopback sockets. Every round measures
-// the raw UDP echo of this machine first and DarkChat right after it, so that the
-// ratio says something also on a machine that is busy with other things:
+// The figures of two processes over real loopback sockets, each beside the raw
+// UDP echo of this machine. Echo and DarkChat take turns within a round, so that
+// what else the machine does, and how deep it sleeps, hits both:
 //
 //	go test -run '^$' -bench EndToEnd -benchtime 1x ./cmd/darkchat
 const (
 	rounds       = 5
 	lone         = 3_000  // round trips one at a time
+	turns        = 10     // in which they are measured, after one to warm up
 	streamed     = 10_000 // texts of a stream
 	outstanding  = 64
 	textBytes    = 100
@@ -44,15 +45,43 @@ func BenchmarkEndToEnd(b *testing.B) {
 	for range b.N {
 		var memory, disk [rounds]ratios
 		for i := range rounds {
-			raw := rawEcho(b)
-			memory[i] = chatRound(b, binary, true).over(raw)
-			disk[i] = chatRound(b, binary, false).over(raw)
-			fmt.Printf("round %d: raw echo p50 %v p99 %v, %.0f/s with %d outstanding\n  in memory  %v\n  with store %v\n",
-				i+1, raw.p50, raw.p99, raw.rate, outstanding, memory[i], disk[i])
+			memory[i] = compare(b, binary, true)
+			disk[i] = compare(b, binary, false)
+			fmt.Printf("round %d:\n  in memory  %v\n  with store %v\n", i+1, memory[i], disk[i])
 		}
 		report(b, "memory", memory[:], 2.5)
 		report(b, "store", disk[:], 6)
 	}
+}
+
+// compare is one round of raw echo and DarkChat.
+func compare(b *testing.B, binary string, ephemeral bool) ratios {
+	raw := newRawEcho(b)
+	defer raw.stop()
+	chat := newChat(b, binary, ephemeral)
+	defer chat.stop()
+	var r ratios
+	var rawTrips, trips []time.Duration
+	for turn := range turns + 1 {
+		own := runtime.GOMAXPROCS(runtime.NumCPU()) // the echo may use all there is
+		for range lone / turns {
+			rawTrips = append(rawTrips, raw.trip(b))
+		}
+		runtime.GOMAXPROCS(own)
+		for range lone / turns {
+			trips = append(trips, chat.trip(b))
+		}
+		if turn == 0 {
+			rawTrips, trips = nil, nil
+		}
+	}
+	r.raw.percentiles(rawTrips)
+	r.percentiles(trips)
+	own := runtime.GOMAXPROCS(runtime.NumCPU())
+	r.raw.rate = raw.stream(b)
+	runtime.GOMAXPROCS(own)
+	r.rate = chat.stream(b)
+	return r
 }
 
 // round is what one round measured.
@@ -61,18 +90,26 @@ type round struct {
 	rate     float64 // a second, with outstanding under way
 }
 
+func (r *round) percentiles(trips []time.Duration) {
+	slices.Sort(trips)
+	r.p50, r.p99 = trips[len(trips)/2], trips[len(trips)*99/100]
+}
+
+func (r round) String() string {
+	return fmt.Sprintf("p50 %v p99 %v, %.0f/s", r.p50, r.p99, r.rate)
+}
+
 // ratios is a round beside the raw echo of the same round.
 type ratios struct {
 	round
-	p50Times, rateTimes float64
+	raw round
 }
 
-func (r round) over(raw round) ratios {
-	return ratios{r, float64(r.p50) / float64(raw.p50), r.rate / raw.rate}
-}
+func (r ratios) p50Times() float64  { return float64(r.p50) / float64(r.raw.p50) }
+func (r ratios) rateTimes() float64 { return r.rate / r.raw.rate }
 
 func (r ratios) String() string {
-	return fmt.Sprintf("p50 %v (x%.2f) p99 %v, %.0f/s (x%.2f)", r.p50, r.p50Times, r.p99, r.rate, r.rateTimes)
+	return fmt.Sprintf("%v (x%.2f, x%.2f); raw %v", r.round, r.p50Times(), r.rateTimes(), r.raw)
 }
 
 func report(b *testing.B, name string, rs []ratios, target float64) {
@@ -84,17 +121,25 @@ func report(b *testing.B, name string, rs []ratios, target float64) {
 		slices.Sort(v)
 		return v[len(v)/2]
 	}
-	p50 := middle(func(r ratios) float64 { return r.p50Times })
+	p50 := middle(ratios.p50Times)
 	p99 := middle(func(r ratios) float64 { return float64(r.p99.Microseconds()) })
-	rate := middle(func(r ratios) float64 { return r.rateTimes })
+	rate := middle(ratios.rateTimes)
 	b.ReportMetric(p50, name+"-p50-x")
 	b.ReportMetric(p99, name+"-p99-us")
 	b.ReportMetric(rate, name+"-rate-x")
 	fmt.Printf("%s: median p50 x%.2f (wanted <= %.1f), p99 %.0f us (<= 400 in memory), stream x%.2f (>= 1.3)\n", name, p50, target, p99, rate)
 }
 
-// rawEcho measures what the machine can do at all: plain datagrams, two processes.
-func rawEcho(b *testing.B) round {
+// rawEcho is what the machine can do at all: plain datagrams, two processes.
+type rawEcho struct {
+	conn *net.UDPConn
+	to   netip.AddrPort
+	out  []byte
+	in   []byte
+	stop func()
+}
+
+func newRawEcho(b *testing.B) *rawEcho {
 	exe, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
@@ -108,46 +153,52 @@ func rawEcho(b *testing.B) round {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	e := &rawEcho{out: make([]byte, datagramSize), in: make([]byte, 2048)}
+	e.stop = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = e.conn.Close()
+	})
+	b.Cleanup(e.stop)
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		b.Fatal(err)
 	}
-	to := netip.MustParseAddrPort(strings.TrimSpace(line))
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
+	e.to = netip.MustParseAddrPort(strings.TrimSpace(line))
+	if e.conn, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
 		b.Fatal(err)
 	}
-	defer conn.Close()
-	out, in := make([]byte, datagramSize), make([]byte, 2048)
-	trip := func() time.Duration {
-		began := time.Now()
-		if _, err := conn.WriteToUDPAddrPort(out, to); err != nil {
-			b.Fatal(err)
-		}
-		if _, _, err := conn.ReadFromUDPAddrPort(in); err != nil {
-			b.Fatal(err)
-		}
-		return time.Since(began)
+	return e
+}
+
+func (e *rawEcho) trip(b *testing.B) time.Duration {
+	began := time.Now()
+	if _, err := e.conn.WriteToUDPAddrPort(e.out, e.to); err != nil {
+		b.Fatal(err)
 	}
-	r := percentiles(trip)
+	if _, _, err := e.conn.ReadFromUDPAddrPort(e.in); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+func (e *rawEcho) stream(b *testing.B) (rate float64) {
 	window := make(chan struct{}, outstanding)
 	began := time.Now()
 	go func() {
 		for range streamed {
 			window <- struct{}{}
-			_, _ = conn.WriteToUDPAddrPort(out, to)
+			_, _ = e.conn.WriteToUDPAddrPort(e.out, e.to)
 		}
 	}()
+	_ = e.conn.SetReadDeadline(began.Add(patience))
 	for range streamed {
-		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
-		if _, _, err := conn.ReadFromUDPAddrPort(in); err != nil {
+		if _, _, err := e.conn.ReadFromUDPAddrPort(e.in); err != nil {
 			b.Fatal("the raw echo lost a datagram: ", err)
 		}
 		<-window
 	}
-	r.rate = streamed / time.Since(began).Seconds()
-	return r
+	return streamed / time.Since(began).Seconds()
 }
 
 // echo is the other process of rawEcho.
@@ -168,51 +219,45 @@ func echo() {
 	}
 }
 
-// percentiles runs trip often, after a while of warming up.
-func percentiles(trip func() time.Duration) (r round) {
-	for range lone / 10 {
-		trip()
-	}
-	var all []time.Duration
-	for range lone {
-		all = append(all, trip())
-	}
-	slices.Sort(all)
-	return round{p50: all[lone/2], p99: all[lone*99/100]}
+// chat is acknowledged texts from a node of this process to the real program in
+// another one, both wired in the same way.
+type chat struct {
+	*benchNode
+	line string
+	stop func()
 }
 
-// chatRound measures acknowledged texts from a node of this process to the
-// real program in another one, both wired in the same way.
-func chatRound(b *testing.B, binary string, ephemeral bool) round {
-	bob, stop := startBinary(b, binary, "bob", ephemeral)
-	defer stop()
+func newChat(b *testing.B, binary string, ephemeral bool) *chat {
+	bob := startBinary(b, binary, "bob", ephemeral)
 	ann := newBenchNode(b, ephemeral)
-	defer ann.stop()
-	ann.meet(b, bob)
-	text := strings.Repeat("x", textBytes)
-	r := percentiles(func() time.Duration {
-		began := time.Now()
-		if _, err := ann.client.Say(ann.bob, text); err != nil {
-			b.Fatal(err)
-		}
-		ann.await(b, 1)
-		return time.Since(began)
-	})
+	ann.meet(b, bob.at)
+	return &chat{ann, strings.Repeat("x", textBytes), func() { ann.stop(); bob.stop() }}
+}
+
+func (c *chat) trip(b *testing.B) time.Duration {
 	began := time.Now()
-	lines := slices.Repeat([]string{text}, outstanding)
+	if _, err := c.client.Say(c.bob, c.line); err != nil {
+		b.Fatal(err)
+	}
+	c.await(b, 1)
+	return time.Since(began)
+}
+
+func (c *chat) stream(b *testing.B) (rate float64) {
+	began := time.Now()
+	lines := slices.Repeat([]string{c.line}, outstanding)
 	for said, done := 0, 0; done < streamed; {
 		if free := min(streamed-said, outstanding-(said-done)); free > 0 {
-			if _, err := ann.client.SayAll(ann.bob, lines[:free]); err != nil {
+			if _, err := c.client.SayAll(c.bob, lines[:free]); err != nil {
 				b.Fatal(err)
 			}
 			said += free
 		}
-		ready := max(1, len(ann.acks))
-		ann.await(b, ready)
+		ready := max(1, len(c.acks))
+		c.await(b, ready)
 		done += ready
 	}
-	r.rate = streamed / time.Since(began).Seconds()
-	return r
+	return streamed / time.Since(began).Seconds()
 }
 
 // benchNode is a node wired as the program wires it, without its shell.
@@ -241,7 +286,7 @@ func newBenchNode(b *testing.B, ephemeral bool) *benchNode {
 	around := ground{local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}.surroundings(interfaces())
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Listen: around.Listen, LoopbackOnly: true, Interfaces: around.Interfaces,
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: ephemeral, Listen: around.Listen, LoopbackOnly: true, Interfaces: around.Interfaces,
 	}, time.Now())
 	if err != nil {
 		b.Fatal(err)
@@ -297,6 +342,11 @@ func (n *benchNode) await(b *testing.B, count int) {
 	for range count {
 		select {
 		case <-n.acks:
+			continue
+		default:
+		}
+		select {
+		case <-n.acks:
 		case <-time.After(patience):
 			b.Fatal("a text is not acknowledged")
 		}
@@ -313,21 +363,33 @@ func build(b testing.TB) string {
 	return binary
 }
 
+// process is the real program, running.
+type process struct {
+	at   netip.AddrPort
+	pid  int
+	stop func()
+}
+
 // startBinary runs the program with its output thrown away, which is its fastest
-// way to print, and returns where it listens and what ends it.
-func startBinary(b *testing.B, binary, user string, ephemeral bool) (at netip.AddrPort, stop func()) {
-	conn, err := dgram.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	addr := conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	_ = conn.Close()
+// way to print.
+func startBinary(b *testing.B, binary, user string, ephemeral bool) process {
+	addr := freePort(b)
 	cmd := exec.Command(binary, "-json", "-stay", "-u", user, "-listen", "127.0.0.1", "-p", fmt.Sprint(addr.Port()),
 		"-state", b.TempDir(), fmt.Sprintf("-ephemeral=%v", ephemeral))
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	stop = sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	stop := sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	b.Cleanup(stop)
-	return addr, stop
+	return process{addr, cmd.Process.Pid, stop}
+}
+
+// freePort is a port of loopback that nobody has at the moment.
+func freePort(b *testing.B) netip.AddrPort {
+	conn, err := dgram.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
 }

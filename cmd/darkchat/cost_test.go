@@ -31,11 +31,11 @@ func contextOf(b *testing.B) (context.Context, context.CancelFunc) {
 func BenchmarkStart(b *testing.B) {
 	binary := build(b)
 	for range b.N {
-		bob, _ := startBinary(b, binary, "bob", false)
+		bob := startBinary(b, binary, "bob", false)
 		var first, again []time.Duration
 		for range rounds {
 			state := b.TempDir()
-			ping := fmt.Sprintf("\\ping 127.0.0.1 %d\n", bob.Port())
+			ping := fmt.Sprintf("\\ping 127.0.0.1 %d\n", bob.at.Port())
 			first = append(first, toDelivery(b, binary, state, ping+"\\chat bob\nhello\n"))
 			again = append(again, toDelivery(b, binary, state, "\\chat bob\nhello\n"))
 		}
@@ -78,7 +78,7 @@ func toDelivery(b *testing.B, binary, state, input string) time.Duration {
 func BenchmarkMemory(b *testing.B) {
 	binary := build(b)
 	for range b.N {
-		bob, _ := startBinary(b, binary, "bob", false)
+		bob := startBinary(b, binary, "bob", false)
 		ann := exec.Command(binary, "-json", "-stay", "-u", "ann", "-p", "0", "-listen", "127.0.0.1", "-state", b.TempDir())
 		stdin, err := ann.StdinPipe()
 		if err != nil {
@@ -98,7 +98,7 @@ func BenchmarkMemory(b *testing.B) {
 		idleKB := residentKB(b, ann.Process.Pid)
 
 		go func() {
-			fmt.Fprintf(stdin, "\\ping 127.0.0.1 %d\n\\chat bob\n", bob.Port())
+			fmt.Fprintf(stdin, "\\ping 127.0.0.1 %d\n\\chat bob\n", bob.at.Port())
 			for range streamed {
 				_, _ = io.WriteString(stdin, strings.Repeat("x", textBytes)+"\n")
 			}
@@ -115,9 +115,11 @@ func BenchmarkMemory(b *testing.B) {
 		}
 		sender := residentKB(b, ann.Process.Pid)
 		b.ReportMetric(float64(idleKB)/1024, "idle-MB")
+		receiver := residentKB(b, bob.pid)
 		b.ReportMetric(float64(sender)/1024, "sender-MB")
-		fmt.Printf("resident: idle %.1f MB (wanted <= 11), the sender after %d texts %.1f MB (<= 16)\n",
-			float64(idleKB)/1024, streamed, float64(sender)/1024)
+		b.ReportMetric(float64(receiver)/1024, "receiver-MB")
+		fmt.Printf("resident: idle %.1f MB (wanted <= 11), after %d texts the sender %.1f MB, the receiver %.1f MB (<= 16)\n",
+			float64(idleKB)/1024, streamed, float64(sender)/1024, float64(receiver)/1024)
 	}
 }
 

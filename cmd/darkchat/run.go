@@ -36,6 +36,7 @@ func run(args []string, in, out, errs *os.File) int {
 	case err != nil:
 		return fail(errs, exitUsage, err)
 	}
+	useMemory()
 	useProcessors(c)
 	terminal := term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())) && !c.json
 	name, usage, err := whoName(c, terminal, in, out)
@@ -97,7 +98,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	around := here.surroundings(interfaces())
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load,
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
 		Outlets: around.Outlets, Sources: found.sources(),
 	}, time.Now())
@@ -146,20 +147,15 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	err = <-ended
 	stopShell()
 	profile.GiveBack(node.Unused()) // nobody else touches the node any more
-	if errors.Is(err, neighbors.ErrCloned) {
-		err = renew(profile)
-	}
 	return code, err
 }
 
-// renew gives the session a new key after a clone of it was met, so that the next
-// run is nobody's double.
-func renew(profile *sessions.Profile) error {
-	if err := profile.Fresh(rand.Reader); err != nil {
-		return err
+// renewal gives a session that was copied a new key, for this run and the next.
+func renewal(profile *sessions.Profile) func() ([32]byte, error) {
+	return func() ([32]byte, error) {
+		err := profile.Fresh(rand.Reader)
+		return profile.Session, err
 	}
-	return errors.New("another program runs with a copy of this state folder: " +
-		"this session has taken a new key; start the program again")
 }
 
 // logged wraps a sink so that what an operator wants to see is logged. flush

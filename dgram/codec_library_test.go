@@ -1,0 +1,104 @@
+package dgram
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+)
+
+// The wire forms of what codec.go reads and writes by hand, for the library.
+type libraryMessage[B any] struct {
+	_       struct{} `cbor:",toarray"`
+	Kind    Kind
+	ID      uint64
+	Attempt uint64
+	Acks    []Ack
+	Body    B
+}
+
+type libraryText struct {
+	_                             struct{} `cbor:",toarray"`
+	Prev, Sent, Late, Part, Parts uint64
+	Text                          string
+	Ext                           []byte
+}
+
+type libraryAcknowledgement struct {
+	_   struct{} `cbor:",toarray"`
+	Ext []byte
+}
+
+// byLibrary reads an array of one message with the CBOR library, strictly.
+func byLibrary(b []byte) ([]Message, bool) {
+	var texts []libraryMessage[libraryText]
+	var acks []libraryMessage[libraryAcknowledgement]
+	var m Message
+	switch {
+	case unmarshalStrict(b, &texts) == nil && len(texts) == 1 && texts[0].Kind == KindText:
+		w := texts[0]
+		t := w.Body
+		m = Message{ID: w.ID, Attempt: w.Attempt, Acks: w.Acks,
+			Body: Text{Prev: t.Prev, Sent: t.Sent, Late: t.Late == 1, Part: t.Part, Parts: t.Parts, Text: t.Text}}
+		if t.Late > 1 {
+			return nil, false
+		}
+	case unmarshalStrict(b, &acks) == nil && len(acks) == 1 && acks[0].Kind == KindAck:
+		w := acks[0]
+		m = Message{ID: w.ID, Attempt: w.Attempt, Acks: w.Acks, Body: Acknowledgement{Pad: len(w.Body.Ext)}}
+	default:
+		return nil, false
+	}
+	if len(m.Acks) == 0 {
+		m.Acks = nil
+	}
+	return []Message{m}, checkMessage(&m) == nil
+}
+
+// What is read by hand is what the library reads, and refused as the library
+// refuses it, for texts and acks and for what is nearly one.
+func TestCodecAgreesWithLibrary(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	accepted, refused := 0, 0
+	for _, c := range codecCases() {
+		if k := c.m.Kind(); k != KindText && k != KindAck {
+			continue
+		}
+		whole := unhex(t, c.hex)
+		for range 20_000 {
+			b := bytes.Clone(whole)
+			for range rng.IntN(3) {
+				switch at := rng.IntN(len(b)); rng.IntN(4) {
+				case 0:
+					b = append(b[:at:at], append([]byte{byte(rng.Uint32())}, b[at:]...)...)
+				case 1:
+					b = append(b[:at:at], b[at+1:]...)
+				default:
+					b[at] = byte(rng.Uint32())
+				}
+				if len(b) == 0 {
+					break
+				}
+			}
+			want, ok := byLibrary(b)
+			got, skipped, err := parseMessages(b)
+			if skipped > 0 || len(got) == 1 && got[0].Kind() != KindText && got[0].Kind() != KindAck {
+				continue // became another kind
+			}
+			if len(got) == 0 && err == nil {
+				continue // became the empty array
+			}
+			if ok != (err == nil) || ok && !reflect.DeepEqual(got, want) {
+				t.Fatalf("%x: %+v, %v; the library has %+v, %v", b, got, err, want, ok)
+			}
+			if ok {
+				accepted++
+			} else {
+				refused++
+			}
+		}
+	}
+	if accepted < 1000 || refused < 1000 {
+		t.Fatalf("%d accepted, %d refused", accepted, refused)
+	}
+}

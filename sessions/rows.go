@@ -1,0 +1,103 @@
+package sessions
+
+// Rows are how a batch lies in a journal: a deterministic CBOR array of arrays
+// [bucket, key, value], where value null means delete. They are written for every
+// text and read back at every fold, which is why it is done by hand.
+
+// Major types of CBOR, and null (RFC 8949 3.1, 3.3).
+const (
+	cborUint  = 0
+	cborBytes = 2
+	cborArray = 4
+	cborNull  = 0xf6
+)
+
+// rowItems is the length of a row.
+const rowItems = 3
+
+func appendRows(dst []byte, batch []Write) []byte {
+	dst = appendItem(dst, cborArray, len(batch))
+	for _, w := range batch {
+		dst = appendItem(dst, cborArray, rowItems)
+		dst = appendItem(dst, cborUint, int(w.Bucket))
+		dst = append(appendItem(dst, cborBytes, len(w.Key)), w.Key...)
+		if w.Value == nil {
+			dst = append(dst, cborNull)
+		} else {
+			dst = append(appendItem(dst, cborBytes, len(w.Value)), w.Value...)
+		}
+	}
+	return dst
+}
+
+// readRows reads all of b. Keys and values are parts of it.
+func readRows(b []byte) (batch []Write, ok bool) {
+	n, b, ok := readItem(b, cborArray)
+	if !ok || n > maxBatch {
+		return nil, false
+	}
+	batch = make([]Write, 0, min(n, len(b)/rowItems))
+	for range n {
+		var items, bucket int
+		var w Write
+		if items, b, ok = readItem(b, cborArray); !ok || items != rowItems {
+			return nil, false
+		}
+		if bucket, b, ok = readItem(b, cborUint); !ok || bucket > int(BucketTexts) {
+			return nil, false
+		}
+		w.Bucket = Bucket(bucket)
+		if w.Key, b, ok = readBytes(b); !ok {
+			return nil, false
+		}
+		if len(b) > 0 && b[0] == cborNull {
+			b = b[1:]
+		} else if w.Value, b, ok = readBytes(b); !ok {
+			return nil, false
+		}
+		batch = append(batch, w)
+	}
+	return batch, len(b) == 0
+}
+
+func readBytes(b []byte) (v, rest []byte, ok bool) {
+	n, b, ok := readItem(b, cborBytes)
+	if !ok || n > len(b) {
+		return nil, nil, false
+	}
+	return b[:n:n], b[n:], true
+}
+
+// appendItem appends the head of an item, in its shortest form. n is not
+// negative and below 2^32.
+func appendItem(dst []byte, major byte, n int) []byte {
+	m := major << 5
+	switch {
+	case n < 24:
+		return append(dst, m|byte(n))
+	case n < 1<<8:
+		return append(dst, m|24, byte(n))
+	case n < 1<<16:
+		return append(dst, m|25, byte(n>>8), byte(n))
+	}
+	return append(dst, m|26, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}
+
+// readItem reads the head of an item of the given major type.
+func readItem(b []byte, major byte) (n int, rest []byte, ok bool) {
+	if len(b) == 0 || b[0]>>5 != major {
+		return 0, nil, false
+	}
+	low := b[0] & 31
+	if low < 24 {
+		return int(low), b[1:], true
+	}
+	size := 1 << (low - 24) // 1, 2 or 4 bytes follow
+	if low > 26 || len(b) < 1+size {
+		return 0, nil, false
+	}
+	for _, c := range b[1 : 1+size] {
+		n = n<<8 | int(c)
+	}
+	return n, b[1+size:], true
+}
