@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,6 +100,42 @@ func acceptAll(b *testing.B, seed netip.AddrPort, strangers int) time.Duration {
 	return time.Since(began)
 }
 
+// BenchmarkOpenHandshake is the readers' part of that alone: the Diffie-Hellman
+// operations and the signature of a stranger's HANDSHAKE, by 1 and by 4 goroutines.
+func BenchmarkOpenHandshake(b *testing.B) {
+	const each = 200 // as many as one address may send at once
+	addrs := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")}
+	for _, readers := range []int{1, 4} {
+		b.Run(fmt.Sprintf("t=%d", readers), func(b *testing.B) {
+			took := time.Duration(0)
+			for range b.N {
+				now := time.Now()
+				caller, answerer := newStranger(b), newStranger(b)
+				if err := caller.Dial(now, addrs[1], nil); err != nil {
+					b.Fatal(err)
+				}
+				answerer.Receive(now, answerer.Opener().Open(now, addrs[0], netip.Addr{}, only(b, caller, now)))
+				caller.Receive(now, caller.Opener().Open(now, addrs[1], netip.Addr{}, only(b, answerer, now)))
+				shake := only(b, caller, now)
+				began := time.Now()
+				var all sync.WaitGroup
+				for range readers {
+					all.Go(func() {
+						for range each / readers {
+							if o := answerer.Opener().Open(now, addrs[0], netip.Addr{}, shake); o.Empty() {
+								b.Error(o.Summary())
+							}
+						}
+					})
+				}
+				all.Wait()
+				took += time.Since(began)
+			}
+			b.ReportMetric(float64(each*b.N)/took.Seconds(), "handshakes/s")
+		})
+	}
+}
+
 // awaitPort waits until the seed answers a HELLO of somebody.
 func awaitPort(b *testing.B, seed netip.AddrPort) {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}) // late answers end with it
@@ -143,6 +180,9 @@ func newStranger(b *testing.B) *dgram.Endpoint {
 		b.Fatal(err)
 	}
 	check := func(record, static []byte) (dgram.Peer, error) {
+		if _, err := sessions.Verify(record); err != nil {
+			return dgram.Peer{}, err
+		}
 		return dgram.Peer{ID: dgram.PeerID(static[:8]), Static: [32]byte(static)}, nil
 	}
 	e, err := dgram.New(dgram.Config{Private: [32]byte(session.Bytes()), Record: signed, Check: check, Random: rand.Reader}, time.Now())
