@@ -51,6 +51,9 @@ const (
 
 	silenceClient = 10 * time.Second // without a sign of life from a neighbour: probe
 	silenceSeed   = 30 * time.Second // a seed leaves the probing to its clients
+	silenceTalk   = 5 * time.Second  // the same while texts come and go,
+	talkTime      = time.Minute      // and so long after the last
+	sleepLeast    = 5 * time.Second  // of difference between wall and monotonic clock: we slept
 	probeGap      = time.Second      // between the probes
 	probeCount    = 3                // unanswered: offline, lost
 

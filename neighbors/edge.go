@@ -21,6 +21,8 @@ type edge struct {
 	seed   bool           // its record says it serves strangers
 	link   bool           // met on our own link, and still here
 	told   netip.AddrPort // where we said that we see it
+	unsure time.Time      // when our own network changed, until it is heard again
+	talked time.Time      // the last text, or help with one
 
 	// The probe of a silent neighbour.
 	quietAt time.Time // when silence calls for the next probe
@@ -138,10 +140,16 @@ func (n *Node) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
 	return sessions.SessionID{}, false
 }
 
+// patience is how long a neighbour may be silent, probes and all, before it is lost.
+const patience = silenceClient + probeCount*probeGap
+
 // silence is how long a neighbour may be silent before it is probed.
-func (n *Node) silence() time.Duration {
-	if n.cfg.Seed {
+func (n *Node) silence(now time.Time, e *edge) time.Duration {
+	switch {
+	case n.cfg.Seed:
 		return silenceSeed
+	case !e.talked.IsZero() && now.Sub(e.talked) < talkTime:
+		return silenceTalk
 	}
 	return silenceClient
 }
@@ -171,15 +179,20 @@ func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 // probeCount probes stay unanswered. Any authentic datagram is a sign of life.
 func (n *Node) quiet(now time.Time, e *edge) {
 	heard := n.ep.LastHeard(dgram.PeerID(e.id))
-	if at := heard.Add(n.silence()); at.After(now) {
+	if at := heard.Add(n.silence(now, e)); at.After(now) {
 		e.probes, e.quietAt = 0, at
 		return
 	}
-	if e.probes == probeCount {
+	if heard.Before(e.unsure) {
+		heard = e.unsure
+	}
+	if e.probes >= probeCount && !heard.Add(patience).After(now) {
 		n.lost(now, e)
 		return
 	}
 	e.probes++
 	e.quietAt = now.Add(probeGap)
-	n.ep.Probe(now, dgram.PeerID(e.id))
+	if s, ok := n.book.Session(e.id); n.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
+		n.dialSession(now, s) // the keys are gone
+	}
 }

@@ -76,6 +76,7 @@ func (n *Node) pump(now time.Time, e *edge) {
 	if !e.online || len(e.flying) >= inFlight || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
 		return
 	}
+	n.talk(now, e)
 	for _, p := range n.outbox.Next(e.id, inFlight-len(e.flying)) {
 		m := dgram.Message{ID: p.ID, Body: dgram.Text{
 			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,

@@ -89,6 +89,8 @@ func (n *Node) view(u sessions.User) UserView {
 func (n *Node) stateOf(s sessions.Session) State {
 	e := n.edges[s.ID]
 	switch {
+	case e != nil && e.online && !e.unsure.IsZero():
+		return Unknown
 	case e != nil && e.online && e.probes > 0:
 		return Suspect
 	case e != nil && e.online && s.State == sessions.StateAway:

@@ -112,6 +112,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	leave, left := ctx.Done(), (<-chan time.Time)(nil)
+	var before time.Time // of the last turn
 	for {
 		now := time.Now()
 		select {
@@ -147,6 +148,10 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-left:
 			return nil
 		}
+		if !before.IsZero() && slept(now.Round(0).Sub(before.Round(0)), now.Sub(before)) {
+			l.node.Woke(now)
+		}
+		before = now
 		next := l.turn(now)
 		if l.node.Cloned() {
 			if err := l.renew(now); err != nil {

@@ -64,7 +64,7 @@ func (n *Node) advanceWays(now time.Time) (next time.Time) {
 	defer func() { n.relays.next = next }()
 	for _, id := range n.relays.wayIDs() {
 		w := n.relays.ways[id]
-		if _, _, ok := n.direct(id); ok && !n.ep.Silent(dgram.PeerID(id)) {
+		if _, _, ok := n.direct(id); ok && !n.ep.Silent(dgram.PeerID(id)) && w.eager == 0 {
 			w.why, w.next = "", time.Time{}
 			continue
 		}
@@ -86,6 +86,10 @@ func (n *Node) advanceWays(now time.Time) (next time.Time) {
 // meetAgain asks who introduced us to do it again.
 func (n *Node) meetAgain(now time.Time, w *way) {
 	w.next = now.Add(n.spread(meetAgain))
+	if w.eager > 0 {
+		w.eager--
+		w.next = now.Add(eagerGap)
+	}
 	s, ok := n.book.Session(w.id)
 	if e := n.edges[w.by]; ok && e != nil {
 		n.askOne(now, e, find{user: s.User})

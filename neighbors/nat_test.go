@@ -80,3 +80,69 @@ func TestNATPairs(t *testing.T) {
 		}
 	}
 }
+
+// In the middle of a conversation one side's NAT forgets everything, or he moves to
+// another network; whoever writes, and whatever the NATs, both go on within ten
+// seconds.
+func TestNATChanges(t *testing.T) {
+	for i, k := range []simnet.Kind{simnet.Cone, simnet.Remap, simnet.Symmetric} {
+		for j, what := range []string{"flushed", "moved", "flushed, only the other writes"} {
+			t.Run(fmt.Sprintf("%v-%s", k, what), func(t *testing.T) {
+				b := newBed(t, uint64(500+10*i+j), simnet.Profile{Delay: 20 * time.Millisecond})
+				seed := b.seedNode()
+				ann, nat := b.behind("ann", k)
+				bob, _ := b.behind("bob", simnet.Cone)
+				ann.meet(seed)
+				bob.meet(seed)
+				ann.add("bob")
+				b.until(500*time.Millisecond, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
+				b.run(5 * time.Second)
+				ann.say("bob", "one")
+				bob.say("ann", "one")
+				b.run(10 * time.Second)
+				nat.Flush()
+				if what == "moved" {
+					inside := netip.AddrFrom4([4]byte{10, 99, 0, 2})
+					b.net.Behind(netip.PrefixFrom(inside, 24), netip.AddrFrom4([4]byte{203, 99, 0, 1}), k, natTimeout)
+					ann.addr = netip.AddrPortFrom(inside, 6789)
+					ann.node.SetSurroundings(b.now, neighbors.Surroundings{Listen: []netip.AddrPort{ann.addr}})
+					for _, u := range ann.node.Users(neighbors.FilterAll) {
+						if u.State == neighbors.Offline {
+							t.Errorf("%s is called offline because we moved", u.Name)
+						}
+					}
+					ann.turn()
+				}
+				bob.say("ann", "two")
+				if j < 2 {
+					ann.say("bob", "two")
+					b.until(10*time.Second, "bob reads ann", func() bool { return len(bob.texts()) == 2 })
+				}
+				b.until(10*time.Second, "ann reads bob", func() bool { return len(ann.texts()) == 2 })
+				for _, p := range []*person{ann, bob} {
+					if n := count[neighbors.WentOffline](p); n > 0 {
+						t.Errorf("%s saw %d go offline", p.name, n)
+					}
+				}
+			})
+		}
+	}
+}
+
+// After sleep everybody is unknown until he is heard again, and nobody is offline.
+func TestWakingUp(t *testing.T) {
+	b := newBed(t, 600, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	state := func() neighbors.State { return ann.node.Users(neighbors.FilterAll)[0].State }
+	b.now = b.now.Add(time.Hour)
+	ann.node.Woke(b.now)
+	ann.turn()
+	if state() != neighbors.Unknown {
+		t.Fatalf("bob is %v", state())
+	}
+	b.run(2 * time.Second)
+	if state() != neighbors.Online || count[neighbors.WentOffline](ann) > 0 {
+		t.Fatalf("bob is %v", state())
+	}
+}

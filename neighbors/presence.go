@@ -19,6 +19,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	if addr.IsValid() && !dgram.Relayed(addr.Addr()) {
 		n.book.Authenticated(now, id, addr)
 	}
+	n.heardAgain(id)
 	e := n.edges[id]
 	if e != nil && e.online {
 		return
@@ -28,7 +29,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	}
 	e.online, e.probes = true, 0
 	e.redialAt, e.redialWait = time.Time{}, 0
-	e.quietAt = now.Add(n.silence())
+	e.quietAt = now.Add(n.silence(now, e))
 	n.book.SetPresence(id, sessions.PresenceOnline)
 	n.ep.Pin(dgram.PeerID(id), n.book.Trust(s.User).Known())
 	delete(n.seeking, s.User)

@@ -33,6 +33,7 @@ type way struct {
 	began time.Time
 	next  time.Time        // when to ask for another introduction, while there is only a relay
 	tries int              // introductions so far
+	eager int              // introductions to ask for whatever the way is: our network has changed
 	addrs []netip.AddrPort // that were tried last; at most as many as a message has
 	why   string           // there is no direct way
 }

@@ -98,8 +98,8 @@ func (n *Node) SetSurroundings(now time.Time, s Surroundings) {
 	moved := !slices.Equal(n.cfg.Listen, s.Listen)
 	n.cfg.Listen, n.cfg.Interfaces = s.Listen, s.Interfaces
 	n.cfg.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
-	if moved && n.left.IsZero() {
-		_ = n.sign(sessions.StateOnline) // without a number the old record stands a while longer
+	if moved {
+		n.changed(now)
 	}
 	n.wake(now)
 }

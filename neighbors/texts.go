@@ -80,6 +80,7 @@ func (n *Node) startTexts(now time.Time) {
 func (n *Node) textReceived(now time.Time, s sessions.Session, r dgram.Received, b dgram.Text) {
 	t := &n.texts
 	id := r.Message.ID
+	n.talk(now, n.edges[s.ID])
 	if len(t.held) >= maxUnprinted || len(t.backlog) > 0 {
 		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return

@@ -16,7 +16,7 @@ const otherPub = "203.0.113.20" // a second public host
 func kindRows() []netnsRow {
 	return []netnsRow{
 		{name: "kinds", what: "the NATs map and filter as their names say", run: natKinds},
-		{name: "faults", what: "wires lose packets and stop broadcasts as asked", run: wireKinds},
+		{name: "faults", what: "wires lose, delay and stop packets as asked", run: wireKinds},
 	}
 }
 
@@ -150,6 +150,19 @@ func wireKinds(r *row) {
 	if !a.reaches(toAll, b) || a.reaches(toAll, c) || !a.reaches(toC, c) {
 		r.Error("a broadcast must reach b and not c; a datagram must reach c")
 	}
+	b.read() // the other broadcast
+	hosts[1].delay("eth0", 30*time.Millisecond)
+	if !a.reaches(toB, b) && !a.reaches(toB, b) { // the first one waits for ARP
+		r.Error("nothing comes over a slow wire")
+	}
+	began := time.Now()
+	if !a.reaches(toB, b) {
+		r.Error("nothing comes over a slow wire")
+	}
+	if took := time.Since(began); took < 30*time.Millisecond {
+		r.Errorf("a slow wire took %v", took)
+	}
+	r.measured("30 ms are %s", short(time.Since(began)))
 	hosts[0].loss("eth0", 20)
 	const sent = 1000
 	came := 0

@@ -171,6 +171,9 @@ var noNamespaces = sync.OnceValue(func() string {
 			return "the program " + tool + " (" + from + ") is missing"
 		}
 	}
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		return "the device /dev/net/tun is missing"
+	}
 	// Containers often are root without being allowed to.
 	name := fmt.Sprintf("%s-%d-0-try", labMark, os.Getpid())
 	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {

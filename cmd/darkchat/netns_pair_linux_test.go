@@ -40,6 +40,8 @@ func pairRows() []netnsRow {
 	}
 	add(cone+"+naive", cone+"+naive", inCI, getsThrough, "boxes that let early packets in")
 	return append(rows,
+		netnsRow{name: "pair-far", what: "plain homes, 20 ms away from the seed there and back", run: func(r *row) { farApart(r, cone, becomesDirect) }},
+		netnsRow{name: "pair-far-symmetric", what: "symmetric homes, just as far", run: func(r *row) { farApart(r, symmetric, staysRelayed) }},
 		netnsRow{name: "pair-mtu", what: "by relay with MTU 1280 on every wire: 16 KiB", run: relayMTU},
 		netnsRow{name: "pair-double", what: "a carrier's NAT in front of a home's, and a plain home", run: func(r *row) {
 			r.internet()
@@ -182,6 +184,15 @@ func getsThrough(r *row) {
 	})
 	r.measured("path %s after %s", t.ann.pathTo(t.bob), short(time.Since(began)))
 	r.within("text", talk(t.ann, t.bob, "hello"), firstTextLimit)
+}
+
+// farApart puts 10 ms each way on both homes' lines.
+func farApart(r *row, kind string, run func(*row)) {
+	r.homes(kind, kind)
+	for _, name := range []string{"ra", "rb"} {
+		r.hosts[name].delay("wan", 10*time.Millisecond)
+	}
+	run(r)
 }
 
 // relayMTU sends what fills whole datagrams through the relay.

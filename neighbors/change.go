@@ -1,0 +1,95 @@
+package neighbors
+
+import (
+	"net/netip"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// changed: our own network is another one, or we have slept. Nothing is known of
+// anybody until he is heard again: unknown, not offline. Everybody is told where we
+// are now, who was met through NATs is met again, and what waits goes out.
+func (n *Node) changed(now time.Time) {
+	if !n.left.IsZero() {
+		return
+	}
+	n.outside = outside{}
+	n.redeclare(now)
+	for _, id := range n.edgeIDs() {
+		e := n.edges[id]
+		e.told = netip.AddrPort{}
+		if !e.online {
+			n.miss(now, e, now)
+			continue
+		}
+		e.unsure, e.probes, e.quietAt = now, 0, now.Add(probeGap)
+		n.ep.Probe(now, dgram.PeerID(id))
+		n.retryNow(now, id)
+		n.plan(e)
+	}
+	for _, w := range n.seeking {
+		w.wait, w.next = 0, now
+	}
+	for _, id := range n.relays.wayIDs() {
+		w := n.relays.ways[id]
+		w.eager, w.next = eagerMeets, now.Add(eagerGap/4) // the introducer must know our new address first
+	}
+	n.lookAtWays(now)
+}
+
+// eagerMeets is how often an introduction is asked for after a change, eagerGap apart.
+const (
+	eagerMeets = 3
+	eagerGap   = time.Second
+)
+
+// Woke says that the machine has slept, or that its clock was set: whoever looks at
+// the clocks tells.
+func (n *Node) Woke(now time.Time) { n.changed(now) }
+
+// slept says whether the wall clock went on for long while the steady one, which
+// stands still when the machine sleeps, did not.
+func slept(wall, steady time.Duration) bool { return wall-steady > sleepLeast }
+
+// talk notes that texts go to or come from a neighbour. While they do, silence is
+// noticed sooner, also that of the nodes that would help if the way between us broke.
+func (n *Node) talk(now time.Time, e *edge) {
+
+	if e == nil || e.talked.Add(time.Second).After(now) {
+		return
+	}
+	e.talked = now
+	for _, helper := range n.helpers(e) {
+		n.hasten(now, helper)
+	}
+}
+
+// helpers lists the neighbour and who introduced us.
+func (n *Node) helpers(e *edge) []*edge {
+	list := []*edge{e}
+	if w := n.relays.ways[e.id]; w != nil {
+		if by := n.edges[w.by]; by != nil {
+			by.talked = e.talked
+			list = append(list, by)
+		}
+	}
+	return list
+}
+
+// hasten has the next look at a neighbour's silence come sooner.
+func (n *Node) hasten(now time.Time, e *edge) {
+	at := now.Add(n.silence(now, e))
+	if e.online && e.quietAt.After(at) {
+		e.quietAt = at
+		n.plan(e)
+	}
+}
+
+// heardAgain ends the doubt about a session after a change.
+func (n *Node) heardAgain(id sessions.SessionID) {
+	if e := n.edges[id]; e != nil {
+		e.unsure = time.Time{}
+	}
+}
