@@ -70,7 +70,9 @@ func (b *bookBed) labels() []string {
 	return list
 }
 
-func (b *bookBed) tilde(name string, u int) string { return name + "~" + Short(userOf(u)) }
+func (b *bookBed) tilde(name string, u int) string {
+	return name + "~" + fingerprintDigits(userOf(u))[:minDigits]
+}
 
 // resolved says what a typed name means: the user, or the error.
 func (b *bookBed) resolved(typed string) string {

@@ -25,10 +25,8 @@ func Fingerprint(key UserKey) string {
 	return b.String()
 }
 
-// Short is the first group of the fingerprint, the "k7f2" of "ann~k7f2". It can
-// be forged in a moment: it tells honest keys apart and proves nothing.
-func Short(key UserKey) string { return fingerprintDigits(key)[:fingerprintGroup] }
-
+// fingerprintDigits has no dashes. Its beginning, the "k7f2" of "ann~k7f2", can be
+// forged in a moment: it tells honest keys apart and proves nothing.
 func fingerprintDigits(key UserKey) string {
 	sum := sha256.Sum256(key[:])
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:fingerprintBytes]))

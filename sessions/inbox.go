@@ -63,7 +63,6 @@ type Inbox struct {
 	held      int                                   // at most maxHeldAll
 	writing   int                                   // with unshown at most maxUnshown
 	partial   int                                   // at most maxUnfinished
-	busy      bool
 	unstored  bool
 
 	unshown map[lineKey]shown
@@ -110,10 +109,6 @@ func newWindows() *simplelru.LRU[SessionID, *window] {
 // writes are made then, and all else is as ever.
 func (i *Inbox) Unstored() { i.unstored = true }
 
-// SetBusy makes Offer answer AnswerBusy to what it would have written, as long
-// as the store takes nothing.
-func (i *Inbox) SetBusy(busy bool) { i.busy = busy }
-
 // Offer takes a part that session from of user sent, and says what to answer.
 // A part that no sender of ours makes is AnswerTooOld.
 func (i *Inbox) Offer(now time.Time, from SessionID, user UserKey, p Part) Verdict {
@@ -131,7 +126,7 @@ func (i *Inbox) Offer(now time.Time, from SessionID, user UserKey, p Part) Verdi
 	case p.Prev > w.head:
 		i.hold(w, p)
 		return Verdict{Answer: AnswerGap, Have: w.head}
-	case i.busy || i.full():
+	case i.full():
 		return Verdict{Answer: AnswerBusy, Have: w.head}
 	}
 	i.ids = i.ids[:0]

@@ -258,9 +258,6 @@ func TestFailedWrite(t *testing.T) {
 	if _, lines := b.Recorded(from, 3); len(lines) != 0 {
 		t.Error("3 counts without 2")
 	}
-	b.SetBusy(true)
-	b.answers(AnswerBusy, offer(2))
-	b.SetBusy(false)
 	b.answers(AnswerDeliver, offer(2))
 	b.answers(AnswerDeliver, offer(3))
 	b.answers(AnswerPending, offer(1))

@@ -35,7 +35,6 @@ type Outbox struct {
 	lanes   map[SessionID]*lane // at most maxLanes, or what the lines need
 	queued  map[UserKey][]*line // by id, those that no session was online for
 	only    map[SessionID]int   // how many of these are for one session alone
-	unacked int                 // lines that no session has acknowledged
 	last    uint64              // the highest id ever put
 	changed []*line
 	where   map[uint64][]whereStored // while loading
@@ -84,7 +83,6 @@ func (o *Outbox) Put(now time.Time, first uint64, to UserKey, only *SessionID, p
 	o.last = first + uint64(len(parts)) - 1
 	o.lines = append(o.lines, l)
 	o.bytes += l.size
-	o.unacked++
 	l.bodyChanged = true
 	o.change(l)
 	o.queue(l)
@@ -237,9 +235,7 @@ func (o *Outbox) Acked(session SessionID, id uint64) []Progress {
 	}
 	f.arrived = true
 	l := f.line
-	if l.acked++; l.acked == 1 {
-		o.unacked--
-	}
+	l.acked++
 	l.open--
 	l.raise(DeliveryDelivered)
 	return []Progress{o.moved(l)}

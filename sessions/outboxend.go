@@ -45,9 +45,6 @@ func (l *line) listed() Line {
 // Len is the number of lines in the outbox.
 func (o *Outbox) Len() int { return len(o.lines) }
 
-// Unacknowledged is the number of lines that no session has acknowledged.
-func (o *Outbox) Unacknowledged() int { return o.unacked }
-
 // Last is the highest id that was ever put.
 func (o *Outbox) Last() uint64 { return o.last }
 
@@ -56,9 +53,6 @@ func (o *Outbox) Waiting(session SessionID) bool {
 	a := o.lanes[session]
 	return a != nil && len(a.flights) > 0 || o.only[session] > 0
 }
-
-// WaitingFor reports whether something is queued for any session of this user.
-func (o *Outbox) WaitingFor(user UserKey) bool { return len(o.queued[user]) > 0 }
 
 // Cancel gives up a line.
 func (o *Outbox) Cancel(id uint64) (Progress, bool) {
@@ -120,9 +114,6 @@ func (o *Outbox) end(l *line) {
 		o.lines = slices.Delete(o.lines, at, at+1)
 	}
 	o.bytes -= l.size
-	if l.acked == 0 {
-		o.unacked--
-	}
 	if len(l.flights) == 0 {
 		o.unqueued(l)
 		rest := slices.DeleteFunc(o.queued[l.to], func(x *line) bool { return x == l })

@@ -106,9 +106,6 @@ func (o *Outbox) Loaded(now time.Time) {
 
 // restore puts a loaded line where it was.
 func (o *Outbox) restore(l *line) {
-	if l.acked == 0 {
-		o.unacked++
-	}
 	if len(l.flights) == 0 {
 		o.queue(l)
 		return

@@ -237,7 +237,7 @@ func (p *Profile) foldAtStart(journals []stored, now time.Time) error {
 // be in use elsewhere. What belonged to the old session only goes: the texts
 // that waited are its own to deliver.
 func (p *Profile) startAnew(st *slotState, path string, o ProfileOptions) error {
-	waiting, err := p.db.waitingCount()
+	waiting, told, err := p.leftOut(o)
 	if err == nil {
 		err = p.db.clear(BucketOutbox, BucketInbox)
 	}
@@ -248,6 +248,10 @@ func (p *Profile) startAnew(st *slotState, path string, o ProfileOptions) error 
 	if waiting > 0 {
 		lost = fmt.Sprintf("; %d waiting lines were left out, type them again if nobody has them", waiting)
 	}
+	if waiting == 1 {
+		lost = "; 1 waiting line was left out, type it again if nobody has it"
+	}
+	was := st.session.folder
 	switch {
 	case st.stale:
 		aside, err := setAside(path, o.Now)
@@ -255,11 +259,15 @@ func (p *Profile) startAnew(st *slotState, path string, o ProfileOptions) error 
 			return fault(path, err, "check this disk")
 		}
 		p.notice(fmt.Sprintf("%s was damaged and is now %s: started as a new session%s", path, aside, lost))
+	case st.fresh == "copied" && was != "" && isGone(was):
+		p.notice(fmt.Sprintf("%s is a copy and %s is no longer there: started as a new session all the same, since another copy may run elsewhere%s",
+			p.slot.dir, was, lost))
 	case st.fresh == "copied":
 		p.notice(fmt.Sprintf("%s is a copy: started as a new session, since the old one may run elsewhere%s", p.slot.dir, lost))
 	case lost != "":
 		p.notice(fmt.Sprintf("%s is missing: started as a new session%s", path, lost))
 	}
+	p.Notices = append(p.Notices, told...)
 	st.session, err = newSession(UserKey(p.Key.Public().(ed25519.PublicKey)), o.Now, o.Random)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -39,6 +40,8 @@ type session struct {
 	key  [32]byte // X25519 private
 	ids  uint64   // the first text id that nobody was given
 	seq  uint64   // the first record seq that nobody was given
+
+	folder string // where it lay when it was last written; "" unknown
 }
 
 const sessionNote = "Never copy this file: two sessions with one key take each other's texts."
@@ -86,6 +89,7 @@ func readSession(path string, lockInode uint64) (s session, copied bool, err err
 	if s.ids == 0 || s.ids > maxNumber-2*blockSize || s.seq > maxNumber-2*blockSize {
 		return session{}, false, fmt.Errorf("%w: its numbers are out of range", ErrDamaged)
 	}
+	s.folder, _ = strconv.Unquote(fields["folder"]) // words for a notice, no more
 	self, err := inodeAt(path)
 	if err != nil {
 		return session{}, false, err
@@ -95,15 +99,20 @@ func readSession(path string, lockInode uint64) (s session, copied bool, err err
 
 // write replaces the session file at path. It is on disk when write returns.
 func (s session) write(path string, lockInode uint64) error {
+	pairs := [][2]string{
+		{"user", encodeKey(s.user[:])}, {"key", encodeKey(s.key[:])},
+		{"ids", fmt.Sprint(s.ids)}, {"seq", fmt.Sprint(s.seq)},
+	}
+	if dir, err := filepath.Abs(filepath.Dir(path)); err == nil && len(dir) <= maxFolder {
+		pairs = append(pairs, [2]string{"folder", strconv.Quote(dir)})
+	}
 	return replaceFile(path, func(self uint64) []byte {
-		return formatTextFile("session", sessionNote,
-			[2]string{"user", encodeKey(s.user[:])},
-			[2]string{"key", encodeKey(s.key[:])},
-			[2]string{"ids", fmt.Sprint(s.ids)},
-			[2]string{"seq", fmt.Sprint(s.seq)},
-			[2]string{"place", place(lockInode, self)})
+		return formatTextFile("session", sessionNote, append(pairs, [2]string{"place", place(lockInode, self)})...)
 	})
 }
+
+// maxFolder bounds the path that is kept, quoted, in a session file.
+const maxFolder = maxTextFile / 8
 
 // place tells where a session file lies by the inode numbers of two files: the
 // slot's lock, made once, and the session file itself, made anew at each start.

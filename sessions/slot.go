@@ -219,17 +219,6 @@ func holdsSessions(userDir string) (bool, error) {
 	return false, nil
 }
 
-// waitingCount is how many lines wait in the store.
-func (d *database) waitingCount() (n int, err error) {
-	err = d.each(BucketOutbox, func(key, _ []byte) error {
-		if len(key) == 8 {
-			n++
-		}
-		return nil
-	})
-	return n, err
-}
-
 // foldedNumber reads how far journals were folded into a file opened to look.
 func (d *database) foldedNumber() (n uint64, err error) {
 	err = d.bolt.Load().View(func(tx *bbolt.Tx) error {

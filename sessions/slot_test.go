@@ -162,6 +162,64 @@ func TestCopiedFolderIsANewSession(t *testing.T) {
 	}
 }
 
+// What waited in a session that is given up is shown once: nothing that was typed
+// is lost from sight.
+func TestLinesOfACopyAreTold(t *testing.T) {
+	d := newDiskTest(t)
+	p := d.open("ann")
+	bob, gone := userOf(1), userOf(2)
+	named := newUser(bob, testNow)
+	named.Name, named.Trust, named.pin = "bob", TrustPinned, "bob"
+	put := func(id uint64, to UserKey, parts ...string) Write {
+		l := &line{id: id, to: to, parts: parts, at: testNow}
+		return Write{BucketOutbox, idKey(id), l.encode()}
+	}
+	batch := []Write{{BucketUsers, bob[:], named.encode()}, put(1, bob, "first\n+ ", "second"), put(2, gone, strings.Repeat("日", 100))}
+	for id := uint64(3); id <= 25; id++ {
+		batch = append(batch, put(id, bob, fmt.Sprint("line ", id)))
+	}
+	d.mustStore(p, batch...)
+	d.close(p)
+	original := d.dir
+	moved := func(name string) []string {
+		d.dir = filepath.Join(t.TempDir(), name)
+		copyTree(t, original, d.dir)
+		if err := os.Chmod(d.userFile("identity"), fileMode); err != nil {
+			t.Fatal(err)
+		}
+		c := d.open("ann")
+		defer d.close(c)
+		return c.Notices
+	}
+	told := moved("copy")
+	if len(told) != 1+20+1 || !strings.Contains(told[0], "is a copy") || !strings.Contains(told[0], "25 waiting lines") {
+		t.Fatalf("%d notices: %q", len(told), told)
+	}
+	for i, want := range map[int]string{
+		1:  "left out, to bob: first ⏎ + second",
+		2:  "left out, to " + Fingerprint(gone) + ": " + strings.Repeat("日", 66) + "...",
+		20: "left out, to bob: line 20",
+		21: "and 5 more",
+	} {
+		if told[i] != want {
+			t.Errorf("%d: %q, want %q", i, told[i], want)
+		}
+	}
+	if strings.Contains(told[0], "no longer there") {
+		t.Errorf("the original is there, but: %s", told[0])
+	}
+
+	away := original + "-elsewhere"
+	if err := os.Rename(original, away); err != nil {
+		t.Fatal(err)
+	}
+	was := original
+	original = away
+	if told = moved("alone"); len(told) != 22 || !strings.Contains(told[0], filepath.Join(was, "ann", "1")+" is no longer there") {
+		t.Errorf("the copy is all there is, but: %q", told[0])
+	}
+}
+
 func TestSlotOfANewerProgram(t *testing.T) {
 	for _, name := range []string{"session", "journal.9", "store", "people"} {
 		d := newDiskTest(t)

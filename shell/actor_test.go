@@ -24,10 +24,13 @@ type actor struct {
 	lines   []neighbors.OutboxLine
 	nextID  uint64
 
-	onPing func(a *actor, token neighbors.Token, addr netip.AddrPort)
-	onAdd  func(a *actor, token neighbors.Token, name string)
-	onSay  func(a *actor, d neighbors.Delivery) // after it was queued
-	full   int                                  // lines the outbox holds; 0: any number
+	onPing  func(a *actor, token neighbors.Token, addr netip.AddrPort)
+	onAdd   func(a *actor, token neighbors.Token, name string)
+	onSay   func(a *actor, d neighbors.Delivery) // after it was queued
+	disk    time.Duration                        // until a line is stored and told of
+	untold  []func()
+	telling sync.Mutex
+	full    int // lines the outbox holds; 0: any number
 }
 
 func (a *actor) record(format string, args ...any) {
@@ -117,10 +120,28 @@ func (a *actor) Say(to neighbors.Target, line string) (neighbors.Token, error) {
 	a.lines = append(a.lines, neighbors.OutboxLine{ID: a.nextID, To: to.User, State: neighbors.Sent, Sessions: 1, Bytes: len(line)})
 	d := neighbors.Delivery{ID: a.nextID, To: to.User, State: neighbors.Sent, Sessions: 1, Token: t}
 	a.mu.Unlock()
-	a.sink(d)
-	if a.onSay != nil {
-		a.onSay(a, d)
+	tell := func() {
+		a.sink(d)
+		if a.onSay != nil {
+			a.onSay(a, d)
+		}
 	}
+	if a.disk == 0 {
+		tell()
+		return t, nil
+	}
+	a.mu.Lock()
+	a.untold = append(a.untold, tell)
+	a.mu.Unlock()
+	time.AfterFunc(a.disk, func() { // in order, as a disk is
+		a.telling.Lock()
+		defer a.telling.Unlock()
+		a.mu.Lock()
+		first := a.untold[0]
+		a.untold = a.untold[1:]
+		a.mu.Unlock()
+		first()
+	})
 	return t, nil
 }
 

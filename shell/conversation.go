@@ -21,7 +21,8 @@ type conversation struct {
 	room     *backlog
 	target   *neighbors.Target // nil: no conversation
 	quit     bool
-	refused  bool // a text line was refused
+	refused  bool            // a text line was refused
+	said     neighbors.Token // of the last text; they rise
 }
 
 var errNoConversation = errors.New(`nobody to send it to: \chat NAME first; nothing was sent`)
@@ -73,7 +74,10 @@ func (c *conversation) say(text string) error {
 		return errNoConversation
 	}
 	for {
-		_, err := c.node.Say(*c.target, text)
+		token, err := c.node.Say(*c.target, text)
+		if err == nil {
+			c.said = token
+		}
 		if !errors.Is(err, neighbors.ErrOutboxFull) || !c.room.wait(c.ctx) {
 			return err
 		}

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -56,6 +57,9 @@ func sessionList(c *conversation, args []string) error {
 		return fmt.Errorf(`%q is not known to \sessions: \sessions NAME or \sessions prune N`, args[0])
 	}
 	user, err := c.node.Sessions(args[0])
+	if err != nil && args[0] == "prune" { // nobody of that name
+		return errors.New(`an argument is missing: \sessions prune N`)
+	}
 	if err != nil {
 		return err
 	}

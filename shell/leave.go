@@ -19,10 +19,15 @@ const (
 // at the end of input, for the sake of the user's other sessions.
 const tailPatience = time.Second
 
+// storePatience is how long a macro of a pipe, and the end of input, wait for the
+// disk to take the texts before them. The network has no part in it.
+const storePatience = time.Second
+
 // progress is what the events say about texts of ours.
 type progress struct {
 	changed chan struct{} // an event came since
 	first   atomic.Uint64 // lowest id of this run's texts; 0: none yet
+	told    atomic.Uint64 // token of the last line that was said to be queued or sent
 	lost    atomic.Bool   // a text of this run can never be delivered
 }
 
@@ -36,7 +41,29 @@ func (p *progress) saw(d neighbors.Delivery) {
 	if d.Token != 0 && d.State == neighbors.Undelivered {
 		p.lost.Store(true)
 	}
+	if d.Token != 0 && (d.State == neighbors.Queued || d.State == neighbors.Sent) {
+		p.told.Store(uint64(d.Token))
+	}
 	nudge(p.changed)
+}
+
+// stored waits until the line that was given token, and so each before it, was
+// said to be queued or sent: that is when it is stored.
+func (p *progress) stored(ctx context.Context, token neighbors.Token) {
+	if p.told.Load() >= uint64(token) {
+		return
+	}
+	timer := time.NewTimer(storePatience)
+	defer timer.Stop()
+	for p.told.Load() < uint64(token) {
+		select {
+		case <-p.changed:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // settle waits up to limit until every text, of this run and of earlier ones,

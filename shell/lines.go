@@ -14,23 +14,32 @@ import (
 // too long is given cut, still too long for parse, and its rest is thrown away:
 // memory stays bounded whatever comes.
 type reader struct {
-	in *bufio.Reader
+	in    *bufio.Reader
+	begun bool
 }
 
+// byteOrderMark is what some editors put before the first line of a file.
+const byteOrderMark = "\ufeff"
+
 func newReader(in io.Reader) *reader {
-	return &reader{bufio.NewReaderSize(in, 4096)}
+	return &reader{in: bufio.NewReaderSize(in, 4096)}
 }
 
 // line returns io.EOF, or what In failed with, at the end. The last line needs
 // no end of its own.
 func (r *reader) line() (string, error) {
-	const enough = neighbors.MaxLine + 2 // one byte too long, and a CR
+	const enough = neighbors.MaxLine + 2 + len(byteOrderMark) // one byte too long, a CR, and before the first line the mark
+	mark := ""
+	if !r.begun {
+		r.begun, mark = true, byteOrderMark
+	}
 	var b []byte
 	for {
 		piece, err := r.in.ReadSlice('\n')
 		b = append(b, piece[:min(len(piece), enough-len(b))]...)
 		if err == nil || (err != bufio.ErrBufferFull && len(b) > 0) {
-			return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
+			line := strings.TrimPrefix(string(b), mark)
+			return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 		}
 		if err != bufio.ErrBufferFull {
 			return "", err

@@ -102,7 +102,7 @@ func (r explodeReport) text(p *page, _ view) {
 
 func (r outboxReport) text(p *page, look view) {
 	if len(r.Lines) == 0 {
-		p.line(normal, "The outbox is empty: everything was delivered.")
+		p.line(normal, "The outbox is empty: nothing waits.")
 		return
 	}
 	for _, l := range r.Lines {

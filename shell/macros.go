@@ -176,6 +176,9 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
+// helpColumn is how wide the column of macros is; a longer one has a row of its own.
+const helpColumn = 22
+
 // helpText is \help, one screen; with a name, that macro's usage and detail.
 func helpText(rows []macro, name string) (string, error) {
 	var b strings.Builder
@@ -191,7 +194,12 @@ func helpText(rows []macro, name string) (string, error) {
 		return strings.TrimSuffix(b.String(), "\n"), nil
 	}
 	for _, m := range rows {
-		fmt.Fprintf(&b, "%-22s %s\n", m.synopsis(), m.help)
+		synopsis := m.synopsis()
+		if columns(synopsis) > helpColumn {
+			b.WriteString(synopsis + "\n")
+			synopsis = ""
+		}
+		fmt.Fprintf(&b, "%-*s %s\n", helpColumn, synopsis, m.help)
 	}
 	b.WriteString("Other lines go to the user in the prompt; \\\\x sends \\x. \\on means \\online.")
 	return b.String(), nil

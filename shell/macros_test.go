@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,9 @@ func TestHelpFitsOneScreen(t *testing.T) {
 		t.Errorf("\\help has %d lines", len(lines))
 	}
 	for _, m := range table() {
+		if !slices.ContainsFunc(lines, func(l string) bool { return strings.Index(l, m.help) == 23 }) {
+			t.Errorf("the words of \\%s do not stand in their column:\n%s", m.name, text)
+		}
 		detail, err := helpText(table(), m.name)
 		if err != nil {
 			t.Fatal(err)

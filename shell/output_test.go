@@ -73,6 +73,9 @@ func TestClosedOutput(t *testing.T) {
 			if code := <-done; code != 1 {
 				t.Errorf("%s: exit %d, want 1", name, code)
 			}
+			if err := p.sh.Err(); err == nil || !strings.Contains(err.Error(), "broken pipe") {
+				t.Errorf("%s: says %v", name, err)
+			}
 			w.Close()
 		})
 	}

@@ -58,6 +58,11 @@ func parse(line string) (input, error) {
 	return input{kind: inputText, text: line}, nil
 }
 
+// isMacro says whether a line is a macro, known or not.
+func isMacro(line string) bool {
+	return strings.HasPrefix(line, `\`) && !strings.HasPrefix(line, `\\`)
+}
+
 // isText says whether a line that parse refused was meant as text, so that its
 // refusal counts as a lost text.
 func isText(line string) bool {

@@ -254,6 +254,9 @@ func TestEndOfInput(t *testing.T) {
 			if p.code != c.code || p.took != c.took {
 				t.Errorf("%s: exit %d after %v, want %d after %v\n%s", c.name, p.code, p.took, c.code, c.took, strings.Join(p.lines, "\n"))
 			}
+			if said := p.sh.Err() != nil; said != (c.code == 1) {
+				t.Errorf("%s: exit %d with %v", c.name, p.code, p.sh.Err())
+			}
 			if last := p.lines[len(p.lines)-1]; last != `{"event":"bye"}` {
 				t.Errorf("%s: the last line is %s", c.name, last)
 			}
@@ -287,6 +290,24 @@ func TestWhatIsSent(t *testing.T) {
 			t.Errorf("%d errors, want 4: %s", got, p.events())
 		}
 	})
+}
+
+// What some editors put before the first line is no part of it.
+func TestByteOrderMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := play(t, &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true},
+			"\ufeff\\chat bob\r\n\ufeffx\r\n")
+		if len(p.said) != 1 || p.said[0] != "bob: \ufeffx" || p.code != 0 {
+			t.Errorf("said %q, exit %d", p.said, p.code)
+		}
+	})
+	long := strings.Repeat("y", neighbors.MaxLine)
+	for input, want := range map[string]string{"\ufeff": "", "\ufeff\n": "", "\ufeff" + long + "\r\n": long, "\ufeff" + long + "yy": "", long + "yy": "", "\xef\xbbx": "\xef\xbbx"} {
+		got, _ := newReader(strings.NewReader(input)).line()
+		if tooLong := len(got) > neighbors.MaxLine; got != want && !(tooLong && want == "" && len(input) > neighbors.MaxLine) {
+			t.Errorf("%.9q (%d bytes): %.9q (%d bytes)", input, len(input), got, len(got))
+		}
+	}
 }
 
 // A seed, and any node with -stay, ignores the end of input; ctx ends it.

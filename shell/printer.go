@@ -52,6 +52,10 @@ func (p *printer) run(first report) {
 		items, left, open := p.queue.take(maxBatch)
 		if !p.json {
 			items = p.waiting.hold(items, time.Now())
+			if !open { // bye is the last
+				bye := len(items) - 1
+				items = append(append(items[:bye:bye], p.waiting.rest()...), items[bye])
+			}
 		}
 		if err := p.print(items, left); err != nil {
 			p.failed <- err

@@ -63,6 +63,9 @@ func TestEventsAsJSONAndText(t *testing.T) {
 		{"offline lost", newReport(neighbors.WentOffline{User: "bob", Session: "7f3a000000000001", Trust: "verified", Reason: "lost"}),
 			`{"event":"offline","user":"bob","session":"7f3a000000000001","trust":"verified","reason":"lost"}`,
 			"- bob ✓ is offline (7f3a, no answer any more)\n"},
+		{"offline by a block", newReport(neighbors.WentOffline{User: "bob", Session: "7f3a000000000001", Trust: "blocked"}),
+			`{"event":"offline","user":"bob","session":"7f3a000000000001","trust":"blocked"}`,
+			"- bob (blocked) is offline (7f3a)\n"},
 		{"first contact", newReport(neighbors.FirstContact{User: "bob", Fingerprint: "aaaa-bbbb"}),
 			`{"event":"notice","text":"new: bob (aaaa-bbbb) - \\verify bob or \\block bob"}`,
 			"new: bob (aaaa-bbbb) - \\verify bob or \\block bob\n"},
@@ -138,7 +141,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 		{"not verified", macro(`\verify bob eeee`), `{"event":"error","input":"\\verify bob eeee","text":"the fingerprints differ"}`, ""},
 		{"block", macro(`\block bob`), `{"event":"block","user":"bob"}`, "bob is blocked: no texts either way until \\unblock bob\n"},
 		{"unblock", macro(`\unblock bob`), `{"event":"unblock","user":"bob"}`, "bob is no longer blocked\n"},
-		{"empty outbox", macro(`\outbox`), `{"event":"outbox","lines":[]}`, "The outbox is empty: everything was delivered.\n"},
+		{"empty outbox", macro(`\outbox`), `{"event":"outbox","lines":[]}`, "The outbox is empty: nothing waits.\n"},
 		{"outbox", newOutbox([]neighbors.OutboxLine{{ID: 9, To: "bob", State: neighbors.Delivered, Sent: noon, Acked: 1, Sessions: 2, Waiting: []string{"9b00000000000002"}, Bytes: 5},
 			{ID: 10, To: "carol", State: neighbors.Queued, Sent: noon, Bytes: 1}}),
 			`{"event":"outbox","lines":[{"id":"9","to":"bob","state":"delivered","sent":"2026-03-01T12:00:00.005Z","bytes":5,"acked":1,"sessions":2,"waiting":["9b00000000000002"]},{"id":"10","to":"carol","state":"queued","sent":"2026-03-01T12:00:00.005Z","bytes":1}]}`,
@@ -151,6 +154,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 		{"help", macro(`\help quit`),
 			`{"event":"help","text":"\\quit\nLeave the program gracefully\nSo does Ctrl-D on an empty line. Undelivered texts wait for the next run."}`, ""},
 		{"bad argument", macro(`\users x`), `{"event":"error","input":"\\users x","text":"\\users takes no argument"}`, ""},
+		{"missing number", macro(`\sessions prune`), `{"event":"error","input":"\\sessions prune","text":"an argument is missing: \\sessions prune N"}`, ""},
 		{"missing argument", macro(`\chat`), `{"event":"error","input":"\\chat","text":"an argument is missing: \\chat <username>"}`, ""},
 	} {
 		if got := strings.TrimSuffix(string(newEncoder().line(x.r)), "\n"); x.json != "" && got != x.json {

@@ -2,6 +2,8 @@ package shell
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -45,6 +47,7 @@ type Shell struct {
 	changed  chan struct{} // somebody came or left: the prompt may change
 	stop     chan struct{} // Run is over
 	once     sync.Once
+	err      error // why Run returned 1
 }
 
 // New returns a shell. It starts nothing.
@@ -129,7 +132,8 @@ type source interface {
 
 // Run prints ready, does the lines of In and prints events until the person
 // leaves, the input ends, ctx is done or Out fails; the last thing it prints is
-// bye. It returns the exit code. A Read of In may still be blocked afterwards.
+// bye. It returns the exit code; for 1 Err says why. A Read of In may still be
+// blocked afterwards.
 func (s *Shell) Run(ctx context.Context, node Node) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -160,12 +164,22 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	}
 	from.close()
 	select {
-	case <-p.failed:
+	case err := <-p.failed:
+		s.err = fmt.Errorf("the output cannot be written any more: %w", err)
 		return exitFailed
 	default:
-		return code
 	}
+	if code == exitFailed {
+		s.err = errRefused
+	}
+	return code
 }
+
+var errRefused = errors.New("a text line was refused and not sent: its error says why")
+
+// Err is why Run returned 1, as a line for people; nil when it did not. It is for
+// the goroutine that called Run.
+func (s *Shell) Err() error { return s.err }
 
 func (s *Shell) edit(node Node, rows []macro) (*editor, error) {
 	tty, err := openTerminal(s.opt.In, s.opt.Out)
@@ -196,6 +210,9 @@ func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *p
 		case t := <-lines:
 			if t.err != nil {
 				return s.ended(ctx, c, p)
+			}
+			if isMacro(t.line) && !s.opt.Interactive {
+				s.progress.stored(ctx, c.said)
 			}
 			r, limit := c.take(t.line)
 			from.prompt(c.target)
@@ -254,6 +271,7 @@ func (s *Shell) ended(ctx context.Context, c *conversation, p *printer) int {
 		case <-ctx.Done():
 		}
 	}()
+	s.progress.stored(ctx, c.said)
 	settled := s.progress.settle(ctx, c.node, s.opt.Wait)
 	if code := s.code(c); code != exitFine || settled {
 		return code

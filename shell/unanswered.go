@@ -57,6 +57,15 @@ func (u *unanswered) hold(items []item, now time.Time) []item {
 	return out
 }
 
+// rest gives all that is held back, whatever its time.
+func (u *unanswered) rest() (items []item) {
+	for _, s := range u.list {
+		items = append(items, item{event: s.event})
+	}
+	u.list = nil
+	return items
+}
+
 func (u *unanswered) forget(id uint64) {
 	for i, s := range u.list {
 		if s.event.ID == id {

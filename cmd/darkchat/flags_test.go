@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,13 +162,46 @@ func TestAddressesThatOthersCanUse(t *testing.T) {
 	for _, s := range []string{"127.0.0.1/8", "10.0.0.7/24", "192.168.1.7/24", "::1/128", "2001:db8::7/64", "fe80::1/64"} {
 		near = append(near, netip.MustParsePrefix(s))
 	}
-	if got := fmt.Sprint(usable(near, nil, false)); got != "[10.0.0.7 192.168.1.7 2001:db8::7]" {
-		t.Error(got)
+	for _, c := range []struct {
+		near   []netip.Prefix
+		routed string
+		four   bool
+		want   string
+	}{
+		{near, "", false, "[10.0.0.7 192.168.1.7 2001:db8::7]"},
+		{near, "", true, "[10.0.0.7 192.168.1.7]"},
+		{near[:1], "", false, "[127.0.0.1]"},
+		{near, "192.168.1.7", false, "[192.168.1.7 10.0.0.7 2001:db8::7]"},
+		{near, "2001:db8::7", false, "[2001:db8::7 10.0.0.7 192.168.1.7]"},
+		{near, "2001:db8::7 192.168.1.7", false, "[192.168.1.7 2001:db8::7 10.0.0.7]"},
+		{near, "2001:db8::7 192.168.1.7", true, "[192.168.1.7 10.0.0.7]"},
+		{near, "198.51.100.1", false, "[10.0.0.7 192.168.1.7 2001:db8::7]"},
+	} {
+		var routed []netip.Addr
+		for _, s := range strings.Fields(c.routed) {
+			routed = append(routed, netip.MustParseAddr(s))
+		}
+		if got := fmt.Sprint(usable(routed, c.near, nil, c.four)); got != c.want {
+			t.Errorf("usable(%v, %v) = %s, want %s", routed, c.near, got, c.want)
+		}
 	}
-	if got := fmt.Sprint(usable(near, nil, true)); got != "[10.0.0.7 192.168.1.7]" {
-		t.Error(got)
+}
+
+// Where the way out begins is an address of ours, and what others are told first.
+func TestTheAddressOfTheWayOutComesFirst(t *testing.T) {
+	var out []netip.Addr
+	for _, i := range interfaces() {
+		for _, a := range i.routed {
+			if !slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Addr() == a }) {
+				t.Errorf("%v is no address of %s", a, i.name)
+			}
+			if i.announces(nil) && a.Is4() {
+				out = append(out, a)
+			}
+		}
 	}
-	if got := fmt.Sprint(usable(near[:1], nil, false)); got != "[127.0.0.1]" {
-		t.Error(got)
+	s := ground{local: netip.MustParseAddrPort("0.0.0.0:1")}.surroundings(interfaces())
+	if len(out) > 0 && s.Listen[0].Addr() != out[0] { // a machine without a way out shows nothing here
+		t.Errorf("listens at %v, the way out is from %v", s.Listen, out)
 	}
 }

@@ -16,7 +16,8 @@ type iface struct {
 	lan.Interface
 	name    string
 	flags   net.Flags
-	virtual bool // it leads to nobody but this machine's own guests and tunnels
+	virtual bool         // it leads to nobody but this machine's own guests and tunnels
+	routed  []netip.Addr // its addresses from which the way out begins, one a family
 }
 
 // virtualNames are those that container engines, hypervisors and clusters give to
@@ -30,6 +31,7 @@ func interfaces() (list []iface) {
 	if err != nil {
 		return nil
 	}
+	out := wayOut()
 	for _, i := range all {
 		addrs, err := i.Addrs()
 		if err != nil || i.Flags&net.FlagUp == 0 {
@@ -44,6 +46,9 @@ func interfaces() (list []iface) {
 				if ip, ok := netip.AddrFromSlice(n.IP); ok {
 					ones, _ := n.Mask.Size()
 					f.Prefixes = append(f.Prefixes, netip.PrefixFrom(ip.Unmap(), ones))
+					if slices.Contains(out, ip.Unmap()) {
+						f.routed = append(f.routed, ip.Unmap())
+					}
 				}
 			}
 		}
@@ -51,6 +56,20 @@ func interfaces() (list []iface) {
 		list = append(list, f)
 	}
 	slices.SortFunc(list, func(a, b iface) int { return a.Index - b.Index })
+	return list
+}
+
+// wayOut gives the source addresses of the default routes. A UDP socket that is
+// connected sends nothing; the far ends are addresses for documentation.
+func wayOut() (list []netip.Addr) {
+	for _, to := range [][2]string{{"udp4", "192.0.2.1:9"}, {"udp6", "[2001:db8::1]:9"}} {
+		conn, err := net.Dial(to[0], to[1])
+		if err != nil {
+			continue // no way out by this family
+		}
+		list = append(list, conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap())
+		_ = conn.Close() // nothing was sent on it
+	}
 	return list
 }
 
@@ -79,6 +98,7 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	var s neighbors.Surroundings
 	var heard []lan.Interface
 	var first, last []netip.Prefix
+	var routed []netip.Addr
 	at := g.local.Addr().Unmap()
 	for _, i := range all {
 		s.Interfaces = append(s.Interfaces, i.Prefixes...)
@@ -86,7 +106,7 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 			last = append(last, i.Prefixes...)
 			continue
 		}
-		first = append(first, i.Prefixes...)
+		first, routed = append(first, i.Prefixes...), append(routed, i.routed...)
 		if !at.IsUnspecified() {
 			i.Prefixes = slices.DeleteFunc(slices.Clone(i.Prefixes), func(p netip.Prefix) bool { return p.Addr() != at })
 		}
@@ -96,7 +116,7 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	if !at.IsUnspecified() {
 		s.Listen = []netip.AddrPort{netip.AddrPortFrom(at, g.local.Port())}
 	} else {
-		for _, a := range usable(first, last, g.local.Addr().Is4()) {
+		for _, a := range usable(routed, first, last, g.local.Addr().Is4()) {
 			s.Listen = append(s.Listen, netip.AddrPortFrom(a, g.local.Port()))
 		}
 	}
@@ -105,11 +125,11 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	return s
 }
 
-// usable orders the addresses of our interfaces: those on a link with others first;
-// IPv4 first, since people type it, then IPv6; and loopback only when there is
-// nothing else. Link-local addresses need a zone that means nothing to another
+// usable orders the addresses of our interfaces: those from which the way out begins
+// first, then those on a link with others; each time IPv4 first, since people type
+// it, then IPv6; and loopback only when there is nothing else. Link-local addresses need a zone that means nothing to another
 // machine. four: the socket has no IPv6.
-func usable(first, last []netip.Prefix, four bool) []netip.Addr {
+func usable(routed []netip.Addr, first, last []netip.Prefix, four bool) []netip.Addr {
 	var v4, v6 []netip.Addr
 	for _, list := range [2][]netip.Prefix{first, last} {
 		for _, p := range list {
@@ -122,8 +142,16 @@ func usable(first, last []netip.Prefix, four bool) []netip.Addr {
 			}
 		}
 	}
+	later := func(a netip.Addr) int {
+		if slices.Contains(routed, a) {
+			return 0
+		}
+		return 1
+	}
 	if len(v4)+len(v6) == 0 {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	}
-	return append(v4, v6...)
+	all := append(v4, v6...)
+	slices.SortStableFunc(all, func(a, b netip.Addr) int { return later(a) - later(b) })
+	return all
 }

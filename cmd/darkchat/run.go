@@ -144,7 +144,9 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	}()
 	code := sh.Run(shellCtx, neighbors.NewClient(loop))
 	stopLoop()
-	err = <-ended
+	if err = <-ended; err == nil {
+		err = sh.Err()
+	}
 	stopShell()
 	profile.GiveBack(node.Unused()) // nobody else touches the node any more
 	return code, err

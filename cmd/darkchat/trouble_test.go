@@ -193,6 +193,37 @@ func garble(t *testing.T, state string, fits func(name string) bool) (paths []st
 	return paths
 }
 
+// Whatever makes a program end with 1, a line says what: a full disk, a reader that
+// went away, a text that was refused.
+func TestExitOneSaysWhy(t *testing.T) {
+	t.Parallel()
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	r, gone, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer gone.Close()
+	for word, out := range map[string]*os.File{"no space left": full, "broken pipe": gone} {
+		cmd := program(t, "-u", "ann", "-ephemeral", "-listen", "127.0.0.1", "-p", "0", "-wait", "0s")
+		var errs strings.Builder
+		cmd.Stdout, cmd.Stderr = out, &errs
+		_ = cmd.Run()
+		text := errs.String()
+		if cmd.ProcessState.ExitCode() != 1 || strings.Count(text, "\n") != 1 || !strings.Contains(text, word) || !strings.Contains(text, "output") {
+			t.Errorf("exit %d, stderr %q, want one line with %q", cmd.ProcessState.ExitCode(), text, word)
+		}
+	}
+	n, code := pipe(t, "to nobody\n", "-json", "-u", "ann", "-ephemeral", "-listen", "127.0.0.1", "-p", "0")
+	if code != 1 || strings.Count(n.stderr(), "\n") != 1 || !strings.Contains(n.stderr(), "refused") {
+		t.Errorf("exit %d, stderr %q", code, n.stderr())
+	}
+}
+
 // A damaged identity is a person's key: nothing is touched, the line names the file.
 func TestGarbageInTheIdentity(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,19 @@ func TestWhereItIsAnnounced(t *testing.T) {
 	s := ground{local: netip.MustParseAddrPort("0.0.0.0:1")}.surroundings(machine)
 	if got := fmt.Sprint(s.Listen[:2]); got != "[10.1.2.3:1 192.168.7.1:1]" || !s.Equal(s) {
 		t.Errorf("listens at %v", s.Listen)
+	}
+	// A tunnel is no place to meet people, even when all the rest goes through it.
+	for _, c := range []struct{ name, routed, want string }{{"tun0", "10.8.0.2", "10.1.2.3:1"}, {"eth0", "192.168.7.1", "192.168.7.1:1"}} {
+		all := slices.Clone(machine)
+		for i := range all {
+			if all[i].name == c.name {
+				all[i].routed = []netip.Addr{netip.MustParseAddr(c.routed)}
+			}
+		}
+		s := ground{local: netip.MustParseAddrPort("0.0.0.0:1")}.surroundings(all)
+		if s.Listen[0].String() != c.want {
+			t.Errorf("the way out is %s: listens at %v", c.name, s.Listen)
+		}
 	}
 }
 

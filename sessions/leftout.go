@@ -1,0 +1,100 @@
+package sessions
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"unicode/utf8"
+)
+
+// What waits in a session that is given up is not sent, since the session itself
+// may run elsewhere and send it. It is shown once, so that whoever typed it can
+// type it again.
+const (
+	maxLeftOut     = 20  // lines shown of it
+	maxLeftOutText = 200 // bytes shown of a line
+)
+
+// leftOut returns how many lines wait in the store, and a notice for each of the
+// first, oldest first.
+func (p *Profile) leftOut(o ProfileOptions) (count int, told []string, err error) {
+	var lines []*line // nil: cannot be read
+	err = p.db.each(BucketOutbox, func(key, value []byte) error {
+		if len(key) != 8 {
+			return nil
+		}
+		if count++; count <= maxLeftOut {
+			l, _ := decodeLine(1, value)
+			lines = append(lines, l)
+		}
+		return nil
+	})
+	if err != nil || count == 0 {
+		return count, nil, err
+	}
+	names, err := p.names(o)
+	for _, l := range lines {
+		if l == nil {
+			told = append(told, "left out: a line that cannot be read")
+			continue
+		}
+		name := names.Label(l.to)
+		if name == "" {
+			name = Fingerprint(l.to)
+		}
+		told = append(told, "left out, to "+name+": "+shorten(strings.Join(l.parts, ""), maxLeftOutText))
+	}
+	if count > maxLeftOut {
+		told = append(told, fmt.Sprintf("and %d more", count-maxLeftOut))
+	}
+	return count, told, err
+}
+
+// names is a Book for Label alone, before the node has one. What it cannot read
+// is told of by Load.
+func (p *Profile) names(o ProfileOptions) (*Book, error) {
+	b := NewBook(UserKey(p.Key.Public().(ed25519.PublicKey)), p.Name, Limits{})
+	for _, key := range sortedKeys(p.people.rows) {
+		_ = b.Load(BucketUsers, key[:], p.people.rows[key])
+	}
+	err := p.db.each(BucketUsers, func(key, row []byte) error {
+		if len(key) == len(UserKey{}) {
+			if d, ok := p.people.last[UserKey(key)]; ok {
+				if now, err := decided(row, d); err == nil {
+					row = now
+				}
+			}
+		}
+		_ = b.Load(BucketUsers, key, row)
+		return nil
+	})
+	if err == nil {
+		err = p.db.each(BucketSessions, func(key, value []byte) error {
+			_ = b.Load(BucketSessions, key, value)
+			return nil
+		})
+	}
+	b.Loaded(o.Now)
+	return b, err
+}
+
+// shorten makes one line of at most n bytes of a text, cut between two runes.
+func shorten(text string, n int) string {
+	text = strings.ReplaceAll(text, "\n", " ⏎ ")
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "..."
+}
+
+// isGone says that there is nothing at path any more.
+func isGone(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
