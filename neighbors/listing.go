@@ -129,6 +129,7 @@ func (n *Node) Stats() (list []Stat) {
 		Stat{"neighbors", uint64(len(n.edges))}, Stat{"neighbors_online", uint64(online)},
 		Stat{"outbox_lines", uint64(len(lines))}, Stat{"users", uint64(len(n.book.Users()))},
 	)
+	list = append(list, n.relayStats()...)
 	slices.SortFunc(list, func(a, b Stat) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
