@@ -82,7 +82,10 @@ func TestNamespaces(t *testing.T) {
 			r.print(t)
 		})
 	}
-	if ran == 0 {
+	switch {
+	case ran == 0 && chosen == "waiting":
+		t.Skip("no row waits for its feature")
+	case ran == 0:
 		t.Fatalf("%s=%s names no row", netnsRows, chosen)
 	}
 	if len(waiting) > 0 && chosen != "waiting" {
