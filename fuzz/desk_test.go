@@ -54,9 +54,11 @@ func (d *desk) Explode() (neighbors.Token, error)            { return 0, errAlon
 func (d *desk) Verify(_, _ string) (neighbors.VerifyView, error) {
 	return neighbors.VerifyView{}, errAlone
 }
-func (d *desk) Block(string, bool) (string, error)                    { return "", errAlone }
-func (d *desk) Outbox() []neighbors.OutboxLine                        { return nil }
-func (d *desk) Stats() []neighbors.Stat                               { return nil }
+func (d *desk) Block(string, bool) (string, error) { return "", errAlone }
+func (d *desk) Outbox() []neighbors.OutboxLine     { return nil }
+func (d *desk) Stats() []neighbors.Stat            { return nil }
+func (d *desk) Net() neighbors.NetView             { return neighbors.NetView{} }
+
 func (d *desk) Presence() []neighbors.PresenceView                    { return nil }
 func (d *desk) Contacts() []neighbors.Contact                         { return nil }
 func nowhere(context.Context, string) (found []netip.Addr, err error) { return nil, errAlone }

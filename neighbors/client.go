@@ -128,6 +128,11 @@ func (c *Client) Stats() []Stat {
 	})
 }
 
+// Net tells where we are and how others are reached.
+func (c *Client) Net() NetView {
+	return ask(c, func(_ time.Time, n *Node) NetView { return n.Net() })
+}
+
 // Presence says which Source knows whom.
 func (c *Client) Presence() []PresenceView {
 	return ask(c, func(_ time.Time, n *Node) []PresenceView { return n.Presence() })

@@ -23,6 +23,7 @@ type edge struct {
 	told   netip.AddrPort // where we said that we see it
 	unsure time.Time      // when our own network changed, until it is heard again
 	talked time.Time      // the last text, or help with one
+	stage  string         // how far the last contact with a missing one came
 
 	// The probe of a silent neighbour.
 	quietAt time.Time // when silence calls for the next probe

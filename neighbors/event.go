@@ -110,7 +110,7 @@ type Pong struct {
 	Path    string
 }
 
-// PathChange says that the way to a session changed.
+// PathChange says that the way to a session changed. RTT is 0 if it is not known yet.
 type PathChange struct {
 	User    string
 	Session string

@@ -129,7 +129,7 @@ func (n *Node) Stats() (list []Stat) {
 		Stat{"neighbors", uint64(len(n.edges))}, Stat{"neighbors_online", uint64(online)},
 		Stat{"outbox_lines", uint64(len(lines))}, Stat{"users", uint64(len(n.book.Users()))},
 	)
-	return sortStats(list)
+	return sortStats(append(list, n.relayStats()...))
 }
 
 func sortStats(list []Stat) []Stat {

@@ -1,7 +1,6 @@
 package neighbors
 
 import (
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -115,6 +114,9 @@ func (n *Node) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duratio
 	if e := n.edges[id]; !ok || e == nil || !e.online || s.User == n.user {
 		return
 	}
+	if rtt == 0 {
+		_, rtt, _ = n.ep.Path(dgram.PeerID(id))
+	}
 	change := PathChange{User: n.book.Label(s.User), Session: id.String(), Path: PathDirect, RTT: rtt, Why: why}
 	if relay, through := n.throughRelay(id); through {
 		change.Path = PathRelay
@@ -145,6 +147,6 @@ func (n *Node) punchEnded(u dgram.Unanswered) {
 		if _, _, ok := n.direct(id); ok || w.why == "" || !contains(w.addrs, u.Addr) {
 			continue
 		}
-		w.why = fmt.Sprintf("%s from %v", u.Stage, u.Addr)
+		w.why = stageText(u)
 	}
 }

@@ -3,6 +3,7 @@ package neighbors_test
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,5 +145,50 @@ func TestWakingUp(t *testing.T) {
 	b.run(2 * time.Second)
 	if state() != neighbors.Online || count[neighbors.WentOffline](ann) > 0 {
 		t.Fatalf("bob is %v", state())
+	}
+}
+
+// \net says where others see us, what our NAT is like, and why somebody is reached
+// through a relay alone. Two observers are needed to tell a hard NAT.
+func TestNet(t *testing.T) {
+	b := newBed(t, 610, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, other := b.seedNode(), b.seedNode()
+	ann, _ := b.behind("ann", simnet.Symmetric)
+	bob, _ := b.behind("bob", simnet.Symmetric)
+	if v := ann.node.Net(); v.NAT != neighbors.NATUnknown || len(v.Observed) != 0 {
+		t.Fatalf("before: %+v", v)
+	}
+	for _, p := range []*person{ann, bob} {
+		p.meet(seed)
+		p.meet(other)
+	}
+	b.run(15 * time.Second)
+	v := ann.node.Net()
+	if v.NAT != neighbors.NATHard || len(v.Observed) == 0 || v.Observed[0].Addr() != netip.AddrFrom4([4]byte{203, 0, 3, 1}) || len(v.Seeds) != 2 {
+		t.Fatalf("%+v", v)
+	}
+	ann.add("bob")
+	b.run(20 * time.Second)
+	v = ann.node.Net()
+	if len(v.Ways) != 1 || v.Ways[0].Path != neighbors.PathRelay || v.Ways[0].Through == "" || v.Ways[0].Why == "" {
+		t.Fatalf("%+v", v.Ways)
+	}
+	if !strings.Contains(v.Ways[0].Why, "both sides") {
+		t.Errorf("why: %s", v.Ways[0].Why)
+	}
+	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.PingUser(now, "bob") })
+	b.run(time.Second)
+	if p := all[neighbors.Pong](ann); p[len(p)-1].Path != neighbors.PathRelay || p[len(p)-1].Addr.Port() != 6789 {
+		t.Errorf("%+v", p[len(p)-1])
+	}
+
+	carol := b.join("carol")
+	carol.meet(seed)
+	if v := carol.node.Net(); v.NAT != neighbors.NATUnknown {
+		t.Errorf("one word of somebody: %v", v.NAT)
+	}
+	carol.meet(other)
+	if v := carol.node.Net(); v.NAT != neighbors.NATNone {
+		t.Errorf("on the open network: %v", v.NAT)
 	}
 }

@@ -17,12 +17,11 @@ const (
 
 // outside is what we look like from outside: the addresses that others saw us at.
 type outside struct {
-	seen      []sighting       // oldest first, at most maxSightings, one for each observer
-	adopted   []netip.AddrPort // that enough of them agree on, IPv4 first; at most maxAdopted
-	hard      bool             // each destination sees another port of us
-	reachable bool             // somebody reached us whom we had not written to
-	changed   bool             // the record must say so
-	signed    time.Time        // when it last did
+	seen    []sighting       // oldest first, at most maxSightings, one for each observer
+	adopted []netip.AddrPort // that enough of them agree on, IPv4 first; at most maxAdopted
+	hard    bool             // each destination sees another port of us
+	changed bool             // the record must say so
+	signed  time.Time        // when it last did
 }
 
 // sighting is one observer's word.

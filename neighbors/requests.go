@@ -214,7 +214,7 @@ func (n *Node) failure(q *request) Event {
 	case pingAddr:
 		text = fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in", q.addr)
 	case pingUser:
-		text = fmt.Sprintf("no answer from %s; texts are kept and delivered when he is back", q.find.name)
+		text = fmt.Sprintf("no answer from %s%s; texts are kept and delivered when he is back", q.find.name, n.lastStages(q.find.user))
 	case addUser:
 		switch {
 		case !q.find.user.IsZero():
@@ -291,6 +291,7 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 
 // unanswered: nobody, or somebody else, was there.
 func (n *Node) unanswered(_ time.Time, u dgram.Unanswered) {
+	n.stageOf(u)
 	for _, q := range append([]*request(nil), n.requests.list...) {
 		if q.kind != pingAddr || q.addr != u.Addr || !q.peer.IsZero() {
 			continue

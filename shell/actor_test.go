@@ -233,6 +233,18 @@ func (a *actor) Printed(receipts []uint64) {
 	a.printed = append(a.printed, receipts...)
 }
 
+func (a *actor) Net() neighbors.NetView {
+	at := netip.MustParseAddrPort("203.0.113.5:6789")
+	return neighbors.NetView{
+		Listen: []netip.AddrPort{netip.MustParseAddrPort("192.168.1.7:6789")}, Observed: []netip.AddrPort{at}, NAT: neighbors.NATHard,
+		Seeds: []string{"seed"}, Limits: []neighbors.Stat{{Name: "relay_rate", Value: 3}},
+		Ways: []neighbors.WayView{
+			{User: "bob", Session: "7f3a000000000001", Path: "relay", Through: "seed", Addr: at, RTT: time.Millisecond, Why: "not answered yet"},
+			{User: "carol", Session: "c000000000000003"},
+		},
+	}
+}
+
 // bob and carol are whom the actor knows: bob is online in two sessions.
 func bob() neighbors.UserView {
 	at := netip.MustParseAddrPort("127.0.0.1:7002")

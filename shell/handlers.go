@@ -107,6 +107,11 @@ func stats(c *conversation, _ []string) error {
 	return nil
 }
 
+func network(c *conversation, _ []string) error {
+	c.put(newNet(c.node.Net()))
+	return nil
+}
+
 func presence(c *conversation, _ []string) error {
 	c.put(newSources(c.node.Presence()))
 	return nil

@@ -70,6 +70,9 @@ func table() []macro {
 		{name: "unblock", usage: "<username>", min: 1, max: 1, help: "Undo \\block", complete: completeUser, run: unblock},
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
 		{name: "stats", help: "See what was counted", run: stats},
+		{name: "net", help: "See where you are and how others are reached", run: network,
+			detail: "Where others see you, what your NAT is like, which seeds answer; for whom\n" +
+				"there is only a relay, and why; which limits were reached."},
 		{name: "presence", help: "See which presence source knows whom", run: presence},
 		{name: "export-contacts", usage: "[file] [overwrite]", max: 2, help: "Write whom you know to a file", run: exportContacts,
 			detail: "Names, fingerprints and addresses of yourself and of those you pinned, for\n" +

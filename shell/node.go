@@ -25,6 +25,7 @@ type Node interface {
 	Outbox() []neighbors.OutboxLine
 	Stats() []neighbors.Stat
 	Presence() []neighbors.PresenceView
+	Net() neighbors.NetView
 	Contacts() []neighbors.Contact
 	Printed(receipts []uint64)
 }

@@ -109,7 +109,7 @@ type pathReport struct {
 	User    string  `json:"user"`
 	Session string  `json:"session"`
 	Path    string  `json:"path"`
-	RTT     float64 `json:"rtt_ms"`
+	RTT     float64 `json:"rtt_ms,omitempty"`
 	Why     string  `json:"why,omitempty"`
 }
 

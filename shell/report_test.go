@@ -151,6 +151,8 @@ func TestEventsAsJSONAndText(t *testing.T) {
 		{"presence", macro(`\presence`),
 			`{"event":"presence","sources":[{"source":"seed","users":["bob"],"addrs":[]},{"source":"file","users":[],"addrs":["[fe80::1%eth0]:6789"]}]}`,
 			"seed: bob\nfile: [fe80::1%eth0]:6789\n"},
+		{"net", macro(`\net`),
+			`{"event":"net","listen":["192.168.1.7:6789"],"observed":["203.0.113.5:6789"],"nat":"hard","seeds":["seed"],"ways":[{"user":"bob","session":"7f3a000000000001","path":"relay","through":"seed","addr":"203.0.113.5:6789","rtt_ms":1,"why":"not answered yet"},{"user":"carol","session":"c000000000000003"}],"limits":{"relay_rate":3}}`, ""},
 		{"help", macro(`\help quit`),
 			`{"event":"help","text":"\\quit\nLeave the program gracefully\nSo does Ctrl-D on an empty line. Undelivered texts wait for the next run."}`, ""},
 		{"bad argument", macro(`\users x`), `{"event":"error","input":"\\users x","text":"\\users takes no argument"}`, ""},

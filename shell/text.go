@@ -146,7 +146,9 @@ func (r pathReport) text(p *page, _ view) {
 	} else {
 		p.add(faint, "directly")
 	}
-	p.add(faint, ", "+rtt(r.RTT))
+	if r.RTT > 0 {
+		p.add(faint, ", "+rtt(r.RTT))
+	}
 	if r.Why != "" {
 		p.add(faint, ": ").word(faint, r.Why)
 	}

@@ -82,7 +82,10 @@ func TestNamespaces(t *testing.T) {
 			r.print(t)
 		})
 	}
-	if ran == 0 {
+	switch {
+	case ran == 0 && chosen == "waiting":
+		t.Skip("no row waits for its feature")
+	case ran == 0:
 		t.Fatalf("%s=%s names no row", netnsRows, chosen)
 	}
 	if len(waiting) > 0 && chosen != "waiting" {
@@ -149,9 +152,18 @@ func (r *row) measured(format string, args ...any) {
 func (r *row) within(what string, took, limit time.Duration) {
 	r.Helper()
 	r.measured("%s %s (limit %s)", what, short(took), short(limit))
-	if took > limit {
+	if took > limit*slack() {
 		r.missed = append(r.missed, fmt.Sprintf("%s took %s", what, short(took)))
 	}
+}
+
+// slack is how many times its limit a row may take: what lands is not held up by
+// a machine that is busy with other things. All rows, and by name, have none.
+func slack() time.Duration {
+	if os.Getenv(netnsRows) == "ci" {
+		return 5
+	}
+	return 1
 }
 
 func short(d time.Duration) string {

@@ -1,0 +1,155 @@
+package neighbors
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// NAT says what stands between a node and the outside, as far as others told.
+type NAT string
+
+// What may stand there.
+const (
+	NATUnknown NAT = "unknown" // nobody has told us yet
+	NATNone    NAT = "none"    // others see us at an address of our own
+	NATEasy    NAT = "easy"    // all see us at one address and port: direct ways are possible
+	NATHard    NAT = "hard"    // each sees another port: direct ways only to those with an easy one
+)
+
+// NetView is what \net shows: where we are, and how we reach others.
+type NetView struct {
+	Listen   []netip.AddrPort // our own addresses
+	Observed []netip.AddrPort // where others see us
+	NAT      NAT
+	Seeds    []string // seeds that answer, by name
+	Ways     []WayView
+	Limits   []Stat // what was refused for reaching a limit
+}
+
+// WayView is how a session is reached that a common neighbour introduced.
+type WayView struct {
+	User    string
+	Session string
+	Path    string         // PathDirect, PathRelay; empty: not reached
+	Through string         // the relay, by name
+	Addr    netip.AddrPort // of the session, or of the relay
+	RTT     time.Duration
+	Why     string // there is no direct way
+}
+
+// Net tells where we are and how others are reached.
+func (n *Node) Net() NetView {
+	v := NetView{Listen: slices.Clone(n.cfg.Listen), Observed: slices.Clone(n.outside.adopted), NAT: n.nat()}
+	if len(v.Observed) == 0 { // not agreed on, but better than nothing
+		for _, s := range n.outside.seen {
+			if !slices.Contains(v.Observed, s.addr) {
+				v.Observed = append(v.Observed, s.addr)
+			}
+		}
+	}
+	for _, e := range n.live() {
+		if s, ok := n.book.Session(e.id); ok && flagsOf(s)&sessions.FlagSeed != 0 {
+			v.Seeds = append(v.Seeds, n.book.Label(e.user))
+		}
+	}
+	for _, id := range n.relays.wayIDs() {
+		if s, ok := n.book.Session(id); ok {
+			v.Ways = append(v.Ways, n.wayView(s, n.relays.ways[id]))
+		}
+	}
+	for _, s := range n.Stats() {
+		if s.Value > 0 && slices.Contains(limitNames(), s.Name) {
+			v.Limits = append(v.Limits, s)
+		}
+	}
+	return v
+}
+
+func (n *Node) wayView(s sessions.Session, w *way) WayView {
+	v := WayView{User: n.book.Label(s.User), Session: s.ID.String(), Why: w.why}
+	at, rtt, ok := n.ep.Path(dgram.PeerID(s.ID))
+	if !ok {
+		return v
+	}
+	v.RTT = rtt
+	v.Addr, v.Path = n.shownAddr(at)
+	if relay, through := n.throughRelay(s.ID); through {
+		if r, known := n.book.Session(relay); known {
+			v.Through = n.book.Label(r.User)
+		}
+	} else {
+		v.Why = ""
+	}
+	return v
+}
+
+// nat says what kind of NAT we are behind.
+func (n *Node) nat() NAT {
+	switch {
+	case n.outside.hard:
+		return NATHard
+	case len(n.outside.adopted) == 0:
+		return NATUnknown
+	case n.hidden():
+		return NATEasy
+	}
+	return NATNone
+}
+
+// limitNames are the counters that say that a limit was reached.
+func limitNames() []string {
+	return []string{
+		dgram.DroppedChallenges.String(), dgram.DroppedFull.String(), dgram.DroppedPrefix.String(),
+		"relay_full", "relay_quota", "relay_rate",
+	}
+}
+
+// relayStats are the counters of relaying.
+func (n *Node) relayStats() []Stat {
+	c := n.circuits.count
+	return []Stat{
+		{"relay_circuits", uint64(len(n.circuits.pairs))}, {"relay_passed", c.passed}, {"relay_unknown", c.unknown},
+		{"relay_unasked", c.unasked}, {"relay_full", c.full}, {"relay_quota", c.quota}, {"relay_rate", c.rate},
+	}
+}
+
+// stageOf notes how far a contact came that led to nothing, for those who were last
+// seen there. A seed has too many to look through.
+func (n *Node) stageOf(u dgram.Unanswered) {
+	n.punchEnded(u)
+	if n.cfg.Seed {
+		return
+	}
+	for _, e := range n.edges { // each on its own: the order does not matter
+		if s, ok := n.book.Session(e.id); ok && !e.online && slices.ContainsFunc(s.Seen, func(at sessions.Seen) bool { return at.Addr == u.Addr }) {
+			e.stage = stageText(u)
+		}
+	}
+}
+
+// stageText says in words how far a contact came.
+func stageText(u dgram.Unanswered) string {
+	switch u.Stage {
+	case dgram.StageChallenged:
+		return u.Addr.String() + " answered, but did not accept us"
+	case dgram.StageMismatch:
+		return "another key answers at " + u.Addr.String()
+	case dgram.StageRefused:
+		return u.Addr.String() + " refused us"
+	}
+	return u.Addr.String() + " is silent"
+}
+
+// lastStages joins what is known of the failed contacts with a user.
+func (n *Node) lastStages(user sessions.UserKey) (text string) {
+	for _, s := range n.book.SessionsOf(user) {
+		if e := n.edges[s.ID]; e != nil && e.stage != "" && !e.online {
+			text += " (" + e.stage + ")"
+		}
+	}
+	return text
+}

@@ -1,0 +1,79 @@
+package shell
+
+import (
+	"fmt"
+	"strings"
+
+	"darkchat/neighbors"
+)
+
+type netReport struct {
+	Event    string            `json:"event"`
+	Listen   []string          `json:"listen"`
+	Observed []string          `json:"observed"`
+	NAT      string            `json:"nat"`
+	Seeds    []string          `json:"seeds"`
+	Ways     []wayRow          `json:"ways"`
+	Limits   map[string]uint64 `json:"limits"`
+	limits   []neighbors.Stat
+}
+
+type wayRow struct {
+	User    string  `json:"user"`
+	Session string  `json:"session"`
+	Path    string  `json:"path,omitempty"`
+	Through string  `json:"through,omitempty"`
+	Addr    string  `json:"addr,omitempty"`
+	RTT     float64 `json:"rtt_ms,omitempty"`
+	Why     string  `json:"why,omitempty"`
+}
+
+func newNet(v neighbors.NetView) netReport {
+	r := netReport{Event: "net", Listen: addresses(v.Listen), Observed: addresses(v.Observed), NAT: string(v.NAT),
+		Seeds: append([]string{}, v.Seeds...), Ways: []wayRow{}, Limits: map[string]uint64{}, limits: v.Limits}
+	for _, w := range v.Ways {
+		r.Ways = append(r.Ways, wayRow{User: w.User, Session: w.Session, Path: w.Path, Through: w.Through,
+			Addr: address(w.Addr), RTT: milliseconds(w.RTT), Why: w.Why})
+	}
+	for _, s := range v.Limits {
+		r.Limits[s.Name] = s.Value
+	}
+	return r
+}
+
+func (r netReport) text(p *page, _ view) {
+	p.add(normal, "Here: ").word(normal, or(strings.Join(r.Listen, " "), "no address")).end()
+	p.add(normal, "Others see you at: ").word(normal, or(strings.Join(r.Observed, " "), "nobody has told yet")).end()
+	switch neighbors.NAT(r.NAT) {
+	case neighbors.NATNone:
+		p.line(normal, "No NAT in between.")
+	case neighbors.NATEasy:
+		p.line(normal, "A NAT in between that lets direct ways be made.")
+	case neighbors.NATHard:
+		p.line(normal, "A NAT in between that gives each destination another port: direct ways only to those who have an easier one.")
+	default:
+		p.line(normal, "Whether there is a NAT in between is not known: a seed (-sip) would tell.")
+	}
+	p.add(normal, "Seeds: ").word(normal, or(strings.Join(r.Seeds, " "), "none answers")).end()
+	for _, w := range r.Ways {
+		p.word(strong, w.User).add(faint, " ("+tag(w.Session)+") ")
+		switch w.Path {
+		case neighbors.PathDirect:
+			p.add(normal, "directly at ").word(normal, w.Addr)
+		case neighbors.PathRelay:
+			p.add(normal, "by the relay ").word(normal, w.Through)
+		default:
+			p.add(bad, "not reached")
+		}
+		if w.RTT > 0 {
+			p.add(faint, ", "+rtt(w.RTT))
+		}
+		if w.Why != "" {
+			p.add(faint, ": ").word(faint, w.Why)
+		}
+		p.end()
+	}
+	for _, s := range r.limits {
+		p.line(faint, fmt.Sprintf("limit reached: %s %d times", s.Name, s.Value))
+	}
+}
