@@ -60,7 +60,7 @@ func table() []macro {
 		{name: "quit", help: "Leave the program gracefully", run: quit,
 			detail: "So does Ctrl-D on an empty line. Undelivered texts wait for the next run."},
 		{name: "exit", help: "The same", run: quit},
-		{name: "sessions", usage: "[name | prune n]", max: 2, help: "See where users were last seen, or forget all but n", complete: completeUser, run: sessionList,
+		{name: "sessions", usage: "[name]", max: 2, help: "See where users were last seen, or prune them", complete: completeUser, run: sessionList,
 			detail: "\\sessions prune 20 forgets the longest unheard, offline ones first."},
 		{name: "whoami", help: "See your name, fingerprint and addresses", run: whoami},
 		{name: "verify", usage: "<name> [fingerprint]", min: 1, max: 5, help: "Compare fingerprints, once, by voice", complete: completeUser, run: verify,
