@@ -82,6 +82,31 @@ func TestNATPairs(t *testing.T) {
 	}
 }
 
+// The relay is gone for longer than anybody waits, and comes back: what was typed
+// meanwhile arrives, with nobody doing anything.
+func TestRelayComesBack(t *testing.T) {
+	for _, away := range []time.Duration{3 * time.Second, 20 * time.Second, 5 * time.Minute} {
+		t.Run(away.String(), func(t *testing.T) {
+			b := newBed(t, 400, simnet.Profile{Delay: 20 * time.Millisecond})
+			seed := b.seedNode()
+			ann, _ := b.behind("ann", simnet.Symmetric)
+			bob, _ := b.behind("bob", simnet.Symmetric)
+			ann.meet(seed)
+			bob.meet(seed)
+			ann.add("bob")
+			b.until(500*time.Millisecond, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
+			ann.say("bob", "one")
+			b.until(time.Second, "the first text", func() bool { return len(bob.texts()) == 1 })
+			seed.kill()
+			b.run(time.Second)
+			ann.say("bob", "two")
+			b.run(away)
+			seed.start()
+			b.until(away+30*time.Second, "the text from the time without a relay", func() bool { return len(bob.texts()) == 2 })
+		})
+	}
+}
+
 // In the middle of a conversation one side's NAT forgets everything, or he moves to
 // another network; whoever writes, and whatever the NATs, both go on within ten
 // seconds.

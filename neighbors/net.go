@@ -14,7 +14,7 @@ type NAT string
 
 // What may stand there.
 const (
-	NATUnknown NAT = "unknown" // nobody has told us yet
+	NATUnknown NAT = "unknown" // fewer than two have told us
 	NATNone    NAT = "none"    // others see us at an address of our own
 	NATEasy    NAT = "easy"    // all see us at one address and port: direct ways are possible
 	NATHard    NAT = "hard"    // each sees another port: direct ways only to those with an easy one
@@ -94,10 +94,12 @@ func (n *Node) nat() NAT {
 		return NATHard
 	case len(n.outside.adopted) == 0:
 		return NATUnknown
-	case n.hidden():
+	case !n.hidden():
+		return NATNone
+	case n.outside.agreed():
 		return NATEasy
 	}
-	return NATNone
+	return NATUnknown // one observer alone cannot tell
 }
 
 // limitNames are the counters that say that a limit was reached.

@@ -177,6 +177,18 @@ func (n *Node) recordAddrs() (list []sessions.Address) {
 	return list
 }
 
+// agreed says whether two observers see us at one address and port.
+func (o *outside) agreed() bool {
+	for i, s := range o.seen {
+		for _, t := range o.seen[:i] {
+			if t.addr == s.addr && t.from != s.from {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // hidden says whether a NAT stands between us and the outside, as far as is known.
 func (n *Node) hidden() bool {
 	return slices.ContainsFunc(n.outside.adopted, func(a netip.AddrPort) bool { return !n.ownAddr(a.Addr()) })

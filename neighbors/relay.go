@@ -121,9 +121,11 @@ func (n *Node) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
 	}
 }
 
-// dialThrough contacts a session through a relay, unless that is how it is written to.
+// dialThrough contacts a session through a relay, unless that is how it is written to
+// and answers: keys that are left from before the relay was gone reach nobody.
 func (n *Node) dialThrough(now time.Time, relay sessions.SessionID, want dgram.Peer) {
-	if at, ok := n.throughRelay(sessions.SessionID(want.ID)); ok && at == relay {
+	id := sessions.SessionID(want.ID)
+	if at, ok := n.throughRelay(id); ok && at == relay && n.edges[id] != nil && n.edges[id].online {
 		return
 	}
 	if number, ok := n.relays.number(relay); ok {
