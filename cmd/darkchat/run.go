@@ -122,6 +122,9 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	}
 	loop := neighbors.NewLoop(node, conn, c.readers, store, sink)
 
+	if c.interfaces != nil && len(around.Outlets) == 0 && !c.listen.IsLoopback() {
+		sh.Notice("-interfaces " + c.interfaces.String() + " matches no interface that is up: you are announced nowhere for now")
+	}
 	watch := &watcher{loop: loop, ground: here, last: around, finders: found, notice: sh.Notice}
 	watch.hear()
 
