@@ -3,7 +3,6 @@ package neighbors
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -368,6 +367,3 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 	}
 	return s, "", false
 }
-
-// digest64 is an id that both sides of an explode know it by.
-func digest64(b []byte) uint64 { h := hashOf(b); return binary.BigEndian.Uint64(h[:]) }

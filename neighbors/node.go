@@ -2,15 +2,13 @@ package neighbors
 
 import (
 	"bytes"
+	"crypto/ecdh"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"time"
-
-	"crypto/ecdh"
 
 	"darkchat/dgram"
 	"darkchat/sessions"
@@ -333,9 +331,6 @@ func (n *Node) spread(d time.Duration) time.Duration {
 	io.ReadFull(n.cfg.Random, b[:])
 	return d + d*time.Duration(b[0])/1024
 }
-
-// hashOf identifies bytes in bounded tables.
-func hashOf(b []byte) [8]byte { s := sha256.Sum256(b); return [8]byte(s[:8]) }
 
 // Cloned tells whether another program was found to run with our key.
 func (n *Node) Cloned() bool { return n.cloned }
