@@ -89,10 +89,6 @@ func flockWait(f *os.File, wait time.Duration) error {
 	}
 }
 
-func flockFree(f *os.File) {
-	syscall.Flock(int(f.Fd()), syscall.LOCK_UN) // closing the file frees it as well
-}
-
 // inode is the number of the locked file, 0 where the system has none.
 func (l *fileLock) inode() uint64 {
 	info, err := l.f.Stat()
@@ -102,6 +98,7 @@ func (l *fileLock) inode() uint64 {
 	return inodeOf(info)
 }
 
+// free gives the lock back: closing the file does.
 func (l *fileLock) free() { l.f.Close() }
 
 func inodeOf(info fs.FileInfo) uint64 {
