@@ -1,10 +1,12 @@
 package neighbors_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"darkchat/dgram"
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
 	"darkchat/sessions"
@@ -162,6 +164,43 @@ func TestSquatterGetsNothing(t *testing.T) {
 	b.run(time.Second)
 	if _, err := carol.node.Chat(b.now, "ann"); err == nil || !strings.Contains(err.Error(), "~") {
 		t.Fatalf("an ambiguous name: %v", err)
+	}
+}
+
+// peopleFile is a Source that names one person, as a file of people does.
+type peopleFile struct {
+	user string
+	at   netip.AddrPort
+}
+
+func (f peopleFile) Name() string { return "file" }
+func (f peopleFile) Advance(_ time.Time, h neighbors.Host) time.Time {
+	h.Found(f.user, f.at)
+	return time.Time{}
+}
+func (f peopleFile) Heard(time.Time, netip.AddrPort, dgram.Message, neighbors.Host) {}
+
+// A name that a file of people gives a fingerprint means that key alone: a squatter
+// at the address gets a warning and no text, and the true one no warning.
+func TestFileOfPeopleNamesAKey(t *testing.T) {
+	b := newBed(t, 31, simnet.Profile{Delay: 10 * time.Millisecond})
+	bob, squatter := b.join("bob"), b.join("bob")
+	kim := b.join("kim", peopleFile{"bob~" + bob.node.Self().Fingerprint, squatter.addr})
+	b.run(3 * time.Second)
+	if _, err := kim.node.Chat(b.now, "bob"); err == nil {
+		t.Fatal("the squatter is meant by the plain name")
+	}
+	kim.meet(bob)
+	b.run(3 * time.Second)
+	kim.say("bob", "for bob alone")
+	b.run(3 * time.Second)
+	if len(bob.texts()) != 1 || len(squatter.texts()) != 0 {
+		t.Fatalf("bob read %q, the squatter %q", bob.texts(), squatter.texts())
+	}
+	for _, n := range all[neighbors.Notice](kim) {
+		if strings.Contains(n.Text, "shown as bob,") {
+			t.Fatalf("the true key is warned of: %s", n.Text)
+		}
 	}
 }
 

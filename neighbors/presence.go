@@ -114,7 +114,7 @@ func (c *contacts) learned(now time.Time, n *Node, rec sessions.Record, out sess
 		return
 	}
 	label := n.book.Label(rec.User)
-	if (out.ClaimsOwnName || out.Clash) && !c.warned[rec.User] && len(c.warned) < maxHints {
+	if (out.ClaimsOwnName || out.Clash && label != rec.Name) && !c.warned[rec.User] && len(c.warned) < maxHints {
 		what := "another key claims the name " + rec.Name
 		if out.ClaimsOwnName {
 			what = "somebody else uses your name " + rec.Name

@@ -2,7 +2,6 @@ package simnet
 
 import (
 	"bytes"
-	"container/heap"
 	"net/netip"
 	"time"
 )
@@ -100,15 +99,7 @@ func (n *Net) say(now time.Time, from, to netip.AddrPort, b []byte) bool {
 		if m.host == from.Addr() {
 			delays, fate = []time.Duration{0}, "its own"
 		}
-		for _, d := range delays {
-			if len(n.flying) == maxFlying {
-				fate = "no room"
-				break
-			}
-			n.order++
-			heap.Push(&n.flying, flight{now.Add(d), n.order, Delivery{from, at, bytes.Clone(b)}})
-		}
-		n.trace.note(now, from, at, b, fate)
+		n.fly(now, from, at, b, delays, fate)
 	}
 	return group
 }

@@ -56,6 +56,12 @@ func (n *Net) Send(now time.Time, from, to netip.AddrPort, b []byte) {
 	}
 	from = n.leave(now, from, to)
 	delays, fate := n.plan(from, to, len(b))
+	n.fly(now, from, to, b, delays, fate)
+}
+
+// fly puts a copy of b in the air for each of delays, as far as there is room, and
+// notes its fate.
+func (n *Net) fly(now time.Time, from, to netip.AddrPort, b []byte, delays []time.Duration, fate string) {
 	for _, d := range delays {
 		if len(n.flying) == maxFlying {
 			fate = "no room"
