@@ -242,7 +242,11 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 		wire = n.ep.Advance(now)
 	}
 	next = earliest(next, n.collect(now))
-	return earliest(earliest(next, wire), earliest(n.timers.next(), n.wakeAt))
+	next = earliest(earliest(next, wire), earliest(n.timers.next(), n.wakeAt))
+	if !next.IsZero() && next.Before(now) {
+		return now // what fell due while this turn worked is done in the next one
+	}
+	return next
 }
 
 // wake asks for another Advance at that time.
