@@ -77,15 +77,19 @@ func (w wireList) body() (Body, error) {
 	return l, nil
 }
 
-// maxSeq bounds a record's sequence number, maxState its state (spec/wire.md 4.3, 4.1).
+// maxSeq bounds a record's sequence number, maxState what a summary says of it
+// (spec/wire.md 4.3, 5.8).
 const (
 	maxSeq   = 1<<53 - 1
-	maxState = 2
+	maxState = SummaryLost
 )
 
 func (l List) check() error {
 	if len(l.Summaries) > maxSummaries || len(l.Records) > maxListRecords || !lengthIs(l.Next, 0, 8) {
 		return errBounds
+	}
+	if l.Request == 0 && len(l.Records)+len(l.Next)+int(min(l.Total, 1)) > 0 {
+		return errBounds // news is hints alone
 	}
 	for i, s := range l.Summaries {
 		if s.Seq > maxSeq || s.State > maxState {

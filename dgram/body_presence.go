@@ -69,6 +69,7 @@ type wirePing struct {
 	Addrs         [][]byte
 	By            []byte
 	Ticket        wireTicket
+	Targets       []byte
 	Ext           []byte
 }
 
@@ -85,6 +86,9 @@ func (p Ping) wire() wirePing {
 	}
 	for _, a := range p.Addrs {
 		w.Addrs = append(w.Addrs, addrBytes(a))
+	}
+	for _, t := range p.Targets {
+		w.Targets = append(w.Targets, t[:]...)
 	}
 	return w
 }
@@ -105,11 +109,17 @@ func (w wirePing) body() (Body, error) {
 		}
 		p.Addrs = append(p.Addrs, a)
 	}
+	if len(w.Targets)%len(PeerID{}) != 0 {
+		return nil, errBounds
+	}
+	for t := w.Targets; len(t) > 0; t = t[len(PeerID{}):] {
+		p.Targets = append(p.Targets, PeerID(t))
+	}
 	return p, nil
 }
 
 func (p Ping) check() error {
-	if p.Scope > ScopeExplode || len(p.Name) > maxName || !utf8.ValidString(p.Name) ||
+	if p.Scope > ScopeReach || len(p.Targets) > maxTargets || len(p.Targets) > 0 && p.Scope != ScopeExplode || len(p.Name) > maxName || !utf8.ValidString(p.Name) ||
 		!lengthIs(p.User, 0, 32) || !lengthIs(p.Session, 0, 8) || len(p.Record) > maxRecord ||
 		len(p.Addrs) > maxPingAddrs || !lengthIs(p.By, 0, 8) || !lengthIs(p.Ticket.Sig, 0, 64) {
 		return errBounds
@@ -119,21 +129,25 @@ func (p Ping) check() error {
 			return err
 		}
 	}
-	if p.Scope == ScopeProbe && !p.bare() {
+	switch {
+	case p.Scope == ScopeProbe && (!p.bare() || len(p.Session) > 0):
+		return errBounds
+	case p.Scope == ScopeReach && (!p.bare() || len(p.Session) == 0):
 		return errBounds
 	}
 	return nil
 }
 
-// bare reports whether nothing but the scope is said, as it must be in a probe.
+// bare reports whether nothing but scope and session is said, as it must be in a probe
+// and in a question about a session.
 func (p Ping) bare() bool {
-	return p.Name == "" && len(p.User)+len(p.Session)+len(p.Record)+len(p.Addrs)+len(p.By)+len(p.Ticket.Sig) == 0 &&
+	return p.Name == "" && len(p.User)+len(p.Record)+len(p.Addrs)+len(p.By)+len(p.Ticket.Sig) == 0 &&
 		p.Ticket.Number == 0
 }
 
 func (p Ping) size() int {
 	const threeArraysScopeAndExt = 5
-	n := threeArraysScopeAndExt + bytesSize(len(p.Name)) + bytesSize(len(p.User)) + bytesSize(len(p.Session)) +
+	n := threeArraysScopeAndExt + bytesSize(len(p.Targets)*len(PeerID{})) + bytesSize(len(p.Name)) + bytesSize(len(p.User)) + bytesSize(len(p.Session)) +
 		bytesSize(len(p.Record)) + bytesSize(len(p.By)) + headSize(p.Ticket.Number) + bytesSize(len(p.Ticket.Sig))
 	for _, a := range p.Addrs {
 		n += bytesSize(addrSize(a))

@@ -68,6 +68,7 @@ type Endpoint struct {
 	admit   *admission
 	tally   *tally
 	nextID  uint64
+	probeID uint64 // of the last probe
 
 	links    map[PeerID]*link // bounded by cache, pins and maxUnlinked
 	unlinked int              // of links, those without an association

@@ -65,6 +65,7 @@ const (
 	pathSwitch = 2 * time.Second         // at most one switch in this time
 	muteAfter  = 6500 * time.Millisecond // silent under traffic: a direct path gives way to a relay
 	maxProbes  = 8                       // unanswered probes remembered for one peer
+	maxProbeID = 1<<16 - 1               // then from 1 again: a probe is the datagram that is sent most, so it is short
 )
 
 // Announcing ourselves on our own links (spec/wire.md 6.7).

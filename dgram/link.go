@@ -30,8 +30,9 @@ type link struct {
 
 // probe is an unanswered one, at most maxProbes a link.
 type probe struct {
-	id uint64
-	at time.Time
+	id    uint64
+	at    time.Time
+	helps bool // it asks about somebody else
 }
 
 // live says whether there is a key to send with.

@@ -131,7 +131,8 @@ type Scope uint64
 const (
 	ScopeProbe   Scope = 0 // are you there; answered by an ack at once; also the path challenge
 	ScopeFind    Scope = 1 // whoever holds live associations with that name or user introduces
-	ScopeExplode Scope = 2 // pass my record on to all your neighbours
+	ScopeExplode Scope = 2 // pass my record on to your neighbours: to those in Targets, or to all
+	ScopeReach   Scope = 3 // can you reach that session of your neighbours; answered by an ack, perhaps after a probe of it
 )
 
 // Ping (requestPing) asks for a sign of life, for somebody, or to be passed on.
@@ -146,6 +147,7 @@ type Ping struct {
 	Addrs   []netip.AddrPort // at most maxPingAddrs
 	By      []byte           // 0 or 8 bytes
 	Ticket  Ticket
+	Targets []PeerID // at most maxTargets; of an explode alone
 }
 
 // Ticket lets one introduction through: the numbers of an asker session rise,
@@ -164,21 +166,29 @@ type ListRequest struct {
 	Credit uint64 // pages that may be sent, 1 to maxCredit
 }
 
-// List (deliverKnownList) is one page of an answer; every page stands alone.
+// List (deliverKnownList) is one page of an answer; every page stands alone. Or news,
+// which nobody asked for: then it has nothing but summaries.
 type List struct {
-	Request   uint64    // id of the ListRequest that is answered
+	Request   uint64    // id of the ListRequest that is answered; 0: news
 	Summaries []Summary // at most maxSummaries
 	Records   [][]byte  // at most maxListRecords, each signed
 	Next      []byte    // cursor of the next page, empty after the last
 	Total     uint64
 }
 
-// Summary is a hint about one session.
+// Summary is a hint about one session: the seq of the record that the teller has, and
+// what it believes.
 type Summary struct {
 	Session PeerID
 	Seq     uint64
-	State   uint64
+	State   uint64 // of the record (0 online, 1 away, 2 gone), or SummarySuspect, SummaryLost
 }
+
+// What a teller may believe beside what the record says (spec/wire.md 5.8).
+const (
+	SummarySuspect = 3 // it does not answer, and is being asked
+	SummaryLost    = 4 // it is not reached, and said no goodbye
+)
 
 // Text is a chat line, or one part of one. The parts of a line have consecutive
 // ids: the id of the first is the message's id minus Part.
@@ -203,6 +213,7 @@ const (
 	maxDigest      = 128
 	maxCredit      = 8
 	maxPingAddrs   = 4
+	maxTargets     = 64 // sessions in one explode
 	maxSummaries   = 64
 	maxListRecords = 4
 	maxParts       = 64
@@ -236,7 +247,7 @@ func (Acknowledgement) Kind() Kind { return KindAck }
 
 func (Online) confirmed() bool          { return true }
 func (Offline) confirmed() bool         { return true }
-func (p Ping) confirmed() bool          { return p.Scope != ScopeProbe }
+func (p Ping) confirmed() bool          { return p.Scope == ScopeFind || p.Scope == ScopeExplode }
 func (ListRequest) confirmed() bool     { return true }
 func (List) confirmed() bool            { return false }
 func (Text) confirmed() bool            { return true }

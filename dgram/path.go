@@ -94,26 +94,56 @@ func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 	if l == nil || !l.live() {
 		return 0
 	}
-	id = max(randomUint64(e.random), 1)
+	e.probeID = e.probeID%maxProbeID + 1
+	id = e.probeID
 	if !l.courier.put(Message{ID: id, Body: Ping{Scope: ScopeProbe}}) {
 		return 0
 	}
-	if len(l.probes) == maxProbes {
-		l.probes = l.probes[1:]
-	}
-	l.probes = append(l.probes, probe{id, now})
+	l.remember(probe{id: id, at: now})
 	e.touch(l)
 	return id
 }
 
-// probed treats the answer to a probe. The unanswered ones before it are forgotten.
+// Reach asks a peer whether it can reach a session among its neighbours. The answer is
+// a Settled event: delivered, or unknown recipient; none if it is lost. 0: no
+// association.
+func (e *Endpoint) Reach(now time.Time, helper, session PeerID) (id uint64) {
+	l := e.links[helper]
+	if l == nil || !l.live() {
+		return 0
+	}
+	id = e.NextID()
+	if !l.courier.put(Message{ID: id, Body: Ping{Scope: ScopeReach, Session: session[:]}}) {
+		return 0
+	}
+	l.remember(probe{id: id, at: now, helps: true})
+	e.touch(l)
+	return id
+}
+
+// remember keeps an unanswered probe; the oldest goes.
+func (l *link) remember(p probe) {
+	if len(l.probes) == maxProbes {
+		l.probes = l.probes[1:]
+	}
+	l.probes = append(l.probes, p)
+}
+
+// probed treats the answer to a probe, and forgets the unanswered ones before it; or
+// that to a question, which measures nothing: the helper may have probed somebody first.
 func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
 	i := slices.IndexFunc(l.probes, func(p probe) bool { return p.id == a.ID })
 	if a.Kind != KindPing || i < 0 {
 		return
 	}
-	rtt := now.Sub(l.probes[i].at)
-	l.probes = slices.Delete(l.probes, 0, i+1)
+	if l.probes[i].helps {
+		l.probes = slices.Delete(l.probes, i, i+1)
+		e.emit(Settled{Peer: l.peer.ID, Kind: a.Kind, ID: a.ID, Result: a.Result})
+		return
+	}
+	at := l.probes[i].at
+	rtt := now.Sub(at)
+	l.probes = slices.DeleteFunc(l.probes, func(p probe) bool { return !p.helps && !p.at.After(at) })
 	l.courier.measured(rtt)
 	e.emit(Settled{Peer: l.peer.ID, Kind: a.Kind, ID: a.ID, Result: a.Result, RTT: rtt})
 }
@@ -122,7 +152,13 @@ func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
 // answered: then the datagram must be long enough for a peer that forgot the key
 // to say so (spec/wire.md 6.5).
 func (l *link) probesAgain(ms []Message) bool {
-	return len(l.probes) > 1 && slices.ContainsFunc(ms, func(m Message) bool {
+	unanswered := 0
+	for _, p := range l.probes {
+		if !p.helps {
+			unanswered++
+		}
+	}
+	return unanswered > 1 && slices.ContainsFunc(ms, func(m Message) bool {
 		p, ok := m.Body.(Ping)
 		return ok && p.Scope == ScopeProbe
 	})

@@ -29,6 +29,9 @@ func (m Message) Summary() string {
 		b.WriteString(" " + body.Scope.String())
 		word(&b, "session", body.Session)
 		word(&b, "by", body.By)
+		if len(body.Targets) > 0 {
+			field(&b, "targets", uint64(len(body.Targets)))
+		}
 	case ListRequest:
 		word(&b, "of", body.Of)
 		field(&b, "credit", body.Credit)
@@ -62,6 +65,8 @@ func (s Scope) String() string {
 		return "find"
 	case ScopeExplode:
 		return "explode"
+	case ScopeReach:
+		return "reach"
 	}
 	return "unknown"
 }

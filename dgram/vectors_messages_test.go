@@ -42,6 +42,9 @@ func messageVectors(t *testing.T, ann, bob person) []vector {
 	for i := range summaries {
 		summaries[i] = Summary{Session: PeerID{byte(i)}, Seq: 1_700_000_000_000, State: uint64(i)}
 	}
+	news := []Summary{{PeerID(ann.session), 1_700_000_000_000, SummarySuspect}, {PeerID(bob.session), 7, SummaryLost}}
+	targets := []PeerID{PeerID(ann.session), PeerID(bob.session)}
+	slices.SortFunc(news, func(a, b Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
 	return []vector{
 		plain("none"),
 		confirmed("online", Online{Record: ann.record, Observed: seen6}),
@@ -52,11 +55,14 @@ func messageVectors(t *testing.T, ann, bob person) []vector {
 		introducer(confirmed("find-user", Ping{Scope: ScopeFind, User: user, Record: ann.record, Ticket: ticket("", user)})),
 		introducer(confirmed("find-forwarded", forwarded)),
 		introducer(confirmed("explode", Ping{Scope: ScopeExplode, Record: ann.record, Ticket: ticket("", nil)})),
+		introducer(confirmed("explode-targets", Ping{Scope: ScopeExplode, Record: ann.record, Ticket: ticket("", nil), Targets: targets})),
 		introducer(confirmed("explode-forwarded", exploded)),
+		plain("reach", Message{ID: 4711, Body: Ping{Scope: ScopeReach, Session: bob.session[:]}}),
 		confirmed("list-request", ListRequest{Credit: 1}),
 		confirmed("list-request-more", ListRequest{Of: user, Digest: make([]byte, maxDigest), Cursor: ann.session[:], Credit: maxCredit}),
 		plain("list-summaries", Message{Body: List{Request: 77, Summaries: summaries, Total: 3}}),
 		plain("list-records", Message{Body: List{Request: 77, Records: [][]byte{ann.record, bob.record}, Next: bob.session[:], Total: 5}}),
+		plain("news", Message{Body: List{Summaries: news}}),
 		plain("list-empty", Message{Body: List{Request: 77}}),
 		confirmed("text", Text{Prev: 41, Sent: 1_700_000_000_000, Parts: 1, Text: "grüß dich, 你好 👋🏽"}),
 		confirmed("text-late", Text{Sent: 1, Late: true, Parts: 1, Text: "x"}),
@@ -95,7 +101,7 @@ func badMessageVectors(ann person) []vector {
 		return one(rawMessage(KindList, 1, arr(num(1), summaries, records, zeros(0), num(0), zeros(0))))
 	}
 	probe := func(user, session int, addrs []byte, sig int) []byte {
-		return one(rawMessage(KindPing, 1, arr(num(0), str(""), zeros(user), zeros(session), zeros(0), addrs, zeros(0), arr(num(0), zeros(sig)), zeros(0))))
+		return one(rawMessage(KindPing, 1, arr(num(0), str(""), zeros(user), zeros(session), zeros(0), addrs, zeros(0), arr(num(0), zeros(sig)), zeros(0), zeros(0))))
 	}
 	addr := func(b ...byte) []byte { return one(bin(b)) }
 	online := func(observed []byte) []byte {
@@ -137,8 +143,10 @@ func badMessageVectors(ann person) []vector {
 		bad("observed-length", online(zeros(7))),
 		bad("observed-mapped", online(bin(append(append(make([]byte, 10), 0xff, 0xff), 192, 0, 2, 7, 26, 133)))),
 		bad("observed-port", online(bin([]byte{192, 0, 2, 7, 0, 0}))),
-		bad("ping-scope", one(rawMessage(KindPing, 1, arr(num(3), str(""), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(0))))),
-		bad("ping-name", one(rawMessage(KindPing, 1, arr(num(1), str(strings.Repeat("a", maxName+1)), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(0))))),
+		bad("ping-scope", one(rawMessage(KindPing, 1, arr(num(4), str(""), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(0), zeros(0))))),
+		bad("ping-targets", one(rawMessage(KindPing, 1, arr(num(2), str(""), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(9), zeros(0))))),
+		bad("ping-reach-nobody", one(rawMessage(KindPing, 1, arr(num(3), str(""), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(0), zeros(0))))),
+		bad("ping-name", one(rawMessage(KindPing, 1, arr(num(1), str(strings.Repeat("a", maxName+1)), zeros(0), zeros(0), zeros(0), arr(), zeros(0), arr(num(0), zeros(0)), zeros(0), zeros(0))))),
 		bad("ping-user", probe(31, 0, arr(), 0)),
 		bad("ping-session", probe(0, 9, arr(), 0)),
 		bad("ping-ticket", probe(0, 0, arr(), 63)),
@@ -149,7 +157,8 @@ func badMessageVectors(ann person) []vector {
 		bad("list-request-credit", request(0, 0, maxCredit+1)),
 		bad("list-request-no-credit", request(0, 0, 0)),
 		bad("list-summaries", list(repeat(arr(zeros(8), num(1), num(0)), maxSummaries+1), arr())),
-		bad("list-summary-state", list(one(arr(zeros(8), num(1), num(3))), arr())),
+		bad("list-summary-state", list(one(arr(zeros(8), num(1), num(5))), arr())),
+		bad("list-news-total", one(rawMessage(KindList, 0, arr(num(0), arr(), arr(), zeros(0), num(1), zeros(0))))),
 		bad("list-summary-seq", list(one(arr(zeros(8), num(1<<53), num(0))), arr())),
 		bad("list-records", list(arr(), repeat(zeros(1), maxListRecords+1))),
 		bad("list-record-empty", list(arr(), repeat(zeros(0), 1))),

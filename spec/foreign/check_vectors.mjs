@@ -61,8 +61,16 @@ function inside(v, rule) {
     switch (Number(kind)) {
       case 1: record(body[0]); if (body[1].length) address(body[1]); break;
       case 2: record(body[0]); break;
-      case 3: record(body[4]); body[5].forEach(address); break;
-      case 5: body[2].forEach(record); break;
+      case 3:
+        record(body[4]);
+        body[5].forEach(address);
+        if (body[8].length % 8 || body[8].length && Number(body[0]) !== 2) throw new Refused('targets');
+        if (Number(body[0]) === 3 && body[3].length !== 8) throw new Refused('reach');
+        break;
+      case 5:
+        body[2].forEach(record);
+        if (Number(body[0]) === 0 && (body[2].length || body[3].length || Number(body[4]))) throw new Refused('news');
+        break;
       case 6:
         if (body[3] >= body[4] || body[3] >= id) throw new Refused('part');
         if (body[0] >= id) throw new Refused('prev');
