@@ -16,7 +16,7 @@ func (n *Node) changed(now time.Time) {
 		return
 	}
 	n.outside = outside{}
-	n.redeclare(now)
+	_ = n.redeclare(now) // without a number the old record stands
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]
 		e.told = netip.AddrPort{}
@@ -24,7 +24,7 @@ func (n *Node) changed(now time.Time) {
 			n.miss(now, e, now)
 			continue
 		}
-		e.unsure, e.probes, e.quietAt = now, 0, now.Add(probeGap)
+		e.unsure, e.vigil, e.quietAt = now, vigil{}, now.Add(n.answerTime(e))
 		n.ep.Probe(now, dgram.PeerID(id))
 		n.retryNow(now, id)
 		n.plan(e)

@@ -136,11 +136,11 @@ func TestKilledIsLost(t *testing.T) {
 	ann, bob := b.join("ann"), b.join("bob")
 	ann.meet(bob)
 	bob.kill()
-	b.run(9 * time.Second)
+	b.run(6 * time.Second)
 	if count[neighbors.WentOffline](ann) != 0 {
 		t.Fatal("too early")
 	}
-	b.until(8*time.Second, "bob is lost", func() bool { return count[neighbors.WentOffline](ann) == 1 })
+	b.until(4*time.Second, "bob is lost", func() bool { return count[neighbors.WentOffline](ann) == 1 })
 	if w := all[neighbors.WentOffline](ann)[0]; w.Reason != neighbors.ReasonLost {
 		t.Fatalf("reason %s", w.Reason)
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	Interfaces   []netip.Prefix   // our interfaces' prefixes: what is private and near may be dialled
 	Outlets      []dgram.Outlet   // by which announcements leave; none: we are not announced
 	Sources      []Source
+	Profile      Profile // of failure detection; zero: lan
 }
 
 // Timers and bounds of the node. The wire's own are in package dgram.
@@ -49,13 +50,7 @@ const (
 	edgesClient = 150    // sessions with which we keep an edge
 	edgesSeed   = 131072 // the same for a seed
 
-	silenceClient = 10 * time.Second // without a sign of life from a neighbour: probe
-	silenceSeed   = 30 * time.Second // a seed leaves the probing to its clients
-	silenceTalk   = 5 * time.Second  // the same while texts come and go,
-	talkTime      = time.Minute      // and so long after the last
-	sleepLeast    = 5 * time.Second  // of difference between wall and monotonic clock: we slept
-	probeGap      = time.Second      // between the probes
-	probeCount    = 3                // unanswered: offline, lost
+	sleepLeast = 5 * time.Second // of difference between wall and monotonic clock: we slept
 
 	redialFirst = 2 * time.Second  // the missing are pinged for ever,
 	redialLast  = 30 * time.Minute // at doubling distances up to this

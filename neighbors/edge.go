@@ -25,11 +25,14 @@ type edge struct {
 	talked time.Time      // the last text, or help with one
 	stage  string         // how far the last contact with a missing one came
 
-	// The probe of a silent neighbour.
-	quietAt time.Time // when silence calls for the next probe
-	probes  int       // unanswered ones
+	// What is done about its silence (detect.go).
+	quietAt time.Time // when silence calls for the next step
+	vigil
+	flaps
+	lostAt time.Time // when it was lost; zero: it was not
 
-	pages int // of its list, pulled since it came
+	pull      pull      // of its list
+	refreshAt time.Time // when its list is compared with what we hold of it
 
 	// Texts on their way.
 	flying    []uint64 // ids under way, at most inFlight
@@ -38,6 +41,7 @@ type edge struct {
 	busy      bool // it asked for a pause
 
 	// A missing one is pinged for ever.
+	sightedAt  time.Time // when others said that it is there
 	redialAt   time.Time
 	redialWait time.Duration
 
@@ -47,7 +51,7 @@ type edge struct {
 
 // plan puts e where its earliest deadline is.
 func (n *Node) plan(e *edge) {
-	n.timers.set(e, earliest(e.quietAt, earliest(e.retryAt, e.redialAt)))
+	n.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.retryAt, e.redialAt)))
 }
 
 // edge returns the edge to a session, making it when there is room. Edges to
@@ -99,6 +103,9 @@ func (n *Node) dropEdge(user sessions.UserKey) bool {
 
 func (n *Node) removeEdge(e *edge) {
 	n.timers.set(e, time.Time{})
+	if e.online {
+		n.onlineCount--
+	}
 	delete(n.edges, e.id)
 	n.ep.Pin(dgram.PeerID(e.id), false)
 }
@@ -141,25 +148,15 @@ func (n *Node) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
 	return sessions.SessionID{}, false
 }
 
-// patience is how long a neighbour may be silent, probes and all, before it is lost.
-const patience = silenceClient + probeCount*probeGap
-
-// silence is how long a neighbour may be silent before it is probed.
-func (n *Node) silence(now time.Time, e *edge) time.Duration {
-	switch {
-	case n.cfg.Seed:
-		return silenceSeed
-	case !e.talked.IsZero() && now.Sub(e.talked) < talkTime:
-		return silenceTalk
-	}
-	return silenceClient
-}
-
 // advanceEdges does what the time calls for at each edge.
 func (n *Node) advanceEdges(now time.Time) {
 	for e := n.timers.pop(now); e != nil; e = n.timers.pop(now) {
 		if due(e.quietAt, now) {
-			n.quiet(now, e)
+			n.watch(now, e)
+		}
+		if due(e.refreshAt, now) {
+			e.refreshAt = time.Time{}
+			n.askForList(now, e)
 		}
 		if due(e.retryAt, now) {
 			e.retryAt, e.busy = time.Time{}, false
@@ -175,25 +172,3 @@ func (n *Node) advanceEdges(now time.Time) {
 }
 
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
-
-// quiet probes a neighbour that was silent for too long, and calls it lost when
-// probeCount probes stay unanswered. Any authentic datagram is a sign of life.
-func (n *Node) quiet(now time.Time, e *edge) {
-	heard := n.ep.LastHeard(dgram.PeerID(e.id))
-	if at := heard.Add(n.silence(now, e)); at.After(now) {
-		e.probes, e.quietAt = 0, at
-		return
-	}
-	if heard.Before(e.unsure) {
-		heard = e.unsure
-	}
-	if e.probes >= probeCount && !heard.Add(patience).After(now) {
-		n.lost(now, e)
-		return
-	}
-	e.probes++
-	e.quietAt = now.Add(probeGap)
-	if s, ok := n.book.Session(e.id); n.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
-		n.dialSession(now, s) // the keys are gone
-	}
-}

@@ -53,6 +53,25 @@ type WentOffline struct {
 	Reason  string // ReasonDeclared or ReasonLost
 }
 
+// HeardOf says what neighbours tell of a session two edges away: it is online, away,
+// offline (gone, or lost to all who tell of it), or unknown, when nobody who told of it
+// is here any more. It becomes CameOnline when it is reached directly.
+type HeardOf struct {
+	User    string
+	Session string
+	State   State
+	Via     string // the neighbour whose word it is; empty: nobody's any more
+	Trust   string
+}
+
+// WentAway says that a session's person is away, or back.
+type WentAway struct {
+	User    string
+	Session string
+	Trust   string
+	Away    bool
+}
+
 // FirstContact introduces a user that was never met before.
 type FirstContact struct {
 	User        string
@@ -132,8 +151,11 @@ type Done struct{ Token Token }
 // Exploded ends Client.Explode.
 type Exploded struct {
 	Token     Token
-	Neighbors int // how many were asked
-	Reached   int // how many took it
+	Neighbors int      // how many were asked
+	Reached   int      // how many took it
+	Beyond    int      // sessions two edges away whom those pass it on to
+	Datagrams int      // that carry our record, ours and theirs; acks not counted
+	Silent    []string // neighbours that did not answer or refused; at most 16
 }
 
 // Notice is a line for the person that belongs to no request.
@@ -141,6 +163,8 @@ type Notice struct{ Text string }
 
 func (CameOnline) isEvent()   {}
 func (WentOffline) isEvent()  {}
+func (HeardOf) isEvent()      {}
+func (WentAway) isEvent()     {}
 func (FirstContact) isEvent() {}
 func (Incoming) isEvent()     {}
 func (Delivery) isEvent()     {}

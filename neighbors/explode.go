@@ -1,8 +1,11 @@
 package neighbors
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -11,20 +14,41 @@ import (
 	"darkchat/sessions"
 )
 
-// explosions keeps \explode from being a weapon: two hops, once a minute for
-// each origin, the same record passed on once.
+const (
+	explodeRelays  = 2    // neighbours who pass on to one target, where so many can
+	explodeTargets = 64   // in one request, as the wire allows
+	explodeMost    = 256  // targets that one origin has from us in explodeGap
+	explodeOrigins = 4096 // that a relay remembers; the oldest goes
+	maxSilent      = 16   // names of neighbours who did not answer
+)
+
+// explosions keeps \explode from being a weapon: two hops, once a minute for each
+// origin, each target from one or two relays.
 type explosions struct {
 	last    time.Time // of our own
 	under   *request
-	sent    map[uint64]bool                               // ids of the requests under way; at most edges
-	origins *simplelru.LRU[sessions.SessionID, time.Time] // as relay: when we passed on for whom
+	asked   map[uint64]asked                                 // requests under way, by id; at most two for each edge and 64 targets
+	cost    int                                              // datagrams with our record, ours and those asked for
+	beyond  map[sessions.SessionID]bool                      // targets whose relay took it; at most maxHearsay
+	origins *simplelru.LRU[sessions.SessionID, explodeState] // as relay
 }
 
-// explodeOrigins bounds a relay's memory of origins; the oldest goes.
-const explodeOrigins = 4096
+// asked is one request of an explode.
+type asked struct {
+	neighbor sessions.SessionID
+	targets  []dgram.PeerID
+	refused  bool
+}
+
+// explodeState is what a relay did for one origin.
+type explodeState struct {
+	since   time.Time
+	targets int
+	number  uint64 // the highest ticket
+}
 
 func newExplosions() explosions {
-	origins, err := simplelru.NewLRU[sessions.SessionID, time.Time](explodeOrigins, nil)
+	origins, err := simplelru.NewLRU[sessions.SessionID, explodeState](explodeOrigins, nil)
 	if err != nil {
 		panic("BUG: the bound of origins must be positive")
 	}
@@ -46,53 +70,145 @@ func (n *Node) Explode(now time.Time) (Token, error) {
 	if err != nil {
 		return 0, err
 	}
-	x.last, x.under, x.sent = now, q, map[uint64]bool{}
+	x.last, x.under, x.cost = now, q, 0
+	x.asked, x.beyond = map[uint64]asked{}, map[sessions.SessionID]bool{}
 	q.next = q.deadline
+	plan := n.assign(live)
 	for _, e := range live {
-		id := n.ep.NextID()
-		p := dgram.Ping{Scope: dgram.ScopeExplode, Record: n.signed}
-		p.Ticket = n.ticket(now, e.id, p)
-		x.sent[id] = true
-		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: p})
+		targets, known := plan[e.id]
+		switch {
+		case e.seed || known && len(targets) == 0:
+			n.explodeTo(now, e, dgram.Online{Record: n.signed}, nil) // it has nobody to tell, and shall know all the same
+		case !known:
+			n.explodeTo(now, e, n.explodePing(now, e, nil), nil) // whom it knows we were not told: all of them
+		}
+		for len(targets) > 0 {
+			some := targets[:min(len(targets), explodeTargets)]
+			targets = targets[len(some):]
+			n.explodeTo(now, e, n.explodePing(now, e, some), some)
+		}
 	}
-	q.asked, q.unknown = len(live), len(live)
+	q.asked = len(live)
 	return q.token, nil
 }
 
-// exploded counts the neighbours that took our request.
-func (n *Node) exploded(_ time.Time, a dgram.Settled) {
-	x := &n.explode
-	if !x.sent[a.ID] {
-		return
-	}
-	delete(x.sent, a.ID)
-	if a.Result == dgram.ResultDelivered {
-		x.under.unknown--
-	}
-	if len(x.sent) == 0 {
-		n.end(x.under, n.failure(x.under))
+func (n *Node) explodePing(now time.Time, e *edge, targets []dgram.PeerID) dgram.Ping {
+	p := dgram.Ping{Scope: dgram.ScopeExplode, Record: n.signed, Targets: targets}
+	p.Ticket = n.ticket(now, e.id, p)
+	return p
+}
+
+func (n *Node) explodeTo(now time.Time, e *edge, body dgram.Body, targets []dgram.PeerID) {
+	id := n.ep.NextID()
+	if n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: body}) {
+		n.explode.asked[id] = asked{neighbor: e.id, targets: targets}
+		n.explode.cost += 1 + len(targets)
 	}
 }
 
-// passOn gives the record of a neighbour that explodes to all our other
-// neighbours. They do not pass it on.
+// assign gives each session two edges away to one or two of the neighbours who tell of
+// it, so that it hears of us once or twice and not from all of them. A neighbour who
+// told us nothing yet is not in the plan.
+func (n *Node) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
+	plan := map[sessions.SessionID][]dgram.PeerID{}
+	here := map[sessions.SessionID]bool{}
+	for _, e := range live {
+		here[e.id] = true
+	}
+	targets := n.rumors.of.Values()
+	slices.SortFunc(targets, func(a, b *rumor) int { // who can be told by few comes first
+		return cmp.Or(cmp.Compare(len(a.tellers), len(b.tellers)), bytes.Compare(a.id[:], b.id[:]))
+	})
+	for _, r := range targets {
+		var by []sessions.SessionID
+		for _, t := range r.tellers {
+			if here[t.by] {
+				plan[t.by] = plan[t.by] // told us something
+				if said := saidState(t.state); said != Offline {
+					by = append(by, t.by)
+				}
+			}
+		}
+		if here[r.id] || r.id == n.self {
+			continue
+		}
+		slices.SortStableFunc(by, func(a, b sessions.SessionID) int { return cmp.Compare(len(plan[a]), len(plan[b])) })
+		for _, id := range by[:min(len(by), explodeRelays)] {
+			plan[id] = append(plan[id], dgram.PeerID(r.id))
+		}
+	}
+	return plan
+}
+
+// exploded counts the neighbours that took our request.
+func (n *Node) exploded(a dgram.Settled) {
+	x := &n.explode
+	q, ok := x.asked[a.ID]
+	if !ok || q.neighbor != sessions.SessionID(a.Peer) {
+		return
+	}
+	if a.Result == dgram.ResultDelivered {
+		delete(x.asked, a.ID)
+		for _, t := range q.targets {
+			x.beyond[sessions.SessionID(t)] = true
+		}
+	} else {
+		q.refused = true
+		x.asked[a.ID] = q
+	}
+	for _, q := range x.asked {
+		if !q.refused {
+			return
+		}
+	}
+	n.end(x.under, n.explodeEnd())
+}
+
+// explodeEnd is what came of it.
+func (n *Node) explodeEnd() Exploded {
+	x := &n.explode
+	missed := map[sessions.SessionID]bool{}
+	for _, q := range x.asked {
+		missed[q.neighbor] = true
+	}
+	e := Exploded{
+		Token: x.under.token, Neighbors: x.under.asked, Reached: x.under.asked - len(missed),
+		Beyond: len(x.beyond), Datagrams: x.cost,
+	}
+	for id := range missed {
+		if s, ok := n.book.Session(id); ok {
+			e.Silent = append(e.Silent, n.book.Label(s.User))
+		}
+	}
+	slices.Sort(e.Silent)
+	e.Silent = slices.Compact(e.Silent)
+	e.Silent = e.Silent[:min(len(e.Silent), maxSilent)]
+	x.asked = nil
+	return e
+}
+
+// passOn gives the record of a neighbour that explodes to our neighbours: to those that
+// it names, or to all. They do not pass it on.
 func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
 	rec, err := sessions.Verify(p.Record)
 	at, _, live := n.ep.Path(dgram.PeerID(origin.ID))
-	if err != nil || rec.Session != origin.ID || !live || at != addr || !ticketHolds(rec, n.self, p) {
+	from := n.edges[origin.ID]
+	if err != nil || rec.Session != origin.ID || !live || at != addr || from == nil || !ticketHolds(rec, n.self, p) {
 		return dgram.ResultUnknownRecipient
 	}
-	if last, ok := n.explode.origins.Get(origin.ID); ok && now.Sub(last) < explodeGap {
+	targets := n.passTargets(from, p.Targets)
+	st, _ := n.explode.origins.Get(origin.ID)
+	if now.Sub(st.since) >= explodeGap {
+		st = explodeState{since: now, number: st.number}
+	} else if len(p.Targets) == 0 || st.targets+len(targets) > explodeMost {
 		return dgram.ResultBusy
 	}
-	n.explode.origins.Add(origin.ID, now)
-	if n.cfg.Seed {
-		return dgram.ResultDelivered // it joins nobody to everybody
+	if p.Ticket.Number <= st.number {
+		return dgram.ResultTooOld
 	}
-	for _, e := range n.live() {
-		if e.id == origin.ID || e.user == origin.User {
-			continue
-		}
+	st.targets, st.number = st.targets+max(len(targets), 1), p.Ticket.Number
+	n.explode.origins.Add(origin.ID, st)
+	for _, e := range targets {
 		half := dgram.Ping{
 			Scope: dgram.ScopeExplode, Session: origin.ID[:], Record: p.Record,
 			Addrs: []netip.AddrPort{addr}, By: n.self[:], Ticket: p.Ticket,
@@ -102,9 +218,26 @@ func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPor
 	return dgram.ResultDelivered
 }
 
-// hearsay: a neighbour passed on the record of one of its neighbours. We learn
+// passTargets lists the neighbours to whom an origin's record goes. A seed joins nobody
+// to everybody.
+func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
+	if n.cfg.Seed {
+		return nil
+	}
+	for _, e := range n.live() {
+		if e == from || e.user == from.user || e.seed || n.edgeIsOwn(e) {
+			continue
+		}
+		if len(named) == 0 && len(list) < explodeMost || slices.Contains(named, dgram.PeerID(e.id)) && n.tells(e, from) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// explodeHeard: a neighbour passed on the record of one of its neighbours. We learn
 // it; we dial only whom our user knows.
-func (n *Node) hearsay(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p dgram.Ping) {
+func (n *Node) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p dgram.Ping) {
 	if !ticketHolds(rec, by.ID, p) {
 		return
 	}

@@ -137,6 +137,8 @@ func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received,
 		n.ep.Settle(now, r.Handle, n.introduce(now, s, r.Addr, p), 0)
 	case p.Scope == dgram.ScopeExplode:
 		n.ep.Settle(now, r.Handle, n.passOn(now, s, r.Addr, p), 0)
+	case p.Scope == dgram.ScopeReach:
+		n.reachAsked(now, s, r, p)
 	}
 }
 
@@ -191,6 +193,7 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 	}
 	n.intro.askers.Add(asker.ID, st)
 	if found == 0 {
+		n.seekers.note(asker.ID, p.User)
 		return dgram.ResultUnknownRecipient
 	}
 	return dgram.ResultDelivered
@@ -263,7 +266,7 @@ func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, 
 		return
 	}
 	if p.Scope == dgram.ScopeExplode {
-		n.hearsay(now, rec, by, r, p)
+		n.explodeHeard(now, rec, by, r, p)
 		return
 	}
 	_, delay, _ := n.ep.Path(dgram.PeerID(by.ID))

@@ -19,8 +19,11 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 	case dgram.Settled:
 		n.settled(now, e)
 	case dgram.Lapsed:
-		if e.Kind == dgram.KindText {
+		switch e.Kind {
+		case dgram.KindText:
 			n.textLapsed(now, e)
+		case dgram.KindListRequest:
+			n.requestLapsed(now, e)
 		}
 	case dgram.Unanswered:
 		n.unanswered(now, e)
@@ -171,8 +174,18 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		return false
 	}
 	n.contacts.learned(now, n, rec, out)
+	if e := n.edges[id]; e != nil && rec.State != sessions.StateGone && rec.Seq > known.Seq && had {
+		e.seed = rec.Flags&sessions.FlagSeed != 0
+		if e.online && direct {
+			n.contacts.changed(n, e, known, rec)
+			n.changedEdge(now, e)
+		}
+	}
 	if rec.State == sessions.StateGone {
 		n.gone(now, id, ReasonDeclared)
+		if r := n.rumors.rumor(id); r != nil {
+			n.reconsider(r)
+		}
 		return false
 	}
 	return true
@@ -181,9 +194,12 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 func (n *Node) settled(now time.Time, s dgram.Settled) {
 	n.alive(now, sessions.SessionID(s.Peer), netip.AddrPort{})
 	switch s.Kind {
+	case dgram.KindOnline:
+		n.exploded(s)
 	case dgram.KindText:
 		n.textSettled(now, s)
 	case dgram.KindPing:
+		n.reachSettled(now, s)
 		n.pingSettled(now, s)
 	}
 }

@@ -91,13 +91,21 @@ func (n *Node) stateOf(s sessions.Session) State {
 	switch {
 	case e != nil && e.online && !e.unsure.IsZero():
 		return Unknown
-	case e != nil && e.online && e.probes > 0:
+	case e != nil && e.online && !e.since.IsZero() && n.isolated():
+		return Unknown // rather we are cut off than all of them
+	case e != nil && e.online && !e.since.IsZero():
 		return Suspect
 	case e != nil && e.online && s.State == sessions.StateAway:
 		return Away
 	case e != nil && e.online:
 		return Online
-	case len(s.Seen) == 0:
+	}
+	if r := n.rumors.rumor(s.ID); r != nil {
+		if state, _ := n.via(r); state != Unknown {
+			return state
+		}
+	}
+	if len(s.Seen) == 0 {
 		return Unknown // known from others alone
 	}
 	return Offline

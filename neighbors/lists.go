@@ -10,87 +10,260 @@ import (
 	"darkchat/sessions"
 )
 
+// Bounds of pulling.
 const (
-	listRecords = 4    // in one page, as the wire allows
 	listPage    = 1000 // bytes of records in one page, so that it fits a datagram
-	listPages   = 32   // pages pulled from one neighbour each time it comes
+	listRecords = 4    // in one page, as the wire allows
+	listPages   = 32   // pages pulled from one neighbour at a time
+	maxWants    = 4096 // records that we lack and somebody has; as many as hearsay
+	wantsAtOnce = 32   // of them asked for at a time
+	wantTries   = 3    // tellers asked for one record
 )
 
-// askForList pulls a new neighbour's list: what it knows propagates to us
-// (paper, section 2.2). Only people are asked, and only those our user knows: a
-// seed joins nobody to everybody.
-func (n *Node) askForList(now time.Time, e *edge) {
-	s, ok := n.book.Session(e.id)
-	if !ok || n.cfg.Seed || !n.book.Trust(e.user).Known() {
-		return
-	}
-	if s.Flags&sessions.FlagSeed != 0 {
-		return
-	}
-	e.pages = 0
-	n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: dgram.ListRequest{Credit: 1}})
+// pull is a neighbour's list on its way to us.
+type pull struct {
+	request uint64 // id of the one under way; 0: none
+	number  uint64 // of this pull of the whole list
+	pages   int    // so far
+	at      time.Time
 }
 
-// listRequested answers with records of our own neighbours. Who has no edge to
-// us gets an empty list, which looks like having no friends (the rule of the
-// 2010 program). Who is on our own link or site is told who else is on our link: he
-// could hear all of them himself, if only announcements reached him.
+// wants is the records that somebody told of and that we lack.
+type wants struct {
+	queue  []want          // at most maxWants
+	flying map[uint64]want // by the id of the request; at most wantsAtOnce
+}
+
+type want struct {
+	id    sessions.SessionID
+	by    sessions.SessionID // who told of it last, and is asked
+	tries int
+}
+
+// askForList pulls a neighbour's list: what it knows propagates to us (paper, section
+// 2.2). Only people are asked, and only those our user knows: a seed joins nobody to
+// everybody.
+func (n *Node) askForList(now time.Time, e *edge) {
+	if e == nil || n.cfg.Seed || e.seed || e.user == n.user || !n.ep.Live(dgram.PeerID(e.id)) || !n.known(e) {
+		return
+	}
+	n.pulls++
+	e.pull = pull{number: n.pulls, at: now}
+	var digest []byte
+	if d, count := n.rumors.digest(e.id); count > 0 {
+		digest = d[:]
+	}
+	n.askForPage(now, e, digest, nil)
+	e.refreshAt = now.Add(n.spread(n.cfg.Profile.Refresh))
+	n.plan(e)
+}
+
+func (n *Node) askForPage(now time.Time, e *edge, digest, cursor []byte) {
+	e.pull.pages++
+	id := n.ep.NextID()
+	if n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: dgram.ListRequest{Digest: digest, Cursor: cursor, Credit: 1}}) {
+		e.pull.request = id
+	}
+}
+
+// listRequested answers with summaries of our own neighbours, or with the records of
+// one. Who has no edge to us gets an empty list, which looks like having no friends
+// (the rule of the 2010 program).
 func (n *Node) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
 	page := dgram.List{Request: r.Message.ID}
-	near := n.isNear(r.Addr) || n.onSite(r.Addr.Addr())
-	if (near || n.book.Trust(s.User).Known()) && !n.cfg.Seed && len(q.Of) == 0 {
-		n.fillPage(&page, s, near, q.Cursor)
+	if asker := n.edges[s.ID]; asker != nil && !n.cfg.Seed {
+		if len(q.Of) == 0 {
+			n.fillPage(&page, asker, q)
+		} else {
+			n.fillRecords(&page, asker, q.Of)
+		}
 	}
 	n.ep.Send(now, r.From, dgram.Message{ID: n.ep.NextID(), Body: page})
 }
 
-func (n *Node) fillPage(page *dgram.List, asker sessions.Session, near bool, cursor []byte) {
-	friend := n.book.Trust(asker.User).Known()
-	room := listPage
-	var known []sessions.Session
+// told lists our word about all neighbours that an asker is told of, by session id.
+func (n *Node) told(asker *edge) (list []dgram.Summary) {
 	for _, id := range n.edgeIDs() {
-		e := n.edges[id]
-		s, ok := n.book.Session(id)
-		told := friend && n.book.Trust(e.user).Known() || near && e.link && e.online
-		if !ok || e.user == asker.User || !told || e.seed {
-			continue
+		if e := n.edges[id]; n.tells(e, asker) {
+			if s, ok := n.summaryOf(e); ok {
+				list = append(list, s)
+			}
 		}
-		known = append(known, s)
 	}
-	page.Total = uint64(len(known))
-	i, _ := slices.BinarySearchFunc(known, cursor, func(s sessions.Session, c []byte) int { return bytes.Compare(s.ID[:], c) })
-	for ; i < len(known); i++ {
-		s := known[i]
-		if bytes.Equal(s.ID[:], cursor) {
-			continue
+	return list
+}
+
+func (n *Node) fillPage(page *dgram.List, asker *edge, q dgram.ListRequest) {
+	list := n.told(asker)
+	page.Total = uint64(len(list))
+	if len(q.Digest) == 8 && len(list) > 0 {
+		var own [8]byte
+		for _, s := range list {
+			mix(&own, s)
 		}
-		if len(page.Records) == listRecords || len(s.Record) > room {
-			last := known[i-1].ID
-			page.Next = last[:]
+		if bytes.Equal(own[:], q.Digest) {
 			return
 		}
-		room -= len(s.Record) + 3
-		page.Records = append(page.Records, s.Record)
+	}
+	i := 0
+	if len(q.Cursor) == len(sessions.SessionID{}) {
+		i, _ = slices.BinarySearchFunc(list, q.Cursor, func(s dgram.Summary, c []byte) int { return bytes.Compare(s.Session[:], c) })
+		if i < len(list) && bytes.Equal(list[i].Session[:], q.Cursor) {
+			i++
+		}
+	}
+	end := min(i+newsPage, len(list))
+	page.Summaries = list[i:end]
+	if end < len(list) && end > i {
+		page.Next = list[end-1].Session[:]
 	}
 }
 
-// listReceived takes a page that answers our own request; dgram has dropped all
-// others. Its records are hearsay: they make names known, nobody online.
-func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Received, l dgram.List) {
-	for _, signed := range l.Records {
-		rec, err := sessions.Verify(signed)
-		if err != nil || rec.Session == n.self || rec.State == sessions.StateGone {
+// fillRecords gives the records of one session or of one user's sessions.
+func (n *Node) fillRecords(page *dgram.List, asker *edge, of []byte) {
+	room := listPage
+	for _, id := range n.edgeIDs() {
+		e := n.edges[id]
+		if !bytes.Equal(of, id[:]) && !bytes.Equal(of, e.user[:]) || !n.tells(e, asker) {
 			continue
 		}
-		n.learn(now, rec.Session, rec, signed, r.Addr, false)
-		if n.isNear(r.Addr) || n.onSite(r.Addr.Addr()) {
-			n.dialNear(now, rec.Session, r.Addr.Addr())
+		s, ok := n.book.Session(id)
+		sum, _ := n.summaryOf(e)
+		if !ok || len(page.Records) == listRecords || len(s.Record) > room {
+			continue
 		}
+		room -= len(s.Record) + 3
+		page.Records = append(page.Records, s.Record)
+		page.Summaries = append(page.Summaries, sum)
+	}
+	page.Total = uint64(len(page.Records))
+}
+
+// listReceived takes a page. One that answers nothing that we asked is dropped; news
+// nobody asks for. Records are hearsay: they make names known, nobody online.
+func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Received, l dgram.List) {
+	if l.Request == 0 {
+		n.newsReceived(now, from, l)
+		return
 	}
 	e := n.edges[from.ID]
-	if len(l.Next) > 0 && e != nil && e.pages < listPages {
-		e.pages++
-		n.ep.Send(now, r.From, dgram.Message{ID: n.ep.NextID(), Body: dgram.ListRequest{Cursor: l.Next, Credit: 1}})
+	if w, ok := n.wants.flying[l.Request]; ok && w.by == from.ID {
+		delete(n.wants.flying, l.Request)
+		n.recordsReceived(now, w, from, r.Addr, l)
+		n.pumpWants(now)
+		return
+	}
+	if e == nil || e.pull.request != l.Request {
+		return
+	}
+	e.pull.request = 0
+	_, held := n.rumors.digest(e.id)
+	if len(l.Summaries) == 0 && e.pull.pages == 1 && l.Total > 0 && l.Total == held {
+		return // nothing has changed
+	}
+	n.heardSummaries(now, e, l.Summaries, e.pull.number)
+	if len(l.Next) > 0 && e.pull.pages < listPages {
+		n.askForPage(now, e, nil, l.Next)
+		return
+	}
+	for _, gone := range n.rumors.drop(e.id, e.pull.number) {
+		n.reconsider(gone)
+	}
+}
+
+// recordsReceived takes the record of a session that somebody told of.
+func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l dgram.List) {
+	got := false
+	for _, signed := range l.Records {
+		rec, err := sessions.Verify(signed)
+		if err != nil || rec.Session != w.id || rec.User == n.user {
+			continue // not what was asked for
+		}
+		got = true
+		n.learn(now, rec.Session, rec, signed, addr, false)
+		if n.isNear(addr) || n.onSite(addr.Addr()) {
+			n.dialNear(now, rec.Session, addr.Addr())
+		}
+	}
+	r := n.rumors.rumor(w.id)
+	switch {
+	case r == nil:
+	case got:
+		if by := n.edges[from.ID]; by != nil {
+			n.again(now, r, by)
+		}
+	case w.tries < wantTries:
+		n.wantFromAnother(now, r, w)
+	}
+}
+
+// again looks at a rumor once its record is known.
+func (n *Node) again(now time.Time, r *rumor, by *edge) {
+	if e := n.edges[r.id]; e == nil || !e.online {
+		if state, _ := n.via(r); state == Online || state == Away {
+			n.sighted(now, r.id, by)
+		}
+	}
+	n.reconsider(r)
+}
+
+// want has a record pulled from who told of it.
+func (n *Node) want(now time.Time, id, by sessions.SessionID) {
+	for _, w := range n.wants.flying {
+		if w.id == id {
+			return
+		}
+	}
+	if len(n.wants.queue) < maxWants && !slices.ContainsFunc(n.wants.queue, func(w want) bool { return w.id == id }) {
+		n.wants.queue = append(n.wants.queue, want{id: id, by: by})
+	}
+}
+
+// wantFromAnother asks the next teller, when one did not give the record.
+func (n *Node) wantFromAnother(now time.Time, r *rumor, w want) {
+	i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == w.by })
+	for k := range r.tellers {
+		t := r.tellers[(i+1+k)%len(r.tellers)]
+		if e := n.edges[t.by]; t.by != w.by && e != nil && e.online {
+			if len(n.wants.queue) < maxWants {
+				n.wants.queue = append(n.wants.queue, want{id: w.id, by: t.by, tries: w.tries + 1})
+			}
+			return
+		}
+	}
+}
+
+// pumpWants sends as many requests for records as may be under way.
+func (n *Node) pumpWants(now time.Time) {
+	for len(n.wants.queue) > 0 && len(n.wants.flying) < wantsAtOnce {
+		w := n.wants.queue[0]
+		n.wants.queue = n.wants.queue[1:]
+		e := n.edges[w.by]
+		if e == nil || !e.online {
+			continue
+		}
+		id := n.ep.NextID()
+		if !n.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
+			continue
+		}
+		n.wants.flying[id] = w
+	}
+}
+
+// requestLapsed: a request for a list was not answered.
+func (n *Node) requestLapsed(now time.Time, l dgram.Lapsed) {
+	if w, ok := n.wants.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
+		delete(n.wants.flying, l.ID)
+		if r := n.rumors.rumor(w.id); r != nil && w.tries < wantTries {
+			n.wantFromAnother(now, r, w)
+		}
+		n.pumpWants(now)
+		return
+	}
+	if e := n.edges[sessions.SessionID(l.Peer)]; e != nil && e.pull.request == l.ID {
+		e.pull.request = 0
+		e.refreshAt = now.Add(n.spread(n.cfg.Profile.Search))
+		n.plan(e)
 	}
 }
 

@@ -30,6 +30,7 @@ func (n *Node) remember(now time.Time) {
 // miss begins to ping a session that is not reachable.
 func (n *Node) miss(now time.Time, e *edge, first time.Time) {
 	e.redialWait, e.redialAt = 0, first
+	n.searchSoon(first)
 	n.plan(e)
 }
 

@@ -35,8 +35,10 @@ type Node struct {
 	edges   map[sessions.SessionID]*edge // at most limits.edges
 	timers  timers
 	seeking map[sessions.UserKey]*seeker // at most limits.edges
+	away    bool                         // the person's word
 
 	finding
+	twoEdges
 	requests requests
 	explode  explosions
 	reach
@@ -48,6 +50,22 @@ type Node struct {
 	wakeAt time.Time // something must be looked at then, whatever the sub-states say
 	left   time.Time // when we began to leave
 	cloned bool
+}
+
+// twoEdges is what a node knows of those within two edges, and what it does to keep
+// that true.
+type twoEdges struct {
+	onlineCount int // edges to whom is online
+	health      health
+	questions   []question // at most maxQuestions
+	favours     []favour   // at most maxFavours
+	rumors      rumors
+	news        news
+	wants       wants
+	pulls       uint64 // lists asked for so far
+	seekers     seekers
+	search      search
+	keep        time.Duration // what NATs on our way let pass without a datagram
 }
 
 // reach is what a node knows of the ways between itself and others.
@@ -93,6 +111,10 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.texts, n.numbers = newTexts(), newNumbers(cfg)
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
 	n.relays, n.circuits = newRelays(), newCircuits()
+	n.rumors, n.seekers, n.wants.flying, n.keep = newRumors(), newSeekers(), map[uint64]want{}, keepMapping
+	if n.cfg.Profile.Name == "" {
+		n.cfg.Profile = lanProfile
+	}
 	if cfg.Load != nil {
 		if err := cfg.Load(n.load); err != nil {
 			return nil, err
@@ -122,7 +144,7 @@ func (n *Node) begin(now time.Time) error {
 	n.static = [32]byte(private.PublicKey().Bytes())
 	n.self = sessions.MakeSessionID(n.user, n.static)
 	n.ep = nil // its record is not to be replaced by one of another key
-	if err := n.sign(sessions.StateOnline); err != nil {
+	if err := n.sign(n.presence()); err != nil {
 		return err
 	}
 	n.ep, err = dgram.New(dgram.Config{
@@ -228,12 +250,15 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(next, n.advanceSeekers(now))
 	next = earliest(next, n.advanceSources(now))
 	next = earliest(next, n.contacts.advance(now, n))
+	next = earliest(next, n.advanceFavours(now))
+	next = earliest(next, n.advanceSearch(now))
 	next = earliest(next, n.advanceWays(now))
 	next = earliest(next, n.advanceOutside(now))
 	if due(n.outbox.Expiry(), now) {
 		n.progress(n.outbox.Expire(now), 0)
 	}
 	next = earliest(next, n.outbox.Expiry())
+	next = earliest(next, n.advanceNews(now))
 	// The endpoint comes last: what this turn wants sent shares datagrams.
 	n.passWrite(now)
 	wire := n.ep.Advance(now)
@@ -335,6 +360,9 @@ func (n *Node) spread(d time.Duration) time.Duration {
 	io.ReadFull(n.cfg.Random, b[:])
 	return d + d*time.Duration(b[0])/1024
 }
+
+// spreadEighth adds up to an eighth, for what many do for each other.
+func (n *Node) spreadEighth(d time.Duration) time.Duration { return d + (n.spread(d)-d)/2 }
 
 // Cloned tells whether another program was found to run with our key.
 func (n *Node) Cloned() bool { return n.cloned }

@@ -140,18 +140,19 @@ func (n *Node) advanceOutside(now time.Time) (next time.Time) {
 	if slices.Equal(n.recordAddrs(), n.record.Addrs) && o.hard == (n.record.Flags&sessions.FlagHardNAT != 0) {
 		return time.Time{}
 	}
-	n.redeclare(now)
+	_ = n.redeclare(now) // the next change tries again
 	return time.Time{}
 }
 
 // redeclare signs our record anew and hands it to every neighbour.
-func (n *Node) redeclare(now time.Time) {
-	if n.sign(sessions.StateOnline) != nil {
-		return // without a number the old record stands a while longer
+func (n *Node) redeclare(now time.Time) error {
+	if err := n.sign(n.presence()); err != nil {
+		return err // without a number the old record stands a while longer
 	}
 	for _, e := range n.live() {
 		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: n.signed, Observed: e.told}})
 	}
+	return nil
 }
 
 // recordAddrs lists the addresses for our record: those of the machine, and those

@@ -22,20 +22,28 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	n.heardAgain(id)
 	e := n.edges[id]
 	if e != nil && e.online {
+		n.repay(now, id)
+		if e.probes > 0 {
+			n.calm(now, e)
+		}
 		return
 	}
 	if e = n.edge(id, s.User); e == nil {
 		return
 	}
-	e.online, e.probes = true, 0
+	n.onlineCount++
+	e.online, e.vigil = true, vigil{}
+	e.seed = s.Flags&sessions.FlagSeed != 0
 	e.redialAt, e.redialWait = time.Time{}, 0
-	e.quietAt = now.Add(n.silence(now, e))
+	e.quietAt = now.Add(n.spreadEighth(n.silence(now, e)))
 	n.book.SetPresence(id, sessions.PresenceOnline)
 	n.ep.Pin(dgram.PeerID(id), n.book.Trust(s.User).Known())
 	delete(n.seeking, s.User)
 	n.contacts.online(now, n, s)
 	n.returned(now, e)
 	n.requestOnline(now, s)
+	n.changedEdge(now, e)
+	n.cameBack(now, e)
 	n.plan(e)
 }
 
@@ -46,7 +54,9 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	if e == nil || !e.online {
 		return
 	}
-	e.online, e.quietAt, e.retryAt = false, time.Time{}, time.Time{}
+	n.onlineCount--
+	e.online, e.quietAt, e.retryAt, e.refreshAt = false, time.Time{}, time.Time{}, time.Time{}
+	e.vigil, e.pull = vigil{}, pull{}
 	e.told = netip.AddrPort{}
 	n.circuits.leave(id)
 	if e.link {
@@ -57,12 +67,19 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 		// It said that it leaves; it will come by itself. From time to time we look.
 		n.miss(now, e, now.Add(redialFirst))
 	} else {
+		e.lostAt = now
+		e.flap(now)
 		n.miss(now, e, now)
 		if n.book.Trust(e.user).Known() && len(n.onlineSessions(e.user)) == 0 {
 			n.seek(now, e.user)
 		}
 	}
 	n.contacts.offline(now, n, e, reason)
+	n.changedEdge(now, e)
+	n.forgetTeller(id)
+	if r := n.rumors.rumor(id); r != nil {
+		n.reconsider(r)
+	}
 }
 
 func (n *Node) lost(now time.Time, e *edge) { n.gone(now, e.id, ReasonLost) }

@@ -210,7 +210,7 @@ func (n *Node) failure(q *request) Event {
 	text := ""
 	switch q.kind {
 	case explodeAll:
-		return Exploded{Token: q.token, Neighbors: q.asked, Reached: q.asked - q.unknown}
+		return n.explodeEnd()
 	case pingAddr:
 		text = fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in", q.addr)
 	case pingUser:
@@ -259,7 +259,7 @@ func (n *Node) requestOnline(now time.Time, s sessions.Session) {
 
 // pingSettled: a probe or an \add was answered.
 func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
-	n.exploded(now, a)
+	n.exploded(a)
 	id := sessions.SessionID(a.Peer)
 	s, ok := n.book.Session(id)
 	if !ok {

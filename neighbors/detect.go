@@ -1,0 +1,337 @@
+package neighbors
+
+import (
+	"bytes"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// Failure detection in the shape of SWIM (Das, Gupta, Motivala 2002), with the local
+// health of Lifeguard (Dadgar, Phillips, Currey 2018): a silent neighbour is probed,
+// then others are asked whether they reach it, then it is suspected, and lost only when
+// that suspicion was not refuted. Any authentic datagram is a sign of life. See
+// spec/theory.md 5.2.
+
+const (
+	directProbes = 2                // unanswered before others are asked
+	maxWatchers  = 3                // neighbours asked about one silent one, and confirmers of a suspicion
+	askEvery     = 4                // so many probes of a suspect between two questions to others
+	vouchLast    = 30 * time.Second // others' word stands for a sign of life so long, then we must hear it ourselves
+	vouchAgain   = time.Second      // and the silent one is asked again after this
+	recentLife   = time.Second      // heard so lately: a rumour of its death needs no probe
+	maxQuestions = 64               // under way to others
+	patience     = 13 * time.Second // after a change of our own network nobody is lost sooner
+	keepMapping  = 25 * time.Second // through a NAT: no longer silence than this (RFC 4787 4.3, RFC 8085 3.5)
+	keepLonger   = 50 * time.Second // the same once a peer got through to us after nearly as long
+	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients
+	silenceTalk  = 5 * time.Second  // while texts come and go,
+	talkTime     = time.Minute      // and so long after the last
+)
+
+// vigil is what is done about one neighbour's silence.
+type vigil struct {
+	probes    int                  // unanswered
+	since     time.Time            // suspected; zero: not
+	until     time.Time            // lost then
+	confirmed []sessions.SessionID // others who suspect it, too; at most maxWatchers
+	vouched   time.Time            // another one reached it last
+	asked     bool                 // others were asked
+	answered  bool                 // and somebody answered, whatever he said
+}
+
+// question is a Reach of ours that waits for its answer.
+type question struct {
+	id     uint64
+	about  sessions.SessionID
+	helper sessions.SessionID
+}
+
+// lastLife is when a neighbour gave its last sign of life, by its own datagram or, for
+// a while, by the word of another.
+func (n *Node) lastLife(e *edge) time.Time {
+	heard := n.ep.LastHeard(dgram.PeerID(e.id))
+	if e.vouched.After(heard) && e.vouched.Sub(heard) < vouchLast {
+		return e.vouched
+	}
+	return heard
+}
+
+// silence is how long a neighbour may be silent before it is probed.
+func (n *Node) silence(now time.Time, e *edge) time.Duration {
+	p := &n.cfg.Profile
+	if n.cfg.Seed {
+		return silenceSeed
+	}
+	wait := p.Every
+	switch {
+	case e.vouched.After(n.ep.LastHeard(dgram.PeerID(e.id))):
+		return vouchAgain
+	case e.seed:
+		wait = min(keepMapping, p.Last) // its clients are many; texts to it are none
+	case len(n.watchers(e)) < 2:
+		wait = p.Alone
+	}
+	wait = min(max(wait, time.Duration(n.onlineCount)*p.Pace), p.Last)
+	if !e.talked.IsZero() && now.Sub(e.talked) < talkTime {
+		wait = min(wait, silenceTalk)
+	}
+	if n.throughNAT(e) {
+		wait = min(wait, n.keep)
+	}
+	return wait
+}
+
+// throughNAT says whether a NAT may have to be reminded of us on the way to e.
+func (n *Node) throughNAT(e *edge) bool {
+	at, _, ok := n.direct(e.id)
+	return ok && !n.links.near(at.Addr()) && n.nat() != NATNone
+}
+
+// watch is called when a neighbour's silence has lasted: it probes, asks, suspects, and
+// at last gives up.
+func (n *Node) watch(now time.Time, e *edge) {
+	life := n.lastLife(e)
+	if at := life.Add(n.silence(now, e)); at.After(now) && !life.Before(e.unsure) {
+		n.calm(now, e)
+		e.quietAt = life.Add(n.spreadEighth(at.Sub(life)))
+		return
+	}
+	p := &n.cfg.Profile
+	switch {
+	case e.probes < directProbes:
+		e.probes++
+		e.quietAt = now.Add(n.answerTime(e))
+		if e.probes == directProbes {
+			n.askWatchers(now, e)
+		}
+	case e.since.IsZero():
+		n.suspect(now, e)
+		e.probes++
+		e.quietAt = now.Add(p.Gap)
+	case !e.until.After(now) && !n.deaf(e):
+		n.lost(now, e)
+		return
+	default:
+		if e.probes++; e.probes%askEvery == 0 {
+			n.askWatchers(now, e)
+		}
+		e.quietAt = now.Add(p.Gap)
+	}
+	if s, ok := n.book.Session(e.id); n.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
+		n.dialSession(now, s) // the keys are gone
+	}
+}
+
+// answerTime is how long a probe of e may take.
+func (n *Node) answerTime(e *edge) time.Duration {
+	_, rtt, _ := n.ep.Path(dgram.PeerID(e.id))
+	return n.health.stretch(max(n.cfg.Profile.Wait, 3*rtt))
+}
+
+// calm ends what was done about a silence, because there was a sign of life.
+func (n *Node) calm(now time.Time, e *edge) {
+	if e.probes > 0 {
+		n.health.better()
+	}
+	suspected := !e.since.IsZero()
+	e.vigil = vigil{vouched: e.vouched}
+	if suspected {
+		n.changedEdge(now, e)
+	}
+}
+
+// suspect begins the suspicion of a neighbour: others are told, so that they look, too.
+func (n *Node) suspect(now time.Time, e *edge) {
+	e.since = now
+	if e.asked && !e.answered || !e.asked && n.otherSuspect(e) {
+		n.health.worse() // nobody at all answers: it may be us
+	}
+	n.judgeSuspect(e)
+	n.changedEdge(now, e)
+	if at, _, ok := n.direct(e.id); ok && !n.links.near(at.Addr()) && !at.Addr().IsLoopback() {
+		n.askNear(now, e) // it may live, and the way to it be broken
+	}
+}
+
+// otherSuspect says whether somebody else is suspected at the same time.
+func (n *Node) otherSuspect(e *edge) bool {
+	for _, o := range n.edges { // the order does not matter
+		if o != e && o.online && !o.since.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// judgeSuspect says until when a suspicion lasts: the more confirm it, the shorter
+// (Lifeguard, 3.2).
+func (n *Node) judgeSuspect(e *edge) {
+	p := &n.cfg.Profile
+	span := p.SuspectAlone
+	if k := len(n.watchers(e)); k > 0 {
+		c := min(len(e.confirmed), k)
+		shorter := math.Log(float64(c+1)) / math.Log(float64(k+1))
+		span = p.SuspectMost - time.Duration(shorter*float64(p.SuspectMost-p.SuspectLeast))
+	}
+	e.until = e.since.Add(n.health.stretch(span))
+	if !e.unsure.IsZero() && e.until.Before(e.unsure.Add(patience)) {
+		e.until = e.unsure.Add(patience)
+	}
+}
+
+// suspected: a neighbour says that it does not reach another one of ours. Who was not
+// heard a moment ago is probed at once; who is suspected here is so with more reason.
+func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
+	if now.Sub(n.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || n.cfg.Seed {
+		return
+	}
+	if len(e.confirmed) < maxWatchers && !slices.Contains(e.confirmed, by) {
+		e.confirmed = append(e.confirmed, by)
+	}
+	if !e.since.IsZero() {
+		n.judgeSuspect(e)
+	} else if e.probes == 0 {
+		e.probes = 1
+		e.quietAt = now.Add(n.answerTime(e))
+		n.ep.Probe(now, dgram.PeerID(e.id))
+	}
+	n.plan(e)
+}
+
+// watchers lists neighbours who watch e, too: those that say that they have an edge to it,
+// and on our own link all others. They can be asked, and they may confirm. In a fixed
+// order, at most maxWatchers.
+func (n *Node) watchers(e *edge) (list []*edge) {
+	var tellers []telling
+	if r := n.rumors.rumor(e.id); r != nil {
+		tellers = r.tellers
+	}
+	for _, t := range tellers {
+		if w := n.edges[t.by]; w != nil && w.online && w.since.IsZero() && t.state != uint64(sessions.StateGone) && len(list) < maxWatchers {
+			list = append(list, w)
+		}
+	}
+	if !e.link {
+		return list
+	}
+	for len(list) < maxWatchers {
+		var next *edge // behind the last by session id, as on a ring that begins at e
+		for _, w := range n.edges {
+			if w.link && w != e && w.online && w.since.IsZero() && !slices.Contains(list, w) &&
+				(next == nil || after(e.id, w.id, next.id)) {
+				next = w
+			}
+		}
+		if next == nil {
+			break
+		}
+		list = append(list, next)
+	}
+	return list
+}
+
+// after says whether a comes before b on the ring of session ids that begins at origin.
+func after(origin, a, b sessions.SessionID) bool {
+	past := func(id sessions.SessionID) bool { return bytes.Compare(id[:], origin[:]) > 0 }
+	if past(a) != past(b) {
+		return past(a)
+	}
+	return bytes.Compare(a[:], b[:]) < 0
+}
+
+// askWatchers asks others whether they reach a silent neighbour.
+func (n *Node) askWatchers(now time.Time, e *edge) {
+	for _, w := range n.watchers(e) {
+		id := n.ep.Reach(now, dgram.PeerID(w.id), dgram.PeerID(e.id))
+		if id == 0 {
+			continue
+		}
+		if len(n.questions) == maxQuestions {
+			n.questions = n.questions[1:]
+		}
+		n.questions = append(n.questions, question{id, e.id, w.id})
+		e.asked = true
+	}
+}
+
+// reachSettled: another one says whether it reaches a neighbour of ours.
+func (n *Node) reachSettled(now time.Time, a dgram.Settled) {
+	i := slices.IndexFunc(n.questions, func(q question) bool {
+		return q.id == a.ID && q.helper == sessions.SessionID(a.Peer)
+	})
+	if i < 0 {
+		return
+	}
+	e := n.edges[n.questions[i].about]
+	n.questions = slices.Delete(n.questions, i, i+1)
+	if e == nil || !e.online {
+		return
+	}
+	e.answered = true
+	if a.Result != dgram.ResultDelivered || e.probes == 0 {
+		return
+	}
+	if e.vouched.IsZero() || now.Sub(e.vouched) > vouchLast {
+		n.askNear(now, e) // it lives, so it is the way that is broken
+	}
+	e.vouched = now
+	if !n.lastLife(e).Equal(now) {
+		return // too long ago that we heard it ourselves
+	}
+	n.calm(now, e)
+	e.quietAt = now.Add(vouchAgain)
+	n.plan(e)
+}
+
+// askNear asks those who could bring us together with a neighbour again: who did it
+// before, seeds, and common neighbours.
+func (n *Node) askNear(now time.Time, e *edge) {
+	var list []*edge
+	if w := n.relays.ways[e.id]; w != nil {
+		if by := n.edges[w.by]; by != nil && by.online {
+			list = append(list, by)
+		}
+	}
+	list = append(list, n.watchers(e)...)
+	for _, s := range n.live() {
+		if s.seed && !slices.Contains(list, s) {
+			list = append(list, s)
+		}
+	}
+	for _, by := range list[:min(len(list), introduceTo)] {
+		n.askOne(now, by, find{user: e.user})
+	}
+}
+
+// deaf says that we could not hear e whatever it does: no interface of ours leads
+// anywhere. Nobody is lost by that.
+func (n *Node) deaf(e *edge) bool {
+	if n.cfg.LoopbackOnly || len(n.cfg.Interfaces) == 0 && len(n.cfg.Listen) == 0 {
+		return false
+	}
+	at, _, ok := n.ep.Path(dgram.PeerID(e.id))
+	if !ok || at.Addr().IsLoopback() {
+		return false
+	}
+	return !slices.ContainsFunc(n.cfg.Listen, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
+}
+
+// isolated says that all who were online are suspected at once: rather we are cut off
+// than all of them.
+func (n *Node) isolated() bool {
+	count := 0
+	for _, e := range n.edges { // the order does not matter
+		if e.online && e.since.IsZero() {
+			return false
+		}
+		if e.online {
+			count++
+		}
+	}
+	return count > 1
+}

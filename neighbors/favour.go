@@ -1,0 +1,75 @@
+package neighbors
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// maxFavours bounds the questions of neighbours that wait for a neighbour's answer.
+const maxFavours = 64
+
+// favour is a neighbour's question whether we reach another one (spec/wire.md 5.6,
+// reach): the indirect probe of SWIM, seen from the helper.
+type favour struct {
+	handle dgram.Handle
+	about  sessions.SessionID
+	until  time.Time
+}
+
+// reachAsked answers at once when there was a sign of life a moment ago, else after a
+// probe of our own. Only those are told who are told of that neighbour anyway, so it
+// shows nobody whom we know; and the probe goes where we are associated, never to an
+// address, and is smaller than the question.
+func (n *Node) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p dgram.Ping) {
+	about := sessions.SessionID(p.Session)
+	e, by := n.edges[about], n.edges[asker.ID]
+	if e == nil || by == nil || !e.online || !n.tells(e, by) || n.cfg.Seed {
+		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		return
+	}
+	if now.Sub(n.ep.LastHeard(dgram.PeerID(about))) < recentLife {
+		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		return
+	}
+	if len(n.favours) >= maxFavours {
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	}
+	// One probe answers all who ask meanwhile.
+	if !slices.ContainsFunc(n.favours, func(f favour) bool { return f.about == about }) {
+		n.ep.Probe(now, dgram.PeerID(about))
+	}
+	n.favours = append(n.favours, favour{r.Handle, about, now.Add(2 * n.answerTime(e))})
+	n.wake(n.favours[0].until)
+}
+
+// repay answers those who asked about a session that gave a sign of life.
+func (n *Node) repay(now time.Time, id sessions.SessionID) {
+	if len(n.favours) == 0 {
+		return
+	}
+	n.favours = slices.DeleteFunc(n.favours, func(f favour) bool {
+		if !bytes.Equal(f.about[:], id[:]) {
+			return false
+		}
+		n.ep.Settle(now, f.handle, dgram.ResultDelivered, 0)
+		return true
+	})
+}
+
+// advanceFavours answers those whose time is over.
+func (n *Node) advanceFavours(now time.Time) (next time.Time) {
+	n.favours = slices.DeleteFunc(n.favours, func(f favour) bool {
+		if f.until.After(now) {
+			next = earliest(next, f.until)
+			return false
+		}
+		n.ep.Settle(now, f.handle, dgram.ResultUnknownRecipient, 0)
+		return true
+	})
+	return next
+}

@@ -1,0 +1,178 @@
+package neighbors
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// How a neighbour's change of state is told to our other neighbours (spec/theory.md
+// 6.2): the first change leaves at once, those of the next newsGap together. Nobody
+// acknowledges news, so it is told newsCopies times, and what is lost all the same comes
+// with the next comparison of lists.
+const (
+	newsGap    = 200 * time.Millisecond
+	newsCopies = 3
+	newsAgain  = 400 * time.Millisecond // before the second copy; the third comes four times later
+	newsPage   = 48                     // summaries in one message: they fit a datagram
+	newsOnLink = 8                      // of those on our own link, told that one of it is silent
+	maxNews    = 512                    // changes that wait to be told; the oldest goes
+)
+
+// news is what is to be told to the neighbours.
+type news struct {
+	items []newsItem // oldest change first, at most maxNews
+	last  time.Time  // when something was told
+	next  time.Time  // when something is to be told; zero: nothing is
+}
+
+// newsItem is one neighbour that has changed.
+type newsItem struct {
+	id   sessions.SessionID
+	told int       // copies so far
+	at   time.Time // of the next one
+}
+
+// tells says whether to is told of e: our user knows both; or e is on our link, and to is
+// near (spec/theory.md 6.1).
+func (n *Node) tells(e, to *edge) bool {
+	if e.user == to.user || e.user == n.user || to.user == n.user || e.seed || to.seed {
+		return false
+	}
+	if n.known(e) && n.known(to) {
+		return true
+	}
+	return e.link && e.online && n.nearEdge(to)
+}
+
+// known says whether an edge is to somebody whom our user knows.
+func (n *Node) known(e *edge) bool { return n.book.Trust(e.user).Known() }
+
+// nearEdge says whether a neighbour is on our link or site.
+func (n *Node) nearEdge(e *edge) bool {
+	at, _, ok := n.direct(e.id)
+	return ok && (n.isNear(at) || n.onSite(at.Addr()))
+}
+
+// summaryOf is our word about a neighbour.
+func (n *Node) summaryOf(e *edge) (s dgram.Summary, ok bool) {
+	known, ok := n.book.Session(e.id)
+	if !ok {
+		return s, false
+	}
+	s = dgram.Summary{Session: dgram.PeerID(e.id), Seq: known.Seq, State: uint64(known.State)}
+	switch {
+	case known.State == sessions.StateGone:
+	case !e.online:
+		s.State = dgram.SummaryLost
+	case !e.since.IsZero():
+		s.State = dgram.SummarySuspect
+	}
+	return s, true
+}
+
+// changedEdge has the other neighbours told of a change of one: online, suspect, lost,
+// gone, or a new record.
+func (n *Node) changedEdge(now time.Time, e *edge) {
+	if n.cfg.Seed {
+		n.tellSeekers(now, e)
+		return
+	}
+	if e.seed || e.user == n.user || !n.left.IsZero() || !n.known(e) && !e.link {
+		return
+	}
+	w := &n.news
+	w.items = slices.DeleteFunc(w.items, func(i newsItem) bool { return i.id == e.id })
+	if len(w.items) == maxNews {
+		w.items = w.items[1:]
+	}
+	at := now
+	if soon := w.last.Add(newsGap); soon.After(at) {
+		at = soon
+	}
+	if calm := n.flapping(now, e); calm.After(at) {
+		at = calm
+	}
+	w.items = append(w.items, newsItem{id: e.id, at: at})
+	w.next = earliest(w.next, at)
+	n.wake(at)
+}
+
+// advanceNews tells what is due, and whatever is due within newsGap with it.
+func (n *Node) advanceNews(now time.Time) (next time.Time) {
+	w := &n.news
+	if !due(w.next, now) {
+		return w.next
+	}
+	var changed []*edge
+	w.next = time.Time{}
+	kept := w.items[:0]
+	for _, i := range w.items {
+		e := n.edges[i.id]
+		if e == nil {
+			continue
+		}
+		if !i.at.After(now) || i.told > 0 && i.at.Sub(now) < newsGap {
+			changed = append(changed, e)
+			i.told++
+			i.at = now.Add(newsAgain << (2 * (i.told - 1)))
+		}
+		if i.told < newsCopies {
+			kept = append(kept, i)
+			w.next = earliest(w.next, i.at)
+		}
+	}
+	clear(w.items[len(kept):])
+	w.items = kept
+	if len(changed) > 0 {
+		w.last = now
+		n.spreadNews(now, changed)
+	}
+	return w.next
+}
+
+// spreadNews sends summaries of changed neighbours to all who are told of them.
+func (n *Node) spreadNews(now time.Time, changed []*edge) {
+	slices.SortFunc(changed, func(a, b *edge) int { return bytes.Compare(a.id[:], b.id[:]) })
+	some := map[*edge]int{} // of the own link, told of a silent one there
+	for _, to := range n.live() {
+		var page []dgram.Summary
+		for _, e := range changed {
+			s, ok := n.summaryOf(e)
+			if !ok || e == to || !n.tells(e, to) {
+				continue
+			}
+			if e.link && to.link && !(n.known(e) && n.known(to)) {
+				if s.State <= uint64(sessions.StateGone) || some[e] == newsOnLink {
+					continue // all of a link hear each other themselves
+				}
+				some[e]++
+			}
+			page = append(page, s)
+		}
+		for len(page) > 0 {
+			some := page[:min(len(page), newsPage)]
+			page = page[len(some):]
+			n.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: some}})
+		}
+	}
+}
+
+// newsReceived takes a neighbour's news. Of strangers nothing is believed: they could
+// fill the memory of the second edge.
+func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) {
+	e := n.edges[from.ID]
+	if e == nil || !e.online || n.cfg.Seed {
+		return
+	}
+	if e.seed {
+		n.seedsNews(now, e, l.Summaries)
+		return
+	}
+	if n.known(e) || n.nearEdge(e) {
+		n.heardSummaries(now, e, l.Summaries, 0)
+	}
+}

@@ -1,0 +1,244 @@
+package neighbors
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// Bounds of what others tell us.
+const (
+	maxHearsay = 4096 // sessions (N2); who was not spoken of for longest goes
+	maxTellers = 16   // neighbours remembered who speak of one session
+)
+
+// rumors is the second edge: whom our neighbours have edges to, and what each of them
+// believes of him. It makes nobody online here (that takes a datagram of his own); it
+// says who may know, whom to ask, and what a person sees of those two edges away.
+type rumors struct {
+	of *simplelru.LRU[sessions.SessionID, *rumor]
+}
+
+// rumor is what is told of one session.
+type rumor struct {
+	id      sessions.SessionID
+	tellers []telling // in the order in which they began; at most maxTellers
+	shown   State     // what was told of it last
+}
+
+// telling is one neighbour's word.
+type telling struct {
+	by    sessions.SessionID
+	seq   uint64
+	state uint64 // of dgram.Summary
+	pull  uint64 // the pull that it was last part of
+}
+
+func newRumors() rumors {
+	of, err := simplelru.NewLRU[sessions.SessionID, *rumor](maxHearsay, nil)
+	if err != nil {
+		panic("BUG: the bound of rumors must be positive")
+	}
+	return rumors{of: of}
+}
+
+func (h *rumors) rumor(id sessions.SessionID) *rumor {
+	r, _ := h.of.Peek(id)
+	return r
+}
+
+// note takes a neighbour's word and reports whether it says something new.
+func (h *rumors) note(by sessions.SessionID, s dgram.Summary, pull uint64) (r *rumor, news bool) {
+	id := sessions.SessionID(s.Session)
+	r, ok := h.of.Get(id)
+	if !ok {
+		r = &rumor{id: id}
+		h.of.Add(id, r)
+	}
+	i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
+	if i < 0 {
+		if len(r.tellers) == maxTellers {
+			return r, false
+		}
+		r.tellers = append(r.tellers, telling{by: by})
+		i, news = len(r.tellers)-1, true
+	}
+	t := &r.tellers[i]
+	if pull > 0 {
+		t.pull = pull
+	} else if s.Seq < t.seq {
+		return r, false // news that came late
+	}
+	news = news || t.seq != s.Seq || t.state != s.State
+	t.seq, t.state = s.Seq, s.State
+	return r, news
+}
+
+// drop forgets what a neighbour told, or what was not part of his last whole list, and
+// returns the sessions that this concerns, in a fixed order.
+func (h *rumors) drop(by sessions.SessionID, but uint64) (touched []*rumor) {
+	for _, r := range h.of.Values() {
+		i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
+		if i < 0 || but > 0 && r.tellers[i].pull == but {
+			continue
+		}
+		r.tellers = slices.Delete(r.tellers, i, i+1)
+		touched = append(touched, r)
+		if len(r.tellers) == 0 && r.shown == "" {
+			h.of.Remove(r.id)
+		}
+	}
+	return touched
+}
+
+// digest sums up what one neighbour told, in the form of spec/wire.md 5.7.
+func (h *rumors) digest(by sessions.SessionID) (digest [8]byte, count uint64) {
+	for _, r := range h.of.Values() {
+		for _, t := range r.tellers {
+			if t.by == by {
+				mix(&digest, dgram.Summary{Session: dgram.PeerID(r.id), Seq: t.seq, State: t.state})
+				count++
+			}
+		}
+	}
+	return digest, count
+}
+
+// mix adds one summary to a digest.
+func mix(digest *[8]byte, s dgram.Summary) {
+	var b [17]byte
+	copy(b[:8], s.Session[:])
+	binary.BigEndian.PutUint64(b[8:], s.Seq)
+	b[16] = byte(s.State)
+	sum := sha256.Sum256(b[:])
+	for i := range digest {
+		digest[i] ^= sum[i]
+	}
+}
+
+// via returns what the neighbours that are here say of a session, the best of it, and
+// who says so. Only what is said of the newest record counts.
+func (n *Node) via(r *rumor) (state State, by *edge) {
+	state = Unknown
+	seq := uint64(0)
+	if s, ok := n.book.Session(r.id); ok {
+		if seq = s.Seq; s.State == sessions.StateGone {
+			return Offline, nil
+		}
+	}
+	rank := slices.Index(states[:], Unknown)
+	for _, t := range r.tellers {
+		e := n.edges[t.by]
+		if e == nil || !e.online || t.seq < seq {
+			continue
+		}
+		said := saidState(t.state)
+		i := slices.Index(states[:], said)
+		if said == Offline && state == Unknown { // better than nothing
+			state, by = said, e
+		} else if i < rank {
+			state, by, rank = said, e, i
+		}
+	}
+	return state, by
+}
+
+// saidState is the state that a summary speaks of.
+func saidState(s uint64) State {
+	switch s {
+	case uint64(sessions.StateOnline):
+		return Online
+	case uint64(sessions.StateAway):
+		return Away
+	case dgram.SummarySuspect:
+		return Suspect
+	}
+	return Offline
+}
+
+// heardSummaries takes a neighbour's word about sessions: what is new is looked at, a
+// record that we lack is pulled, once, from him.
+func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pull uint64) {
+	for _, s := range list {
+		id := sessions.SessionID(s.Session)
+		if id == n.self || id == by.id {
+			continue
+		}
+		r, news := n.rumors.note(by.id, s, pull)
+		known, ok := n.book.Session(id)
+		if ok && known.User == n.user {
+			continue
+		}
+		if !ok || s.Seq > known.Seq {
+			n.want(now, id, by.id)
+		}
+		if news {
+			n.rumored(now, r, by, s)
+		}
+	}
+	n.pumpWants(now)
+}
+
+// rumored does what a neighbour's new word calls for.
+func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary) {
+	e := n.edges[r.id]
+	switch said := saidState(s.State); {
+	case e != nil && e.online:
+		if s.State == dgram.SummarySuspect || s.State == dgram.SummaryLost {
+			n.suspected(now, e, by.id)
+		}
+	case said == Online || said == Away:
+		n.sighted(now, r.id, by)
+	}
+	n.reconsider(r)
+}
+
+// reconsider tells what is believed of somebody two edges away, if that is another
+// thing now. Suspicion is not told: it passes, or becomes more.
+func (n *Node) reconsider(r *rumor) {
+	s, ok := n.book.Session(r.id)
+	if !ok || s.User == n.user {
+		return
+	}
+	if e := n.edges[r.id]; e != nil && e.online {
+		r.shown = Online
+		return
+	}
+	state, by := n.via(r)
+	if state == r.shown || state == Suspect || r.shown == "" && (state == Offline || state == Unknown) {
+		return
+	}
+	r.shown = state
+	trust := n.book.Trust(s.User)
+	if trust == sessions.TrustBlocked {
+		return
+	}
+	h := HeardOf{User: n.book.Label(s.User), Session: r.id.String(), State: state, Trust: trust.String()}
+	if by != nil {
+		h.Via = n.book.Label(by.user)
+	}
+	n.tell(h)
+}
+
+// forgetTeller: a neighbour is not here any more, and what he told may be no longer so.
+func (n *Node) forgetTeller(id sessions.SessionID) {
+	for _, r := range n.rumors.drop(id, 0) {
+		n.reconsider(r)
+	}
+}
+
+// Believes says what this node believes of a session, from itself or from its
+// neighbours; false: it never heard of it.
+func (n *Node) Believes(id sessions.SessionID) (State, bool) {
+	s, ok := n.book.Session(id)
+	if !ok {
+		return Unknown, false
+	}
+	return n.stateOf(s), true
+}

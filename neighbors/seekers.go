@@ -1,0 +1,76 @@
+package neighbors
+
+import (
+	"slices"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// Bounds of a seed's memory of who asked for whom in vain.
+const (
+	maxSought      = 4096 // users; who was asked for longest ago goes
+	seekersPerUser = 8
+)
+
+// seekers is a seed's memory of those who asked for somebody that was not here. A seed
+// tells of a change only those who asked for that user: else everybody would be two
+// edges from everybody.
+type seekers struct {
+	of *simplelru.LRU[sessions.UserKey, []sessions.SessionID]
+}
+
+func newSeekers() seekers {
+	of, err := simplelru.NewLRU[sessions.UserKey, []sessions.SessionID](maxSought, nil)
+	if err != nil {
+		panic("BUG: the bound of seekers must be positive")
+	}
+	return seekers{of}
+}
+
+// note remembers that an asker did not find a user.
+func (s *seekers) note(asker sessions.SessionID, user []byte) {
+	if len(user) != len(sessions.UserKey{}) {
+		return
+	}
+	list, _ := s.of.Get(sessions.UserKey(user))
+	if slices.Contains(list, asker) {
+		return
+	}
+	if len(list) == seekersPerUser {
+		list = list[1:]
+	}
+	s.of.Add(sessions.UserKey(user), append(slices.Clip(list), asker))
+}
+
+// tellSeekers tells those who asked for a user that he is here now. They ask again.
+func (n *Node) tellSeekers(now time.Time, e *edge) {
+	if !e.online {
+		return
+	}
+	list, ok := n.seekers.of.Peek(e.user)
+	s, known := n.summaryOf(e)
+	if !ok || !known {
+		return
+	}
+	n.seekers.of.Remove(e.user)
+	for _, id := range list {
+		if to := n.edges[id]; to != nil && to.online {
+			n.ep.Send(now, dgram.PeerID(id), dgram.Message{Body: dgram.List{Summaries: []dgram.Summary{s}}})
+		}
+	}
+}
+
+// seedsNews: a seed says that somebody whom we asked for is there.
+func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
+	for _, s := range list {
+		known, ok := n.book.Session(sessions.SessionID(s.Session))
+		if w := n.seeking[known.User]; ok && w != nil {
+			w.wait, w.next = 0, now.Add(n.spread(seekFirst))
+			n.askOne(now, seed, find{user: known.User})
+		}
+	}
+}
