@@ -55,6 +55,7 @@ type person struct {
 	full    error
 	printed []uint64
 	sent    int // bytes
+	sends   int // datagrams
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -169,6 +170,7 @@ func (p *person) turn() {
 		}
 		for _, d := range ready.Datagrams {
 			p.sent += len(d.Bytes)
+			p.sends++
 			p.bed.spent[d.To.Addr()] += len(d.Bytes)
 			p.bed.net.Send(p.bed.now, p.addr, d.To, d.Bytes)
 		}

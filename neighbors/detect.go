@@ -36,6 +36,7 @@ const (
 // vigil is what is done about one neighbour's silence.
 type vigil struct {
 	probes    int                  // unanswered
+	began     time.Time            // the first of them
 	since     time.Time            // suspected; zero: not
 	until     time.Time            // lost then
 	confirmed []sessions.SessionID // others who suspect it, too; at most maxWatchers
@@ -96,12 +97,17 @@ func (n *Node) throughNAT(e *edge) bool {
 // at last gives up.
 func (n *Node) watch(now time.Time, e *edge) {
 	life := n.lastLife(e)
-	if at := life.Add(n.silence(now, e)); at.After(now) && !life.Before(e.unsure) {
+	wait := n.silence(now, e)
+	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure)
+	if quiet || e.probes > 0 && life.After(e.began) {
 		n.calm(now, e)
-		e.quietAt = life.Add(n.spreadEighth(at.Sub(life)))
+		e.quietAt = life.Add(n.spreadEighth(wait))
 		return
 	}
 	p := &n.cfg.Profile
+	if e.probes == 0 {
+		e.began = now
+	}
 	switch {
 	case e.probes < directProbes:
 		e.probes++
@@ -118,6 +124,10 @@ func (n *Node) watch(now time.Time, e *edge) {
 		return
 	default:
 		if e.probes++; e.probes%askEvery == 0 {
+			if e.asked && !e.answered || !e.asked && n.otherSuspect(e) {
+				n.health.worse() // nobody at all answers: it may be us
+				n.judgeSuspect(e)
+			}
 			n.askWatchers(now, e)
 		}
 		e.quietAt = now.Add(p.Gap)
@@ -148,9 +158,6 @@ func (n *Node) calm(now time.Time, e *edge) {
 // suspect begins the suspicion of a neighbour: others are told, so that they look, too.
 func (n *Node) suspect(now time.Time, e *edge) {
 	e.since = now
-	if e.asked && !e.answered || !e.asked && n.otherSuspect(e) {
-		n.health.worse() // nobody at all answers: it may be us
-	}
 	n.judgeSuspect(e)
 	n.changedEdge(now, e)
 	if at, _, ok := n.direct(e.id); ok && !n.links.near(at.Addr()) && !at.Addr().IsLoopback() {
@@ -196,7 +203,7 @@ func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
 	if !e.since.IsZero() {
 		n.judgeSuspect(e)
 	} else if e.probes == 0 {
-		e.probes = 1
+		e.probes, e.began = 1, now
 		e.quietAt = now.Add(n.answerTime(e))
 		n.ep.Probe(now, dgram.PeerID(e.id))
 	}

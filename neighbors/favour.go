@@ -43,7 +43,7 @@ func (n *Node) reachAsked(now time.Time, asker sessions.Session, r dgram.Receive
 	if !slices.ContainsFunc(n.favours, func(f favour) bool { return f.about == about }) {
 		n.ep.Probe(now, dgram.PeerID(about))
 	}
-	n.favours = append(n.favours, favour{r.Handle, about, now.Add(2 * n.answerTime(e))})
+	n.favours = append(n.favours, favour{r.Handle, about, now.Add(n.answerTime(e))})
 	n.wake(n.favours[0].until)
 }
 

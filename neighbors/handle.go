@@ -74,7 +74,6 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 	n.requestAssociated(now, id, a.Addr)
 	n.retryNow(now, id)
 	if e := n.edges[id]; e != nil && a.Fresh {
-		n.askForList(now, e)
 		n.plan(e)
 	}
 }

@@ -137,7 +137,7 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 // spreadNews sends summaries of changed neighbours to all who are told of them.
 func (n *Node) spreadNews(now time.Time, changed []*edge) {
 	slices.SortFunc(changed, func(a, b *edge) int { return bytes.Compare(a.id[:], b.id[:]) })
-	some := map[*edge]int{} // of the own link, told of a silent one there
+	onLink := map[*edge]int{} // neighbours of the own link, told of a silent one there
 	for _, to := range n.live() {
 		var page []dgram.Summary
 		for _, e := range changed {
@@ -146,18 +146,33 @@ func (n *Node) spreadNews(now time.Time, changed []*edge) {
 				continue
 			}
 			if e.link && to.link && !(n.known(e) && n.known(to)) {
-				if s.State <= uint64(sessions.StateGone) || some[e] == newsOnLink {
+				if s.State <= uint64(sessions.StateGone) || onLink[e] == newsOnLink {
 					continue // all of a link hear each other themselves
 				}
-				some[e]++
+				onLink[e]++
 			}
 			page = append(page, s)
 		}
-		for len(page) > 0 {
-			some := page[:min(len(page), newsPage)]
-			page = page[len(some):]
-			n.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: some}})
-		}
+		n.sendNews(now, to, page)
+	}
+}
+
+// acquainted: our user knows a neighbour from now on. The others are told of it, it is
+// told of them, and asked for those it has.
+func (n *Node) acquainted(now time.Time, e *edge) {
+	n.askForList(now, e)
+	n.changedEdge(now, e)
+	if !n.cfg.Seed {
+		n.sendNews(now, e, n.told(e))
+	}
+}
+
+// sendNews sends summaries that stand in order to one neighbour.
+func (n *Node) sendNews(now time.Time, to *edge, list []dgram.Summary) {
+	for len(list) > 0 {
+		page := list[:min(len(list), newsPage)]
+		list = list[len(page):]
+		n.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: page}})
 	}
 }
 

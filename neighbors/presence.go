@@ -43,6 +43,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	n.returned(now, e)
 	n.requestOnline(now, s)
 	n.changedEdge(now, e)
+	n.askForList(now, e)
 	n.cameBack(now, e)
 	n.plan(e)
 }

@@ -33,7 +33,7 @@ var (
 	// the neighbours to notice has the others look at once.
 	lanProfile = Profile{
 		Name:  "lan",
-		Every: 10 * time.Second,        // 8 neighbours, all watched by others: one of them notices after 1.2 s
+		Every: 8 * time.Second,         // 8 neighbours, all watched by others: one of them notices after 1 s
 		Alone: 3500 * time.Millisecond, // nobody else will tell us: lost 8 s after the last sign of life
 		Pace:  time.Second,             // 30 neighbours cost no more than 10
 		Last:  30 * time.Second,        // mappings of NATs live that long (RFC 4787 REQ-5 asks for more, routers do less)

@@ -40,7 +40,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	}
 	for _, id := range n.onlineSessions(user) {
 		n.ep.Pin(dgram.PeerID(id), true)
-		n.askForList(now, n.edges[id])
+		n.acquainted(now, n.edges[id])
 	}
 	n.reserve()
 }

@@ -1,0 +1,228 @@
+package neighbors_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
+	"darkchat/sessions"
+)
+
+// village is people with mutual edges, all known to their neighbours' users.
+type village struct {
+	*bed
+	edges [][2]int
+}
+
+// ring joins size people, each with edges to the nearest reach on both sides.
+func newVillage(t *testing.T, seed uint64, p simnet.Profile, size, reach int) *village {
+	v := &village{bed: newBed(t, seed, p)}
+	for i := range size {
+		v.join(fmt.Sprintf("p%02d", i))
+	}
+	for i := range size {
+		for k := 1; k <= reach; k++ {
+			v.befriend(i, (i+k)%size)
+		}
+	}
+	return v
+}
+
+// befriend makes an edge that both users want.
+func (v *village) befriend(i, j int) {
+	v.t.Helper()
+	a, b := v.nodes[i], v.nodes[j]
+	a.meet(b)
+	for _, x := range [2][2]*person{{a, b}, {b, a}} {
+		do(x[0], func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, x[1].name) })
+	}
+	v.edges = append(v.edges, [2]int{i, j})
+}
+
+// within lists those that are one and two edges from i.
+func (v *village) within(i int) (one, two []int) {
+	beside := func(i int) (list []int) {
+		for _, e := range v.edges {
+			switch i {
+			case e[0]:
+				list = append(list, e[1])
+			case e[1]:
+				list = append(list, e[0])
+			}
+		}
+		return list
+	}
+	one = beside(i)
+	for _, j := range one {
+		for _, k := range beside(j) {
+			if k != i && !slices.Contains(one, k) && !slices.Contains(two, k) {
+				two = append(two, k)
+			}
+		}
+	}
+	return one, two
+}
+
+// believe says whether all of list hold the session to be in one of the states.
+func (v *village) believe(list []int, id dgram.PeerID, want ...neighbors.State) bool {
+	for _, i := range list {
+		if p := v.nodes[i]; p.node != nil {
+			if s, _ := p.node.Believes(sessions.SessionID(id)); !slices.Contains(want, s) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// knowAll says whether all that run know all within two edges of them to be online.
+func (v *village) knowAll() bool {
+	for i, p := range v.nodes {
+		one, two := v.within(i)
+		if p.node != nil && !v.believe(append(one, two...), p.id(), neighbors.Online) {
+			return false
+		}
+	}
+	return true
+}
+
+// After a join, a leave and a crash all within two edges know it, in time (paper, 3.1).
+func TestTwoEdgesKnow(t *testing.T) {
+	for _, loss := range []float64{0, 0.05} {
+		v := newVillage(t, 11, simnet.Profile{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond}, 16, 2)
+		v.until(10*time.Second, "all know all within two edges", v.knowAll)
+		v.net.SetProfile(simnet.Profile{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond, Loss: loss})
+		one, two := v.within(3)
+		all := append(slices.Clone(one), two...)
+		p := v.nodes[3]
+		id := p.id()
+		v.run(30 * time.Second)
+
+		p.kill()
+		began := v.now
+		v.until(8*time.Second, "the crash is known within two edges", func() bool {
+			return v.believe(all, id, neighbors.Offline)
+		})
+		t.Logf("loss %.2f: crash known after %v", loss, v.now.Sub(began))
+
+		p.start()
+		began = v.now
+		v.until(5*time.Second, "the return is known within two edges", func() bool {
+			return v.believe(all, id, neighbors.Online)
+		})
+		t.Logf("loss %.2f: join known after %v", loss, v.now.Sub(began))
+		v.run(10 * time.Second)
+
+		p.node.Leave(v.now)
+		p.turn()
+		began = v.now
+		v.until(2*time.Second, "the leave is known within two edges", func() bool {
+			return v.believe(all, id, neighbors.Offline)
+		})
+		t.Logf("loss %.2f: leave known after %v", loss, v.now.Sub(began))
+	}
+}
+
+// A network of 30 that was in two pieces for ten minutes grows together within ten
+// seconds, with no seed: everybody knows all within two edges again, and what was typed
+// meanwhile arrives once (paper, 3.1 and 6).
+func TestPiecesGrowTogether(t *testing.T) {
+	v := newVillage(t, 5, simnet.Profile{Delay: 5 * time.Millisecond}, 30, 2)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	part := func(do func(i, j int)) {
+		for i := range 15 {
+			for j := 15; j < 30; j++ {
+				do(i, j)
+			}
+		}
+	}
+	part(func(i, j int) { v.net.Cut(v.nodes[i].addr.Addr(), v.nodes[j].addr.Addr()) })
+	v.run(time.Minute)
+	for i, p := range v.nodes {
+		one, _ := v.within(i)
+		for _, j := range one {
+			if q := v.nodes[j]; (i < 15) != (j < 15) && p.sees(q.name) {
+				t.Fatalf("%s still sees %s", p.name, q.name)
+			} else if (i < 15) == (j < 15) && !p.sees(q.name) {
+				t.Fatalf("%s does not see %s of its own piece", p.name, q.name)
+			}
+		}
+	}
+	v.nodes[13].say("p12", "on this side")
+	v.nodes[13].say("p15", "to the other side")
+	v.nodes[29].say("p01", "and back")
+	v.run(9 * time.Minute)
+	part(func(i, j int) { v.net.Heal(v.nodes[i].addr.Addr(), v.nodes[j].addr.Addr()) })
+	began := v.now
+	v.until(10*time.Second, "all know all within two edges again", v.knowAll)
+	t.Logf("grown together after %v", v.now.Sub(began))
+	v.run(10 * time.Second)
+	for who, want := range map[int]string{12: "on this side", 15: "to the other side", 1: "and back"} {
+		if got := v.nodes[who].texts(); len(got) != 1 || got[0] != want {
+			t.Errorf("%s was shown %q", v.nodes[who].name, got)
+		}
+	}
+}
+
+// A way that breaks between two of three is not a death: the third vouches for each.
+func TestOthersVouch(t *testing.T) {
+	v := newVillage(t, 6, simnet.Profile{Delay: 5 * time.Millisecond}, 3, 1)
+	v.until(10*time.Second, "all know all", v.knowAll)
+	v.net.Cut(v.nodes[0].addr.Addr(), v.nodes[1].addr.Addr())
+	v.run(20 * time.Second)
+	for _, p := range v.nodes {
+		if n := count[neighbors.WentOffline](p); n != 0 {
+			t.Errorf("%s lost %d", p.name, n)
+		}
+	}
+	v.run(40 * time.Second)
+	if count[neighbors.WentOffline](v.nodes[0]) != 1 || count[neighbors.WentOffline](v.nodes[2]) != 0 {
+		t.Error("who cannot be written to for a minute is not called lost")
+	}
+	if s, _ := v.nodes[0].node.Believes(sessions.SessionID(v.nodes[1].id())); s != neighbors.Online {
+		t.Errorf("p00 believes p01 to be %s; p02 reaches it", s)
+	}
+}
+
+// Nobody is called offline falsely at 5 % loss, and at 20 % hardly anybody.
+func TestNoFalseAlarms(t *testing.T) {
+	for loss, most := range map[float64]int{0.05: 0, 0.2: 1} {
+		v := newVillage(t, 7, simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond}, 20, 2)
+		v.until(10*time.Second, "all know all within two edges", v.knowAll)
+		v.net.SetProfile(simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: loss})
+		v.run(10 * time.Minute)
+		lost := 0
+		for _, p := range v.nodes {
+			lost += count[neighbors.WentOffline](p)
+		}
+		if lost > most {
+			t.Errorf("loss %.2f: %d were called lost", loss, lost)
+		}
+	}
+}
+
+// Idle, with eight neighbours each, the profiles cost what they say, headers counted.
+func TestIdleCost(t *testing.T) {
+	v := newVillage(t, 8, simnet.Profile{Delay: 5 * time.Millisecond}, 24, 4)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	v.run(time.Minute)
+	before := 0
+	for _, p := range v.nodes {
+		before += p.sent + 42*p.sends
+	}
+	const span = 5 * time.Minute
+	v.run(span)
+	after := 0
+	for _, p := range v.nodes {
+		after += p.sent + 42*p.sends
+	}
+	rate := float64(after-before) / span.Seconds() / float64(len(v.nodes))
+	t.Logf("%.1f bytes a second and node", rate)
+	if rate > 100 {
+		t.Errorf("idle costs %.1f bytes a second and node", rate)
+	}
+}
