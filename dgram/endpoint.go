@@ -67,8 +67,7 @@ type Endpoint struct {
 	epochs  *epochs
 	admit   *admission
 	tally   *tally
-	nextID  uint64
-	probeID uint64 // of the last probe
+	ids     ids
 
 	links    map[PeerID]*link // bounded by cache, pins and maxUnlinked
 	unlinked int              // of links, those without an association
@@ -84,6 +83,12 @@ type Endpoint struct {
 
 	dirty []*link
 	out   output
+}
+
+// ids are the last numbers that were given to messages.
+type ids struct {
+	message uint64
+	probe   uint64
 }
 
 // New makes an Endpoint. The errors are ErrConfig and ErrRecord.
@@ -119,7 +124,7 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed),
 		pace: newBucket(float64(presence), float64(presence)), calls: newCalls(),
 	}
-	e.nextID = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps
+	e.ids.message = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps
 	e.cache = newCache(room, func(a *association) { e.forgotten(a, AssociationsEvicted) })
 	e.opener = &Opener{
 		static: private, public: public, check: c.Check, random: random,
@@ -143,8 +148,8 @@ func (e *Endpoint) SetRecord(record []byte) {
 
 // NextID returns a fresh id for a message that is not a text.
 func (e *Endpoint) NextID() uint64 {
-	e.nextID++
-	return e.nextID
+	e.ids.message++
+	return e.ids.message
 }
 
 // newIndex draws an association index that is not in use.

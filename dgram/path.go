@@ -94,8 +94,8 @@ func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 	if l == nil || !l.live() {
 		return 0
 	}
-	e.probeID = e.probeID%maxProbeID + 1
-	id = e.probeID
+	e.ids.probe = e.ids.probe%maxProbeID + 1
+	id = e.ids.probe
 	if !l.courier.put(Message{ID: id, Body: Ping{Scope: ScopeProbe}}) {
 		return 0
 	}

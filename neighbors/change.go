@@ -16,6 +16,7 @@ func (n *Node) changed(now time.Time) {
 		return
 	}
 	n.outside = outside{}
+	n.mappingLost(now)
 	_ = n.redeclare(now) // without a number the old record stands
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]

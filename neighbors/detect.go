@@ -26,8 +26,6 @@ const (
 	recentLife   = time.Second      // heard so lately: a rumour of its death needs no probe
 	maxQuestions = 64               // under way to others
 	patience     = 13 * time.Second // after a change of our own network nobody is lost sooner
-	keepMapping  = 25 * time.Second // through a NAT: no longer silence than this (RFC 4787 4.3, RFC 8085 3.5)
-	keepLonger   = 50 * time.Second // the same once a peer got through to us after nearly as long
 	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients
 	silenceTalk  = 5 * time.Second  // while texts come and go,
 	talkTime     = time.Minute      // and so long after the last
@@ -82,15 +80,9 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 		wait = min(wait, silenceTalk)
 	}
 	if n.throughNAT(e) {
-		wait = min(wait, n.keep)
+		wait = min(wait, n.mappingLife(now, e))
 	}
 	return wait
-}
-
-// throughNAT says whether a NAT may have to be reminded of us on the way to e.
-func (n *Node) throughNAT(e *edge) bool {
-	at, _, ok := n.direct(e.id)
-	return ok && !n.links.near(at.Addr()) && n.nat() != NATNone
 }
 
 // watch is called when a neighbour's silence has lasted: it probes, asks, suspects, and

@@ -26,8 +26,12 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 	case len(addrs) == 0:
 		w.why = "no address of theirs may be dialled from here"
 	default:
-		if at, _, ok := n.direct(rec.Session); ok && contains(addrs, at) && !n.ep.Silent(dgram.PeerID(rec.Session)) {
+		at, _, ok := n.direct(rec.Session)
+		if ok && contains(addrs, at) && !n.ep.Silent(dgram.PeerID(rec.Session)) {
 			break
+		}
+		if ok {
+			n.mappingLost(now) // he looks for us though we had a way to each other
 		}
 		w.why = "not answered yet"
 		n.ep.Punch(now, addrs, want, delay)

@@ -21,11 +21,7 @@ var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 type Node struct {
 	cfg    Config
 	limits limits
-	user   sessions.UserKey
-	self   sessions.SessionID
-	static [32]byte
-	record sessions.Record // ours, as last signed
-	signed []byte
+	own
 
 	ep     *dgram.Endpoint
 	book   *sessions.Book
@@ -35,8 +31,6 @@ type Node struct {
 	edges   map[sessions.SessionID]*edge // at most limits.edges
 	timers  timers
 	seeking map[sessions.UserKey]*seeker // at most limits.edges
-	away    bool                         // the person's word
-
 	finding
 	twoEdges
 	requests requests
@@ -52,6 +46,16 @@ type Node struct {
 	cloned bool
 }
 
+// own is who this node is.
+type own struct {
+	user   sessions.UserKey
+	self   sessions.SessionID
+	static [32]byte
+	record sessions.Record // as last signed
+	signed []byte
+	away   bool // the person's word
+}
+
 // twoEdges is what a node knows of those within two edges, and what it does to keep
 // that true.
 type twoEdges struct {
@@ -65,7 +69,7 @@ type twoEdges struct {
 	pulls       uint64 // lists asked for so far
 	seekers     seekers
 	search      search
-	keep        time.Duration // what NATs on our way let pass without a datagram
+	keepSign    time.Time // when a NAT was last seen to forget us, or our network changed
 }
 
 // reach is what a node knows of the ways between itself and others.
@@ -93,7 +97,7 @@ type limits struct{ edges int }
 func New(cfg Config, now time.Time) (*Node, error) {
 	n := &Node{
 		cfg: cfg, limits: limits{edges: edgesClient},
-		user:    sessions.UserKey(cfg.Key.Public().(ed25519.PublicKey)),
+		own:     own{user: sessions.UserKey(cfg.Key.Public().(ed25519.PublicKey))},
 		edges:   map[sessions.SessionID]*edge{},
 		seeking: map[sessions.UserKey]*seeker{},
 		finding: finding{links: newLinks(cfg.Interfaces), announcer: -1},
@@ -111,7 +115,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.texts, n.numbers = newTexts(), newNumbers(cfg)
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
 	n.relays, n.circuits = newRelays(), newCircuits()
-	n.rumors, n.seekers, n.wants.flying, n.keep = newRumors(), newSeekers(), map[uint64]want{}, keepMapping
+	n.rumors, n.seekers, n.wants.flying, n.keepSign = newRumors(), newSeekers(), map[uint64]want{}, now
 	if n.cfg.Profile.Name == "" {
 		n.cfg.Profile = lanProfile
 	}

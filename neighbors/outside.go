@@ -110,6 +110,9 @@ func (n *Node) judge(now time.Time) {
 		}
 	}
 	if !slices.Equal(adopted, o.adopted) || hard != o.hard {
+		if len(o.adopted) > 0 {
+			n.mappingLost(now)
+		}
 		o.adopted, o.hard = adopted, hard
 		o.changed = true
 		n.wake(now)
