@@ -64,6 +64,10 @@ func appendMessage(b []byte, m *Message) ([]byte, error) {
 		return encodeBody(b, body.wire())
 	case Relay:
 		return encodeBody(b, body.wire())
+	case Hold:
+		return encodeBody(b, body.wire())
+	case Receipt:
+		return encodeBody(b, body.wire())
 	}
 	return b, errMalformed
 }
@@ -130,6 +134,10 @@ func (r *items) message() (m Message, known bool, err error) {
 		m.Body, err = decodeBody(r, new(wireList))
 	case KindRelay:
 		m.Body, err = decodeBody(r, new(wireRelay))
+	case KindHold:
+		m.Body, err = decodeBody(r, new(wireHold))
+	case KindReceipt:
+		m.Body, err = decodeBody(r, new(wireReceipt))
 	default:
 		m.Body, err = r.unknown()
 		return m, false, err

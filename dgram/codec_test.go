@@ -66,6 +66,12 @@ func codecCases() []codecCase {
 		{"relay",
 			Message{Body: Relay{Session: PeerID(someSession), Datagram: append([]byte{0x84, 0x15, 1, 1, 0x50}, bytes.Repeat([]byte{0xee}, 16)...)}},
 			`81 85 08 00 00 80 83 48 0102030405060708 55 84 15 01 01 50` + strings.Repeat("ee", 16) + ` 40`},
+		{"hold",
+			Message{ID: 4, Attempt: 1, Body: Hold{To: PeerID(someSession), From: PeerID{9}, Text: 300, Sealed: []byte{1, 2}}},
+			`81 85 09 04 01 80 85 48 0102030405060708 48 0900000000000000 19012c 42 0102 40`},
+		{"receipt",
+			Message{ID: 4, Attempt: 1, Body: Receipt{From: PeerID(someSession), To: PeerID{9}, Text: 300, Result: ResultTooOld, Sig: bytes.Repeat([]byte{5}, 64)}},
+			`81 85 0a 04 01 80 86 48 0102030405060708 48 0900000000000000 19012c 05 5840` + strings.Repeat("05", 64) + ` 40`},
 		{"news",
 			Message{Body: List{Summaries: []Summary{{PeerID{1}, 1, SummarySuspect}, {PeerID{2}, 0, SummaryLost}}}},
 			`81 85 05 00 00 80 86 00 82 83 48 0100000000000000 01 03 83 48 0200000000000000 00 04 80 40 00 40`},
@@ -116,7 +122,7 @@ func TestCodecTable(t *testing.T) {
 			t.Errorf("%s: a byte behind it is accepted", c.name)
 		}
 	}
-	for k := KindOnline; k <= KindRelay; k++ {
+	for k := KindOnline; k <= KindReceipt; k++ {
 		if !seen[k] {
 			t.Errorf("%v is not in the table", k)
 		}
@@ -191,6 +197,11 @@ func TestCodecRefuses(t *testing.T) {
 		"find with targets":        `81 85 03 01 00 80 8a 01 60 40 40 40 80 40 82 00 40 48 0102030405060708 40`,
 		"explode, 7 byte target":   `81 85 03 01 00 80 8a 02 60 40 40 40 80 40 82 00 40 47 01020304050607 40`,
 		"explode, 65 targets":      `81 85 03 01 00 80 8a 02 60 40 40 40 80 40 82 00 40 590208` + strings.Repeat("0102030405060708", 65) + `40`,
+		"hold for its sender":      `81 85 09 04 01 80 85 48 0102030405060708 48 0102030405060708 01 4101 40`,
+		"hold of nothing":          `81 85 09 04 01 80 85 48 0102030405060708 48 0900000000000000 01 40 40`,
+		"hold, 1,001 bytes":        `81 85 09 04 01 80 85 48 0102030405060708 48 0900000000000000 01 5903e9` + strings.Repeat("00", 1001) + `40`,
+		"receipt, busy":            `81 85 0a 04 01 80 86 48 0102030405060708 48 0900000000000000 01 04 5840` + strings.Repeat("05", 64) + `40`,
+		"receipt, short":           `81 85 0a 04 01 80 86 48 0102030405060708 48 0900000000000000 01 00 583f` + strings.Repeat("05", 63) + `40`,
 		"news with a record":       `81 85 05 00 00 80 86 00 80 81 4109 40 00 40`,
 		"news with a cursor":       `81 85 05 00 00 80 86 00 80 80 48 0102030405060708 00 40`,
 		"news with a total":        `81 85 05 00 00 80 86 00 80 80 40 01 40`,
@@ -209,14 +220,14 @@ func TestCodecRefuses(t *testing.T) {
 		"relay: nothing":           `81 85 08 00 00 80 83 48 0102030405060708 40 40`,
 		"relay: 7 byte session":    `81 85 08 00 00 80 83 47 01020304050607 55 84 15 01 01 50` + strings.Repeat("ee", 16) + ` 40`,
 		"relay: 1101 bytes":        `81 85 08 00 00 80 83 48 0102030405060708 59044d 84 15 01 01 590445` + strings.Repeat("ee", 1093) + ` 40`,
-		"unknown: body no array":   `81 85 09 00 00 80 40`,
-		"unknown: long integer":    `81 85 09 00 00 80 81 1801`,
-		"unknown: null":            `81 85 09 00 00 80 81 f6`,
-		"unknown: too deep":        `81 85 09 00 00 80 81 81 81 81 00`,
-		"unknown: not UTF-8":       `81 85 09 00 00 80 81 61ff`,
-		"unknown: bytes too long":  `81 85 09 00 00 80 81 1b7fffffffffffffff`,
-		"unknown: 2^63 bytes":      `81 85 09 00 00 80 81 5b8000000000000000`,
-		"unknown: short ack":       `81 85 09 00 00 81 84 06 01 01 00 80`,
+		"unknown: body no array":   `81 85 0b 00 00 80 40`,
+		"unknown: long integer":    `81 85 0b 00 00 80 81 1801`,
+		"unknown: null":            `81 85 0b 00 00 80 81 f6`,
+		"unknown: too deep":        `81 85 0b 00 00 80 81 81 81 81 00`,
+		"unknown: not UTF-8":       `81 85 0b 00 00 80 81 61ff`,
+		"unknown: bytes too long":  `81 85 0b 00 00 80 81 1b7fffffffffffffff`,
+		"unknown: 2^63 bytes":      `81 85 0b 00 00 80 81 5b8000000000000000`,
+		"unknown: short ack":       `81 85 0b 00 00 81 84 06 01 01 00 80`,
 	} {
 		ms, _, err := parseMessages(unhex(t, s))
 		if name == "unknown: bytes too long" { // an integer, not a length
@@ -240,7 +251,7 @@ func TestCodecRefuses(t *testing.T) {
 }
 
 func TestCodecSkipsUnknownKinds(t *testing.T) {
-	b := unhex(t, `83 85 09 01 01 80 84 00 4101 6161 82 00 81 00 -- kind 9
+	b := unhex(t, `83 85 0b 01 01 80 84 00 4101 6161 82 00 81 00 -- kind 11
 		85 190100 02 01 81 85 06 01 01 00 00 80   -- kind 256, with an ack
 		85 07 00 00 80 81 40`)
 	ms, skipped, err := parseMessages(b)

@@ -8,14 +8,16 @@ type Kind uint64
 
 // The kinds of version 1.
 const (
-	KindOnline      Kind = 1 // declareOnline
-	KindOffline     Kind = 2 // declareOffline
-	KindPing        Kind = 3 // requestPing
-	KindListRequest Kind = 4 // requestUserList
-	KindList        Kind = 5 // deliverKnownList
-	KindText        Kind = 6 // a chat line, or one part of it
-	KindAck         Kind = 7 // carries acknowledgements and padding, nothing else
-	KindRelay       Kind = 8 // a sealed datagram for somebody else
+	KindOnline      Kind = 1  // declareOnline
+	KindOffline     Kind = 2  // declareOffline
+	KindPing        Kind = 3  // requestPing
+	KindListRequest Kind = 4  // requestUserList
+	KindList        Kind = 5  // deliverKnownList
+	KindText        Kind = 6  // a chat line, or one part of it
+	KindAck         Kind = 7  // carries acknowledgements and padding, nothing else
+	KindRelay       Kind = 8  // a sealed datagram for somebody else
+	KindHold        Kind = 9  // a sealed copy of a text, to be kept for somebody who is away, or handed to him
+	KindReceipt     Kind = 10 // what became of it, signed by its recipient
 )
 
 // String returns the name that the paper and the specification use.
@@ -37,6 +39,10 @@ func (k Kind) String() string {
 		return "ack"
 	case KindRelay:
 		return "relay"
+	case KindHold:
+		return "hold"
+	case KindReceipt:
+		return "receipt"
 	}
 	return "unknown"
 }
@@ -106,7 +112,7 @@ type Ack struct {
 }
 
 // Body is what a message says: one of Online, Offline, Ping, ListRequest, List,
-// Text, Acknowledgement and Relay, as values.
+// Text, Acknowledgement, Relay, Hold and Receipt, as values.
 type Body interface {
 	Kind() Kind
 	confirmed() bool // sent again until it is answered
@@ -220,6 +226,7 @@ const (
 	maxText        = 1024
 	maxPad         = 1200
 	maxRelayed     = 1100 // bytes of the datagram in a relay message
+	maxSealed      = 1000 // bytes of a held copy: it fits a datagram also through a relay
 	maxAcks        = 64   // in one message
 	maxMessages    = 64   // in one datagram
 )

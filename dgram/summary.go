@@ -45,6 +45,14 @@ func (m Message) Summary() string {
 		if body.Parts > 1 {
 			b.WriteString(" part=" + strconv.FormatUint(body.Part+1, 10) + "/" + strconv.FormatUint(body.Parts, 10))
 		}
+	case Hold:
+		word(&b, "to", body.To[:])
+		word(&b, "from", body.From[:])
+		field(&b, "text", body.Text)
+	case Receipt:
+		word(&b, "to", body.To[:])
+		word(&b, "from", body.From[:])
+		field(&b, "text", body.Text)
 	case Acknowledgement:
 		if body.Pad > 0 {
 			field(&b, "pad", uint64(body.Pad))

@@ -187,6 +187,7 @@ func allVectors(t *testing.T) []vector {
 	ann := newPerson(t, "ann", 1, nil)
 	bob := newPerson(t, "Bob", 11, func(r *sessions.Record) {
 		r.Addrs = append(r.Addrs, sessions.Address{Scope: sessions.ScopeObserved, Addr: netip.MustParseAddrPort("[2001:db8::7]:6789")})
+		r.Hold = sessions.HoldKey(fixedKey(t, 13).PublicKey().Bytes())
 	})
 	return slices.Concat(
 		exchangeVectors(t, ann, bob), badExchangeVectors(t, ann, bob), badDatagramVectors(),

@@ -45,6 +45,8 @@ func messageVectors(t *testing.T, ann, bob person) []vector {
 	news := []Summary{{PeerID(ann.session), 1_700_000_000_000, SummarySuspect}, {PeerID(bob.session), 7, SummaryLost}}
 	targets := []PeerID{PeerID(ann.session), PeerID(bob.session)}
 	slices.SortFunc(news, func(a, b Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+	sealed := bytes.Repeat([]byte{0xa5}, maxSealed)
+	receipt := sessions.Receipt{From: bob.session, To: ann.session, ID: 42}
 	return []vector{
 		plain("none"),
 		confirmed("online", Online{Record: ann.record, Observed: seen6}),
@@ -79,6 +81,8 @@ func messageVectors(t *testing.T, ann, bob person) []vector {
 			Message{ID: 9, Attempt: 1, Body: Text{Prev: 8, Sent: 2, Parts: 1, Text: "two"}},
 			Message{ID: 5, Body: Ping{Scope: ScopeProbe}}),
 		plain("relay", Message{Body: Relay{Session: PeerID{1, 2, 3, 4, 5, 6, 7, 8}, Datagram: appendHello(nil, make([]byte, nonceSize))}}),
+		plain("hold", Message{ID: 4712, Attempt: 1, Body: Hold{To: PeerID(bob.session), From: PeerID(ann.session), Text: 42, Sealed: sealed}}),
+		plain("receipt", Message{ID: 4713, Attempt: 1, Body: Receipt{From: PeerID(bob.session), To: PeerID(ann.session), Text: 42, Sig: receipt.Sign(bob.key)}}),
 		// What a later version may send: read and passed over.
 		plaintextVector("message-unknown-kind", "tolerated", arr(
 			arr(num(99), num(4), num(1), one(arr(num(6), num(1), num(1), num(0), num(0))), arr(str("new"), zeros(3), arr(num(1), arr()))),
@@ -158,6 +162,11 @@ func badMessageVectors(ann person) []vector {
 		bad("list-request-no-credit", request(0, 0, 0)),
 		bad("list-summaries", list(repeat(arr(zeros(8), num(1), num(0)), maxSummaries+1), arr())),
 		bad("list-summary-state", list(one(arr(zeros(8), num(1), num(5))), arr())),
+		bad("hold-empty", one(rawMessage(KindHold, 1, arr(zeros(8), bin(ann.session[:]), num(1), zeros(0), zeros(0))))),
+		bad("hold-long", one(rawMessage(KindHold, 1, arr(zeros(8), bin(ann.session[:]), num(1), zeros(maxSealed+1), zeros(0))))),
+		bad("hold-own", one(rawMessage(KindHold, 1, arr(zeros(8), zeros(8), num(1), zeros(9), zeros(0))))),
+		bad("receipt-result", one(rawMessage(KindReceipt, 1, arr(zeros(8), bin(ann.session[:]), num(1), num(4), zeros(64), zeros(0))))),
+		bad("receipt-sig", one(rawMessage(KindReceipt, 1, arr(zeros(8), bin(ann.session[:]), num(1), num(0), zeros(63), zeros(0))))),
 		bad("list-news-total", one(rawMessage(KindList, 0, arr(num(0), arr(), arr(), zeros(0), num(1), zeros(0))))),
 		bad("list-summary-seq", list(one(arr(zeros(8), num(1<<53), num(0))), arr())),
 		bad("list-records", list(arr(), repeat(zeros(1), maxListRecords+1))),
@@ -180,7 +189,7 @@ func recordVectors(t *testing.T, ann, bob person) []vector {
 	user, static := []byte(ann.key.Public().(ed25519.PublicKey)), ann.static.PublicKey().Bytes()
 	// field by field, so that each can be wrong in a record that is signed well
 	raw := func(change func(f [][]byte)) []byte {
-		f := [][]byte{num(1), str("ann"), bin(user), bin(static), bin(ann.session[:]), num(1_700_000_000_001), num(0), arr(), num(600), num(0), zeros(0)}
+		f := [][]byte{num(1), str("ann"), bin(user), bin(static), bin(ann.session[:]), num(1_700_000_000_001), num(0), arr(), num(600), num(0), zeros(0), zeros(0)}
 		if change != nil {
 			change(f)
 		}
@@ -199,7 +208,7 @@ func recordVectors(t *testing.T, ann, bob person) []vector {
 		recordVector("record-ann", ann.record).with("user_seed", ann.seed).note("fingerprint", sessions.Fingerprint(sessions.UserKey(user))),
 		recordVector("record-bob", bob.record).with("user_seed", bob.seed),
 		recordVector("record-large", fullest.record).with("user_seed", fullest.seed),
-		recordVector("record-ext", sign(raw(func(f [][]byte) { f[10] = bin([]byte("later")) }))),
+		recordVector("record-ext", sign(raw(func(f [][]byte) { f[11] = bin([]byte("later")) }))),
 		bad("signature", changed(ann.record, -1)),
 		bad("changed", changed(ann.record, 8)),
 		bad("domain", arr(bin(plain), bin(ed25519.Sign(ann.key, plain)))),
@@ -208,7 +217,7 @@ func recordVectors(t *testing.T, ann, bob person) []vector {
 		bad("trailing", append(bytes.Clone(ann.record), 0)),
 		bad("raw-trailing", sign(append(raw(nil), 0))),
 		bad("raw-short", sign(arr(num(1), str("ann"), bin(user), bin(static)))),
-		bad("long", sign(raw(func(f [][]byte) { f[10] = zeros(300) }))),
+		bad("long", sign(raw(func(f [][]byte) { f[11] = zeros(300) }))),
 		field("version", 0, num(2)),
 		field("name-empty", 1, str("")),
 		field("name-long", 1, str(strings.Repeat("a", maxName+1))),
@@ -230,5 +239,6 @@ func recordVectors(t *testing.T, ann, bob person) []vector {
 		field("addr-mapped", 7, address(append(append(make([]byte, 10), 0xff, 0xff), 192, 0, 2, 7, 26, 133))),
 		field("lifetime", 8, num(1<<31+1)),
 		field("flags-null", 9, null()),
+		field("hold", 10, zeros(31)),
 	}
 }

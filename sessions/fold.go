@@ -104,7 +104,7 @@ func (d *database) create() error {
 		return err
 	}
 	err = b.Update(func(tx *bbolt.Tx) error {
-		for bucket := BucketMeta; bucket <= BucketTexts; bucket++ {
+		for bucket := BucketMeta; bucket <= lastBucket; bucket++ {
 			if _, err := tx.CreateBucket([]byte(bucket.String())); err != nil {
 				return err
 			}
@@ -157,8 +157,11 @@ func (d *database) inspect(tx *bbolt.Tx) error {
 	if d.folded, err = getNumber(tx, metaFolded); err != nil {
 		return err
 	}
-	for bucket := BucketMeta; bucket <= BucketTexts; bucket++ {
+	for bucket := BucketMeta; bucket <= lastBucket; bucket++ {
 		b := tx.Bucket([]byte(bucket.String()))
+		if b == nil && bucket > BucketTexts {
+			continue // made by the next fold
+		}
 		if b == nil {
 			return fmt.Errorf("%w: its %s are missing", ErrDamaged, bucket)
 		}
@@ -207,11 +210,13 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 	err := guarded(func() error {
 		return d.bolt.Load().Update(func(tx *bbolt.Tx) error {
 			for _, w := range last {
-				b := tx.Bucket([]byte(w.Bucket.String()))
+				b, err := tx.CreateBucketIfNotExists([]byte(w.Bucket.String()))
+				if err != nil {
+					return err
+				}
 				if w.Bucket == BucketTexts {
 					b.FillPercent = 0.9 // keys rise within a session: pages are left full
 				}
-				var err error
 				if w.Value == nil {
 					err = b.Delete(w.Key)
 				} else {
@@ -238,7 +243,7 @@ func lastWrites(batches [][]Write) []Write {
 		all += len(batch)
 	}
 	writes := make([]Write, 0, all)
-	at := make([]map[string]int, BucketTexts+1) // by bucket and key, where in writes
+	at := make([]map[string]int, lastBucket+1) // by bucket and key, where in writes
 	for _, batch := range batches {
 		for _, w := range batch {
 			if i, ok := at[w.Bucket][string(w.Key)]; ok {
@@ -323,7 +328,11 @@ func (d *database) rows(bucket Bucket, after []byte) (rows []Write, err error) {
 	}
 	err = guarded(func() error {
 		return b.View(func(tx *bbolt.Tx) error {
-			c := tx.Bucket([]byte(bucket.String())).Cursor()
+			rowsOf := tx.Bucket([]byte(bucket.String()))
+			if rowsOf == nil {
+				return nil
+			}
+			c := rowsOf.Cursor()
 			k, v := c.Seek(after)
 			if after != nil && string(k) == string(after) {
 				k, v = c.Next()

@@ -45,7 +45,7 @@ func checkBatch(batch []Write) error {
 	}
 	size := 0
 	for _, w := range batch {
-		if w.Bucket <= BucketMeta || w.Bucket > BucketTexts {
+		if w.Bucket <= BucketMeta || w.Bucket > lastBucket {
 			return fmt.Errorf("%w: bucket %d", ErrBatch, w.Bucket)
 		}
 		if len(w.Key) == 0 || len(w.Key) > maxKey {

@@ -35,7 +35,7 @@ func TestBatchesThatNoJournalTakes(t *testing.T) {
 		"empty":          {},
 		"no bucket":      {{0, []byte("k"), nil}},
 		"store's bucket": {{BucketMeta, []byte("k"), nil}},
-		"unknown bucket": {{BucketTexts + 1, []byte("k"), nil}},
+		"unknown bucket": {{lastBucket + 1, []byte("k"), nil}},
 		"no key":         {{BucketTexts, nil, []byte("v")}},
 		"long key":       {{BucketTexts, make([]byte, maxKey+1), nil}},
 		"too large":      {{BucketTexts, []byte("k"), make([]byte, maxFrame)}},

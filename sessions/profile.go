@@ -297,7 +297,7 @@ func (p *Profile) Load(f func(bucket Bucket, key, value []byte) error) error {
 	if err := p.loadUsers(give); err != nil {
 		return err
 	}
-	for bucket := BucketUsers + 1; bucket <= BucketTexts; bucket++ {
+	for bucket := BucketUsers + 1; bucket <= lastBucket; bucket++ {
 		err := p.db.each(bucket, func(key, value []byte) error { return give(bucket, key, value) })
 		if err != nil {
 			return fault(p.db.path, err, "move it away to start without what is in it")

@@ -81,6 +81,7 @@ type Record struct {
 	Addrs    []Address
 	Lifetime time.Duration // whole seconds, counted by the receiver from receipt
 	Flags    uint64
+	Hold     HoldKey // to which copies for friends to keep are sealed; zero: none
 }
 
 // recordWire is the signed part.
@@ -96,6 +97,7 @@ type recordWire struct {
 	Addrs    []addressWire
 	Lifetime uint64
 	Flags    uint64
+	Hold     []byte
 	Ext      []byte
 }
 
@@ -123,6 +125,9 @@ func Sign(key ed25519.PrivateKey, r Record) ([]byte, error) {
 	w := recordWire{
 		Version: recordVersion, Name: r.Name, User: r.User[:], Static: r.Static[:], Session: r.Session[:],
 		Seq: r.Seq, State: uint64(r.State), Lifetime: uint64(r.Lifetime / time.Second), Flags: r.Flags,
+	}
+	if r.Hold != (HoldKey{}) {
+		w.Hold = r.Hold[:]
 	}
 	for _, a := range r.Addrs {
 		w.Addrs = append(w.Addrs, addressWire{Scope: uint64(a.Scope), Addr: appendAddr(nil, a.Addr)})
@@ -180,10 +185,10 @@ func splitRecord(signed []byte) (signedWire, error) {
 }
 
 // peekUser finds the user key in front of the signature check, by position: the
-// array of 11, the version (below 24: one byte), the name (at most 32 bytes: one or
+// array of 12, the version (below 24: one byte), the name (at most 32 bytes: one or
 // two bytes of header) and a byte string of 32.
 func peekUser(raw []byte) (UserKey, error) {
-	if len(raw) < 3 || raw[0] != 0x8b {
+	if len(raw) < 3 || raw[0] != 0x8c {
 		return UserKey{}, ErrRecordForm
 	}
 	if raw[1] != recordVersion {
@@ -218,7 +223,8 @@ func decodeRecord(raw []byte) (Record, error) {
 		return Record{}, ErrRecordVersion
 	}
 	if len(w.User) != 32 || len(w.Static) != 32 || len(w.Session) != 8 ||
-		w.Seq >= MaxSeq || w.State > uint64(StateGone) || len(w.Addrs) > MaxAddrs || w.Lifetime > maxLifetime {
+		w.Seq >= MaxSeq || w.State > uint64(StateGone) || len(w.Addrs) > MaxAddrs || w.Lifetime > maxLifetime ||
+		len(w.Hold) != 0 && len(w.Hold) != len(HoldKey{}) {
 		return Record{}, ErrRecordForm
 	}
 	if err := CheckName(w.Name); err != nil {
@@ -231,6 +237,7 @@ func decodeRecord(raw []byte) (Record, error) {
 	if r.Session != MakeSessionID(r.User, r.Static) {
 		return Record{}, ErrRecordSession
 	}
+	copy(r.Hold[:], w.Hold)
 	for _, a := range w.Addrs {
 		addr, ok := parseAddr(a.Addr)
 		if !ok || a.Scope > 255 {

@@ -43,7 +43,7 @@ func readRows(b []byte) (batch []Write, ok bool) {
 		if items, b, ok = readItem(b, cborArray); !ok || items != rowItems {
 			return nil, false
 		}
-		if bucket, b, ok = readItem(b, cborUint); !ok || bucket > int(BucketTexts) {
+		if bucket, b, ok = readItem(b, cborUint); !ok || bucket > int(lastBucket) {
 			return nil, false
 		}
 		w.Bucket = Bucket(bucket)

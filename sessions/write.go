@@ -16,7 +16,13 @@ const (
 	BucketOutbox   Bucket = 5 // line id, or line id || 's' for where it went; ids are 8 bytes, big endian
 	BucketInbox    Bucket = 6 // sender's session id
 	BucketTexts    Bucket = 7 // sender's session id || text id
+	BucketHoldKeys Bucket = 8 // "keys"
+	BucketShelf    Bucket = 9 // kind || recipient's session id || sender's session id || text id
 )
+
+// lastBucket is the highest there is. Those above BucketTexts are younger than the
+// format of the store: one that lacks them gets them when it is opened.
+const lastBucket = BucketShelf
 
 // String gives the name of the bucket in the store.
 func (b Bucket) String() string {
@@ -35,6 +41,10 @@ func (b Bucket) String() string {
 		return "inbox"
 	case BucketTexts:
 		return "texts"
+	case BucketHoldKeys:
+		return "holdkeys"
+	case BucketShelf:
+		return "shelf"
 	}
 	return fmt.Sprintf("bucket %d", uint8(b))
 }

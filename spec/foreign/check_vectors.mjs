@@ -75,6 +75,9 @@ function inside(v, rule) {
         if (body[3] >= body[4] || body[3] >= id) throw new Refused('part');
         if (body[0] >= id) throw new Refused('prev');
         break;
+      case 9: case 10:
+        if (Buffer.compare(Buffer.from(body[0]), Buffer.from(body[1])) === 0) throw new Refused('own');
+        break;
       case 8: check(body[1], 'datagram'); break;
     }
   }

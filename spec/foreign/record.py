@@ -19,7 +19,7 @@ class Refused(Exception):
 class Record:
     def __init__(self, fields):
         (self.version, self.name, self.user, self.static, self.sid, self.seq,
-         self.state, self.addrs, self.lifetime, self.flags, self.ext) = fields
+         self.state, self.addrs, self.lifetime, self.flags, self.hold, self.ext) = fields
 
     def fingerprint(self):
         """wire.md 4.7"""
@@ -62,11 +62,12 @@ def check(b):
     need(len(sig) == 64, "signature's length")
     verify(peek_user(raw), sig, RECORD + raw)
     fields = decode(raw)
-    need(len(fields) == 11, "elements")
+    need(len(fields) == 12, "elements")
     r = Record(fields)
     need(r.version == 1 and isinstance(r.name, str), "version or name")
     for value, size in ((r.user, 32), (r.static, 32), (r.sid, 8), (r.ext, None)):
         need(isinstance(value, bytes) and (size is None or len(value) == size), "a byte string's length")
+    need(isinstance(r.hold, bytes) and len(r.hold) in (0, 32), "hold")
     need(all(map(is_uint, (r.seq, r.state, r.lifetime, r.flags))), "an integer")
     need(hashlib.sha256(r.user + r.static).digest()[:8] == r.sid, "sid")
     need(r.seq < 2**53 and r.state <= 2 and r.lifetime <= 2**31, "a number's size")
@@ -79,8 +80,8 @@ def check(b):
 
 
 def peek_user(raw):
-    """The key by position: 8b 01, a short text, 58 20 and 32 bytes."""
-    need(len(raw) > 3 and raw[:2] == b"\x8b\x01" and raw[2] >> 5 == 3, "head")
+    """The key by position: 8c 01, a short text, 58 20 and 32 bytes."""
+    need(len(raw) > 3 and raw[:2] == b"\x8c\x01" and raw[2] >> 5 == 3, "head")
     size, at = (raw[3], 4) if raw[2] & 31 == 24 else (raw[2] & 31, 3)
     need(size <= 32 and raw[at + size:at + size + 2] == b"\x58\x20", "name or key")
     return raw[at + size + 2:at + size + 34]
