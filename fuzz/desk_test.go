@@ -50,6 +50,7 @@ func (d *desk) Add(string) (neighbors.Token, error)          { return 0, errAlon
 func (d *desk) Users(neighbors.Filter) []neighbors.UserView  { return nil }
 func (d *desk) Sessions(string) (neighbors.UserView, error)  { return neighbors.UserView{}, errAlone }
 func (d *desk) Prune(int) int                                { return 0 }
+func (d *desk) Away(bool) (bool, error)                      { return true, nil }
 func (d *desk) Explode() (neighbors.Token, error)            { return 0, errAlone }
 func (d *desk) Verify(_, _ string) (neighbors.VerifyView, error) {
 	return neighbors.VerifyView{}, errAlone

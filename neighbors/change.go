@@ -31,7 +31,7 @@ func (n *Node) changed(now time.Time) {
 		n.plan(e)
 	}
 	for _, w := range n.seeking {
-		w.wait, w.next = 0, now
+		w.soon(now)
 	}
 	for _, id := range n.relays.wayIDs() {
 		w := n.relays.ways[id]

@@ -104,6 +104,11 @@ func (c *Client) Explode() (Token, error) {
 	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Explode(now) })
 }
 
+// Away says that the person is away, or back; true: that was news.
+func (c *Client) Away(away bool) (bool, error) {
+	return try(c, func(now time.Time, n *Node) (bool, error) { return n.Away(now, away) })
+}
+
 // Verify shows a user's fingerprint; with a fingerprint it compares and marks
 // the user verified when they are equal.
 func (c *Client) Verify(typed, fingerprint string) (VerifyView, error) {

@@ -39,6 +39,7 @@ type Config struct {
 	Outlets      []dgram.Outlet   // by which announcements leave; none: we are not announced
 	Sources      []Source
 	Profile      Profile // of failure detection; zero: lan
+	HoldOff      bool    // keeps no copies of texts for friends
 }
 
 // Timers and bounds of the node. The wire's own are in package dgram.

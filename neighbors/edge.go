@@ -40,6 +40,8 @@ type edge struct {
 	retryWait time.Duration
 	busy      bool // it asked for a pause
 
+	handAt time.Time // when what is kept for it is handed over again
+
 	// A missing one is pinged for ever.
 	sightedAt  time.Time // when others said that it is there
 	redialAt   time.Time
@@ -51,7 +53,7 @@ type edge struct {
 
 // plan puts e where its earliest deadline is.
 func (n *Node) plan(e *edge) {
-	n.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.retryAt, e.redialAt)))
+	n.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
 }
 
 // edge returns the edge to a session, making it when there is room. Edges to
@@ -157,6 +159,12 @@ func (n *Node) advanceEdges(now time.Time) {
 		if due(e.refreshAt, now) {
 			e.refreshAt = time.Time{}
 			n.askForList(now, e)
+		}
+		if due(e.handAt, now) {
+			e.handAt = time.Time{}
+			if e.online {
+				n.handOver(now, e)
+			}
 		}
 		if due(e.retryAt, now) {
 			e.retryAt, e.busy = time.Time{}, false

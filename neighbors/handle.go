@@ -22,6 +22,8 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 		switch e.Kind {
 		case dgram.KindText:
 			n.textLapsed(now, e)
+		case dgram.KindHold, dgram.KindReceipt:
+			n.carriageSettled(now, sessions.SessionID(e.Peer), e.ID, 0, false)
 		case dgram.KindListRequest:
 			n.requestLapsed(now, e)
 		}
@@ -121,6 +123,10 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		n.pingReceived(now, s, r, b)
 	case dgram.Relay:
 		n.relayReceived(now, r, b)
+	case dgram.Hold:
+		n.holdReceived(now, s, r, b)
+	case dgram.Receipt:
+		n.receiptReceived(now, s, r, b)
 	case dgram.ListRequest:
 		n.listRequested(now, s, r, b)
 	case dgram.List:
@@ -197,6 +203,8 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 		n.exploded(s)
 	case dgram.KindText:
 		n.textSettled(now, s)
+	case dgram.KindHold, dgram.KindReceipt:
+		n.carriageSettled(now, sessions.SessionID(s.Peer), s.ID, s.Result, true)
 	case dgram.KindPing:
 		n.reachSettled(now, s)
 		n.pingSettled(now, s)

@@ -35,7 +35,7 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		}
 		only = &id
 	}
-	parts := split(line, sessions.MaxText)
+	parts := split(line, sessions.MaxCopyText)
 	first, err := n.numbers.take(sessions.CounterIDs, uint64(len(parts)))
 	if err != nil {
 		return 0, err
@@ -52,6 +52,7 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 	n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, progress})
 	if progress[len(progress)-1].State == sessions.DeliveryQueued {
 		n.seek(now, user)
+		n.offerSoon(now, 0)
 	}
 	n.wake(now)
 	return token, nil
@@ -191,15 +192,24 @@ func (n *Node) textsBack(e *edge) {
 // progress tells how far lines have come; the last of them has the token.
 func (n *Node) progress(list []sessions.Progress, token Token) {
 	for i, p := range list {
-		d := Delivery{
-			ID: p.ID, To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
-			Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting),
-		}
+		d := n.delivery(p)
 		if i == len(list)-1 {
 			d.Token = token
 		}
 		n.tell(d)
 	}
+}
+
+// delivery is one step of a line, as the person is told.
+func (n *Node) delivery(p sessions.Progress) Delivery {
+	d := Delivery{
+		ID: p.ID, To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
+		Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting),
+	}
+	if p.State == sessions.DeliveryHeld {
+		d.By = n.heldBy(p.Holders)
+	}
+	return d
 }
 
 func names(ids []sessions.SessionID) (list []string) {
@@ -215,6 +225,7 @@ func (n *Node) Outbox() (list []OutboxLine) {
 		list = append(list, OutboxLine{
 			ID: l.ID, To: n.book.Label(l.To), State: DeliveryState(l.State.String()), Sent: l.Put,
 			Acked: l.Acked, Sessions: l.Sessions, Bytes: len(l.Text), Waiting: names(l.Waiting),
+			By: n.heldBy(l.Holders),
 		})
 	}
 	return list

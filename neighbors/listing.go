@@ -77,9 +77,14 @@ func (n *Node) view(u sessions.User) UserView {
 		}
 		e := n.edges[s.ID]
 		sv.Online = e != nil && e.online
+		if r := n.rumors.rumor(s.ID); r != nil && !sv.Online {
+			if state, by := n.via(r); by != nil && state == sv.State {
+				sv.Via = n.book.Label(by.user)
+			}
+		}
 		v.Online = v.Online || sv.Online
 		if slices.Index(states[:], sv.State) < slices.Index(states[:], v.State) {
-			v.State = sv.State
+			v.State, v.Via = sv.State, sv.Via
 		}
 		v.Sessions = append(v.Sessions, sv)
 	}

@@ -88,8 +88,8 @@ func (n *Node) seek(now time.Time, user sessions.UserKey) {
 		w = &seeker{}
 		n.seeking[user] = w
 	}
-	w.wait, w.next = 0, now
-	n.wake(now)
+	w.soon(now)
+	n.wake(w.next)
 }
 
 // missAll begins to ping the sessions of a user that are not online, where they
@@ -108,8 +108,17 @@ func (n *Node) missAll(now time.Time, user sessions.UserKey) {
 // seeker asks others for one missing user, with back-off. There are at most as
 // many as edges.
 type seeker struct {
-	next time.Time
-	wait time.Duration
+	next  time.Time
+	wait  time.Duration
+	asked time.Time // last
+}
+
+// soon has others asked again: at once, unless that was done a moment ago.
+func (w *seeker) soon(now time.Time) {
+	w.wait, w.next = 0, now
+	if at := w.asked.Add(askAgain); !w.asked.IsZero() && at.After(now) {
+		w.next = at
+	}
 }
 
 // advanceSeekers asks for those users whose time has come.
@@ -123,7 +132,7 @@ func (n *Node) advanceSeekers(now time.Time) (next time.Time) {
 			}
 			if asked := n.askFor(now, find{user: user}); asked > 0 {
 				w.wait = min(max(2*w.wait, seekFirst), seekLast)
-				w.next = now.Add(n.spread(w.wait))
+				w.next, w.asked = now.Add(n.spread(w.wait)), now
 			} else {
 				w.next = now.Add(time.Second) // nobody to ask yet
 			}

@@ -36,6 +36,7 @@ type Node struct {
 	requests requests
 	explode  explosions
 	reach
+	holds    holds
 	texts    texts
 	numbers  numbers
 	contacts contacts
@@ -119,6 +120,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	if n.cfg.Profile.Name == "" {
 		n.cfg.Profile = lanProfile
 	}
+	n.newHolds(now)
 	if cfg.Load != nil {
 		if err := cfg.Load(n.load); err != nil {
 			return nil, err
@@ -127,6 +129,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.book.Loaded(now)
 	n.inbox.Loaded(now)
 	n.outbox.Loaded(now)
+	n.startHolds(now)
 	if err := n.begin(now); err != nil {
 		return nil, err
 	}
@@ -185,6 +188,10 @@ func (n *Node) load(b sessions.Bucket, key, value []byte) error {
 	switch b {
 	case sessions.BucketUsers, sessions.BucketSessions, sessions.BucketFloors:
 		return n.book.Load(b, key, value)
+	case sessions.BucketHoldKeys:
+		return n.holds.keys.Load(b, key, value)
+	case sessions.BucketShelf:
+		return n.holds.shelf.Load(b, key, value)
 	case sessions.BucketOutbox:
 		return n.outbox.Load(b, key, value)
 	case sessions.BucketInbox, sessions.BucketTexts:
@@ -226,7 +233,7 @@ func (n *Node) sign(state sessions.State) error {
 	if n.outside.hard {
 		r.Flags |= sessions.FlagHardNAT
 	}
-	r.Addrs = n.recordAddrs()
+	r.Addrs, r.Hold = n.recordAddrs(), n.holds.keys.Public()
 	signed, err := sessions.Sign(n.cfg.Key, r)
 	if err != nil {
 		return err
@@ -263,6 +270,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	}
 	next = earliest(next, n.outbox.Expiry())
 	next = earliest(next, n.advanceNews(now))
+	next = earliest(next, n.advanceHolds(now))
 	// The endpoint comes last: what this turn wants sent shares datagrams.
 	n.passWrite(now)
 	wire := n.ep.Advance(now)
@@ -311,6 +319,8 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.outbox.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.inbox.TakeWrites()...)
+	n.out.Batch = append(n.out.Batch, n.holds.shelf.TakeWrites()...)
+	n.out.Batch = append(n.out.Batch, n.holds.keys.TakeWrites()...)
 	return next
 }
 

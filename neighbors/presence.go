@@ -44,6 +44,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	n.requestOnline(now, s)
 	n.changedEdge(now, e)
 	n.askForList(now, e)
+	n.handOver(now, e)
 	n.cameBack(now, e)
 	n.plan(e)
 }
@@ -75,6 +76,7 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 			n.seek(now, e.user)
 		}
 	}
+	n.offerSoon(now, holdSoon)
 	n.contacts.offline(now, n, e, reason)
 	n.changedEdge(now, e)
 	n.forgetTeller(id)

@@ -180,6 +180,9 @@ func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pul
 		}
 		if news {
 			n.rumored(now, r, by, s)
+			if n.outbox.Len() > 0 {
+				n.offerSoon(now, 0) // he may keep what waits
+			}
 		}
 	}
 	n.pumpWants(now)

@@ -117,7 +117,7 @@ func (n *Node) hope(now time.Time) {
 		n.miss(now, e, now.Add(4*(n.spread(hopeSpread)-hopeSpread)))
 	}
 	for _, w := range n.seeking {
-		w.wait, w.next = 0, now
+		w.soon(now)
 	}
 	n.wake(now)
 }

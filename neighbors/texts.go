@@ -31,6 +31,7 @@ type waiting struct {
 	texts []textKey
 	shown []textKey // printed: acknowledged once the store knows it, or cannot know it
 	lines []ownLine
+	kept  []dgram.Handle   // copies and receipts that are kept for others
 	batch []sessions.Write // what is written again if this fails
 }
 
@@ -82,7 +83,7 @@ func (n *Node) textReceived(now time.Time, s sessions.Session, r dgram.Received,
 	id := r.Message.ID
 	n.talk(now, n.edges[s.ID])
 	if len(t.held) >= maxUnprinted || len(t.backlog) > 0 {
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
 	v := n.inbox.Offer(now, s.ID, s.User, sessions.Part{
@@ -100,11 +101,11 @@ func (n *Node) textReceived(now time.Time, s sessions.Session, r dgram.Received,
 		t.held[textKey{s.ID, id}] = r.Handle
 		n.ep.Settle(now, r.Handle, dgram.ResultGap, v.Have)
 	case sessions.AnswerDuplicate:
-		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultDelivered, 0)
 	case sessions.AnswerTooOld:
-		n.ep.Settle(now, r.Handle, dgram.ResultTooOld, 0)
+		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultTooOld, 0)
 	default:
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultBusy, 0)
 	}
 }
 
@@ -129,7 +130,7 @@ func (n *Node) Finished(now time.Time, d sessions.Done) {
 
 // passWrite goes on without a write when nothing is stored.
 func (n *Node) passWrite(now time.Time) {
-	if w := n.texts.gathered; n.cfg.Unstored && len(w.texts)+len(w.shown)+len(w.lines) > 0 {
+	if w := n.texts.gathered; n.cfg.Unstored && len(w.texts)+len(w.shown)+len(w.lines)+len(w.kept) > 0 {
 		n.texts.gathered = waiting{}
 		n.written(now, w, nil)
 	}
@@ -142,6 +143,13 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 	}
 	for _, key := range w.shown {
 		n.acknowledge(now, key, dgram.ResultDelivered)
+	}
+	for _, h := range w.kept {
+		result := dgram.ResultDelivered
+		if err != nil {
+			result = dgram.ResultBusy
+		}
+		n.ep.Settle(now, h, result, 0)
 	}
 	// Our own lines go out even when the disk is full: it is said, and they
 	// are kept in memory.
@@ -227,7 +235,7 @@ func (n *Node) textWritten(now time.Time, key textKey, err error) {
 func (n *Node) acknowledge(now time.Time, key textKey, r dgram.Result) {
 	if h, ok := n.texts.held[key]; ok {
 		delete(n.texts.held, key)
-		n.ep.Settle(now, h, r, 0)
+		n.answerText(now, key, h, r, 0)
 	}
 }
 
@@ -244,7 +252,7 @@ func (n *Node) show(line sessions.Incoming) {
 	t.bytes += len(line.Text)
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
-		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(),
+		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.broughtBy(line),
 	})
 }
 

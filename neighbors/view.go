@@ -30,6 +30,7 @@ type UserView struct {
 	Fingerprint string
 	Online      bool
 	State       State
+	Via         string // the neighbour whose word State is; empty: our own
 	Trust       string
 	Sessions    []SessionView
 }
@@ -38,8 +39,9 @@ type UserView struct {
 type SessionView struct {
 	ID        string
 	Addr      netip.AddrPort // zero: none known
-	Online    bool
+	Online    bool           // reached directly
 	State     State
+	Via       string    // the neighbour whose word State is; empty: our own
 	LastHeard time.Time // zero: never heard directly
 }
 
@@ -68,6 +70,7 @@ type OutboxLine struct {
 	Acked    int
 	Sessions int
 	Waiting  []string
+	By       string // friends that keep it; empty: none
 	Bytes    int
 }
 

@@ -20,13 +20,16 @@ type line struct {
 	open    int // flights that may still arrive
 	flights []*flight
 	reason  Reason
+	holders []SessionID // friends that keep it; at most MaxHolders
 
-	stored      bool // its body is in the store
-	storedWhere bool // where it went is stored beside it
-	bodyChanged bool
-	whereMoved  bool
-	changed     bool // it is in the list of changes
-	ended       bool // it left the outbox
+	stored        bool // its body is in the store
+	storedWhere   bool // where it went is stored beside it
+	storedHolders bool // and who keeps it
+	holdersMoved  bool
+	bodyChanged   bool
+	whereMoved    bool
+	changed       bool // it is in the list of changes
+	ended         bool // it left the outbox
 }
 
 // A flight is a line on its way to one session. The bits stand for parts.
@@ -61,7 +64,7 @@ func (l *line) raise(to Delivery) { l.state = max(l.state, to) }
 func (l *line) progress() Progress {
 	p := Progress{
 		ID: l.id, Parts: len(l.parts), To: l.to, Only: l.only, State: l.state,
-		Acked: l.acked, Sessions: len(l.flights), Reason: l.reason,
+		Acked: l.acked, Sessions: len(l.flights), Reason: l.reason, Holders: slices.Clone(l.holders),
 	}
 	if l.open > 0 {
 		p.Waiting = make([]SessionID, 0, l.open)

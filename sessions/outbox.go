@@ -38,6 +38,7 @@ type Outbox struct {
 	last    uint64              // the highest id ever put
 	changed []*line
 	where   map[uint64][]whereStored // while loading
+	holders map[uint64][]SessionID   // while loading
 	handed  []Part                   // what Next returned
 
 	unstored bool
@@ -47,7 +48,7 @@ type Outbox struct {
 func NewOutbox() *Outbox {
 	return &Outbox{
 		lanes: map[SessionID]*lane{}, queued: map[UserKey][]*line{}, only: map[SessionID]int{},
-		where: map[uint64][]whereStored{},
+		where: map[uint64][]whereStored{}, holders: map[uint64][]SessionID{},
 	}
 }
 

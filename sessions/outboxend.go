@@ -30,6 +30,14 @@ func (o *Outbox) Line(id uint64) (Line, bool) {
 	return Line{}, false
 }
 
+// LineOf looks up the line that a part belongs to.
+func (o *Outbox) LineOf(id uint64) (Progress, bool) {
+	if l := o.lineOf(id); l != nil {
+		return l.progress(), true
+	}
+	return Progress{}, false
+}
+
 func (l *line) listed() Line {
 	size := 0
 	for _, p := range l.parts {

@@ -43,7 +43,10 @@ func (o *Outbox) TakeWrites() []Write {
 			if l.storedWhere {
 				out = append(out, Write{Bucket: BucketOutbox, Key: whereKey(l.id)})
 			}
-			l.stored, l.storedWhere = false, false
+			if l.storedHolders {
+				out = append(out, Write{Bucket: BucketOutbox, Key: heldKey(l.id)})
+			}
+			l.stored, l.storedWhere, l.storedHolders = false, false, false
 		case l.bodyChanged:
 			out = append(out, Write{Bucket: BucketOutbox, Key: idKey(l.id), Value: l.encode()})
 			l.stored = true
@@ -51,7 +54,11 @@ func (o *Outbox) TakeWrites() []Write {
 			out = append(out, Write{Bucket: BucketOutbox, Key: whereKey(l.id), Value: l.encodeWhere()})
 			l.storedWhere = true
 		}
-		l.changed, l.bodyChanged, l.whereMoved = false, false, false
+		if l.holdersMoved && !l.ended {
+			out = append(out, Write{Bucket: BucketOutbox, Key: heldKey(l.id), Value: l.encodeHolders()})
+			l.storedHolders = true
+		}
+		l.changed, l.bodyChanged, l.whereMoved, l.holdersMoved = false, false, false, false
 		o.changed[i] = nil
 	}
 	o.changed = o.changed[:0]
@@ -83,6 +90,8 @@ func (o *Outbox) Load(bucket Bucket, key, value []byte) error {
 		}
 		o.where[id] = w.Where
 		return nil
+	case len(key) == 9 && key[8] == heldMark:
+		return o.loadHolders(key, value)
 	}
 	return errForm
 }
@@ -97,15 +106,20 @@ func (o *Outbox) Loaded(now time.Time) {
 				l.flights, l.acked, l.open = nil, 0, 0 // damage: it goes to whoever comes online
 			}
 		}
+		l.holders, l.storedHolders = o.holders[l.id], len(o.holders[l.id]) > 0
 		o.last = max(o.last, l.id+uint64(len(l.parts))-1)
 		o.bytes += l.size
 		o.restore(l)
 	}
 	clear(o.where)
+	clear(o.holders)
 }
 
 // restore puts a loaded line where it was.
 func (o *Outbox) restore(l *line) {
+	if len(l.holders) > 0 {
+		l.raise(DeliveryHeld)
+	}
 	if len(l.flights) == 0 {
 		o.queue(l)
 		return

@@ -61,6 +61,7 @@ type Session struct {
 	Seen      []Seen    // at most 4, newest first; never a hint
 	Lifetime  time.Duration
 	Flags     uint64
+	Hold      HoldKey   // zero: it wants no held copies
 	LastHeard time.Time // zero: never
 	Online    Presence
 	Heard     bool // authenticated to us at least once
@@ -83,7 +84,7 @@ func (s *entry) live() bool {
 func (s *entry) assume(signed []byte, rec Record) {
 	s.Name, s.Seq, s.State = rec.Name, rec.Seq, rec.State
 	s.Record, s.Addrs = slices.Clone(signed), slices.Clone(rec.Addrs)
-	s.Lifetime, s.Flags = rec.Lifetime, rec.Flags
+	s.Lifetime, s.Flags, s.Hold = rec.Lifetime, rec.Flags, rec.Hold
 	if rec.State == StateGone {
 		s.Online = PresenceOffline
 	}

@@ -84,8 +84,8 @@ func (s *Shelf) Unstored() { s.unstored = true }
 // for this sender or at all; nobody else's copy makes room for it.
 func (s *Shelf) Put(h Held) error {
 	key := shelfKey{h.To, h.From, h.ID}
-	if old := s.copies[key]; old != nil {
-		return nil
+	if s.copies[key] != nil || s.receipts[shelfKey{h.From, h.To, h.ID}] != nil {
+		return nil // it is here, or its recipient has it
 	}
 	sender, session := 0, 0
 	for _, c := range s.copies {

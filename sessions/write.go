@@ -13,7 +13,7 @@ const (
 	BucketUsers    Bucket = 2 // user key
 	BucketSessions Bucket = 3 // session id
 	BucketFloors   Bucket = 4 // session id
-	BucketOutbox   Bucket = 5 // line id, or line id || 's' for where it went; ids are 8 bytes, big endian
+	BucketOutbox   Bucket = 5 // line id, or line id || 's' for where it went, || 'h' for who keeps it; ids are 8 bytes, big endian
 	BucketInbox    Bucket = 6 // sender's session id
 	BucketTexts    Bucket = 7 // sender's session id || text id
 	BucketHoldKeys Bucket = 8 // "keys"

@@ -175,6 +175,8 @@ func (a *actor) Sessions(typed string) (neighbors.UserView, error) { return a.fi
 
 func (a *actor) Prune(n int) int { a.record("prune %d", n); return 3 }
 
+func (a *actor) Away(away bool) (bool, error) { return true, nil }
+
 func (a *actor) Explode() (neighbors.Token, error) {
 	a.record("explode")
 	t := a.next()

@@ -3,6 +3,7 @@ package shell
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"darkchat/neighbors"
@@ -20,6 +21,8 @@ type conversation struct {
 	export   func(path, text string, replace bool) error
 	room     *backlog
 	target   *neighbors.Target // nil: no conversation
+	level    *atomic.Value     // of \notify: a string
+	away     bool
 	quit     bool
 	refused  bool            // a text line was refused
 	said     neighbors.Token // of the last text; they rise

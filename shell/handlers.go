@@ -107,6 +107,40 @@ func stats(c *conversation, _ []string) error {
 	return nil
 }
 
+// away says so, and with \away again that one is back.
+func away(c *conversation, args []string) error {
+	want := !c.away
+	if len(args) == 1 {
+		switch args[0] {
+		case "on":
+			want = true
+		case "off":
+			want = false
+		default:
+			return fmt.Errorf(`%q is not known to \away: \away, and \away again when you are back`, args[0])
+		}
+	}
+	if _, err := c.node.Away(want); err != nil {
+		return err
+	}
+	c.away = want
+	self := c.node.Self()
+	c.put(awayReport{Event: "away", User: self.Name, Session: self.Session, Away: want, own: true})
+	return nil
+}
+
+func notify(c *conversation, args []string) error {
+	if len(args) == 1 {
+		level := strings.ToLower(args[0])
+		if level != notifyAll && level != notifyKnown && level != notifyOff {
+			return fmt.Errorf(`%q is not known to \notify: all, known or off`, args[0])
+		}
+		c.level.Store(level)
+	}
+	c.put(notifyReport{Event: "notify", Level: c.level.Load().(string)})
+	return nil
+}
+
 func network(c *conversation, _ []string) error {
 	c.put(newNet(c.node.Net()))
 	return nil

@@ -16,6 +16,7 @@ type userRow struct {
 	Name     string       `json:"name"`
 	Online   bool         `json:"online"`
 	State    string       `json:"state"`
+	Via      string       `json:"via,omitempty"`
 	Trust    string       `json:"trust"`
 	Sessions []sessionRow `json:"sessions"`
 }
@@ -24,6 +25,7 @@ type sessionRow struct {
 	ID        string `json:"id"`
 	Addr      string `json:"addr,omitempty"`
 	Online    bool   `json:"online"`
+	Via       string `json:"via,omitempty"`
 	LastHeard string `json:"last_heard,omitempty"`
 }
 
@@ -59,6 +61,11 @@ type explodeReport struct {
 	Event     string `json:"event"`
 	Neighbors int    `json:"neighbors"`
 	Reached   int    `json:"reached"`
+	// Those two edges away to whom it was passed on, the datagrams that it cost, and the
+	// neighbours that did not answer.
+	Beyond    int      `json:"beyond"`
+	Datagrams int      `json:"datagrams"`
+	Silent    []string `json:"silent,omitempty"`
 }
 
 type outboxReport struct {
@@ -75,6 +82,7 @@ type outboxRow struct {
 	Acked    *int     `json:"acked,omitempty"`
 	Sessions *int     `json:"sessions,omitempty"`
 	Waiting  []string `json:"waiting,omitempty"`
+	By       string   `json:"by,omitempty"`
 	line     neighbors.OutboxLine
 }
 
@@ -98,10 +106,10 @@ type sourceRow struct {
 func newUsers(filter neighbors.Filter, users []neighbors.UserView) usersReport {
 	r := usersReport{Event: "users", Filter: string(filter), Users: make([]userRow, 0, len(users))}
 	for _, u := range users {
-		row := userRow{Name: u.Name, Online: u.Online, State: string(u.State), Trust: u.Trust,
+		row := userRow{Name: u.Name, Online: u.Online, State: string(u.State), Via: u.Via, Trust: u.Trust,
 			Sessions: make([]sessionRow, 0, len(u.Sessions))}
 		for _, s := range u.Sessions {
-			row.Sessions = append(row.Sessions, sessionRow{ID: s.ID, Addr: address(s.Addr), Online: s.Online,
+			row.Sessions = append(row.Sessions, sessionRow{ID: s.ID, Addr: address(s.Addr), Online: s.Online, Via: s.Via,
 				LastHeard: stamp(s.LastHeard)})
 		}
 		r.Users = append(r.Users, row)
@@ -118,7 +126,7 @@ func newOutbox(lines []neighbors.OutboxLine) outboxReport {
 	r := outboxReport{Event: "outbox", Lines: make([]outboxRow, 0, len(lines))}
 	for _, l := range lines {
 		row := outboxRow{ID: number(l.ID), To: l.To, State: string(l.State), Sent: stamp(l.Sent), Bytes: l.Bytes,
-			Waiting: l.Waiting, line: l}
+			Waiting: l.Waiting, By: l.By, line: l}
 		if l.Sessions > 0 {
 			row.Acked, row.Sessions = &l.Acked, &l.Sessions
 		}

@@ -38,7 +38,11 @@ func (r usersReport) text(p *page, look view) {
 		if u.Online {
 			st = good
 		}
-		p.column(strong, u.Name, width).column(st, u.State, len("offline")).column(normal, u.Trust, 0).end()
+		p.column(strong, u.Name, width).column(st, u.State, len("offline")).column(normal, u.Trust, 0)
+		if u.Via != "" {
+			p.add(faint, "says ").word(faint, u.Via)
+		}
+		p.end()
 		for _, s := range u.Sessions {
 			p.add(faint, "  ").word(faint, "/"+s.ID)
 			if s.Online {
@@ -97,7 +101,15 @@ func (r blockReport) text(p *page, _ view) {
 }
 
 func (r explodeReport) text(p *page, _ view) {
-	p.line(normal, "explode: "+plural(r.Neighbors, "neighbour")+" asked, "+strconv.Itoa(r.Reached)+" passed it on")
+	p.add(normal, "explode: "+strconv.Itoa(r.Reached)+" of "+plural(r.Neighbors, "neighbour")+" heard it and pass it on to "+
+		strconv.Itoa(r.Beyond)+" beyond; it costs "+plural(r.Datagrams, "datagram"))
+	for i, name := range r.Silent {
+		if i == 0 {
+			p.add(faint, "; no answer from")
+		}
+		p.word(faint, " "+name)
+	}
+	p.end()
 }
 
 func (r outboxReport) text(p *page, look view) {
@@ -107,6 +119,9 @@ func (r outboxReport) text(p *page, look view) {
 	}
 	for _, l := range r.Lines {
 		p.add(faint, "#"+l.ID+" "+look.clock(l.line.Sent)+" ").word(strong, l.To).add(normal, " "+l.State)
+		if l.By != "" {
+			p.add(normal, " by ").word(normal, l.By)
+		}
 		if l.Sessions != nil {
 			p.add(normal, " "+ratio(l.Acked, l.Sessions))
 		}

@@ -16,6 +16,7 @@ type macro struct {
 	usage    string // its arguments
 	min, max int    // how many
 	help     string // one line
+	also     bool   // \help names it only
 	detail   string // what \help NAME adds
 	complete completion
 	run      func(c *conversation, args []string) error
@@ -66,15 +67,20 @@ func table() []macro {
 		{name: "verify", usage: "<name> [fingerprint]", min: 1, max: 5, help: "Compare fingerprints, once, by voice", complete: completeUser, run: verify,
 			detail: "Without a fingerprint it shows both. With the one that your friend reads to\n" +
 				"you it marks the user as verified, when they are equal."},
-		{name: "block", usage: "<username>", min: 1, max: 1, help: "Take no texts of a user any more", complete: completeUser, run: block},
-		{name: "unblock", usage: "<username>", min: 1, max: 1, help: "Undo \\block", complete: completeUser, run: unblock},
+		{name: "block", also: true, usage: "<username>", min: 1, max: 1, help: "Take no texts of a user any more", complete: completeUser, run: block},
+		{name: "unblock", also: true, usage: "<username>", min: 1, max: 1, help: "Undo \\block", complete: completeUser, run: unblock},
+		{name: "away", usage: "[on|off]", max: 1, help: "Say that you are away, or back", run: away,
+			detail: "Others see it; texts still come. \\away again says that you are back."},
+		{name: "notify", also: true, usage: "[all|known|off]", max: 1, help: "Choose of whose coming and going you are told", run: notify,
+			detail: "known: those whom you know. all: also strangers, and those two edges away of\n" +
+				"whom a neighbour tells. For this run of the program."},
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
-		{name: "stats", help: "See what was counted", run: stats},
+		{name: "stats", also: true, help: "See what was counted", run: stats},
 		{name: "net", help: "See where you are and how others are reached", run: network,
 			detail: "Where others see you, what your NAT is like, which seeds answer; for whom\n" +
 				"there is only a relay, and why; which limits were reached."},
-		{name: "presence", help: "See which presence source knows whom", run: presence},
-		{name: "export-contacts", usage: "[file] [overwrite]", max: 2, help: "Write whom you know to a file", run: exportContacts,
+		{name: "presence", also: true, help: "See which presence source knows whom", run: presence},
+		{name: "export-contacts", also: true, usage: "[file] [overwrite]", max: 2, help: "Write whom you know to a file", run: exportContacts,
 			detail: "Names, fingerprints and addresses of yourself and of those you pinned, for\n" +
 				"others to put into their state folder as \"contacts\"."},
 	}
@@ -196,7 +202,12 @@ func helpText(rows []macro, name string) (string, error) {
 		}
 		return strings.TrimSuffix(b.String(), "\n"), nil
 	}
+	also := ""
 	for _, m := range rows {
+		if m.also {
+			also += ` \` + m.name
+			continue
+		}
 		synopsis := m.synopsis()
 		if columns(synopsis) > helpColumn {
 			b.WriteString(synopsis + "\n")
@@ -204,6 +215,7 @@ func helpText(rows []macro, name string) (string, error) {
 		}
 		fmt.Fprintf(&b, "%-*s %s\n", helpColumn, synopsis, m.help)
 	}
+	b.WriteString("And, told by \\help NAME:\n" + strings.TrimSpace(also) + "\n")
 	b.WriteString("Other lines go to the user in the prompt; \\\\x sends \\x. \\on means \\online.")
 	return b.String(), nil
 }

@@ -40,7 +40,10 @@ func TestHelpFitsOneScreen(t *testing.T) {
 		t.Errorf("\\help has %d lines", len(lines))
 	}
 	for _, m := range table() {
-		if !slices.ContainsFunc(lines, func(l string) bool { return strings.Index(l, m.help) == 23 }) {
+		if m.also && !strings.Contains(strings.ReplaceAll(text, "\n", " "), ` \`+m.name+" ") {
+			t.Errorf("\\%s is not named:\n%s", m.name, text)
+		}
+		if !m.also && !slices.ContainsFunc(lines, func(l string) bool { return strings.Index(l, m.help) == 23 }) {
 			t.Errorf("the words of \\%s do not stand in their column:\n%s", m.name, text)
 		}
 		detail, err := helpText(table(), m.name)

@@ -20,6 +20,7 @@ type Node interface {
 	Sessions(typed string) (neighbors.UserView, error)
 	Prune(n int) int
 	Explode() (neighbors.Token, error)
+	Away(away bool) (bool, error)
 	Verify(typed, fingerprint string) (neighbors.VerifyView, error)
 	Block(typed string, blocked bool) (string, error)
 	Outbox() []neighbors.OutboxLine

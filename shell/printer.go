@@ -3,6 +3,8 @@ package shell
 import (
 	"bytes"
 	"io"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"darkchat/neighbors"
@@ -27,10 +29,13 @@ type printer struct {
 	now     func() time.Time
 	zone    *time.Location
 	printed func(receipts []uint64)
-	waiting unanswered // text only
-	encoder *encoder   // json only
-	batch   []byte     // room for one write
-	failed  chan error // the error of a write ends the printer
+	waiting unanswered    // text only
+	calm    calm          // text on a terminal only
+	level   *atomic.Value // of \notify: a string
+	person  bool          // a terminal
+	encoder *encoder      // json only
+	batch   []byte        // room for one write
+	failed  chan error    // the error of a write ends the printer
 	done    chan struct{}
 }
 
@@ -51,10 +56,14 @@ func (p *printer) run(first report) {
 		}
 		items, left, open := p.queue.take(maxBatch)
 		if !p.json {
-			items = p.waiting.hold(items, time.Now())
+			now := time.Now()
+			items = p.waiting.hold(items, now)
+			if p.person {
+				items = p.calm.hold(items, p.level.Load().(string), now)
+			}
 			if !open { // bye is the last
 				bye := len(items) - 1
-				items = append(append(items[:bye:bye], p.waiting.rest()...), items[bye])
+				items = slices.Concat(items[:bye], p.waiting.rest(), p.calm.rest(), items[bye:])
 			}
 		}
 		if err := p.print(items, left); err != nil {
@@ -64,12 +73,20 @@ func (p *printer) run(first report) {
 		if !open {
 			return
 		}
-		if next := p.waiting.next(); next.IsZero() {
+		if next := sooner(p.waiting.next(), p.calm.next()); next.IsZero() {
 			timer.Reset(time.Hour)
 		} else {
 			timer.Reset(time.Until(next))
 		}
 	}
+}
+
+// sooner is the earlier of two times, of which zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // print writes a batch, in several writes when it is large.

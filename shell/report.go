@@ -63,6 +63,29 @@ type presenceReport struct {
 	Reason  string `json:"reason,omitempty"`
 }
 
+type heardReport struct {
+	Event   string `json:"event"`
+	User    string `json:"user"`
+	Session string `json:"session"`
+	State   string `json:"state"`
+	Via     string `json:"via,omitempty"`
+	Trust   string `json:"trust"`
+}
+
+type awayReport struct { // of others, and of oneself by \away
+	Event   string `json:"event"`
+	User    string `json:"user"`
+	Session string `json:"session"`
+	Trust   string `json:"trust,omitempty"`
+	Away    bool   `json:"away"`
+	own     bool
+}
+
+type notifyReport struct {
+	Event string `json:"event"`
+	Level string `json:"level"`
+}
+
 type messageReport struct {
 	Event   string `json:"event"`
 	ID      string `json:"id"`
@@ -142,6 +165,10 @@ func newReport(e neighbors.Event) report {
 			text += "; the name mixes scripts and may imitate another"
 		}
 		return textReport{Event: "notice", Text: text}
+	case neighbors.HeardOf:
+		return heardReport{Event: "heard", User: e.User, Session: e.Session, State: string(e.State), Via: e.Via, Trust: e.Trust}
+	case neighbors.WentAway:
+		return awayReport{Event: "away", User: e.User, Session: e.Session, Trust: e.Trust, Away: e.Away}
 	case neighbors.Incoming:
 		return messageReport{Event: "message", ID: number(e.ID), From: e.From, Session: e.Session, Text: e.Text,
 			Sent: stamp(e.Sent), Trust: e.Trust, Late: e.Late, Via: e.Via, sent: e.Sent}
@@ -156,7 +183,8 @@ func newReport(e neighbors.Event) report {
 	case neighbors.Failed:
 		return errorReport{Event: "error", Text: e.Text}
 	case neighbors.Exploded:
-		return explodeReport{Event: "explode", Neighbors: e.Neighbors, Reached: e.Reached}
+		return explodeReport{Event: "explode", Neighbors: e.Neighbors, Reached: e.Reached, Beyond: e.Beyond,
+			Datagrams: e.Datagrams, Silent: e.Silent}
 	case neighbors.Notice:
 		return textReport{Event: "notice", Text: e.Text}
 	}

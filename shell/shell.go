@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"darkchat/neighbors"
@@ -46,6 +47,7 @@ type Shell struct {
 	backlog  *backlog
 	changed  chan struct{} // somebody came or left: the prompt may change
 	stop     chan struct{} // Run is over
+	level    atomic.Value  // of \notify
 	once     sync.Once
 	err      error // why Run returned 1
 }
@@ -71,6 +73,7 @@ func New(opt Options) *Shell {
 	}
 	s := &Shell{opt: opt, queue: newQueue(), progress: newProgress(), backlog: newBacklog(),
 		changed: make(chan struct{}, 1), stop: make(chan struct{})}
+	s.level.Store(notifyKnown)
 	s.requests = newRequests(func(it item) { s.queue.offer(it) })
 	return s
 }
@@ -138,16 +141,17 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := &printer{queue: s.queue, out: s.opt.Out, json: s.opt.JSON, color: s.opt.Color, now: s.opt.Now,
-		zone: s.opt.Zone, printed: node.Printed, failed: make(chan error, 1), done: make(chan struct{})}
+		zone: s.opt.Zone, printed: node.Printed, failed: make(chan error, 1), done: make(chan struct{}),
+		level: &s.level, person: s.opt.Interactive}
 	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve, export: s.opt.Export,
-		put: s.put, room: s.backlog}
+		put: s.put, room: s.backlog, level: &s.level}
 
 	var from source = pipe{newReader(s.opt.In)}
 	if s.opt.Interactive {
 		e, err := s.edit(node, c.rows)
 		if err != nil {
 			s.Notice("lines cannot be edited here: " + err.Error())
-			s.opt.Interactive, p.color = false, false
+			s.opt.Interactive, p.color, p.person = false, false, false
 		} else {
 			from, p.out, p.width = e, e.screen, e.screen.columns
 		}

@@ -55,6 +55,42 @@ func (r presenceReport) text(p *page, _ view) {
 	p.add(faint, ")").end()
 }
 
+func (r heardReport) text(p *page, _ view) {
+	p.add(faint, "~ ").who(faint, r.User, r.Trust).add(faint, " is "+r.State)
+	if r.Via != "" {
+		p.add(faint, ", says ").word(faint, r.Via)
+	}
+	p.end()
+}
+
+func (r awayReport) text(p *page, _ view) {
+	if r.own {
+		if r.Away {
+			p.line(normal, `You are away: texts still come; \away again when you are back.`)
+		} else {
+			p.line(normal, "You are back.")
+		}
+		return
+	}
+	p.add(faint, "~ ").who(normal, r.User, r.Trust)
+	if r.Away {
+		p.add(normal, " is away").end()
+	} else {
+		p.add(normal, " is back").end()
+	}
+}
+
+func (r notifyReport) text(p *page, _ view) {
+	switch r.Level {
+	case notifyAll:
+		p.line(normal, "You are told of all who come and go, also of strangers and of those two edges away.")
+	case notifyOff:
+		p.line(normal, `You are not told who comes and goes; \users shows it.`)
+	default:
+		p.line(normal, "You are told when somebody whom you know comes or goes.")
+	}
+}
+
 func (r messageReport) text(p *page, look view) {
 	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").add(normal, r.Text)
 	if r.Late && !r.sent.IsZero() {
@@ -91,6 +127,9 @@ func (r deliveryReport) text(p *page, _ view) {
 		return
 	case "delivered":
 		p.add(faint, "  delivered "+ratio(r.Acked, r.Sessions)+" to ").word(faint, r.To)
+		if r.By != "" {
+			p.add(faint, " via ").word(faint, r.By)
+		}
 		for i, s := range r.Waiting {
 			if i == 0 {
 				p.add(faint, ", waiting for ")
@@ -170,6 +209,8 @@ func (r byeReport) text(p *page, _ view) { p.line(normal, "bye") }
 func rtt(ms float64) string {
 	return strconv.FormatFloat(ms, 'f', -1, 64) + " ms"
 }
+
+func plainCount(n int) string { return strconv.Itoa(n) }
 
 func or(s, otherwise string) string {
 	if s == "" {

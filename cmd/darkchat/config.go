@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"darkchat/neighbors"
 )
 
 // Defaults of the flags, from figure 1 of the paper where it gives them.
@@ -32,6 +34,12 @@ const (
 	logJSON = "json"
 )
 
+// What -hold takes.
+const (
+	holdOn  = "on"
+	holdOff = "off"
+)
+
 // config is the command line, checked: nothing in it can be wrong by itself.
 // Whether a port is free, a host has an address or a file can be read is found
 // out later, in that order, before anything is written.
@@ -46,8 +54,10 @@ type config struct {
 	seeds        []seedHost
 	presence     []string
 	interfaces   *regexp.Regexp // where to announce; nil: where there are people
-	state        string         // folder; empty only with ephemeral
-	identity     string         // file; empty: the one in the state folder
+	profile      neighbors.Profile
+	holdOff      bool   // keep no copies for others
+	state        string // folder; empty only with ephemeral
+	identity     string // file; empty: the one in the state folder
 	ephemeral    bool
 	json         bool
 	stay         bool

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"darkchat/neighbors"
 	"darkchat/sessions"
 )
 
@@ -32,6 +33,8 @@ usage: darkchat [flags]
   -listen ADDR    listen on this address alone (all addresses)
   -presence LIST  how people are found: lan,seed,file (the default) or none
   -interfaces RE  announce on interfaces of such names (all but virtual ones)
+  -profile NAME   lan, wan, quiet: how soon a loss is noticed, at a cost (lan)
+  -hold on|off    keep sealed copies of texts for friends who are away (on)
   -state DIR      where all is kept ($XDG_STATE_HOME/darkchat)
   -identity FILE  use this key file, e.g. a copy from your other machine
   -ephemeral      keep nothing: a new key, and no file is written
@@ -68,7 +71,8 @@ func parseFlags(args []string) (config, error) {
 		port            int
 		hosts, ports    listFlag
 		listen, sources string
-		names           string
+		names, profile  string
+		hold            string
 		fs              = flag.NewFlagSet("darkchat", flag.ContinueOnError)
 		set             = map[string]bool{}
 	)
@@ -82,6 +86,8 @@ func parseFlags(args []string) (config, error) {
 	fs.StringVar(&listen, "listen", "", "")
 	fs.StringVar(&sources, "presence", presenceLAN+","+presenceSeed+","+presenceFile, "")
 	fs.StringVar(&names, "interfaces", "", "")
+	fs.StringVar(&profile, "profile", "lan", "")
+	fs.StringVar(&hold, "hold", holdOn, "")
 	fs.StringVar(&c.state, "state", "", "")
 	fs.StringVar(&c.identity, "identity", "", "")
 	fs.BoolVar(&c.ephemeral, "ephemeral", false, "")
@@ -121,6 +127,8 @@ func parseFlags(args []string) (config, error) {
 		return config{}, fmt.Errorf("-wait %v is negative: give 0s to not wait at all", c.wait)
 	case c.log != logText && c.log != logJSON:
 		return config{}, fmt.Errorf("-log %q is unknown: text or json", c.log)
+	case hold != holdOn && hold != holdOff:
+		return config{}, fmt.Errorf("-hold %q is unknown: on or off", hold)
 	case set["state"] && c.state == "":
 		return config{}, errors.New("-state needs a folder")
 	case set["identity"] && c.identity == "":
@@ -128,7 +136,11 @@ func parseFlags(args []string) (config, error) {
 	}
 	c.port = uint16(port)
 
+	c.holdOff = hold == holdOff
 	var err error
+	if c.profile, err = neighbors.ProfileNamed(profile); err != nil {
+		return config{}, fmt.Errorf("-profile %w", err)
+	}
 	if c.listen, err = parseListen(listen, set["listen"]); err != nil {
 		return config{}, err
 	}

@@ -100,7 +100,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
 		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
-		Outlets: around.Outlets, Sources: found.sources(),
+		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff,
 	}, time.Now())
 	if err != nil {
 		_ = conn.Close()

@@ -1,0 +1,126 @@
+package neighbors
+
+import (
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// holdReceived: a friend gives us a copy to keep for another friend, or brings one for
+// us.
+func (n *Node) holdReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
+	if sessions.SessionID(b.To) == n.self {
+		n.copyBrought(now, by, r, b)
+		return
+	}
+	to, known := n.book.Session(sessions.SessionID(b.To))
+	from, e := n.edges[by.ID], n.edges[to.ID]
+	switch {
+	case n.holds.off || from == nil || !n.known(from) || sessions.SessionID(b.From) != by.ID:
+		n.ep.Settle(now, r.Handle, dgram.ResultNotTrusted, 0)
+		return
+	case !known || e == nil || !n.tells(e, from):
+		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		return
+	}
+	err := n.holds.shelf.Put(sessions.Held{
+		To: to.ID, From: by.ID, Sender: by.User, ID: b.Text, Sealed: b.Sealed, At: now,
+	})
+	if err != nil {
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	}
+	n.texts.gathered.kept = append(n.texts.gathered.kept, r.Handle) // answered when it is on disk
+	n.holds.shelfAt = n.holds.shelf.Expire(now)
+	if e.online {
+		n.handOver(now, e)
+	}
+	n.wake(now)
+}
+
+// handOver gives a session that is here what was kept for it: copies, in the order of
+// each sender's ids, and receipts for its own texts.
+func (n *Node) handOver(now time.Time, e *edge) {
+	if !n.holds.shelf.Waits(e.id) {
+		return
+	}
+	for _, r := range n.holds.shelf.ReceiptsFor(e.id) {
+		c := carriage{peer: e.id, copy: copyKey{r.From, r.ID}, receipt: true}
+		if n.isCarried(c) || n.carrying(e.id) >= holdAtOnce {
+			continue
+		}
+		n.sendHeld(now, e.id, c, dgram.Receipt{
+			From: dgram.PeerID(r.From), To: dgram.PeerID(r.To), Text: r.ID, Result: dgram.Result(r.Result), Sig: r.Sig,
+		})
+	}
+	for _, h := range n.holds.shelf.For(e.id) {
+		c := carriage{peer: e.id, copy: copyKey{h.To, h.ID}, from: h.From}
+		if n.isCarried(c) {
+			continue
+		}
+		if n.carrying(e.id) >= holdAtOnce || !n.sendHeld(now, e.id, c, dgram.Hold{
+			To: dgram.PeerID(h.To), From: dgram.PeerID(h.From), Text: h.ID, Sealed: h.Sealed,
+		}) {
+			return
+		}
+	}
+}
+
+func (n *Node) isCarried(c carriage) bool {
+	for _, x := range n.holds.carried { // the order does not matter
+		if x == c {
+			return true
+		}
+	}
+	return false
+}
+
+// copyHandedOver: the recipient has answered. Its receipt ends the copy here; what it
+// cannot read it ends, too. What waits for an earlier text, or for the screen, goes again
+// later.
+func (n *Node) copyHandedOver(now time.Time, c carriage, result dgram.Result, answered bool) {
+	switch {
+	case answered && result == dgram.ResultUnknownRecipient:
+		n.holds.shelf.Drop(c.copy.to, c.from, c.copy.id)
+	case !answered, result == dgram.ResultBusy, result == dgram.ResultGap:
+		if e := n.edges[c.peer]; e != nil {
+			e.handAt = now.Add(holdRetry)
+			n.plan(e)
+		}
+		return
+	}
+	if e := n.edges[c.peer]; e != nil && e.online {
+		n.handOver(now, e)
+	}
+}
+
+// keepReceipt keeps a recipient's word for the sender of a text that we have kept, and
+// lets go of the copy. It is checked, so that nobody can end another's copy.
+func (n *Node) keepReceipt(now time.Time, by sessions.Session, r dgram.Received, b dgram.Receipt) {
+	word := sessions.Receipt{
+		From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
+	}
+	if word.From != by.ID || !n.holds.shelf.Has(word.From, word.To, word.ID) || !word.Verify(by.User, b.Sig) {
+		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0) // nothing that we could do with it
+		return
+	}
+	n.holds.shelf.Drop(word.From, word.To, word.ID)
+	n.holds.shelf.PutReceipt(sessions.HeldReceipt{Receipt: word, Sig: b.Sig, At: now})
+	n.texts.gathered.kept = append(n.texts.gathered.kept, r.Handle)
+	n.holds.shelfAt = n.holds.shelf.Expire(now)
+	if e := n.edges[word.To]; e != nil && e.online {
+		n.handOver(now, e)
+	}
+	n.wake(now)
+}
+
+// receiptHandedOver: a text's sender has the receipt.
+func (n *Node) receiptHandedOver(now time.Time, c carriage, answered bool) {
+	if answered {
+		n.holds.shelf.DropReceipt(c.peer, c.copy.to, c.copy.id)
+	}
+	if e := n.edges[c.peer]; e != nil && e.online && answered {
+		n.handOver(now, e)
+	}
+}

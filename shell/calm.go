@@ -1,0 +1,204 @@
+package shell
+
+import (
+	"strings"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// Bounds of calm.
+const (
+	gatherTime = time.Second     // who comes or goes within it shares a line
+	lostTime   = 5 * time.Second // before it is told that somebody was lost: he may be back
+	flapTime   = time.Minute     // returns within it are counted in one line
+	maxNamed   = 8               // names in one line, the rest are counted
+	maxCalm    = 256             // events held back, and people whose returns are counted; more are told at once
+)
+
+// Levels of \notify.
+const (
+	notifyAll   = "all"   // also those two edges away, and strangers
+	notifyKnown = "known" // those whom the person knows
+	notifyOff   = "off"
+)
+
+// calm keeps lines about who comes and goes few: those of one second share a line, a
+// loss that ends within five is one line of its own, and \notify leaves some out. It is
+// for people at a terminal; programs get each event at once. The printer alone uses it,
+// level apart.
+type calm struct {
+	gathered []item // online and offline of this second
+	due      time.Time
+	lost     []lostLine
+	returns  map[string]returns // by session
+}
+
+type lostLine struct {
+	event neighbors.WentOffline
+	at    time.Time // when it is told
+}
+
+// returns counts how often somebody was lost and back of late.
+type returns struct {
+	count int
+	at    time.Time // the last
+}
+
+// hold takes the lines about presence out of items, and adds those whose time has come,
+// joined. What is no such line is never held back, and ends the gathering, so that the
+// order of time is kept.
+func (c *calm) hold(items []item, level string, now time.Time) []item {
+	var out []item
+	for _, it := range items {
+		switch e := it.event.(type) {
+		case neighbors.CameOnline:
+			if !told(level, e.Trust) {
+				continue
+			}
+			if c.back(e, now) {
+				out = append(out, item{report: reconnectReport{user: e.User, trust: e.Trust, times: c.returns[e.Session].count}})
+				continue
+			}
+			c.gather(it, now)
+		case neighbors.WentOffline:
+			switch {
+			case !told(level, e.Trust):
+			case e.Reason == neighbors.ReasonLost && len(c.lost) < maxCalm:
+				c.lost = append(c.lost, lostLine{e, now.Add(lostTime)})
+			default:
+				c.gather(it, now)
+			}
+		case neighbors.HeardOf:
+			if level == notifyAll {
+				c.gather(it, now)
+			}
+		case neighbors.WentAway:
+			if told(level, e.Trust) {
+				out = append(append(out, c.release()...), it)
+			}
+		default:
+			out = append(append(out, c.release()...), it)
+		}
+	}
+	for len(c.lost) > 0 && !c.lost[0].at.After(now) {
+		c.gather(item{event: c.lost[0].event}, now)
+		c.lost = c.lost[1:]
+	}
+	if len(c.gathered) > 0 && (!c.due.After(now) || len(c.gathered) >= maxCalm) {
+		out = append(out, c.release()...)
+	}
+	return out
+}
+
+func told(level, trust string) bool {
+	return level == notifyAll || level == notifyKnown && trust != "new"
+}
+
+func (c *calm) gather(it item, now time.Time) {
+	if len(c.gathered) == 0 {
+		c.due = now.Add(gatherTime)
+	}
+	c.gathered = append(c.gathered, it)
+}
+
+// back says whether a session that comes was lost a moment ago, and forgets the loss.
+func (c *calm) back(e neighbors.CameOnline, now time.Time) bool {
+	for i, l := range c.lost {
+		if l.event.Session != e.Session {
+			continue
+		}
+		c.lost = append(c.lost[:i:i], c.lost[i+1:]...)
+		r := c.returns[e.Session]
+		if now.Sub(r.at) > flapTime {
+			r.count = 0
+		}
+		if c.returns == nil || len(c.returns) >= maxCalm {
+			c.returns = map[string]returns{}
+		}
+		c.returns[e.Session] = returns{r.count + 1, now}
+		return true
+	}
+	return false
+}
+
+// release joins what was gathered: up to two lines stay as they are, more become one of
+// those who came and one of those who went.
+func (c *calm) release() (out []item) {
+	if len(c.gathered) < 3 {
+		out, c.gathered = c.gathered, nil
+		return out
+	}
+	var came, went []string
+	for _, it := range c.gathered {
+		switch e := it.event.(type) {
+		case neighbors.CameOnline:
+			came = append(came, e.User)
+		case neighbors.WentOffline:
+			went = append(went, e.User)
+		default:
+			out = append(out, it)
+		}
+	}
+	c.gathered = nil
+	for _, r := range []joinedReport{{"online", came}, {"offline", went}} {
+		if len(r.users) > 0 {
+			out = append(out, item{report: r})
+		}
+	}
+	return out
+}
+
+// rest gives all that is held back, whatever its time.
+func (c *calm) rest() (out []item) {
+	for _, l := range c.lost {
+		c.gathered = append(c.gathered, item{event: l.event})
+	}
+	c.lost = nil
+	return c.release()
+}
+
+// next is when something is due; zero when nothing is.
+func (c *calm) next() (at time.Time) {
+	if len(c.gathered) > 0 {
+		at = c.due
+	}
+	if len(c.lost) > 0 && (at.IsZero() || c.lost[0].at.Before(at)) {
+		at = c.lost[0].at
+	}
+	return at
+}
+
+// joinedReport is several who came or went at once. Only text has it.
+type joinedReport struct {
+	what  string
+	users []string
+}
+
+func (r joinedReport) text(p *page, _ view) {
+	sign, st := "+", good
+	if r.what == "offline" {
+		sign, st = "-", bad
+	}
+	p.add(st, sign+plainCount(len(r.users))+" "+r.what+": ")
+	more := len(r.users) - maxNamed
+	p.word(normal, strings.Join(r.users[:min(len(r.users), maxNamed)], ", "))
+	if more > 0 {
+		p.add(faint, " and "+plainCount(more)+" more")
+	}
+	p.end()
+}
+
+// reconnectReport is somebody who was lost and is back. Only text has it.
+type reconnectReport struct {
+	user, trust string
+	times       int
+}
+
+func (r reconnectReport) text(p *page, _ view) {
+	p.add(faint, "~ ").who(normal, r.user, r.trust).add(normal, " reconnected")
+	if r.times > 1 {
+		p.add(faint, " x"+plainCount(r.times))
+	}
+	p.end()
+}
