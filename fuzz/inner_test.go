@@ -88,7 +88,7 @@ func stripped(t *testing.T, b []byte) (known []byte, unknown int) {
 		acks, _ := m[3].([]any)
 		body, _ := m[4].([]any)
 		switch {
-		case kind >= 1 && kind <= 6, kind == 8:
+		case kind >= 1 && kind <= 6, kind >= 8 && kind <= 10:
 			body[len(body)-1] = []byte{}
 		case kind == 7:
 			body[0] = make([]byte, len(body[0].([]byte)))

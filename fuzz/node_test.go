@@ -78,6 +78,15 @@ func hostile(tb testing.TB) []dgram.Message {
 		dgram.Ping{Scope: dgram.ScopeExplode, Record: record}, dgram.Ping{Scope: dgram.ScopeExplode, Record: record, By: me[:], Session: me[:], Addrs: addrs},
 		dgram.ListRequest{Credit: 8}, dgram.ListRequest{Of: user[:], Credit: 1}, dgram.ListRequest{Of: by, Credit: 8},
 		dgram.List{Request: 1, Records: [][]byte{record, gone}, Total: 1 << 40, Summaries: []dgram.Summary{{Session: dgram.PeerID(to), Seq: 1 << 52, State: 2}}},
+		dgram.Ping{Scope: dgram.ScopeExplode, Record: record, Ticket: asks("", nil), Targets: []dgram.PeerID{dgram.PeerID(ann.session()), {1}}},
+		dgram.Ping{Scope: dgram.ScopeReach, Session: by}, dgram.Ping{Scope: dgram.ScopeReach, Session: me[:]},
+		dgram.ListRequest{Digest: make([]byte, 8), Credit: 1}, dgram.ListRequest{Cursor: by, Credit: 8},
+		dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID(me), Seq: 1 << 52, State: dgram.SummaryLost}}},
+		dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID(ann.session()), Seq: 1, State: dgram.SummarySuspect}}},
+		dgram.Hold{To: dgram.PeerID(to), From: dgram.PeerID(me), Text: 1, Sealed: make([]byte, 200)},
+		dgram.Hold{To: dgram.PeerID(ann.session()), From: dgram.PeerID(me), Text: 7, Sealed: make([]byte, 1000)},
+		dgram.Receipt{From: dgram.PeerID(me), To: dgram.PeerID(to), Text: 1, Sig: make([]byte, 64)},
+		dgram.Receipt{From: dgram.PeerID(ann.session()), To: dgram.PeerID(to), Text: 1, Result: dgram.ResultTooOld, Sig: make([]byte, 64)},
 	}
 	list := []dgram.Message{
 		texts(1, 0, 0, 1), texts(1<<52, 1<<51, 0, 1), texts(64, 63, 63, 64), texts(2, 0, 1, 2), texts(5, 4, 0, 64),
