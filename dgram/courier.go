@@ -2,6 +2,7 @@ package dgram
 
 import (
 	"io"
+	"slices"
 	"time"
 )
 
@@ -174,6 +175,15 @@ func (c *courier) restart(sameLink bool) {
 	c.trip = roundTrip{sameLink: sameLink}
 	c.allowed = newCongestion()
 	c.allowed.recovery = c.number
+}
+
+// again has what is under way go at once, by another way.
+func (c *courier) again() {
+	for _, e := range slices.Clone(c.under) {
+		if e.place == underWay {
+			c.requeue(e)
+		}
+	}
 }
 
 // idle reports whether nothing is queued, under way or owed.

@@ -62,6 +62,10 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	was := l.way
 	l.way = use.path.to
 	l.courier.largest = largest(l.way)
+	if was.IsValid() && was != l.way {
+		l.courier.again() // what went the other way may be lost with it
+		e.touch(l)
+	}
 	if !was.IsValid() || Relayed(was.Addr()) == Relayed(l.way.Addr()) {
 		return
 	}
@@ -103,6 +107,23 @@ func (e *Endpoint) hush(now time.Time, l *link) {
 		}
 	}
 	e.settle(l, 0)
+}
+
+// Doubt says that the owner believes the direct way to a peer to be broken, because it
+// is silent: a relay is used instead, if there are keys for that, until something comes
+// directly again. What it waits for goes again at once.
+func (e *Endpoint) Doubt(now time.Time, id PeerID) {
+	l := e.links[id]
+	if l == nil || !l.live() {
+		return
+	}
+	for _, a := range l.list {
+		if !a.relayed() && !a.asked.IsZero() {
+			a.mute = true
+		}
+	}
+	e.settle(l, 0)
+	e.touch(l)
 }
 
 // trial shows the peer that a new direct association works, while it still sends

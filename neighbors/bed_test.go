@@ -65,7 +65,7 @@ func newBed(t *testing.T, seed uint64, p simnet.Profile) *bed {
 	b := &bed{t: t, seed: seed, net: simnet.New(seed, p), now: epoch, limit: 5_000_000, spent: map[netip.Addr]int{}}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("seed %d; the end of the conversation:\n%s", seed, tail(b.net.Trace(), 60))
+			t.Logf("seed %d; the end of the conversation:\n%s", seed, tail(b.net.Trace(), 90))
 			for _, p := range b.nodes {
 				t.Logf("%s saw %s", p.name, tail(fmt.Sprint(p.lines()), 40))
 			}

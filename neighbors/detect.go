@@ -29,6 +29,8 @@ const (
 	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients
 	silenceTalk  = 5 * time.Second  // while texts come and go,
 	talkTime     = time.Minute      // and so long after the last
+	textPatience = time.Second      // a text not answered for so long is silence, too,
+	maxWaited    = 5                // doubled so often for who lives and does not answer
 )
 
 // vigil is what is done about one neighbour's silence.
@@ -90,10 +92,10 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 func (n *Node) watch(now time.Time, e *edge) {
 	life := n.lastLife(e)
 	wait := n.silence(now, e)
-	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure)
+	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(e.ignored(), now)
 	if quiet || e.probes > 0 && life.After(e.began) {
 		n.calm(now, e)
-		e.quietAt = life.Add(n.spreadEighth(wait))
+		e.quietAt = earliest(life.Add(n.spreadEighth(wait)), e.ignored())
 		return
 	}
 	p := &n.cfg.Profile
@@ -129,6 +131,16 @@ func (n *Node) watch(now time.Time, e *edge) {
 	}
 }
 
+// ignored says when texts of ours to e will have got no answer for too long; zero: none
+// is under way. Who lives and does not answer, because his screen is stopped, is asked
+// more and more rarely.
+func (e *edge) ignored() time.Time {
+	if len(e.flying) == 0 {
+		return time.Time{}
+	}
+	return e.spoke.Add(textPatience << e.waited)
+}
+
 // answerTime is how long a probe of e may take.
 func (n *Node) answerTime(e *edge) time.Duration {
 	_, rtt, _ := n.ep.Path(dgram.PeerID(e.id))
@@ -139,6 +151,9 @@ func (n *Node) answerTime(e *edge) time.Duration {
 func (n *Node) calm(now time.Time, e *edge) {
 	if e.probes > 0 {
 		n.health.better()
+		if len(e.flying) > 0 {
+			e.spoke, e.waited = now, min(e.waited+1, maxWaited)
+		}
 	}
 	suspected := !e.since.IsZero()
 	e.vigil = vigil{vouched: e.vouched}
@@ -152,8 +167,11 @@ func (n *Node) suspect(now time.Time, e *edge) {
 	e.since = now
 	n.judgeSuspect(e)
 	n.changedEdge(now, e)
-	if at, _, ok := n.direct(e.id); ok && !n.links.near(at.Addr()) && !at.Addr().IsLoopback() {
+	at, _, ok := n.direct(e.id)
+	n.ep.Doubt(now, dgram.PeerID(e.id))
+	if ok && !n.links.near(at.Addr()) {
 		n.askNear(now, e) // it may live, and the way to it be broken
+		n.wayBroken(now, e)
 	}
 }
 

@@ -22,7 +22,7 @@ type edge struct {
 	link   bool           // met on our own link, and still here
 	told   netip.AddrPort // where we said that we see it
 	unsure time.Time      // when our own network changed, until it is heard again
-	talked time.Time      // the last text, or help with one
+	dialogue
 	stage  string         // how far the last contact with a missing one came
 
 	// What is done about its silence (detect.go).
@@ -49,6 +49,13 @@ type edge struct {
 
 	due  time.Time // in timers
 	slot int
+}
+
+// dialogue is the texts between us and a neighbour in time.
+type dialogue struct {
+	talked time.Time // the last text, or help with one
+	spoke  time.Time // since then it owes us an answer to texts
+	waited int       // how often it lived and did not answer; at most maxWaited
 }
 
 // plan puts e where its earliest deadline is.

@@ -56,15 +56,20 @@ type askerState struct {
 	count  int
 }
 
-// pairState says when a pair was introduced, and again.
-type pairState struct{ first, again time.Time }
+// pairState says when a pair was introduced, and again, and where both were.
+type pairState struct {
+	first, again time.Time
+	asker, to    netip.AddrPort
+}
 
 // allow says whether a pair may be introduced now: once in introduceGap, and once
-// more for an attempt that failed.
-func (s *pairState) allow(now time.Time) bool {
+// more for an attempt that failed. It is another introduction when one of them has
+// proved another address since: what was told of it is not true any more.
+func (s *pairState) allow(now time.Time, asker, to netip.AddrPort) bool {
+	moved := s.asker != asker || s.to != to
 	switch {
-	case s.first.IsZero() || now.Sub(s.first) >= introduceGap:
-		*s = pairState{first: now}
+	case s.first.IsZero() || now.Sub(s.first) >= introduceGap || moved:
+		*s = pairState{first: now, asker: asker, to: to}
 	case s.again.IsZero() && now.Sub(s.first) >= introduceRetry:
 		s.again = now
 	default:
@@ -174,7 +179,7 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 		}
 		found++
 		st, _ := n.intro.pairs.Get(pair)
-		if !st.allow(now) {
+		if !st.allow(now, addr, to) {
 			continue // they were told already
 		}
 		n.intro.pairs.Add(pair, st)

@@ -87,12 +87,25 @@ func (n *Node) pump(now time.Time, e *edge) {
 			n.retryLater(now, e)
 			continue
 		}
+		n.expectAnswer(now, e)
 		e.flying = append(e.flying, p.ID)
 	}
 	if len(e.flying) > 0 && !n.ep.Live(dgram.PeerID(e.id)) {
 		if s, ok := n.book.Session(e.id); ok {
 			n.dialSession(now, s) // its keys were evicted: say HELLO again
 		}
+	}
+}
+
+// expectAnswer has a look at e soon: it must answer a text.
+func (n *Node) expectAnswer(now time.Time, e *edge) {
+	if len(e.flying) > 0 {
+		return
+	}
+	e.spoke, e.waited = now, 0
+	if at := now.Add(textPatience); e.quietAt.After(at) && e.probes == 0 {
+		e.quietAt = at
+		n.plan(e)
 	}
 }
 
@@ -135,6 +148,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 	switch s.Result {
 	case dgram.ResultDelivered:
 		e.retryWait, e.busy = 0, false
+		e.spoke, e.waited = now, 0
 		moved = n.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
 		n.outbox.Gap(id, s.ID, s.Have)

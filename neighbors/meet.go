@@ -99,6 +99,24 @@ func (n *Node) meetAgain(now time.Time, w *way) {
 	}
 }
 
+// wayBroken: a neighbour that a common one brought to us is silent. The relay, if there
+// is one, is used at once; and since the NAT before us may have forgotten more than this
+// way, who introduced us is written to first, and asked again when he has seen where we
+// are now.
+func (n *Node) wayBroken(now time.Time, e *edge) {
+	w := n.relays.ways[e.id]
+	s, ok := n.book.Session(e.id)
+	if w == nil || !ok {
+		return
+	}
+	n.ep.Probe(now, dgram.PeerID(w.by))
+	if w.relay {
+		n.dialThrough(now, w.by, peerOf(s))
+	}
+	w.eager, w.next = max(w.eager, eagerMeets), now.Add(eagerGap/4)
+	n.lookAtWays(now)
+}
+
 // silent: what we send to a peer directly is not answered. Whoever can introduce us
 // is asked to; both sides then find each other through a relay or at new addresses.
 func (n *Node) silent(now time.Time, id sessions.SessionID) {

@@ -53,7 +53,13 @@ func (n *Node) observed(now time.Time, by sessions.SessionID, from, addr netip.A
 		return
 	}
 	o := &n.outside
-	o.seen = slices.DeleteFunc(o.seen, func(s sighting) bool { return s.by == by && s.addr.Addr().Is4() == addr.Addr().Is4() })
+	same := func(s sighting) bool { return s.by == by && s.addr.Addr().Is4() == addr.Addr().Is4() }
+	if i := slices.IndexFunc(o.seen, same); i >= 0 && o.seen[i].addr != addr {
+		// The mapping is another one now. What others saw of the old one must not be
+		// compared with it: the NAT would look as if each destination had its own port.
+		o.seen = slices.DeleteFunc(o.seen, func(s sighting) bool { return s.addr.Addr().Is4() == addr.Addr().Is4() })
+	}
+	o.seen = slices.DeleteFunc(o.seen, same)
 	if len(o.seen) == maxSightings {
 		o.seen = o.seen[1:]
 	}

@@ -16,6 +16,12 @@ func changeRows() []netnsRow {
 		{name: "change-flush", what: "to a public host: the NAT forgets its mapping", run: changeFlush},
 		{name: "change-flush-cone", what: "direct pair, cone: a NAT forgets its mappings", run: func(r *row) { flushedPair(r, cone) }},
 		{name: "change-flush-remap", what: "direct pair, remap: a NAT forgets its mappings", run: func(r *row) { flushedPair(r, remap) }},
+		{name: "change-flush-back-remap", what: "remap and remap: forgotten by both, direct again", run: func(r *row) { flushedBoth(r, remap, remap) }},
+		{name: "change-flush-back-symmetric", what: "symmetric and restricted: forgotten by both, direct again", run: func(r *row) { flushedBoth(r, symmetric, restricted) }},
+		{name: "change-flush-back-double", what: "behind a carrier, and restricted: forgotten by all, direct again", run: flushedDouble},
+		{name: "change-move-remap", what: "remap and remap: a home gets another address, direct again", run: func(r *row) { movedPair(r, remap, remap) }},
+		{name: "change-move-symmetric", what: "symmetric and restricted: the same of the symmetric one", run: func(r *row) { movedPair(r, symmetric, restricted) }},
+		{name: "change-move-restricted", what: "restricted and symmetric: the same of the restricted one", run: func(r *row) { movedPair(r, restricted, symmetric) }},
 		{name: "change-wan", what: "direct pair: a home gets another public address", run: changeWAN},
 	}
 }
@@ -117,6 +123,12 @@ func (r *row) forgets(router string) {
 func (r *row) directPair(kind string) trio {
 	r.Helper()
 	r.homes(kind, cone)
+	return r.talkDirectly()
+}
+
+// talkDirectly has the people of two homes that are there talk directly.
+func (r *row) talkDirectly() trio {
+	r.Helper()
 	t := r.join()
 	began, _ := t.add()
 	t.ann.direct(r, t.bob, began, directLimit)
@@ -138,4 +150,62 @@ func changeWAN(r *row) {
 	ra.gateway("")
 	ra.forget()
 	r.bothWrite(t.ann, t.bob)
+}
+
+// directAgain waits until both have a direct path to each other again. What \net says
+// of one that has not is part of the failure: a person must be told why.
+func (r *row) directAgain(t trio, began time.Time) {
+	r.Helper()
+	for _, pair := range [2][2]*node{{t.ann, t.bob}, {t.bob, t.ann}} {
+		path := ""
+		for path != "direct" && time.Since(began) < backLimit {
+			if path = pair[0].pathTo(pair[1]); path != "direct" {
+				pair[0].seenBy(time.Now().Add(200*time.Millisecond), func(e event) bool { return false })
+			}
+		}
+		if path != "direct" {
+			from := pair[0].mark()
+			pair[0].send(`\net`)
+			r.Errorf("%s to %s: %q after %s; %s", pair[0].name, pair[1].name, path, short(time.Since(began)),
+				pair[0].waitAfter(from, "net", func(e event) bool { return e.Event == "net" }))
+		}
+	}
+	r.within("direct again", time.Since(began), backLimit)
+}
+
+func flushedBoth(r *row, a, b string) {
+	r.homes(a, b)
+	t := r.talkDirectly()
+	began := time.Now()
+	r.forgets("ra")
+	r.forgets("rb")
+	r.bothWrite(t.ann, t.bob)
+	r.directAgain(t, began)
+}
+
+func flushedDouble(r *row) {
+	r.internet()
+	r.carrier(cone)
+	r.customer("a", cone, "2", "192.168.1")
+	r.home("b", restricted, "203.0.113.102", "192.168.2")
+	t := r.talkDirectly()
+	began := time.Now()
+	for _, router := range []string{"cg", "ra", "rb"} {
+		r.forgets(router)
+	}
+	r.bothWrite(t.ann, t.bob)
+	r.directAgain(t, began)
+}
+
+func movedPair(r *row, a, b string) {
+	r.homes(a, b)
+	t := r.talkDirectly()
+	began := time.Now()
+	ra := r.hosts["ra"]
+	ra.addr("del", "wan", "203.0.113.101/24")
+	ra.addr("add", "wan", "203.0.113.201/24")
+	ra.gateway("")
+	ra.forget()
+	r.bothWrite(t.ann, t.bob)
+	r.directAgain(t, began)
 }
