@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/net/ipv4"
@@ -19,6 +21,10 @@ type Ear struct {
 	*net.UDPConn
 	group  netip.Addr
 	joined map[int]bool // by interface; bounded by the host's interfaces
+
+	// Where announcements are listened to: the system hands over also what comes in
+	// elsewhere, broadcasts, and groups that another program has joined there.
+	heed atomic.Pointer[[]int]
 }
 
 var _ Conn = (*Ear)(nil)
@@ -38,7 +44,10 @@ func Hear(group netip.AddrPort) (*Ear, error) {
 		return nil, errShare
 	}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { o.share(fd) })
+		return c.Control(func(fd uintptr) {
+			o.share(fd)
+			o.set(fd, network)
+		})
 	}}
 	p, err := lc.ListenPacket(context.Background(), network, netip.AddrPortFrom(any, group.Port()).String())
 	if err != nil {
@@ -54,6 +63,8 @@ func Hear(group netip.AddrPort) (*Ear, error) {
 // Join hears the group on exactly these interfaces, given by index. One that refuses
 // does not keep the others from it, and is tried again by the next call.
 func (e *Ear) Join(interfaces []int) {
+	heed := slices.Clone(interfaces)
+	e.heed.Store(&heed)
 	wanted := map[int]bool{}
 	for _, i := range interfaces {
 		wanted[i] = true
@@ -65,6 +76,22 @@ func (e *Ear) Join(interfaces []int) {
 		if !wanted[i] {
 			_ = e.member(i, false) // it may be gone, and our membership with it
 			delete(e.joined, i)
+		}
+	}
+}
+
+// ReadMsgUDPAddrPort reads the next datagram that came in by an interface of Join. Where
+// the system does not tell which one that was, it reads all.
+func (e *Ear) ReadMsgUDPAddrPort(b, _ []byte) (n, oobn, flags int, addr netip.AddrPort, err error) {
+	var oob [LocalSize]byte
+	for {
+		n, oobn, flags, addr, err = e.UDPConn.ReadMsgUDPAddrPort(b, oob[:])
+		if err != nil {
+			return n, 0, flags, addr, err
+		}
+		heed := e.heed.Load()
+		if i := parseInterface(oob[:oobn]); i == 0 || heed != nil && slices.Contains(*heed, i) {
+			return n, 0, flags, addr, nil
 		}
 	}
 }

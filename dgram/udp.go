@@ -25,7 +25,7 @@ type socketOptions interface {
 	// share lets other programs have the same port.
 	share(fd uintptr)
 	// parse and append are ParseLocal and AppendLocal.
-	parse(oob []byte) netip.Addr
+	parse(oob []byte) (local netip.Addr, index int)
 	append(oob []byte, local netip.Addr, index int) []byte
 }
 
@@ -66,9 +66,20 @@ func Listen(addr netip.AddrPort) (*net.UDPConn, error) {
 // data that came with it; the zero Addr when it is not said. It is never mapped.
 func ParseLocal(oob []byte) netip.Addr {
 	if o, ok := options(); ok && len(oob) > 0 {
-		return o.parse(oob)
+		local, _ := o.parse(oob)
+		return local
 	}
 	return netip.Addr{}
+}
+
+// parseInterface returns the index of the interface that a datagram came in by; 0 when
+// it is not said.
+func parseInterface(oob []byte) int {
+	if o, ok := options(); ok && len(oob) > 0 {
+		_, index := o.parse(oob)
+		return index
+	}
+	return 0
 }
 
 // AppendLocal appends the control data that sends a datagram to the address to

@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -22,7 +23,7 @@ func (system) set(fd uintptr, network string) {
 	_ = unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
 }
 
-func (system) parse(oob []byte) netip.Addr {
+func (system) parse(oob []byte) (local netip.Addr, index int) {
 	for len(oob) >= unix.SizeofCmsghdr {
 		h, data, rest, err := unix.ParseOneSocketControlMessage(oob)
 		if err != nil {
@@ -30,13 +31,14 @@ func (system) parse(oob []byte) netip.Addr {
 		}
 		switch {
 		case h.Level == unix.IPPROTO_IP && h.Type == unix.IP_PKTINFO && len(data) >= unix.SizeofInet4Pktinfo:
-			return netip.AddrFrom4([4]byte(data[4:8])) // ipi_spec_dst: the address to answer from
+			// ipi_ifindex, and ipi_spec_dst: the address to answer from
+			return netip.AddrFrom4([4]byte(data[4:8])), int(binary.NativeEndian.Uint32(data))
 		case h.Level == unix.IPPROTO_IPV6 && h.Type == unix.IPV6_PKTINFO && len(data) >= unix.SizeofInet6Pktinfo:
-			return netip.AddrFrom16([16]byte(data[:16])).Unmap()
+			return netip.AddrFrom16([16]byte(data[:16])).Unmap(), int(binary.NativeEndian.Uint32(data[16:]))
 		}
 		oob = rest
 	}
-	return netip.Addr{}
+	return netip.Addr{}, 0
 }
 
 func (system) append(oob []byte, local netip.Addr, index int) []byte {

@@ -105,7 +105,14 @@ var (
 	ErrOutboxFull  = errors.New("the outbox is full: wait until lines are delivered, \\outbox lists them")
 	ErrBusy        = errors.New("too many requests are under way; wait for an answer and try again")
 	ErrCloned      = errors.New("another program runs with this session's key")
+	ErrHinted      = errors.New("nobody of that name has answered yet, but a presence source names him")
 )
+
+// hinted is an ErrHinted that says where.
+type hinted string
+
+func (h hinted) Error() string        { return string(h) }
+func (h hinted) Is(target error) bool { return target == ErrHinted }
 
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {

@@ -23,7 +23,7 @@ type edge struct {
 	told   netip.AddrPort // where we said that we see it
 	unsure time.Time      // when our own network changed, until it is heard again
 	dialogue
-	stage  string         // how far the last contact with a missing one came
+	stage string // how far the last contact with a missing one came
 
 	// What is done about its silence (detect.go).
 	quietAt time.Time // when silence calls for the next step

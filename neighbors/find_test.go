@@ -190,6 +190,21 @@ func TestFileOfPeopleNamesAKey(t *testing.T) {
 	if _, err := kim.node.Chat(b.now, "bob"); err == nil {
 		t.Fatal("the squatter is meant by the plain name")
 	}
+	// Whoever asks for bob is told where he should be and who answers there instead; and
+	// the file is not credited with the squatter.
+	_, err := kim.node.PingUser(b.now, "bob")
+	for _, part := range []string{squatter.addr.String(), bob.node.Self().Fingerprint, squatter.node.Self().Fingerprint} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("\\ping bob: %v; it should say %s", err, part)
+		}
+	}
+	for _, v := range kim.node.Presence() {
+		for _, u := range v.Users {
+			if strings.HasPrefix(u, "bob~") && !strings.Contains(u, bob.node.Self().Fingerprint) {
+				t.Errorf("the file is credited with %s", u)
+			}
+		}
+	}
 	kim.meet(bob)
 	b.run(3 * time.Second)
 	kim.say("bob", "for bob alone")

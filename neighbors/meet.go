@@ -109,12 +109,38 @@ func (n *Node) wayBroken(now time.Time, e *edge) {
 	if w == nil || !ok {
 		return
 	}
+	if by := n.edges[w.by]; by != nil && by.online && by.probes == 0 {
+		by.probes, by.began = 1, now // is it he who is gone?
+		by.quietAt = now.Add(n.answerTime(by))
+		n.plan(by)
+	}
 	n.ep.Probe(now, dgram.PeerID(w.by))
 	if w.relay {
 		n.dialThrough(now, w.by, peerOf(s))
 	}
 	w.eager, w.next = max(w.eager, eagerMeets), now.Add(eagerGap/4)
 	n.lookAtWays(now)
+}
+
+// relayGone: a relay is lost or left. Those whom it carried are told of, since it is the
+// cause that they are not reached.
+func (n *Node) relayGone(relay sessions.SessionID) {
+	r, ok := n.book.Session(relay)
+	if _, used := n.relays.numbers[relay]; !ok || !used {
+		return
+	}
+	for _, id := range n.relays.wayIDs() {
+		w := n.relays.ways[id]
+		s, known := n.book.Session(id)
+		if w.by != relay || !w.carried || !known {
+			continue
+		}
+		w.why = "the relay " + n.book.Label(r.User) + " is gone"
+		n.tell(PathChange{
+			User: n.book.Label(s.User), Session: id.String(), Path: PathRelay,
+			Why: w.why + ": texts wait until it is back, or until there is another way",
+		})
+	}
 }
 
 // silent: what we send to a peer directly is not answered. Whoever can introduce us
@@ -138,6 +164,9 @@ func (n *Node) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duratio
 	}
 	if rtt == 0 {
 		_, rtt, _ = n.ep.Path(dgram.PeerID(id))
+	}
+	if w := n.relays.ways[id]; w != nil {
+		_, w.carried = n.throughRelay(id)
 	}
 	change := PathChange{User: n.book.Label(s.User), Session: id.String(), Path: PathDirect, RTT: rtt, Why: why}
 	if relay, through := n.throughRelay(id); through {

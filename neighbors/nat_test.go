@@ -195,11 +195,16 @@ func TestNet(t *testing.T) {
 	ann.add("bob")
 	b.run(20 * time.Second)
 	v = ann.node.Net()
-	if len(v.Ways) != 1 || v.Ways[0].Path != neighbors.PathRelay || v.Ways[0].Through == "" || v.Ways[0].Why == "" {
+	if len(v.Ways) != 3 { // two seeds and bob
 		t.Fatalf("%+v", v.Ways)
 	}
-	if !strings.Contains(v.Ways[0].Why, "both sides") {
-		t.Errorf("why: %s", v.Ways[0].Why)
+	for _, w := range v.Ways {
+		switch {
+		case w.Seed && w.Path == neighbors.PathDirect && w.Addr.Port() == 6789:
+		case w.User == "bob" && w.Path == neighbors.PathRelay && w.Through != "" && strings.Contains(w.Why, "both sides"):
+		default:
+			t.Errorf("%+v", w)
+		}
 	}
 	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.PingUser(now, "bob") })
 	b.run(time.Second)
@@ -260,5 +265,44 @@ func TestForgottenPairIsDirectAgain(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// When a relay dies those whom it carried are told of, with the cause, before they are
+// called lost; \net shows nobody as reached who is not.
+func TestRelayDies(t *testing.T) {
+	b := newBed(t, 620, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed := b.seedNode()
+	ann, _ := b.behind("ann", simnet.Symmetric)
+	bob, _ := b.behind("bob", simnet.Symmetric)
+	cat := b.join("cat")
+	ann.meet(cat)
+	for _, p := range []*person{ann, bob} {
+		p.meet(seed)
+	}
+	ann.add("bob")
+	b.until(2*time.Second, "bob is there", func() bool { return ann.sees("bob") })
+	b.run(20 * time.Second)
+	ann.screen = nil
+	seed.kill()
+	b.until(40*time.Second, "bob and the seed are lost", func() bool { return count[neighbors.WentOffline](ann) == 2 })
+	told := false
+	for _, c := range all[neighbors.PathChange](ann) {
+		told = told || c.User == "bob" && c.Path == neighbors.PathRelay && strings.Contains(c.Why, "the relay seed") && strings.Contains(c.Why, "gone")
+	}
+	if !told {
+		t.Errorf("nobody said that the relay is the cause: %v", ann.lines())
+	}
+	for _, w := range ann.node.Net().Ways {
+		if w.User == "cat" {
+			if w.Path != neighbors.PathDirect || !w.Addr.IsValid() {
+				t.Errorf("a neighbour that is here: %+v", w)
+			}
+		} else if w.Path != "" || w.Why == "" || w.RTT != 0 {
+			t.Errorf("one that is not reached: %+v", w)
+		}
+	}
+	if v := ann.node.Net(); len(v.Seeds) != 0 || len(v.Ways) < 2 {
+		t.Errorf("%+v", v)
 	}
 }

@@ -27,18 +27,23 @@ type NetView struct {
 	NAT      NAT
 	Seeds    []string // seeds that answer, by name
 	Ways     []WayView
+	More     int    // sessions beside those in Ways
 	Limits   []Stat // what was refused for reaching a limit
 }
 
-// WayView is how a session is reached that a common neighbour introduced.
+// maxWaysShown bounds the sessions that \net shows; the rest is counted.
+const maxWaysShown = 64
+
+// WayView is how a session is reached with which we keep in touch, or why it is not.
 type WayView struct {
 	User    string
 	Session string
+	Seed    bool
 	Path    string         // PathDirect, PathRelay; empty: not reached
 	Through string         // the relay, by name
-	Addr    netip.AddrPort // of the session, or of the relay
+	Addr    netip.AddrPort // of the session, or of the relay; of one not reached where it was last
 	RTT     time.Duration
-	Why     string // there is no direct way
+	Why     string // there is no direct way, or none
 }
 
 // Net tells where we are and how others are reached.
@@ -56,11 +61,7 @@ func (n *Node) Net() NetView {
 			v.Seeds = append(v.Seeds, n.book.Label(e.user))
 		}
 	}
-	for _, id := range n.relays.wayIDs() {
-		if s, ok := n.book.Session(id); ok {
-			v.Ways = append(v.Ways, n.wayView(s, n.relays.ways[id]))
-		}
-	}
+	v.Ways, v.More = n.wayViews()
 	for _, s := range n.Stats() {
 		if s.Value > 0 && slices.Contains(limitNames(), s.Name) {
 			v.Limits = append(v.Limits, s)
@@ -69,10 +70,45 @@ func (n *Node) Net() NetView {
 	return v
 }
 
-func (n *Node) wayView(s sessions.Session, w *way) WayView {
-	v := WayView{User: n.book.Label(s.User), Session: s.ID.String(), Why: w.why}
+// wayViews lists those with whom we keep in touch: who is here, then whom our user knows
+// and misses.
+func (n *Node) wayViews() (list []WayView, more int) {
+	ids := n.edgeIDs()
+	for _, online := range [2]bool{true, false} {
+		for _, id := range ids {
+			e := n.edges[id]
+			s, ok := n.book.Session(id)
+			if !ok || e.online != online || n.edgeIsOwn(e) || !online && !n.known(e) {
+				continue
+			}
+			if len(list) == maxWaysShown {
+				more++
+				continue
+			}
+			list = append(list, n.wayView(s, e))
+		}
+	}
+	return list, more
+}
+
+func (n *Node) wayView(s sessions.Session, e *edge) WayView {
+	v := WayView{User: n.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
+	w := n.relays.ways[s.ID]
 	at, rtt, ok := n.ep.Path(dgram.PeerID(s.ID))
-	if !ok {
+	if !e.online || !ok {
+		if len(s.Seen) > 0 {
+			v.Addr = s.Seen[0].Addr
+		}
+		switch {
+		case w != nil && w.carried && !n.isOnline(w.by):
+			v.Why = "the relay that carried us is gone"
+		case e.stage != "":
+			v.Why = e.stage
+		case s.State == sessions.StateGone:
+			v.Why = "said goodbye"
+		case !e.lostAt.IsZero():
+			v.Why = "does not answer any more"
+		}
 		return v
 	}
 	v.RTT = rtt
@@ -81,10 +117,17 @@ func (n *Node) wayView(s sessions.Session, w *way) WayView {
 		if r, known := n.book.Session(relay); known {
 			v.Through = n.book.Label(r.User)
 		}
-	} else {
-		v.Why = ""
+		if v.Why = "a direct way is being looked for"; w != nil && w.why != "" {
+			v.Why = w.why
+		}
 	}
 	return v
+}
+
+// isOnline says whether a session is a neighbour that is here.
+func (n *Node) isOnline(id sessions.SessionID) bool {
+	e := n.edges[id]
+	return e != nil && e.online
 }
 
 // nat says what kind of NAT we are behind.

@@ -36,6 +36,8 @@ type way struct {
 	eager int              // introductions to ask for whatever the way is: our network has changed
 	addrs []netip.AddrPort // that were tried last; at most as many as a message has
 	why   string           // there is no direct way
+	// carried says that it was reached through the relay when it was reached last.
+	carried bool
 }
 
 func newRelays() relays {

@@ -1,11 +1,14 @@
 package neighbors
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/sessions"
 )
 
 // Source is a presence plug-in: it finds people. It is called from the loop
@@ -169,4 +172,40 @@ func (n *Node) expected(addr netip.AddrPort) (user string) {
 		}
 	}
 	return ""
+}
+
+// fits says whether a session is the one that a hint means: whoever is there, somebody of
+// that name, or that name with that fingerprint.
+func (h hint) fits(n *Node, s sessions.Session) bool {
+	name, print, whole := cutLast(h.user, '~')
+	u, _ := n.book.User(s.User)
+	return h.user == "" || sameName(u.Name, name) && (!whole || strings.EqualFold(sessions.Fingerprint(s.User), print))
+}
+
+// hintedError says what is known of somebody whom only a Source names: where he should be,
+// and who answers there instead. whole: only if his fingerprint is given. nil: no Source
+// names him.
+func (n *Node) hintedError(typed string, whole bool) error {
+	for i := range n.plugins {
+		p := &n.plugins[i]
+		for _, h := range p.hints {
+			name, print, _ := cutLast(h.user, '~')
+			if h.user == "" || !sameName(name, typed) && h.user != typed || whole && print == "" {
+				continue
+			}
+			who := name
+			if print != "" {
+				who += " (fingerprint " + print + ")"
+			}
+			where := fmt.Sprintf("by the presence source %s %s should be at %s", p.source.Name(), who, h.addr)
+			if id, ok := n.peerAt(h.addr); ok {
+				if s, known := n.book.Session(id); known {
+					return hinted(fmt.Sprintf("%s, but there answers %s (fingerprint %s): ask him for his address, or mend the entry",
+						where, n.book.Label(s.User), sessions.Fingerprint(s.User)))
+				}
+			}
+			return hinted(fmt.Sprintf("%s, and nobody has answered there yet: check the address; \\add %s asks others for him", where, name))
+		}
+	}
+	return nil
 }

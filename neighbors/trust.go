@@ -20,12 +20,18 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 	case err == nil:
 		return user, session, nil
 	case errors.As(err, &several):
+		if err := n.hintedError(typed, true); err != nil {
+			return user, nil, err // a key is named, and none of these has it
+		}
 		return user, nil, fmt.Errorf("%s can mean %s: type one of them", typed, strings.Join(several.Candidates, ", "))
 	}
 	if who, _, ok := strings.Cut(typed, "/"); ok {
 		if user, _, err := n.book.Resolve(who); err == nil && user != n.user {
 			return user, nil, fmt.Errorf("%s has no session that begins so: \\sessions %s lists them", who, who)
 		}
+	}
+	if err := n.hintedError(typed, false); err != nil {
+		return user, nil, err
 	}
 	return user, nil, fmt.Errorf("nobody called %s is known here: \\add %s asks for him, \\ping HOST [PORT] reaches him", typed, typed)
 }

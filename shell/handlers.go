@@ -176,7 +176,7 @@ func explode(c *conversation, r *request, _ []string) error {
 // take long, so it is done aside.
 func ping(c *conversation, r *request, args []string) error {
 	if len(args) == 1 && maybeUser(args[0]) {
-		if _, err := c.node.Sessions(args[0]); err == nil {
+		if _, err := c.node.Sessions(args[0]); err == nil || errors.Is(err, neighbors.ErrHinted) {
 			token, err := c.node.PingUser(args[0])
 			if err == nil {
 				c.requests.add(token, r)

@@ -14,6 +14,7 @@ type netReport struct {
 	NAT      string            `json:"nat"`
 	Seeds    []string          `json:"seeds"`
 	Ways     []wayRow          `json:"ways"`
+	More     int               `json:"more,omitempty"`
 	Limits   map[string]uint64 `json:"limits"`
 	limits   []neighbors.Stat
 }
@@ -21,6 +22,7 @@ type netReport struct {
 type wayRow struct {
 	User    string  `json:"user"`
 	Session string  `json:"session"`
+	Seed    bool    `json:"seed,omitempty"`
 	Path    string  `json:"path,omitempty"`
 	Through string  `json:"through,omitempty"`
 	Addr    string  `json:"addr,omitempty"`
@@ -30,9 +32,9 @@ type wayRow struct {
 
 func newNet(v neighbors.NetView) netReport {
 	r := netReport{Event: "net", Listen: addresses(v.Listen), Observed: addresses(v.Observed), NAT: string(v.NAT),
-		Seeds: append([]string{}, v.Seeds...), Ways: []wayRow{}, Limits: map[string]uint64{}, limits: v.Limits}
+		Seeds: append([]string{}, v.Seeds...), Ways: []wayRow{}, More: v.More, Limits: map[string]uint64{}, limits: v.Limits}
 	for _, w := range v.Ways {
-		r.Ways = append(r.Ways, wayRow{User: w.User, Session: w.Session, Path: w.Path, Through: w.Through,
+		r.Ways = append(r.Ways, wayRow{User: w.User, Session: w.Session, Seed: w.Seed, Path: w.Path, Through: w.Through,
 			Addr: address(w.Addr), RTT: milliseconds(w.RTT), Why: w.Why})
 	}
 	for _, s := range v.Limits {
@@ -64,6 +66,12 @@ func (r netReport) text(p *page, _ view) {
 			p.add(normal, "by the relay ").word(normal, w.Through)
 		default:
 			p.add(bad, "not reached")
+			if w.Addr != "" {
+				p.add(faint, ", last seen at ").word(faint, w.Addr)
+			}
+		}
+		if w.Seed {
+			p.add(faint, ", a seed")
 		}
 		if w.RTT > 0 {
 			p.add(faint, ", "+rtt(w.RTT))
@@ -72,6 +80,9 @@ func (r netReport) text(p *page, _ view) {
 			p.add(faint, ": ").word(faint, w.Why)
 		}
 		p.end()
+	}
+	if r.More > 0 {
+		p.line(faint, fmt.Sprintf("and %d more; \\users lists all", r.More))
 	}
 	for _, s := range r.limits {
 		p.line(faint, fmt.Sprintf("limit reached: %s %d times", s.Name, s.Value))

@@ -25,6 +25,7 @@ func lanRows() []netnsRow {
 		{name: "lan-mtu", what: "two hosts, MTU 1280", run: lanMTU},
 		{name: "lan-clutter", what: "a dead docker0 and a tun device", run: lanClutter},
 		{name: "lan-cards", what: "two hosts with two cards, IPv4 and IPv6: one entry each", run: lanCards},
+		{name: "lan-left-out", what: "an interface that -interfaces leaves out is deaf to announcements", run: lanLeftOut},
 		{name: "lan-same-host", what: "two programs on one host", run: lanSameHost},
 		{name: "rest-blocked-host", what: "multicast blocked for one of five; it says \\ping to one", run: restBlockedHost},
 		{name: "rest-blocked-lan", what: "multicast blocked for all; four say \\ping to the first", run: restBlockedLAN},
@@ -183,4 +184,21 @@ func restBlockedLAN(r *row) {
 	}
 	r.within("all see all", allSeeAll(nodes).Sub(began), restLimit)
 	r.measured("text %s", short(talk(nodes[1], nodes[4], "hello")))
+}
+
+// lanLeftOut has ann on two LANs of which she chooses one: bob on the other one announces
+// himself, also by broadcast, and is not answered; cyd on the chosen one is.
+func lanLeftOut(r *row) {
+	r.segment("left")
+	r.segment("right")
+	both := r.host("h1").plug("eth0", "left", "10.10.1.11/24").plug("eth1", "right", "10.10.2.11/24")
+	left, right := r.host("h2").plug("eth0", "left", "10.10.1.12/24"), r.host("h3").plug("eth0", "right", "10.10.2.12/24")
+	ann := both.launch("ann", "-interfaces", "^eth0$")
+	bob, cyd := right.launch("bob"), left.launch("cyd")
+	began := time.Now()
+	r.within("the one chosen", latest(ann.waitOnline(cyd), cyd.waitOnline(ann)).Sub(began), twoLimit)
+	met := func(e event) bool { return e.Event == "online" }
+	if _, ok := bob.seenBy(began.Add(twoLimit+2*time.Second), met); ok {
+		r.Error("bob was answered on the link that was left out")
+	}
 }
