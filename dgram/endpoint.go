@@ -30,6 +30,7 @@ type Config struct {
 	Check   Check     // called by Opener, from any goroutine
 	Random  io.Reader // the only source of randomness; crypto/rand outside of tests
 	Seed    bool      // larger bounds
+	Suite   Suite     // nil: the protocol's own, as in everything but a simulation
 
 	// SameLink says whether an address is in a prefix of an own interface. It must be
 	// safe for many goroutines. nil: loopback alone.
@@ -115,6 +116,10 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 	if c.MaxAssociations > 0 {
 		room = c.MaxAssociations
 	}
+	suite := c.Suite
+	if suite == nil {
+		suite = noiseSuite{}
+	}
 	random := &lockedReader{r: c.Random}
 	e := &Endpoint{
 		private: private, record: bytes.Clone(c.Record), self: self, check: c.Check,
@@ -127,7 +132,7 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 	e.ids.message = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps
 	e.cache = newCache(room, func(a *association) { e.forgotten(a, AssociationsEvicted) })
 	e.opener = &Opener{
-		static: private, public: public, check: c.Check, random: random,
+		static: private, public: public, check: c.Check, suite: suite, random: random,
 		epochs: e.epochs, table: e.table, admit: e.admit, tally: e.tally, crowd: c.Crowd,
 	}
 	return e, nil

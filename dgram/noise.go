@@ -84,87 +84,76 @@ func (d *dh) DHLen() int { return keySize }
 // DHName is the name in the protocol's name.
 func (d *dh) DHName() string { return "25519" }
 
-// secrets is what a handshake leaves to both sides: the two keys of Noise's Split
-// and the handshake hash.
-type secrets struct {
-	k1, k2, hash [32]byte
-}
-
-func newSecrets(hs *noise.HandshakeState, c1, c2 *noise.CipherState) *secrets {
-	return &secrets{k1: c1.UnsafeKey(), k2: c2.UnsafeKey(), hash: [32]byte(hs.ChannelBinding())}
-}
-
 // state begins Noise_IX_25519_ChaChaPoly_SHA256. The challenged node is Noise's
 // initiator: the CHALLENGE is message 1 (spec/wire.md 3.3).
-func (d *dh) state(initiator bool, static noise.DHKey, random io.Reader, index uint32, echo, cookie []byte) (*noise.HandshakeState, error) {
+func (d *dh) state(initiator bool, static noise.DHKey, random io.Reader, prologue []byte) (*noise.HandshakeState, error) {
 	return noise.NewHandshakeState(noise.Config{
 		CipherSuite:   noise.NewCipherSuite(d, noise.CipherChaChaPoly, noise.HashSHA256),
 		Random:        random,
 		Pattern:       noise.HandshakeIX,
 		Initiator:     initiator,
-		Prologue:      appendHandshake([]byte(domainPrologue), index, echo, cookie, nil),
+		Prologue:      prologue,
 		StaticKeypair: static,
 	})
 }
 
-// answerNoise makes the noise element of a HANDSHAKE for the CHALLENGE of somebody
-// whose keys are e and s. It costs four X25519 operations.
-func answerNoise(static *ecdh.PrivateKey, random io.Reader, index uint32, echo, cookie, e, s, payload []byte) ([]byte, *secrets, error) {
+// noiseSuite is the Suite of the protocol (spec/wire.md 3).
+type noiseSuite struct{}
+
+// Answer costs four X25519 operations.
+func (noiseSuite) Answer(static *ecdh.PrivateKey, random io.Reader, prologue, e, s, payload []byte) ([]byte, Secrets, error) {
 	d := new(dh)
-	hs, err := d.state(false, d.add(static), random, index, echo, cookie)
+	hs, err := d.state(false, d.add(static), random, prologue)
 	if err != nil {
-		return nil, nil, err
+		return nil, Secrets{}, err
 	}
 	if _, _, _, err = hs.ReadMessage(nil, append(bytes.Clone(e), s...)); err != nil {
-		return nil, nil, err
+		return nil, Secrets{}, err
 	}
 	out, c1, c2, err := hs.WriteMessage(nil, payload)
 	if err != nil {
-		return nil, nil, err
+		return nil, Secrets{}, err
 	}
 	return out, newSecrets(hs, c1, c2), nil
 }
 
-// openNoise opens the noise element of a HANDSHAKE that answers a CHALLENGE with
-// the given prekey, and returns its payload and the sender's session key. It costs
-// three X25519 operations, two when the message was not made for us.
-func openNoise(static, prekey *ecdh.PrivateKey, index uint32, echo, cookie, message []byte) (payload, peer []byte, _ *secrets, err error) {
+// Open costs three X25519 operations, two when the message was not made for us.
+func (noiseSuite) Open(static, prekey *ecdh.PrivateKey, prologue, message []byte) (payload, peer []byte, _ Secrets, err error) {
 	d := new(dh)
 	own := d.add(static)
 	e := d.add(prekey)
-	hs, err := d.state(true, own, bytes.NewReader(e.Private), index, echo, cookie)
+	hs, err := d.state(true, own, bytes.NewReader(e.Private), prologue)
 	if err != nil {
-		return nil, nil, nil, errNoise
+		return nil, nil, Secrets{}, errNoise
 	}
 	if _, _, _, err = hs.WriteMessage(nil, nil); err != nil {
-		return nil, nil, nil, errNoise
+		return nil, nil, Secrets{}, errNoise
 	}
 	payload, c1, c2, err := hs.ReadMessage(nil, message)
 	if err != nil {
-		return nil, nil, nil, errNoise
+		return nil, nil, Secrets{}, errNoise
 	}
 	return payload, hs.PeerStatic(), newSecrets(hs, c1, c2), nil
 }
 
-// transport is one direction's AEAD each (spec/wire.md 3.4): toCaller seals what
-// the challenged node sends, toAnswerer what the sender of the HANDSHAKE sends.
-type transport struct {
-	toCaller, toAnswerer cipher.AEAD
+func newSecrets(hs *noise.HandshakeState, c1, c2 *noise.CipherState) Secrets {
+	return Secrets{K1: c1.UnsafeKey(), K2: c2.UnsafeKey(), Hash: [32]byte(hs.ChannelBinding())}
+}
+
+// Transport derives two keys by HKDF (spec/wire.md 3.4).
+func (noiseSuite) Transport(s Secrets, salt []byte) (toCaller, toAnswerer cipher.AEAD) {
+	keys := s.transportKeys(salt)
+	return newAEAD(keys[:keySize]), newAEAD(keys[keySize:])
 }
 
 // transportKeys derives 64 bytes: the key of toCaller, then that of toAnswerer.
-func (s *secrets) transportKeys(salt []byte) []byte {
-	ikm := append(s.k1[:len(s.k1):len(s.k1)], s.k2[:]...)
-	keys, err := hkdf.Key(sha256.New, ikm, salt, domainTransport+string(s.hash[:]), 2*keySize)
+func (s *Secrets) transportKeys(salt []byte) []byte {
+	ikm := append(s.K1[:len(s.K1):len(s.K1)], s.K2[:]...)
+	keys, err := hkdf.Key(sha256.New, ikm, salt, domainTransport+string(s.Hash[:]), 2*keySize)
 	if err != nil {
 		panic("BUG: HKDF gives 64 bytes: " + err.Error())
 	}
 	return keys
-}
-
-func (s *secrets) transport(salt []byte) transport {
-	keys := s.transportKeys(salt)
-	return transport{newAEAD(keys[:keySize]), newAEAD(keys[keySize:])}
 }
 
 func newAEAD(key []byte) cipher.AEAD {

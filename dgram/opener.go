@@ -17,6 +17,7 @@ type Opener struct {
 	static  *ecdh.PrivateKey
 	public  []byte // of static
 	check   Check
+	suite   Suite
 	random  *lockedReader
 	epochs  *epochs
 	table   *table
@@ -146,7 +147,7 @@ func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
 	if !o.admit.handshake(now, d.from) {
 		return o.drop(d, DroppedPrefix)
 	}
-	payload, static, secrets, err := openNoise(o.static, ep.prekey, p.index, p.echo, p.cookie, p.noise)
+	payload, static, secrets, err := o.suite.Open(o.static, ep.prekey, prologue(p.index, p.echo, p.cookie), p.noise)
 	if err != nil {
 		return o.drop(d, DroppedNoise)
 	}
@@ -161,9 +162,9 @@ func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
 		return o.drop(d, DroppedPayload)
 	}
 	s.have = h.have
-	s.hash = secrets.hash
+	s.hash = secrets.Hash
 	mustRead(o.random, s.salt[:])
-	s.keys = secrets.transport(s.salt[:])
+	s.keys = newTransport(o.suite, secrets, s.salt[:])
 	return d
 }
 
@@ -176,14 +177,14 @@ func (o *Opener) accept(d Opened, p *packet) Opened {
 		}
 		return o.drop(d, DroppedIndex)
 	}
-	keys := try.secrets.transport(p.salt)
+	keys := newTransport(o.suite, try.secrets, p.salt)
 	x := o.boxes.get()
 	defer o.boxes.put(x)
 	plain, err := x.openAccept(keys.toCaller, p)
 	if err != nil {
 		return o.drop(d, DroppedSeal)
 	}
-	s := &shake{keys: keys, hash: try.secrets.hash, attempt: try, remote: p.from}
+	s := &shake{keys: keys, hash: try.secrets.Hash, attempt: try, remote: p.from}
 	d.shake = s
 	a, err := parseAcceptPayload(plain)
 	if err != nil || !o.messages(&d, a.messages) {

@@ -11,7 +11,7 @@ import (
 type attempt struct {
 	dial     *dial
 	index    uint32
-	secrets  *secrets
+	secrets  Secrets
 	static   [keySize]byte // of the CHALLENGE that it answers
 	expected bool          // it is the key of want
 	want     Peer
@@ -126,7 +126,7 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
 	if h.messages, err = appendMessages(nil, t.messages); err != nil {
 		t.messages, h.messages = nil, []byte{majorArray << 5}
 	}
-	noise, secrets, err := answerNoise(e.private, e.random, t.index, p.echo, p.cookie, p.e, p.s, h.appendTo(nil))
+	noise, secrets, err := e.opener.suite.Answer(e.private, e.random, prologue(t.index, p.echo, p.cookie), p.e, p.s, h.appendTo(nil))
 	if err != nil {
 		e.tally.add(DroppedNoise)
 		return false

@@ -86,7 +86,7 @@ type story struct {
 	epoch            *epoch
 	origin           origin
 	index            uint32 // the caller's; the answerer's is index + 1
-	secrets          *secrets
+	secrets          Secrets
 	keys             []byte
 }
 
@@ -117,7 +117,7 @@ func (s *story) challenge(name string, echo []byte) vector {
 func (s *story) handshake(name string, echo []byte, p handshakePayload) vector {
 	cookie := s.epoch.cookie(s.origin, echo)
 	plain := p.appendTo(nil)
-	noise, secrets, err := answerNoise(s.caller.static, bytes.NewReader(s.ephemeral.Bytes()), s.index, echo, cookie[:],
+	noise, secrets, err := noiseSuite{}.Answer(s.caller.static, bytes.NewReader(s.ephemeral.Bytes()), prologue(s.index, echo, cookie[:]),
 		s.epoch.public, s.answerer.static.PublicKey().Bytes(), plain)
 	if err != nil {
 		s.t.Fatal(err)
@@ -125,7 +125,7 @@ func (s *story) handshake(name string, echo []byte, p handshakePayload) vector {
 	s.secrets = secrets
 	return s.vector(name, "handshake", appendHandshake(nil, s.index, echo, cookie[:], noise)).
 		with("caller_ephemeral", s.ephemeral.Bytes()).with("caller_static", s.caller.static.Bytes()).
-		with("handshake_hash", secrets.hash[:]).with("plain", plain)
+		with("handshake_hash", secrets.Hash[:]).with("plain", plain)
 }
 
 func (s *story) accept(name string, salt []byte, p acceptPayload) vector {

@@ -210,11 +210,11 @@ func readHandshake(v spec.Vector, p *packet, keys map[string][]byte) (why string
 		return "cookie", nil
 	}
 	static := newKey(bytes.NewReader(keys["answerer_static"]))
-	payload, peer, secrets, err := openNoise(static, ep.prekey, p.index, p.echo, p.cookie, p.noise)
+	payload, peer, secrets, err := noiseSuite{}.Open(static, ep.prekey, prologue(p.index, p.echo, p.cookie), p.noise)
 	if err != nil {
 		return "noise", err
 	}
-	if v.Bad() == "" && (!bytes.Equal(payload, v.Hex("plain")) || !bytes.Equal(secrets.hash[:], v.Hex("handshake_hash"))) {
+	if v.Bad() == "" && (!bytes.Equal(payload, v.Hex("plain")) || !bytes.Equal(secrets.Hash[:], v.Hex("handshake_hash"))) {
 		return "noise", fmt.Errorf("payload or hash differ")
 	}
 	if err := readPlaintext("handshake-payload", payload); err != nil {

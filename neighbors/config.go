@@ -18,6 +18,7 @@ type Config struct {
 	Session [32]byte           // this session's X25519 private key
 	Seed    bool               // larger bounds, serves strangers
 	Random  io.Reader
+	Crypto  *Crypto // nil: the protocol's own, as in everything but a simulation
 
 	// IDs and Seqs are the numbers of texts and of records that this run may use:
 	// reserved ahead on disk, so that none is ever used twice. More are asked for
@@ -40,6 +41,13 @@ type Config struct {
 	Sources      []Source
 	Profile      Profile // of failure detection; zero: lan
 	HoldOff      bool    // keeps no copies of texts for friends
+}
+
+// Crypto replaces the cryptography of the protocol, for a simulation of very many nodes:
+// package sim alone gives one, which a test makes sure of.
+type Crypto struct {
+	Suite      dgram.Suite         // for Noise and the AEAD
+	Signatures sessions.Signatures // for Ed25519
 }
 
 // Timers and bounds of the node. The wire's own are in package dgram.

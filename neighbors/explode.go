@@ -190,10 +190,10 @@ func (n *Node) explodeEnd() Exploded {
 // passOn gives the record of a neighbour that explodes to our neighbours: to those that
 // it names, or to all. They do not pass it on.
 func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
-	rec, err := sessions.Verify(p.Record)
+	rec, err := n.verify(p.Record)
 	at, _, live := n.ep.Path(dgram.PeerID(origin.ID))
 	from := n.edges[origin.ID]
-	if err != nil || rec.Session != origin.ID || !live || at != addr || from == nil || !ticketHolds(rec, n.self, p) {
+	if err != nil || rec.Session != origin.ID || !live || at != addr || from == nil || !n.ticketHolds(rec, n.self, p) {
 		return dgram.ResultUnknownRecipient
 	}
 	targets := n.passTargets(from, p.Targets)
@@ -238,7 +238,7 @@ func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
 // explodeHeard: a neighbour passed on the record of one of its neighbours. We learn
 // it; we dial only whom our user knows.
 func (n *Node) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p dgram.Ping) {
-	if !ticketHolds(rec, by.ID, p) {
+	if !n.ticketHolds(rec, by.ID, p) {
 		return
 	}
 	if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {

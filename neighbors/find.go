@@ -122,13 +122,13 @@ func (n *Node) askOne(now time.Time, e *edge, f find) bool {
 func (n *Node) ticket(now time.Time, introducer sessions.SessionID, p dgram.Ping) dgram.Ticket {
 	n.intro.ticket = max(n.intro.ticket+1, uint64(now.UnixMilli()))
 	t := sessions.Ticket{Asker: n.self, Introducer: introducer, Name: p.Name, User: p.User, Number: n.intro.ticket}
-	return dgram.Ticket{Number: t.Number, Sig: t.Sign(n.cfg.Key)}
+	return dgram.Ticket{Number: t.Number, Sig: t.SignBy(n.signatures, n.cfg.Key)}
 }
 
 // ticketHolds checks the ticket of p, whose asker is rec.
-func ticketHolds(rec sessions.Record, introducer sessions.SessionID, p dgram.Ping) bool {
+func (n *Node) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p dgram.Ping) bool {
 	t := sessions.Ticket{Asker: rec.Session, Introducer: introducer, Name: p.Name, User: p.User, Number: p.Ticket.Number}
-	return t.Verify(ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
+	return t.VerifyBy(n.signatures, ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
 }
 
 // pingReceived: somebody looks for somebody, wants to be passed on, or is being
@@ -151,9 +151,9 @@ func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received,
 // only between nodes that both have a live association with us, only with
 // addresses that we validated ourselves.
 func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
-	rec, err := sessions.Verify(p.Record)
+	rec, err := n.verify(p.Record)
 	at, _, live := n.direct(asker.ID)
-	if err != nil || rec.Session != asker.ID || !live || at != addr || !ticketHolds(rec, n.self, p) {
+	if err != nil || rec.Session != asker.ID || !live || at != addr || !n.ticketHolds(rec, n.self, p) {
 		return dgram.ResultUnknownRecipient
 	}
 	st, ok := n.intro.askers.Get(asker.ID)
@@ -183,7 +183,7 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 			continue // they were told already
 		}
 		n.intro.pairs.Add(pair, st)
-		other, err := sessions.Verify(t.Record)
+		other, err := sessions.Decode(t.Record) // the book's: it was verified
 		if err != nil {
 			continue
 		}
@@ -263,7 +263,7 @@ func (n *Node) meant(f find) (list []sessions.Session) {
 // dial if the ticket is ours and names whom we look for, or if it was signed by
 // the one who looks for us. Who does not want it stays silent.
 func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
-	rec, err := sessions.Verify(p.Record)
+	rec, err := n.verify(p.Record)
 	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, rec.Session[:]) || rec.Session == n.self {
 		return
 	}
@@ -280,7 +280,7 @@ func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, 
 		delay = 0 // who asks begins, who is asked waits half a round trip
 	}
 	if !mine {
-		if !ticketHolds(rec, by.ID, p) || !n.means(p) {
+		if !n.ticketHolds(rec, by.ID, p) || !n.means(p) {
 			return
 		}
 		if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {
@@ -310,7 +310,7 @@ func (n *Node) means(p dgram.Ping) bool {
 
 // myTicket tells whether we signed the ticket of p ourselves.
 func (n *Node) myTicket(by sessions.SessionID, p dgram.Ping) bool {
-	return ticketHolds(n.record, by, p)
+	return n.ticketHolds(n.record, by, p)
 }
 
 // lookingFor tells whether rec is somebody we asked for.

@@ -116,7 +116,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		}
 	case dgram.Offline:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
-		if rec, err := sessions.Verify(b.Record); err == nil {
+		if rec, err := n.verify(b.Record); err == nil {
 			n.learn(now, id, rec, b.Record, r.Addr, true)
 		}
 	case dgram.Ping:
@@ -140,7 +140,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 // heardRecord takes a record that a peer handed over inside declareOnline: its
 // own, or one about us that we ought to know.
 func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.AddrPort, signed []byte) {
-	rec, err := sessions.Verify(signed)
+	rec, err := n.verify(signed)
 	switch {
 	case err != nil:
 	case rec.Session == n.self:

@@ -175,7 +175,7 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l dgram.List) {
 	got := false
 	for _, signed := range l.Records {
-		rec, err := sessions.Verify(signed)
+		rec, err := n.verify(signed)
 		if err != nil || rec.Session != w.id || rec.User == n.user {
 			continue // not what was asked for
 		}

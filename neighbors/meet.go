@@ -14,7 +14,7 @@ import (
 func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration) {
 	want := dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
 	w := n.way(now, rec.Session)
-	w.by, w.relay, w.next = by.ID, flagsOf(by)&sessions.FlagRelay != 0, time.Time{}
+	w.by, w.relay, w.next = by.ID, by.Flags&sessions.FlagRelay != 0, time.Time{}
 	w.tries++
 	w.addrs = addrs
 	if w.relay {

@@ -57,7 +57,7 @@ func (n *Node) Net() NetView {
 		}
 	}
 	for _, e := range n.live() {
-		if s, ok := n.book.Session(e.id); ok && flagsOf(s)&sessions.FlagSeed != 0 {
+		if s, ok := n.book.Session(e.id); ok && s.Flags&sessions.FlagSeed != 0 {
 			v.Seeds = append(v.Seeds, n.book.Label(e.user))
 		}
 	}

@@ -55,6 +55,8 @@ type own struct {
 	record sessions.Record // as last signed
 	signed []byte
 	away   bool // the person's word
+
+	signatures sessions.Signatures
 }
 
 // twoEdges is what a node knows of those within two edges, and what it does to keep
@@ -106,6 +108,10 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	if cfg.Seed {
 		n.limits.edges = edgesSeed
 	}
+	n.signatures = sessions.Ed25519{}
+	if cfg.Crypto != nil {
+		n.signatures = cfg.Crypto.Signatures
+	}
 	n.book = sessions.NewBook(n.user, cfg.Name, sessions.DefaultLimits(cfg.Seed))
 	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
 	n.outbox = sessions.NewOutbox()
@@ -154,8 +160,12 @@ func (n *Node) begin(now time.Time) error {
 	if err := n.sign(n.presence()); err != nil {
 		return err
 	}
+	var suite dgram.Suite
+	if n.cfg.Crypto != nil {
+		suite = n.cfg.Crypto.Suite
+	}
 	n.ep, err = dgram.New(dgram.Config{
-		Private: n.cfg.Session, Record: n.signed, Check: check(), Random: n.cfg.Random, Seed: n.cfg.Seed,
+		Private: n.cfg.Session, Record: n.signed, Check: check(n.signatures), Random: n.cfg.Random, Seed: n.cfg.Seed, Suite: suite,
 		SameLink: n.links.near, Crowd: n.links.crowd,
 	}, now)
 	return err
@@ -202,9 +212,9 @@ func (n *Node) load(b sessions.Bucket, key, value []byte) error {
 
 // check makes the pure function by which dgram recognises a record. It runs on
 // the readers' goroutines.
-func check() dgram.Check {
+func check(by sessions.Signatures) dgram.Check {
 	return func(record, static []byte) (dgram.Peer, error) {
-		rec, err := sessions.Verify(record)
+		rec, err := sessions.VerifyBy(by, record)
 		if err != nil {
 			return dgram.Peer{}, err
 		}
@@ -213,6 +223,11 @@ func check() dgram.Check {
 		}
 		return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
 	}
+}
+
+// verify checks a signed record and decodes it.
+func (n *Node) verify(signed []byte) (sessions.Record, error) {
+	return sessions.VerifyBy(n.signatures, signed)
 }
 
 var errOtherKey = errors.New("the record belongs to another key")
@@ -234,7 +249,7 @@ func (n *Node) sign(state sessions.State) error {
 		r.Flags |= sessions.FlagHardNAT
 	}
 	r.Addrs, r.Hold = n.recordAddrs(), n.holds.keys.Public()
-	signed, err := sessions.Sign(n.cfg.Key, r)
+	signed, err := sessions.SignBy(n.signatures, n.cfg.Key, r)
 	if err != nil {
 		return err
 	}

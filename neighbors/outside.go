@@ -76,7 +76,7 @@ func outward(a netip.AddrPort) bool {
 // named says whether the person named that node as a seed.
 func (n *Node) named(id sessions.SessionID, at netip.AddrPort) bool {
 	s, ok := n.book.Session(id)
-	if !ok || flagsOf(s)&sessions.FlagSeed == 0 {
+	if !ok || s.Flags&sessions.FlagSeed == 0 {
 		return false
 	}
 	for _, p := range n.plugins {

@@ -65,15 +65,6 @@ func (r *relays) node(number uint32) (sessions.SessionID, bool) {
 	return r.nodes[number-1], true
 }
 
-// flagsOf returns the flags of a session's record.
-func flagsOf(s sessions.Session) uint64 {
-	rec, err := sessions.Verify(s.Record)
-	if err != nil {
-		return 0
-	}
-	return rec.Flags
-}
-
 // direct returns where a session is written to; ok is false when there is no
 // association or only one through a relay.
 func (n *Node) direct(id sessions.SessionID) (addr netip.AddrPort, rtt time.Duration, ok bool) {

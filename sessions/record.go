@@ -115,7 +115,10 @@ type signedWire struct {
 
 // Sign encodes r and signs it. User and Session are computed from key and
 // Static, whatever r has there. The errors are those of Verify.
-func Sign(key ed25519.PrivateKey, r Record) ([]byte, error) {
+func Sign(key ed25519.PrivateKey, r Record) ([]byte, error) { return SignBy(Ed25519{}, key, r) }
+
+// SignBy is Sign with the Signatures of a simulation.
+func SignBy(by Signatures, key ed25519.PrivateKey, r Record) ([]byte, error) {
 	user, ok := key.Public().(ed25519.PublicKey)
 	if !ok || len(user) != len(r.User) {
 		return nil, errors.New("not an Ed25519 private key")
@@ -136,7 +139,7 @@ func Sign(key ed25519.PrivateKey, r Record) ([]byte, error) {
 	if _, err := decodeRecord(raw); err != nil {
 		return nil, err
 	}
-	signed := marshal(&signedWire{Raw: raw, Sig: ed25519.Sign(key, domain(raw))})
+	signed := marshal(&signedWire{Raw: raw, Sig: by.Sign(key, domain(raw))})
 	if len(signed) > MaxRecord {
 		return nil, ErrRecordSize
 	}
@@ -148,7 +151,10 @@ func Sign(key ed25519.PrivateKey, r Record) ([]byte, error) {
 // only the user key is looked up first. The checks are those of spec/wire.md
 // 4.2, and the errors are the ErrRecord ones and ErrName. It is pure and safe for many
 // goroutines.
-func Verify(signed []byte) (Record, error) {
+func Verify(signed []byte) (Record, error) { return VerifyBy(Ed25519{}, signed) }
+
+// VerifyBy is Verify with the Signatures of a simulation.
+func VerifyBy(by Signatures, signed []byte) (Record, error) {
 	w, err := splitRecord(signed)
 	if err != nil {
 		return Record{}, err
@@ -157,7 +163,7 @@ func Verify(signed []byte) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if !ed25519.Verify(user[:], domain(w.Raw), w.Sig) {
+	if !by.Verify(user[:], domain(w.Raw), w.Sig) {
 		return Record{}, ErrRecordSignature
 	}
 	return decodeRecord(w.Raw)

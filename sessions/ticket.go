@@ -24,11 +24,21 @@ type ticketWire struct {
 }
 
 // Sign signs the ticket with the asker's user key. The signature is 64 bytes.
-func (t Ticket) Sign(key ed25519.PrivateKey) []byte { return ed25519.Sign(key, t.message()) }
+func (t Ticket) Sign(key ed25519.PrivateKey) []byte { return t.SignBy(Ed25519{}, key) }
+
+// SignBy is Sign with the Signatures of a simulation.
+func (t Ticket) SignBy(by Signatures, key ed25519.PrivateKey) []byte {
+	return by.Sign(key, t.message())
+}
 
 // Verify reports whether sig is the signature of the asker's user key on t.
 func (t Ticket) Verify(user ed25519.PublicKey, sig []byte) bool {
-	return len(user) == ed25519.PublicKeySize && ed25519.Verify(user, t.message(), sig)
+	return t.VerifyBy(Ed25519{}, user, sig)
+}
+
+// VerifyBy is Verify with the Signatures of a simulation.
+func (t Ticket) VerifyBy(by Signatures, user ed25519.PublicKey, sig []byte) bool {
+	return by.Verify(user, t.message(), sig)
 }
 
 func (t Ticket) message() []byte {

@@ -1,0 +1,41 @@
+package dgram
+
+import (
+	"crypto/cipher"
+	"crypto/ecdh"
+	"io"
+)
+
+// Suite is the cryptography of handshakes and of what follows them: where nearly all
+// of a handshake's time goes. There is one in the protocol, Noise's, which an Endpoint
+// uses unless its Config names another. Only a simulation of very many nodes does
+// (package neighbors/sim says what its own does not protect). A Suite is safe for
+// many goroutines, and message sizes are those of Noise.
+type Suite interface {
+	// Answer makes the noise element of a HANDSHAKE for the CHALLENGE of somebody whose
+	// keys are e and s. It draws 32 bytes from random.
+	Answer(static *ecdh.PrivateKey, random io.Reader, prologue, e, s, payload []byte) (message []byte, _ Secrets, err error)
+	// Open opens the noise element of a HANDSHAKE that answers a CHALLENGE with the given
+	// prekey, and returns its payload and the sender's session key.
+	Open(static, prekey *ecdh.PrivateKey, prologue, message []byte) (payload, peer []byte, _ Secrets, err error)
+	// Transport gives one direction's AEAD each: toCaller seals what the challenged
+	// node sends, toAnswerer what the sender of the HANDSHAKE sends.
+	Transport(s Secrets, salt []byte) (toCaller, toAnswerer cipher.AEAD)
+}
+
+// Secrets is what a handshake leaves to both sides: the two keys of Noise's Split
+// and the handshake hash.
+type Secrets struct{ K1, K2, Hash [32]byte }
+
+// transport is the AEADs of an association.
+type transport struct{ toCaller, toAnswerer cipher.AEAD }
+
+func newTransport(suite Suite, s Secrets, salt []byte) (t transport) {
+	t.toCaller, t.toAnswerer = suite.Transport(s, salt)
+	return t
+}
+
+// prologue binds a handshake to the packet that carries it (spec/wire.md 3.3).
+func prologue(index uint32, echo, cookie []byte) []byte {
+	return appendHandshake([]byte(domainPrologue), index, echo, cookie, nil)
+}
