@@ -11,14 +11,35 @@ import (
 // input. Whatever one turn of the owner's loop has to say to a peer (texts, the acks
 // of what the same turn recorded) shares datagrams, so call it once, at the end.
 func (e *Endpoint) Advance(now time.Time) (next time.Time) {
+	e.ringDue(now)
+	e.answerCalls(now)
+	e.flushDirty(now)
+	// What went inside a HANDSHAKE counts as sent when that left: by the time of its ACCEPT
+	// it may be due again.
+	if e.ringDue(now) {
+		e.flushDirty(now)
+	}
+	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
+		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
+	}
+	return sooner(e.calls.knockAt, sooner(e.timers.next(), e.expireAt))
+}
+
+// ringDue does what is due, and says whether anything was.
+func (e *Endpoint) ringDue(now time.Time) (any bool) {
 	for t := e.timers.due(now); t != nil; t = e.timers.due(now) {
+		any = true
 		if t.link != nil {
 			e.ring(now, t.link)
 		} else {
 			e.ringDial(now, t.dial)
 		}
 	}
-	e.answerCalls(now)
+	return any
+}
+
+// flushDirty makes the datagrams to all peers for which something was queued.
+func (e *Endpoint) flushDirty(now time.Time) {
 	for i := 0; i < len(e.dirty); i++ { // it may grow
 		l := e.dirty[i]
 		l.dirty = false
@@ -27,10 +48,6 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	}
 	clear(e.dirty)
 	e.dirty = e.dirty[:0]
-	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
-		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
-	}
-	return sooner(e.calls.knockAt, sooner(e.timers.next(), e.expireAt))
 }
 
 // output is what waits for Drain, and room that is used again.

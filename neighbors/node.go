@@ -295,9 +295,6 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	}
 	next = earliest(next, n.collect(now))
 	next = earliest(earliest(next, wire), earliest(n.timers.next(), n.wakeAt))
-	if !next.IsZero() && next.Before(now) {
-		return now // what fell due while this turn worked is done in the next one
-	}
 	return next
 }
 
