@@ -68,7 +68,9 @@ func (o Opened) Summary() string {
 	case o.reason != CountNothing:
 		return s + ": " + o.reason.String()
 	case o.kind == kindData && o.reply == nil:
-		return fmt.Sprintf("%s: number %d on %08x, %d messages", s, o.counter, o.of.local, len(o.said.messages))
+		return fmt.Sprintf("%s: number %d on %08x, %d messages: %s", s, o.counter, o.of.local, len(o.said.messages), summarize(o.said.messages))
+	case o.shake != nil:
+		return s + ": " + summarize(o.said.messages)
 	}
 	return s
 }

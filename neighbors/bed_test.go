@@ -30,6 +30,8 @@ type bed struct {
 	limit int // steps, so that a run ends
 	raws  []*raw
 	spent map[netip.Addr]int // bytes that the nodes sent to each host
+	// opened, if set, is told what each datagram said that came to a person.
+	opened func(to *person, o dgram.Opened)
 }
 
 // person is a node with its disk and its screen.
@@ -212,7 +214,11 @@ func (b *bed) step(end time.Time) bool {
 		}
 		for _, p := range b.nodes {
 			if p.addr == d.To && p.node != nil {
-				p.node.Receive(b.now, p.opener.Open(b.now, d.From, netip.Addr{}, d.Bytes))
+				o := p.opener.Open(b.now, d.From, netip.Addr{}, d.Bytes)
+				if b.opened != nil {
+					b.opened(p, o)
+				}
+				p.node.Receive(b.now, o)
 				p.turn()
 			}
 		}

@@ -16,13 +16,15 @@ import (
 const (
 	maxHearsay = 4096 // sessions (N2); who was not spoken of for longest goes
 	maxTellers = 16   // neighbours remembered who speak of one session
+	maxToldBy  = 512  // sessions of one neighbour: a liar must not push out what others tell
 )
 
 // rumors is the second edge: whom our neighbours have edges to, and what each of them
 // believes of him. It makes nobody online here (that takes a datagram of his own); it
 // says who may know, whom to ask, and what a person sees of those two edges away.
 type rumors struct {
-	of *simplelru.LRU[sessions.SessionID, *rumor]
+	of     *simplelru.LRU[sessions.SessionID, *rumor]
+	toldBy map[sessions.SessionID]int // sessions of each teller; as many as tellers
 }
 
 // rumor is what is told of one session.
@@ -41,11 +43,24 @@ type telling struct {
 }
 
 func newRumors() rumors {
-	of, err := simplelru.NewLRU[sessions.SessionID, *rumor](maxHearsay, nil)
+	r := rumors{toldBy: map[sessions.SessionID]int{}}
+	of, err := simplelru.NewLRU(maxHearsay, func(_ sessions.SessionID, gone *rumor) {
+		for _, t := range gone.tellers {
+			r.untold(t.by)
+		}
+	})
 	if err != nil {
 		panic("BUG: the bound of rumors must be positive")
 	}
-	return rumors{of: of}
+	r.of = of
+	return r
+}
+
+// untold counts one telling less.
+func (h *rumors) untold(by sessions.SessionID) {
+	if h.toldBy[by]--; h.toldBy[by] <= 0 {
+		delete(h.toldBy, by)
+	}
 }
 
 func (h *rumors) rumor(id sessions.SessionID) *rumor {
@@ -53,19 +68,24 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 	return r
 }
 
-// note takes a neighbour's word and reports whether it says something new.
+// note takes a neighbour's word and reports whether it says something new; nil: there is
+// no room for it.
 func (h *rumors) note(by sessions.SessionID, s dgram.Summary, pull uint64) (r *rumor, news bool) {
 	id := sessions.SessionID(s.Session)
 	r, ok := h.of.Get(id)
+	i := -1
+	if ok {
+		i = slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
+	}
+	if i < 0 && (h.toldBy[by] >= maxToldBy || ok && len(r.tellers) == maxTellers) {
+		return nil, false
+	}
 	if !ok {
 		r = &rumor{id: id}
 		h.of.Add(id, r)
 	}
-	i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
 	if i < 0 {
-		if len(r.tellers) == maxTellers {
-			return r, false
-		}
+		h.toldBy[by]++
 		r.tellers = append(r.tellers, telling{by: by})
 		i, news = len(r.tellers)-1, true
 	}
@@ -89,6 +109,7 @@ func (h *rumors) drop(by sessions.SessionID, but uint64) (touched []*rumor) {
 			continue
 		}
 		r.tellers = slices.Delete(r.tellers, i, i+1)
+		h.untold(by)
 		touched = append(touched, r)
 		if len(r.tellers) == 0 && r.shown == "" {
 			h.of.Remove(r.id)
@@ -171,6 +192,9 @@ func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pul
 			continue
 		}
 		r, news := n.rumors.note(by.id, s, pull)
+		if r == nil {
+			continue
+		}
 		known, ok := n.book.Session(id)
 		if ok && known.User == n.user {
 			continue
@@ -245,3 +269,6 @@ func (n *Node) Believes(id sessions.SessionID) (State, bool) {
 	}
 	return n.stateOf(s), true
 }
+
+// Heard is how many sessions others tell of.
+func (n *Node) Heard() int { return n.rumors.of.Len() }

@@ -1,0 +1,198 @@
+package neighbors_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
+	"darkchat/sessions"
+)
+
+// liar is a neighbour, known to the honest ones, who says whatever comes to him about
+// everybody, with the means that a modified program has: he signs nothing for others, but
+// has all that was ever signed.
+type liar struct {
+	*raw
+	rng     *rand.Rand
+	targets []*person
+	old     [][]byte // records of others, new and old, that he has kept
+}
+
+func (v *village) liar(victims ...*person) *liar {
+	l := &liar{raw: v.attacker(7, "mallory", "198.19.7.7:6789"), rng: rand.New(rand.NewPCG(v.seed, 77)), targets: victims}
+	for _, p := range victims {
+		l.meets(p)
+		do(p, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
+	}
+	return l
+}
+
+// keep notes the records that he was shown.
+func (l *liar) keep() {
+	for _, e := range l.events {
+		switch e := e.(type) {
+		case dgram.Associated:
+			l.old = append(l.old, e.Record)
+		case dgram.Received:
+			if o, ok := e.Message.Body.(dgram.Online); ok && len(o.Record) > 0 {
+				l.old = append(l.old, o.Record)
+			}
+			if o, ok := e.Message.Body.(dgram.Offline); ok {
+				l.old = append(l.old, o.Record)
+			}
+		}
+	}
+	l.events = nil
+}
+
+// lie sends one lie to each victim.
+func (l *liar) lie(about ...*person) {
+	id := func() dgram.PeerID {
+		if l.rng.IntN(6) == 0 {
+			return dgram.PeerID{byte(l.rng.IntN(256)), byte(l.rng.IntN(256)), 9}
+		}
+		return about[l.rng.IntN(len(about))].id()
+	}
+	seq := func() uint64 {
+		return []uint64{0, 1, uint64(l.bed.now.UnixMilli()), 1<<53 - 1}[l.rng.IntN(4)]
+	}
+	for _, to := range l.targets {
+		sum := dgram.Summary{Session: id(), Seq: seq(), State: uint64(l.rng.IntN(5))}
+		say := func(b dgram.Body) { l.ep.Send(l.bed.now, to.id(), dgram.Message{ID: l.ep.NextID(), Body: b}) }
+		record := l.signed
+		if len(l.old) > 0 && l.rng.IntN(3) > 0 {
+			record = l.old[l.rng.IntN(len(l.old))]
+		}
+		switch l.rng.IntN(8) {
+		case 0, 1, 2:
+			say(dgram.List{Summaries: []dgram.Summary{sum}})
+		case 3:
+			say(dgram.List{Request: uint64(l.rng.IntN(1 << 20)), Records: [][]byte{record}, Summaries: []dgram.Summary{sum}, Total: 1})
+		case 4:
+			say(dgram.Online{Record: record})
+		case 5:
+			say(dgram.Offline{Record: record})
+		case 6:
+			sid := id()
+			say(dgram.Ping{Scope: dgram.ScopeReach, Session: sid[:]})
+		case 7:
+			me := l.record.Session
+			say(dgram.Ping{Scope: dgram.ScopeExplode, Session: me[:], Record: record, By: me[:]})
+		}
+	}
+	// Whatever is asked of him is answered with a lie, too.
+	for _, e := range l.events {
+		if r, ok := e.(dgram.Received); ok {
+			if q, ok := r.Message.Body.(dgram.ListRequest); ok {
+				answer := dgram.List{Request: r.Message.ID, Total: uint64(l.rng.IntN(3))}
+				if len(q.Of) > 0 && len(l.old) > 0 {
+					answer.Records = [][]byte{l.old[l.rng.IntN(len(l.old))]}
+				} else {
+					answer.Summaries = []dgram.Summary{{Session: id(), Seq: seq(), State: uint64(l.rng.IntN(5))}}
+				}
+				l.ep.Send(l.bed.now, r.From, dgram.Message{ID: l.ep.NextID(), Body: answer})
+			}
+		}
+	}
+	l.keep()
+	l.turn()
+}
+
+// The slow model of what may be believed: an honest third is online for who reaches him
+// until he says goodbye or stays silent, and for who is two edges away as long as an
+// honest neighbour says so; whatever a liar says, that does not change, and a goodbye is
+// never undone. He only delays: who is dead is found dead by those who had an edge to
+// him, though the liar vouches.
+func TestLiarsChangeNothing(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			v := &village{bed: newBed(t, 900+seed, simnet.Profile{Delay: 5 * time.Millisecond, Loss: 0.02})}
+			for _, name := range []string{"ann", "bob", "carol", "dan"} {
+				v.join(name)
+			}
+			ann, bob, carol, dan := v.nodes[0], v.nodes[1], v.nodes[2], v.nodes[3]
+			v.befriend(0, 1)
+			v.befriend(0, 2)
+			v.befriend(1, 2)
+			v.befriend(2, 3) // dan is two edges from ann and bob, by carol
+			v.until(20*time.Second, "all know all within two edges", v.knowAll)
+			l := v.liar(ann, bob, carol)
+			believes := func(p, of *person) neighbors.State {
+				s, _ := p.node.Believes(sessions.SessionID(of.id()))
+				return s
+			}
+			told := func(p *person, name string) (lost int) {
+				for _, w := range all[neighbors.WentOffline](p) {
+					if w.User == name {
+						lost++
+					}
+				}
+				return lost
+			}
+			for range 300 {
+				l.lie(ann, bob, carol, dan)
+				v.run(200 * time.Millisecond)
+				for _, x := range [][2]*person{{ann, bob}, {ann, carol}, {bob, ann}, {bob, carol}, {carol, dan}} {
+					if s := believes(x[0], x[1]); s != neighbors.Online && s != neighbors.Suspect || told(x[0], x[1].name) > 0 {
+						t.Fatalf("%s believes %s to be %s", x[0].name, x[1].name, s)
+					}
+				}
+				if s := believes(ann, dan); s != neighbors.Online && s != neighbors.Suspect && s != neighbors.Away {
+					t.Fatalf("ann believes dan to be %s, carol says that he is here", s)
+				}
+			}
+			// dan says goodbye: nothing brings him back.
+			dan.node.Leave(v.now)
+			dan.turn()
+			v.until(3*time.Second, "ann knows that dan left", func() bool { return believes(ann, dan) == neighbors.Offline })
+			dan.kill()
+			// bob dies, and the liar vouches for him.
+			bob.kill()
+			began := v.now
+			for v.now.Sub(began) < 75*time.Second {
+				l.lie(dan, bob)
+				v.run(500 * time.Millisecond)
+				if s := believes(ann, dan); s != neighbors.Offline {
+					t.Fatalf("the liar brought dan back: %s", s)
+				}
+			}
+			for _, p := range []*person{ann, carol} {
+				if told(p, "bob") != 1 {
+					t.Errorf("%s was told %d times that bob is lost", p.name, told(p, "bob"))
+				}
+			}
+		})
+	}
+}
+
+// However many sessions a liar tells of, what others told is kept.
+func TestLiarPushesNobodyOut(t *testing.T) {
+	v := &village{bed: newBed(t, 930, simnet.Profile{Delay: 5 * time.Millisecond})}
+	for _, name := range []string{"ann", "carol", "dan"} {
+		v.join(name)
+	}
+	ann, dan := v.nodes[0], v.nodes[2]
+	v.befriend(0, 1)
+	v.befriend(1, 2)
+	v.until(20*time.Second, "all know all within two edges", v.knowAll)
+	l := v.liar(ann)
+	for i := range 1000 {
+		var page []dgram.Summary
+		for k := range 48 {
+			page = append(page, dgram.Summary{Session: dgram.PeerID{byte(i >> 8), byte(i), byte(k), 1}, Seq: 1})
+		}
+		l.ep.Send(v.now, ann.id(), dgram.Message{Body: dgram.List{Summaries: page}})
+		l.turn()
+		v.run(20 * time.Millisecond)
+	}
+	if s, ok := ann.node.Believes(sessions.SessionID(dan.id())); !ok || s != neighbors.Online {
+		t.Errorf("ann believes dan to be %s", s)
+	}
+	if n := ann.node.Heard(); n > 600 {
+		t.Errorf("she remembers %d sessions of whom others tell", n)
+	}
+}
