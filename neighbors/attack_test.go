@@ -194,3 +194,25 @@ func TestRelayCircuitsAreBounded(t *testing.T) {
 		t.Errorf("%d circuits of one address", passed)
 	}
 }
+
+// However often somebody asks, a pair is introduced once in half a minute, and once more.
+func TestPairIsIntroducedOnce(t *testing.T) {
+	b := newBed(t, 66, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, bob := b.seedNode(), b.join("bob")
+	bob.meet(seed)
+	r := b.attacker(4, "mallory", "198.19.4.7:6789")
+	r.meets(seed)
+	halves := 0
+	b.opened = func(to *person, o dgram.Opened) {
+		if line := o.Summary(); to == bob && strings.Contains(line, " find ") && strings.Contains(line, " by=") {
+			halves++
+		}
+	}
+	for i := range uint64(9) {
+		f := r.find(seed.id(), "bob", 100+i)
+		r.says(seed.id(), dgram.Message{ID: r.ep.NextID(), Body: f}, 2*time.Second)
+	}
+	if halves != 2 {
+		t.Errorf("bob was told %d times", halves)
+	}
+}

@@ -226,3 +226,66 @@ func TestIdleCost(t *testing.T) {
 		t.Errorf("idle costs %.1f bytes a second and node", rate)
 	}
 }
+
+// A list that answers nothing, and news of a stranger, make nobody known.
+func TestUnaskedListIsDropped(t *testing.T) {
+	v := &village{bed: newBed(t, 12, simnet.Profile{Delay: 5 * time.Millisecond})}
+	ann := v.join("ann")
+	l := v.liar(ann)
+	v.run(20 * time.Second)
+	other, _ := v.identity(99, "zed")
+	page := dgram.List{Request: 12345, Records: [][]byte{other.signed}, Total: 1,
+		Summaries: []dgram.Summary{{Session: dgram.PeerID(other.record.Session), Seq: other.record.Seq}}}
+	l.says(ann.id(), dgram.Message{ID: 1, Body: page}, 5*time.Second)
+	if ann.node.Heard() != 0 {
+		t.Error("a list that nobody asked for was taken")
+	}
+}
+
+// Of a stranger no news is believed.
+func TestStrangersNewsIsNothing(t *testing.T) {
+	v := &village{bed: newBed(t, 13, simnet.Profile{Delay: 5 * time.Millisecond})}
+	ann := v.join("ann")
+	r := v.attacker(3, "mallory", "198.19.3.7:6789")
+	r.meets(ann)
+	r.says(ann.id(), dgram.Message{Body: dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID{1}, Seq: 1}}}}, 5*time.Second)
+	if ann.node.Heard() != 0 {
+		t.Error("a stranger's news was taken")
+	}
+}
+
+// Whom we reach is told to those alone who are told of him anyway, and costs the one
+// asked about less than the question.
+func TestReachIsNoOracle(t *testing.T) {
+	v := newVillage(t, 14, simnet.Profile{Delay: 5 * time.Millisecond}, 2, 1)
+	ann, bob := v.nodes[0], v.nodes[1]
+	v.until(5*time.Second, "they know each other", v.knowAll)
+	r := v.attacker(3, "mallory", "198.19.3.7:6789")
+	r.meets(ann)
+	v.run(3 * time.Second)
+	answer := func() (result dgram.Result) {
+		r.events = nil
+		before, asked := v.spent[bob.addr.Addr()], r.sent
+		r.ep.Reach(v.now, ann.id(), bob.id())
+		r.turn()
+		v.run(time.Second)
+		if got := v.spent[bob.addr.Addr()] - before; got >= r.sent-asked {
+			t.Errorf("bob got %d bytes for a question of %d", got, r.sent-asked)
+		}
+		result = dgram.ResultBusy
+		for _, e := range r.events {
+			if s, ok := e.(dgram.Settled); ok && s.Kind == dgram.KindPing {
+				result = s.Result
+			}
+		}
+		return result
+	}
+	if got := answer(); got != dgram.ResultUnknownRecipient {
+		t.Errorf("a stranger is told %v", got)
+	}
+	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
+	v.run(2500 * time.Millisecond)
+	if got := answer(); got != dgram.ResultDelivered {
+		t.Errorf("a friend is told %v", got)
+	}
+}

@@ -116,7 +116,7 @@ func TestShelfBounds(t *testing.T) {
 	s, store := NewShelf(), map[string][]byte{}
 	for step := range 20000 {
 		h := Held{
-			To: SessionID{byte(rng.IntN(20))}, From: SessionID{100, byte(rng.IntN(30))}, Sender: UserKey{byte(rng.IntN(30))},
+			To: SessionID{byte(rng.IntN(5))}, From: SessionID{100, byte(rng.IntN(6))}, Sender: UserKey{byte(rng.IntN(4))},
 			ID: uint64(rng.IntN(300) + 1), Sealed: make([]byte, rng.IntN(1000)+1), At: now,
 		}
 		switch rng.IntN(12) {
