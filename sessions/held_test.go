@@ -140,6 +140,16 @@ func TestShelfBounds(t *testing.T) {
 		if copies > maxShelf || size > maxShelfBytes || len(s.receipts) > maxReceipts {
 			t.Fatalf("step %d: %d copies of %d bytes, %d receipts", step, copies, size, len(s.receipts))
 		}
+		if of := 0; step%50 == 0 {
+			for _, x := range s.copies {
+				if x.Sender == h.Sender {
+					of++
+				}
+			}
+			if of > maxShelfSender {
+				t.Fatalf("step %d: %d of one sender", step, of)
+			}
+		}
 		for _, w := range s.TakeWrites() {
 			if w.Value == nil {
 				delete(store, string(w.Key))
