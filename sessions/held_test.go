@@ -119,16 +119,16 @@ func TestShelfBounds(t *testing.T) {
 			To: SessionID{byte(rng.IntN(5))}, From: SessionID{100, byte(rng.IntN(6))}, Sender: UserKey{byte(rng.IntN(4))},
 			ID: uint64(rng.IntN(300) + 1), Sealed: make([]byte, rng.IntN(1000)+1), At: now,
 		}
-		switch rng.IntN(12) {
-		case 0:
+		switch n := rng.IntN(400); {
+		case n == 0:
 			for _, h := range s.For(h.To) {
 				s.Drop(h.To, h.From, h.ID)
 			}
-		case 1, 2:
+		case n < 60:
 			s.PutReceipt(HeldReceipt{Receipt: Receipt{From: h.To, To: h.From, ID: h.ID}, Sig: make([]byte, 64), At: now})
-		case 3:
+		case n < 80:
 			s.DropReceipt(h.From, h.To, h.ID)
-		case 4:
+		case n == 80:
 			now = now.Add(time.Duration(rng.IntN(60)) * time.Minute)
 			s.Expire(now)
 		default:
