@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/term"
 
+	"darkchat/cmd/darkchat/sim"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 	"darkchat/shell"
@@ -28,6 +29,9 @@ const startTimeout = 5 * time.Second
 // is refused in this order: flags, names, seeds' addresses, socket, state; so a
 // program that does not start has written nothing.
 func run(args []string, in, out, errs *os.File) int {
+	if len(args) > 0 && args[0] == "sim" {
+		return sim.Run(args[1:], out, errs)
+	}
 	c, err := parseFlags(args)
 	switch {
 	case errors.Is(err, errHelp):

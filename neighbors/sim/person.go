@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"darkchat/neighbors"
+	"darkchat/sessions"
+)
+
+// epoch is when virtual time begins.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// crypt is who signs; crypto is nil for the protocol's own.
+type crypt struct {
+	crypto     *neighbors.Crypto
+	signatures sessions.Signatures
+}
+
+func newCrypt(model bool) crypt {
+	if model {
+		m := modelCrypto()
+		return crypt{m, m.Signatures}
+	}
+	return crypt{nil, sessions.Ed25519{}}
+}
+
+// person is somebody with a node, and what others remember of him.
+type person struct {
+	index   int32
+	name    string
+	key     ed25519.PrivateKey
+	session [32]byte
+	id      sessions.SessionID
+	addr    netip.AddrPort
+	rows    []sessions.Write // in the memory of who knows him
+}
+
+// port is everybody's.
+const port = 6789
+
+// The nodes' addresses: on a segment those of one network, else each is in a network of
+// its own.
+var segment = netip.MustParsePrefix("10.77.0.0/16")
+
+const firstNetwork = 16 // the first byte of the first address
+
+func addrOf(graph string, i int32) netip.AddrPort {
+	if graph == LAN {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 77, byte((i + 1) >> 8), byte(i + 1)}), port)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{firstNetwork + byte(i>>16), byte(i >> 8), byte(i), 7}), port)
+}
+
+// indexOf is the other way round; false: nobody can be there.
+func indexOf(graph string, a netip.AddrPort, nodes int) (int32, bool) {
+	if !a.Addr().Is4() || a.Port() != port {
+		return 0, false
+	}
+	b := a.Addr().As4()
+	i := (int32(b[0])-firstNetwork)<<16 | int32(b[1])<<8 | int32(b[2])
+	if graph == LAN {
+		i = int32(b[2])<<8 | int32(b[3]) - 1
+	}
+	return i, i >= 0 && int(i) < nodes && addrOf(graph, i) == a
+}
+
+// newPerson makes the keys of a person, and the rows that a node keeps which met him
+// before the run began.
+func newPerson(w *world, i int32) (person, error) {
+	r := w.cfg.random(fmt.Sprintf("person %d", i))
+	p := person{index: i, name: fmt.Sprintf("n%d", i), addr: addrOf(w.cfg.Graph, i)}
+	var seed [ed25519.SeedSize]byte
+	for k := range seed {
+		seed[k], p.session[k] = byte(r.Uint32()), byte(r.Uint32())
+	}
+	p.key = ed25519.NewKeyFromSeed(seed[:])
+	private, err := ecdh.X25519().NewPrivateKey(p.session[:])
+	if err != nil {
+		return p, err
+	}
+	static := [32]byte(private.PublicKey().Bytes())
+	user := sessions.UserKey(p.key.Public().(ed25519.PublicKey))
+	p.id = sessions.MakeSessionID(user, static)
+	signed, err := sessions.SignBy(w.crypt.signatures, p.key, sessions.Record{
+		Name: p.name, User: user, Static: static, Session: p.id, Seq: 1, State: sessions.StateOnline,
+		Lifetime: time.Hour, Addrs: []sessions.Address{{Scope: sessions.ScopeHost, Addr: p.addr}},
+	})
+	if err != nil {
+		return p, err
+	}
+	rec, err := sessions.VerifyBy(w.crypt.signatures, signed)
+	if err != nil {
+		return p, err
+	}
+	before := epoch.Add(-time.Minute)
+	book := sessions.NewBook(sessions.UserKey{}, "nobody", sessions.Limits{})
+	if _, err := book.Learn(before, signed, rec, true, p.addr.Addr()); err != nil {
+		return p, err
+	}
+	if err := book.Pin(user); err != nil {
+		return p, err
+	}
+	book.Tell(user)
+	book.Authenticated(before, p.id, p.addr)
+	p.rows = book.TakeWrites()
+	return p, nil
+}
