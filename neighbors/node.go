@@ -323,7 +323,7 @@ func (n *Node) pull(now time.Time) (again bool) {
 // could not be written before first.
 func (n *Node) collect(now time.Time) (next time.Time) {
 	if n.cfg.Unstored {
-		n.book.TakeWrites()
+		n.book.DropWrites()
 		return time.Time{}
 	}
 	again, next := n.texts.rewrite(now)

@@ -30,10 +30,15 @@ func (b *Book) TakeWrites() []Write {
 	for _, id := range inOrder(b.floors.changed, compareIDs) {
 		out = append(out, Write{Bucket: BucketFloors, Key: slices.Clone(id[:]), Value: b.floors.encode(id)})
 	}
+	b.DropWrites()
+	return out
+}
+
+// DropWrites is TakeWrites for who stores nothing.
+func (b *Book) DropWrites() {
 	clear(b.changedUsers)
 	clear(b.changedSessions)
 	clear(b.floors.changed)
-	return out
 }
 
 func inOrder[K comparable](set map[K]struct{}, compare func(a, b K) int) []K {
