@@ -52,7 +52,7 @@ var arrows = []arrow{
 	{"shell", []string{"neighbors"}, []string{
 		"github.com/chzyer/readline", "github.com/google/renameio/v2", "github.com/rivo/uniseg",
 		"golang.org/x/sys", "golang.org/x/term"}},
-	{"cmd/*", []string{"dgram", "sessions", "neighbors", "neighbors/*", "shell"}, []string{
+	{"cmd/*", []string{"dgram", "sessions", "neighbors", "neighbors/*", "shell", "cmd/*"}, []string{
 		"golang.org/x/sys", "golang.org/x/term"}},
 	{"spec", nil, nil},
 	{"spec/*", nil, nil},

@@ -96,9 +96,12 @@ func (b *builder) smallWorld(degree int) {
 	}
 }
 
+// communitySize is how many know each other.
+func communitySize(degree int) int { return degree + 1 }
+
 func (b *builder) communities(degree int) {
 	n := len(b.sets)
-	size := degree + 1
+	size := communitySize(degree)
 	for i := range n {
 		first := i / size * size
 		members := min(size, n-first)

@@ -55,9 +55,9 @@ func (c Config) Check() error {
 	switch {
 	case c.Nodes > MaxNodes:
 		return fmt.Errorf("%d nodes are more than %d", c.Nodes, MaxNodes)
-	case c.Loss < 0 || c.Loss >= 1:
+	case !(c.Loss >= 0 && c.Loss < 1): // NaN is none
 		return errors.New("a loss is from 0% to below 100%")
-	case c.Churn < 0 || c.Churn > 10:
+	case !(c.Churn >= 0 && c.Churn <= 10):
 		return errors.New("a churn is from 0% to 1000% of the nodes each minute")
 	case c.Delay < LeastDelay:
 		return fmt.Errorf("a delay of %v is too short: at least %v", c.Delay, LeastDelay)

@@ -39,7 +39,7 @@ usage: darkchat sim [flags]
   -delay DURATION  of each datagram, at least 1ms (10ms)
   -jitter DURATION up to this much more (20ms)
   -churn SHARE     of the nodes leave or crash each minute, and come back (0%)
-  -partition TIME  cut the network in two for so long; -for does not count it (0s)
+  -partition TIME  cut the network in two for so long, not counted by -for (0s)
   -for TIME        virtual time, forming included, at least 12s (1m)
   -texts N         lines from anybody to any neighbour (one for each node)
   -profile NAME    of failure detection: lan, wan or quiet (lan)
@@ -51,13 +51,13 @@ usage: darkchat sim [flags]
   -plot FILE.svg   also draw convergence over time, and the network
   -h               this help
 
-In every run 2 % of the nodes join late, as many leave, and as many crash; it is
-measured when each of those within two edges knows. Progress, time and memory are on
-stderr.
+In every run 2 % of the nodes, 20 at most, join late; as many leave, and as
+many crash. It is measured when each of those within two edges knows.
+Progress, time and memory are on stderr.
 
 examples:
   darkchat sim -loss 5% -seed 7
-  darkchat sim -nodes 200 -graph communities -partition 60s -churn 10% -plot two.svg
+  darkchat sim -nodes 200 -graph communities -partition 60s -plot two.svg
 `
 
 // modelAbove is the number of nodes above which the model of the cryptography is the
@@ -129,10 +129,9 @@ func parse(args []string) (command, error) {
 	if c.config.Profile, err = neighbors.ProfileNamed(profile); err != nil {
 		return c, fmt.Errorf("-profile: %w", err)
 	}
+	c.config.Model = crypto == "model" || crypto == "" && c.config.Nodes > modelAbove
 	switch {
-	case crypto == "model", crypto == "" && c.config.Nodes > modelAbove:
-		c.config.Model = true
-	case crypto != "" && crypto != "real":
+	case crypto != "model" && crypto != "real" && (crypto != "" || given["crypto"]):
 		return c, fmt.Errorf("-crypto %q is unknown: model or real", crypto)
 	case c.config.Threads < 1:
 		return c, fmt.Errorf("-t %d is out of range: 1 or more", c.config.Threads)
@@ -198,7 +197,18 @@ func (c command) run(out, errs io.Writer) error {
 	} else if err := r.Table(out); err != nil {
 		return err
 	}
+	if c.plot != "" {
+		return c.draw(r)
+	}
 	return nil
 }
 
-func (c command) draw(r *sim.Report) error { return os.WriteFile(c.plot, nil, 0o644) }
+// draw writes the picture.
+func (c command) draw(r *sim.Report) error {
+	f, err := os.Create(c.plot)
+	if err != nil {
+		return err
+	}
+	err = r.Plot(f)
+	return errors.Join(err, f.Close())
+}
