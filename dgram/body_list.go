@@ -2,21 +2,38 @@ package dgram
 
 import "bytes"
 
-// wireListRequest is ListRequest as it travels (spec/wire.md 5.7).
-type wireListRequest struct {
-	_                  struct{} `cbor:",toarray"`
-	Of, Digest, Cursor []byte
-	Credit             uint64
-	Ext                []byte
+// The elements of these bodies, and of a summary. Like texts and acks they are read by
+// hand: presence is made of them.
+const (
+	listRequestItems = 5
+	listItems        = 6
+	summaryItems     = 3
+)
+
+// appendTo appends the body (spec/wire.md 5.7), with an empty ext.
+func (r ListRequest) appendTo(b []byte) []byte {
+	b = appendHead(b, majorArray, listRequestItems)
+	for _, v := range [3][]byte{r.Of, r.Digest, r.Cursor} {
+		b = appendBytes(b, v)
+	}
+	return appendBytes(appendHead(b, majorUint, r.Credit), nil)
 }
 
-func (r ListRequest) wire() wireListRequest {
-	return wireListRequest{Of: r.Of, Digest: r.Digest, Cursor: r.Cursor, Credit: r.Credit}
+// listRequest reads the body of a requestUserList; check sees to its bounds.
+func (r *items) listRequest() (Body, error) {
+	if r.head(majorArray) != listRequestItems {
+		return nil, errMalformed
+	}
+	q := ListRequest{Of: r.copied(MaxDatagram), Digest: r.copied(MaxDatagram), Cursor: r.copied(MaxDatagram), Credit: r.head(majorUint)}
+	r.bytes(0, MaxDatagram) // ext
+	if r.bad {
+		return nil, errMalformed
+	}
+	return q, nil
 }
 
-func (w wireListRequest) body() (Body, error) {
-	return ListRequest{Of: nonEmpty(w.Of), Digest: nonEmpty(w.Digest), Cursor: nonEmpty(w.Cursor), Credit: w.Credit}, nil
-}
+// copied reads a byte string into one of its own, nil if it is empty.
+func (r *items) copied(most int) []byte { return append([]byte(nil), r.bytes(0, most)...) }
 
 func (r ListRequest) check() error {
 	if !lengthIs(r.Of, 0, 8) && len(r.Of) != 32 || len(r.Digest) > maxDigest || !lengthIs(r.Cursor, 0, 8) ||
@@ -31,48 +48,59 @@ func (r ListRequest) size() int {
 	return arrayAndExt + bytesSize(len(r.Of)) + bytesSize(len(r.Digest)) + bytesSize(len(r.Cursor)) + headSize(r.Credit)
 }
 
-// wireList is List as it travels (spec/wire.md 5.8).
-type wireList struct {
-	_         struct{} `cbor:",toarray"`
-	Request   uint64
-	Summaries []wireSummary
-	Records   [][]byte
-	Next      []byte
-	Total     uint64
-	Ext       []byte
-}
-
-type wireSummary struct {
-	_          struct{} `cbor:",toarray"`
-	Session    []byte
-	Seq, State uint64
-}
-
-func (l List) wire() wireList {
-	w := wireList{
-		Request: l.Request, Records: l.Records, Next: l.Next, Total: l.Total,
-		Summaries: make([]wireSummary, len(l.Summaries)),
-	}
+// appendTo appends the body (spec/wire.md 5.8), with an empty ext.
+func (l List) appendTo(b []byte) []byte {
+	b = appendHead(b, majorArray, listItems)
+	b = appendHead(b, majorUint, l.Request)
+	b = appendHead(b, majorArray, uint64(len(l.Summaries)))
 	for i := range l.Summaries {
 		s := &l.Summaries[i]
-		w.Summaries[i] = wireSummary{Session: s.Session[:], Seq: s.Seq, State: s.State}
+		b = appendHead(b, majorArray, summaryItems)
+		b = appendBytes(b, s.Session[:])
+		b = appendHead(appendHead(b, majorUint, s.Seq), majorUint, s.State)
 	}
-	return w
+	b = appendHead(b, majorArray, uint64(len(l.Records)))
+	for _, r := range l.Records {
+		b = appendBytes(b, r)
+	}
+	b = appendBytes(b, l.Next)
+	return appendBytes(appendHead(b, majorUint, l.Total), nil)
 }
 
-func (w wireList) body() (Body, error) {
-	l := List{Request: w.Request, Next: nonEmpty(w.Next), Total: w.Total}
-	if len(w.Records) > 0 {
-		l.Records = w.Records
+// list reads the body of a deliverKnownList; check sees to its bounds.
+func (r *items) list() (Body, error) {
+	if r.head(majorArray) != listItems {
+		return nil, errMalformed
 	}
-	if len(w.Summaries) > 0 {
-		l.Summaries = make([]Summary, len(w.Summaries))
+	l := List{Request: r.head(majorUint)}
+	n := r.head(majorArray)
+	if r.bad || n > maxSummaries {
+		return nil, errMalformed
 	}
-	for i, s := range w.Summaries {
-		if len(s.Session) != len(PeerID{}) {
-			return nil, errBounds
+	if n > 0 {
+		l.Summaries = make([]Summary, 0, min(int(n), len(r.b)/(1+len(PeerID{}))))
+	}
+	for range n {
+		if r.head(majorArray) != summaryItems {
+			return nil, errMalformed
 		}
-		l.Summaries[i] = Summary{Session: PeerID(s.Session), Seq: s.Seq, State: s.State}
+		id := r.bytes(len(PeerID{}), len(PeerID{}))
+		if r.bad {
+			return nil, errMalformed
+		}
+		l.Summaries = append(l.Summaries, Summary{Session: PeerID(id), Seq: r.head(majorUint), State: r.head(majorUint)})
+	}
+	n = r.head(majorArray)
+	if r.bad || n > maxListRecords {
+		return nil, errMalformed
+	}
+	for range n {
+		l.Records = append(l.Records, r.copied(maxRecord))
+	}
+	l.Next, l.Total = r.copied(MaxDatagram), r.head(majorUint)
+	r.bytes(0, MaxDatagram) // ext
+	if r.bad {
+		return nil, errMalformed
 	}
 	return l, nil
 }

@@ -59,9 +59,9 @@ func appendMessage(b []byte, m *Message) ([]byte, error) {
 	case Ping:
 		return encodeBody(b, body.wire())
 	case ListRequest:
-		return encodeBody(b, body.wire())
+		return body.appendTo(b), nil
 	case List:
-		return encodeBody(b, body.wire())
+		return body.appendTo(b), nil
 	case Relay:
 		return encodeBody(b, body.wire())
 	case Hold:
@@ -106,7 +106,7 @@ func parseMessages(b []byte) (ms []Message, skipped int, err error) {
 }
 
 // message reads one message; known says whether version 1 has its kind. The
-// frame, and the two bodies that nearly all traffic is made of, are read by hand,
+// frame, and the bodies that nearly all traffic is made of, are read by hand,
 // the others by the library.
 func (r *items) message() (m Message, known bool, err error) {
 	if r.head(majorArray) != frameItems {
@@ -129,9 +129,9 @@ func (r *items) message() (m Message, known bool, err error) {
 	case KindPing:
 		m.Body, err = decodeBody(r, new(wirePing))
 	case KindListRequest:
-		m.Body, err = decodeBody(r, new(wireListRequest))
+		m.Body, err = r.listRequest()
 	case KindList:
-		m.Body, err = decodeBody(r, new(wireList))
+		m.Body, err = r.list()
 	case KindRelay:
 		m.Body, err = decodeBody(r, new(wireRelay))
 	case KindHold:
