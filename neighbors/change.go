@@ -33,6 +33,7 @@ func (n *Node) changed(now time.Time) {
 	for _, w := range n.seeking {
 		w.soon(now)
 	}
+	n.seekAt = time.Time{}
 	for _, id := range n.relays.wayIDs() {
 		w := n.relays.ways[id]
 		w.eager, w.next = eagerMeets, now.Add(eagerGap/4) // the introducer must know our new address first

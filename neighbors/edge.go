@@ -73,7 +73,7 @@ func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
 		return nil
 	}
 	e := &edge{id: id, user: user}
-	n.edges[id] = e
+	n.edges[id], n.order = e, nil
 	return e
 }
 
@@ -116,17 +116,21 @@ func (n *Node) removeEdge(e *edge) {
 		n.onlineCount--
 	}
 	delete(n.edges, e.id)
+	n.order = nil
 	n.ep.Pin(dgram.PeerID(e.id), false)
 }
 
-// edgeIDs lists the edges in a fixed order: map order never reaches the wire.
+// edgeIDs lists the edges in a fixed order: map order never reaches the wire. The list is
+// not to be changed; edges may come and go while it is walked.
 func (n *Node) edgeIDs() []sessions.SessionID {
-	ids := make([]sessions.SessionID, 0, len(n.edges))
-	for id := range n.edges {
-		ids = append(ids, id)
+	if n.order == nil && len(n.edges) > 0 {
+		n.order = make([]sessions.SessionID, 0, len(n.edges))
+		for id := range n.edges {
+			n.order = append(n.order, id)
+		}
+		slices.SortFunc(n.order, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
 	}
-	slices.SortFunc(ids, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
-	return ids
+	return n.order
 }
 
 // online lists a user's sessions that are believed online, in a fixed order.

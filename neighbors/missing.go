@@ -89,6 +89,7 @@ func (n *Node) seek(now time.Time, user sessions.UserKey) {
 		n.seeking[user] = w
 	}
 	w.soon(now)
+	n.seekAt = time.Time{}
 	n.wake(w.next)
 }
 
@@ -123,6 +124,13 @@ func (w *seeker) soon(now time.Time) {
 
 // advanceSeekers asks for those users whose time has come.
 func (n *Node) advanceSeekers(now time.Time) (next time.Time) {
+	switch {
+	case len(n.seeking) == 0:
+		return time.Time{}
+	case n.seekAt.After(now):
+		return n.seekAt
+	}
+	defer func() { n.seekAt = next }()
 	for _, user := range n.seekingKeys() {
 		w := n.seeking[user]
 		if !w.next.After(now) {

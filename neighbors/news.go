@@ -36,13 +36,23 @@ type newsItem struct {
 	at   time.Time // of the next one
 }
 
+// saying is our word about a neighbour that has changed.
+type saying struct {
+	of     *edge
+	word   dgram.Summary
+	known  bool // our user knows him
+	onLink int  // neighbours of the own link that were told he is silent there
+}
+
 // tells says whether to is told of e: our user knows both; or e is on our link, and to is
 // near (spec/theory.md 6.1).
-func (n *Node) tells(e, to *edge) bool {
+func (n *Node) tells(e, to *edge) bool { return n.tellsOf(e, n.known(e), to, n.known(to)) }
+
+func (n *Node) tellsOf(e *edge, knownE bool, to *edge, knownTo bool) bool {
 	if e.user == to.user || e.user == n.user || to.user == n.user || e.seed || to.seed {
 		return false
 	}
-	if n.known(e) && n.known(to) {
+	if knownE && knownTo {
 		return true
 	}
 	return e.link && e.online && n.nearEdge(to)
@@ -137,21 +147,27 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 // spreadNews sends summaries of changed neighbours to all who are told of them.
 func (n *Node) spreadNews(now time.Time, changed []*edge) {
 	slices.SortFunc(changed, func(a, b *edge) int { return bytes.Compare(a.id[:], b.id[:]) })
-	onLink := map[*edge]int{} // neighbours of the own link, told of a silent one there
+	said := make([]saying, 0, len(changed))
+	for _, e := range changed {
+		if s, ok := n.summaryOf(e); ok {
+			said = append(said, saying{e, s, n.known(e), 0})
+		}
+	}
 	for _, to := range n.live() {
-		var page []dgram.Summary
-		for _, e := range changed {
-			s, ok := n.summaryOf(e)
-			if !ok || e == to || !n.tells(e, to) {
+		page := make([]dgram.Summary, 0, len(said))
+		known := n.known(to)
+		for i := range said {
+			w := &said[i]
+			if w.of == to || !n.tellsOf(w.of, w.known, to, known) {
 				continue
 			}
-			if e.link && to.link && !(n.known(e) && n.known(to)) {
-				if s.State <= uint64(sessions.StateGone) || onLink[e] == newsOnLink {
+			if w.of.link && to.link && !(w.known && known) {
+				if w.word.State <= uint64(sessions.StateGone) || w.onLink == newsOnLink {
 					continue // all of a link hear each other themselves
 				}
-				onLink[e]++
+				w.onLink++
 			}
-			page = append(page, s)
+			page = append(page, w.word)
 		}
 		n.sendNews(now, to, page)
 	}

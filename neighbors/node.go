@@ -42,6 +42,7 @@ type Node struct {
 	contacts contacts
 
 	out    Ready
+	spare  Ready     // room of the last one, used again
 	wakeAt time.Time // something must be looked at then, whatever the sub-states say
 	left   time.Time // when we began to leave
 	cloned bool
@@ -62,7 +63,8 @@ type own struct {
 // twoEdges is what a node knows of those within two edges, and what it does to keep
 // that true.
 type twoEdges struct {
-	onlineCount int // edges to whom is online
+	order       []sessions.SessionID // of the edges, sorted; nil: it must be made anew
+	onlineCount int                  // edges to whom is online
 	health      health
 	questions   []question // at most maxQuestions
 	favours     []favour   // at most maxFavours
@@ -71,6 +73,7 @@ type twoEdges struct {
 	wants       wants
 	pulls       uint64 // lists asked for so far
 	seekers     seekers
+	seekAt      time.Time // when one of seeking is due; zero: it must be looked for
 	search      search
 	keepSign    time.Time // when a NAT was last seen to forget us, or our network changed
 }
@@ -339,12 +342,25 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 // Drain returns what is ready and forgets it.
 func (n *Node) Drain() Ready {
 	r := n.out
-	n.out = Ready{}
+	n.out = Ready{Events: again(n.spare.Events), Datagrams: again(n.spare.Datagrams)}
+	n.spare = r
 	r.Reserve = n.numbers.wanted()
 	if len(r.Batch) > 0 {
 		r.Seq = n.texts.close(r.Batch)
 	}
 	return r
+}
+
+// maxSpare bounds the room that is kept for the next turn.
+const maxSpare = 256
+
+// again empties a slice for another use.
+func again[T any](s []T) []T {
+	if cap(s) > maxSpare {
+		return nil
+	}
+	clear(s)
+	return s[:0]
 }
 
 func (n *Node) tell(e Event) { n.out.Events = append(n.out.Events, e) }

@@ -119,5 +119,6 @@ func (n *Node) hope(now time.Time) {
 	for _, w := range n.seeking {
 		w.soon(now)
 	}
+	n.seekAt = time.Time{}
 	n.wake(now)
 }

@@ -70,6 +70,7 @@ func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
 		known, ok := n.book.Session(sessions.SessionID(s.Session))
 		if w := n.seeking[known.User]; ok && w != nil {
 			w.wait, w.next = 0, now.Add(n.spread(seekFirst))
+			n.seekAt = time.Time{}
 			n.askOne(now, seed, find{user: known.User})
 		}
 	}
