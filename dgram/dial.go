@@ -37,6 +37,7 @@ type dial struct {
 	shakes   int        // how often each was sent
 	waiting  bool       // for an ACCEPT rather than for a CHALLENGE
 	stage    Stage
+	began    time.Time
 	timer    timer
 }
 
@@ -52,7 +53,7 @@ func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
 	}
 	if d := e.dials[addr]; d != nil {
 		d.expect(want)
-		d.quiet, d.near = false, false
+		d.quiet, d.near, d.began = false, false, now
 		return nil
 	}
 	if len(e.dials) >= maxDials {
@@ -62,6 +63,7 @@ func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
 		return ErrBudget
 	}
 	d := e.newDial(addr)
+	d.began = now
 	d.expect(want)
 	e.greet(now, d)
 	return nil
@@ -161,8 +163,29 @@ func (e *Endpoint) backOff(to netip.AddrPort, n int) time.Duration {
 	return wait*3/4 + jitter
 }
 
+// overtaken says whether all who are wanted have called us meanwhile, from that very
+// address, and use what came of it: then a dial of our own brings nothing but second keys.
+func (e *Endpoint) overtaken(d *dial) bool {
+	if d.anyone || d.began.IsZero() || d.renews != nil {
+		return false
+	}
+	for _, w := range d.want {
+		l := e.links[w.ID]
+		if l == nil || !slices.ContainsFunc(l.list, func(a *association) bool {
+			return a.confirmed && a.path.to == d.to && !a.made.Before(d.began)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
 // ringDial does what is due at a dial.
 func (e *Endpoint) ringDial(now time.Time, d *dial) {
+	if e.overtaken(d) {
+		e.endDial(d)
+		return
+	}
 	if d.waiting && d.shakes < shakeSends {
 		d.shakes++
 		for _, t := range d.attempts {

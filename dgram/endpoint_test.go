@@ -315,3 +315,27 @@ func TestIdleNodeSleeps(t *testing.T) {
 		t.Fatal("secrets of old epochs are kept")
 	}
 }
+
+// TestOvertakenDial: a dial that nobody answered ends when the one it was for has called
+// meanwhile; whoever dials after that means it.
+func TestOvertakenDial(t *testing.T) {
+	w, a, b := pair(t)
+	w.pass = func(f flying) bool { return f.from != a.addr } // b is not there yet
+	if err := a.Dial(w.now, b.addr, b.want()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(300 * time.Millisecond)
+	w.pass = func(flying) bool { return true }
+	w.connect(b, a)
+	w.run(time.Minute)
+	if n := a.Counters()[AssociationsMade]; n != 1 || count[Associated](a) != 1 || count[Unanswered](a) != 0 || len(a.dials) > 0 {
+		t.Fatalf("%d associations, %+v", n, a.events)
+	}
+	if err := a.Dial(w.now, b.addr, b.want()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Second)
+	if count[Associated](a) != 2 || !last[Associated](a).Outbound {
+		t.Fatalf("a dial for a peer that is there was not made: %+v", a.events)
+	}
+}

@@ -169,7 +169,7 @@ func (s *share) Set(text string) error {
 // The collector: nodes are long-lived, datagrams are not. It may let the heap grow to
 // several times what lives, up to a limit above which it works harder.
 const (
-	gcPercent   = 400
+	gcPercent   = 100
 	memoryLimit = 6 << 30
 )
 
