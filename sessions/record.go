@@ -180,12 +180,12 @@ func Decode(signed []byte) (Record, error) {
 }
 
 func splitRecord(signed []byte) (signedWire, error) {
-	var w signedWire
 	if len(signed) > MaxRecord {
-		return w, ErrRecordSize
+		return signedWire{}, ErrRecordSize
 	}
-	if unmarshal(signed, &w) != nil || len(w.Sig) != ed25519.SignatureSize {
-		return w, ErrRecordForm
+	w, ok := readSigned(signed)
+	if !ok || len(w.Sig) != ed25519.SignatureSize {
+		return signedWire{}, ErrRecordForm
 	}
 	return w, nil
 }
@@ -221,8 +221,8 @@ func domain(raw []byte) []byte {
 // decodeRecord reads the signed part and holds it to every rule but the
 // signature.
 func decodeRecord(raw []byte) (Record, error) {
-	var w recordWire
-	if unmarshal(raw, &w) != nil {
+	w, ok := readRecord(raw)
+	if !ok {
 		return Record{}, ErrRecordForm
 	}
 	if w.Version != recordVersion {

@@ -8,6 +8,7 @@ package sessions
 const (
 	cborUint  = 0
 	cborBytes = 2
+	cborText  = 3
 	cborArray = 4
 	cborNull  = 0xf6
 )

@@ -166,15 +166,10 @@ func (s *share) Set(text string) error {
 	return nil
 }
 
-// The collector: nodes are long-lived, datagrams are not. It may let the heap grow to
-// several times what lives, up to a limit above which it works harder.
-const (
-	gcPercent   = 100
-	memoryLimit = 6 << 30
-)
+// memoryLimit is where the collector begins to work harder: 10,000 nodes stay below it.
+const memoryLimit = 6 << 30
 
 func (c command) run(out, errs io.Writer) error {
-	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(memoryLimit)
 	began := time.Now()
 	last := began
