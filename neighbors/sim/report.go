@@ -221,9 +221,9 @@ func (r *Report) Table(out io.Writer) error {
 	fmt.Fprintf(&b, "loss %s, delay %s and up to %s more, churn %s a minute, partition %s, profile %s\ncrypto %s\n\n",
 		percent(n.Loss), n.Delay, n.Jitter, percent(n.Churn), n.Partition, n.Profile, n.Crypto)
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(t, "known by\tedges\tpairs\tknow it\tin time\tp50\tp90\tp99\tworst\t\n")
+	fmt.Fprint(t, "change\twithin\tpairs\tknow it\tin time\tp50\tp90\tp99\tworst\t\n")
 	for _, l := range r.Convergence {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%s\t%s in %s\t%s\t%s\t%s\t%s\t\n", l.What, l.Edges, l.Pairs, share(l.Knew, l.Pairs),
+		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s in %s\t%s\t%s\t%s\t%s\t\n", l.What, [...]string{"", "1 edge", "2 edges"}[l.Edges], l.Pairs, share(l.Knew, l.Pairs),
 			share(l.InTime, l.Pairs), time.Duration(l.Within*float64(time.Millisecond)), ms(l.P50), ms(l.P90), ms(l.P99), ms(l.Worst))
 	}
 	if err := t.Flush(); err != nil {
@@ -255,5 +255,6 @@ func share(n, of int) string {
 	if of == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.2f %%", 100*float64(n)/float64(of))
+	hundredths := n * 10000 / of // rounded down: 100.00 % is all of them
+	return fmt.Sprintf("%d.%02d %%", hundredths/100, hundredths%100)
 }

@@ -197,3 +197,12 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("falsely offline %v, %d pairs", tally.falsely, tally.falsePairs)
 	}
 }
+
+// A share is printed as 100 % only when it is all of them.
+func TestShareIsNotRoundedUp(t *testing.T) {
+	for want, n := range map[string][2]int{"99.99 %": {99999, 100000}, "100.00 %": {7, 7}, "0.00 %": {0, 3}, "-": {0, 0}} {
+		if got := share(n[0], n[1]); got != want {
+			t.Errorf("%d of %d is %q, want %q", n[0], n[1], got, want)
+		}
+	}
+}
