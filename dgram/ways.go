@@ -222,6 +222,21 @@ func (e *Endpoint) Silent(id PeerID) bool {
 	return direct != nil && direct.mute
 }
 
+// HeardDirectly returns when the last authentic datagram of a peer came on an association
+// that is not relayed, zero if there is none.
+func (e *Endpoint) HeardDirectly(id PeerID) (at time.Time) {
+	l := e.links[id]
+	if l == nil {
+		return at
+	}
+	for _, a := range l.list {
+		if !a.relayed() && a.heard.After(at) {
+			at = a.heard
+		}
+	}
+	return at
+}
+
 // Withdraw ends a dial without an event, unless a CHALLENGE has come already.
 func (e *Endpoint) Withdraw(addr netip.AddrPort) {
 	if d := e.dials[unmapped(addr)]; d != nil && !d.waiting {

@@ -131,11 +131,11 @@ func (n *Node) watch(now time.Time, e *edge) {
 	}
 }
 
-// ignored says when texts of ours to e will have got no answer for too long; zero: none
-// is under way. Who lives and does not answer, because his screen is stopped, is asked
+// ignored says when texts of ours to e will have got no answer for too long; zero: it
+// owes none. Who lives and does not answer, because his screen is stopped, is asked
 // more and more rarely.
 func (e *edge) ignored() time.Time {
-	if len(e.flying) == 0 {
+	if e.spoke.IsZero() {
 		return time.Time{}
 	}
 	return e.spoke.Add(textPatience << e.waited)
@@ -151,8 +151,12 @@ func (n *Node) answerTime(e *edge) time.Duration {
 func (n *Node) calm(now time.Time, e *edge) {
 	if e.probes > 0 {
 		n.health.better()
-		if len(e.flying) > 0 {
+		if e.spoke.IsZero() {
+			// nothing is owed
+		} else if len(e.flying) > 0 || n.outbox.Waiting(e.id) {
 			e.spoke, e.waited = now, min(e.waited+1, maxWaited)
+		} else {
+			e.spoke = time.Time{} // it was cancelled, or is over
 		}
 	}
 	suspected := !e.since.IsZero()

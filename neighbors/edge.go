@@ -54,7 +54,7 @@ type edge struct {
 // dialogue is the texts between us and a neighbour in time.
 type dialogue struct {
 	talked time.Time // the last text, or help with one
-	spoke  time.Time // since then it owes us an answer to texts
+	spoke  time.Time // since then it owes us an answer to texts; zero: it does not
 	waited int       // how often it lived and did not answer; at most maxWaited
 }
 

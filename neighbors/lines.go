@@ -62,7 +62,7 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 // that are online now; what this one missed goes to it.
 func (n *Node) returned(now time.Time, e *edge) {
 	n.progress(n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
-	e.retryAt, e.retryWait = time.Time{}, 0
+	e.retryAt, e.retryWait, e.spoke = time.Time{}, 0, time.Time{}
 	n.pump(now, e)
 }
 
@@ -97,9 +97,10 @@ func (n *Node) pump(now time.Time, e *edge) {
 	}
 }
 
-// expectAnswer has a look at e soon: it must answer a text.
+// expectAnswer has a look at e soon: it must answer a text. An attempt that ended without
+// an answer changes nothing about that.
 func (n *Node) expectAnswer(now time.Time, e *edge) {
-	if len(e.flying) > 0 {
+	if !e.spoke.IsZero() {
 		return
 	}
 	e.spoke, e.waited = now, 0
@@ -144,11 +145,13 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 		e = &edge{id: id} // it gave way to others meanwhile; what it says holds
 	}
 	e.landed(s.ID)
+	if e.spoke, e.waited = now, 0; len(e.flying) == 0 {
+		e.spoke = time.Time{}
+	}
 	var moved []sessions.Progress
 	switch s.Result {
 	case dgram.ResultDelivered:
 		e.retryWait, e.busy = 0, false
-		e.spoke, e.waited = now, 0
 		moved = n.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
 		n.outbox.Gap(id, s.ID, s.Have)

@@ -14,6 +14,11 @@ import (
 func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration) {
 	want := dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
 	w := n.way(now, rec.Session)
+	for _, a := range w.addrs {
+		if w.by == by.ID && !contains(addrs, a) {
+			n.ep.Withdraw(a) // he knows better now, and HELLOs to one network are few
+		}
+	}
 	w.by, w.relay, w.next = by.ID, by.Flags&sessions.FlagRelay != 0, time.Time{}
 	w.tries++
 	w.addrs = addrs
@@ -27,8 +32,8 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 		w.why = "no address of theirs may be dialled from here"
 	default:
 		at, _, ok := n.direct(rec.Session)
-		if ok && contains(addrs, at) && !n.ep.Silent(dgram.PeerID(rec.Session)) {
-			break
+		if ok && contains(addrs, at) && now.Sub(n.ep.HeardDirectly(dgram.PeerID(rec.Session))) < recentLife {
+			break // not only because nothing was asked of it: he may have lost us, and we not know
 		}
 		if ok {
 			n.mappingLost(now) // he looks for us though we had a way to each other
@@ -68,7 +73,7 @@ func (n *Node) advanceWays(now time.Time) (next time.Time) {
 	for _, id := range n.relays.wayIDs() {
 		w := n.relays.ways[id]
 		if _, _, ok := n.direct(id); ok && !n.ep.Silent(dgram.PeerID(id)) && w.eager == 0 {
-			w.why, w.next = "", time.Time{}
+			w.why, w.next, w.tries = "", time.Time{}, 0
 			continue
 		}
 		if !n.ep.Live(dgram.PeerID(id)) {
@@ -76,7 +81,7 @@ func (n *Node) advanceWays(now time.Time) (next time.Time) {
 			continue
 		}
 		if w.next.IsZero() {
-			w.next = now.Add(n.spread(meetAgain))
+			w.next = now.Add(n.spread(meetRetry)) // it was direct until now
 		}
 		if !w.next.After(now) {
 			n.meetAgain(now, w)

@@ -223,51 +223,6 @@ func TestNet(t *testing.T) {
 	}
 }
 
-// Shortly after they met, both NATs forget everything in the middle of a conversation:
-// the pair writes on within three seconds, and directly again within ten where their
-// NATs allow it, not by a relay for ever.
-func TestForgottenPairIsDirectAgain(t *testing.T) {
-	for i, pair := range [][2]simnet.Kind{
-		{simnet.Remap, simnet.Remap}, {simnet.Symmetric, simnet.Restricted}, {simnet.Cone, simnet.Remap}, {simnet.Cone, simnet.Cone},
-	} {
-		for _, both := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%v-%v-both-%v", pair[0], pair[1], both), func(t *testing.T) {
-				b := newBed(t, uint64(700+i), simnet.Profile{Delay: 20 * time.Millisecond})
-				seed := b.seedNode()
-				ann, natA := b.behind("ann", pair[0])
-				bob, natB := b.behind("bob", pair[1])
-				ann.meet(seed)
-				bob.meet(seed)
-				ann.add("bob")
-				b.run(2 * time.Second)
-				ann.say("bob", "one")
-				bob.say("ann", "one")
-				b.until(time.Second, "they talk", func() bool { return len(bob.texts()) == 1 && len(ann.texts()) == 1 })
-				if ann.path("bob") != neighbors.PathDirect || bob.path("ann") != neighbors.PathDirect {
-					t.Fatal("not direct to begin with")
-				}
-				natA.Flush()
-				if both {
-					natB.Flush()
-				}
-				began := b.now
-				ann.say("bob", "two")
-				bob.say("ann", "two")
-				b.until(3*time.Second, "both read on", func() bool { return len(bob.texts()) == 2 && len(ann.texts()) == 2 })
-				t.Logf("read after %v", b.now.Sub(began))
-				b.until(10*time.Second, "direct again", func() bool {
-					return ann.path("bob") == neighbors.PathDirect && bob.path("ann") == neighbors.PathDirect
-				})
-				t.Logf("direct after %v", b.now.Sub(began))
-				b.run(time.Minute)
-				if ann.path("bob") != neighbors.PathDirect || bob.path("ann") != neighbors.PathDirect {
-					t.Error("it does not stay direct")
-				}
-			})
-		}
-	}
-}
-
 // When a relay dies those whom it carried are told of, with the cause, before they are
 // called lost; \net shows nobody as reached who is not.
 func TestRelayDies(t *testing.T) {

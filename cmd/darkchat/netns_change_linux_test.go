@@ -18,7 +18,10 @@ func changeRows() []netnsRow {
 		{name: "change-flush-remap", what: "direct pair, remap: a NAT forgets its mappings", run: func(r *row) { flushedPair(r, remap) }},
 		{name: "change-flush-back-remap", what: "remap and remap: forgotten by both, direct again", run: func(r *row) { flushedBoth(r, remap, remap) }},
 		{name: "change-flush-back-symmetric", what: "symmetric and restricted: forgotten by both, direct again", run: func(r *row) { flushedBoth(r, symmetric, restricted) }},
-		{name: "change-flush-back-double", what: "behind a carrier, and restricted: forgotten by all, direct again", run: flushedDouble},
+		{name: "change-flush-back-double", what: "behind a carrier, and restricted: forgotten by all, direct again", run: func(r *row) { r.behindCarrier("a"); flushedAll(r, "cg", "ra", "rb") }},
+		{name: "change-flush-back-restricted", what: "restricted, and behind a carrier: the same, asked for from there", run: func(r *row) { r.behindCarrier("b"); flushedAll(r, "cg", "ra", "rb") }},
+		{name: "change-flush-carrier", what: "behind a carrier, and restricted: only the carrier forgets", run: func(r *row) { r.behindCarrier("a"); flushedAll(r, "cg") }},
+		{name: "change-move-carrier", what: "behind a carrier that gets another address, and restricted", run: movedCarrier},
 		{name: "change-move-remap", what: "remap and remap: a home gets another address, direct again", run: func(r *row) { movedPair(r, remap, remap) }},
 		{name: "change-move-symmetric", what: "symmetric and restricted: the same of the symmetric one", run: func(r *row) { movedPair(r, symmetric, restricted) }},
 		{name: "change-move-restricted", what: "restricted and symmetric: the same of the restricted one", run: func(r *row) { movedPair(r, restricted, symmetric) }},
@@ -144,11 +147,7 @@ func flushedPair(r *row, kind string) {
 
 func changeWAN(r *row) {
 	t := r.directPair(cone)
-	ra := r.hosts["ra"]
-	ra.addr("del", "wan", "203.0.113.101/24")
-	ra.addr("add", "wan", "203.0.113.201/24")
-	ra.gateway("")
-	ra.forget()
+	r.hosts["ra"].movesTo("203.0.113.101", "203.0.113.201")
 	r.bothWrite(t.ann, t.bob)
 }
 
@@ -175,37 +174,59 @@ func (r *row) directAgain(t trio, began time.Time) {
 
 func flushedBoth(r *row, a, b string) {
 	r.homes(a, b)
-	t := r.talkDirectly()
-	began := time.Now()
-	r.forgets("ra")
-	r.forgets("rb")
-	r.bothWrite(t.ann, t.bob)
-	r.directAgain(t, began)
+	flushedAll(r, "ra", "rb")
 }
 
-func flushedDouble(r *row) {
-	r.internet()
-	r.carrier(cone)
-	r.customer("a", cone, "2", "192.168.1")
-	r.home("b", restricted, "203.0.113.102", "192.168.2")
+// behindCarrier makes the home of that letter a carrier's customer, and the other one
+// restricted.
+func (l *lab) behindCarrier(letter string) {
+	l.t.Helper()
+	l.internet()
+	l.carrier(cone)
+	for _, home := range []string{"a", "b"} {
+		number := map[string]string{"a": "1", "b": "2"}[home]
+		if home == letter {
+			l.customer(home, cone, "2", "192.168."+number)
+		} else {
+			l.home(home, restricted, "203.0.113.10"+number, "192.168."+number)
+		}
+	}
+}
+
+// flushedAll has routers forget at once.
+func flushedAll(r *row, routers ...string) {
 	t := r.talkDirectly()
 	began := time.Now()
-	for _, router := range []string{"cg", "ra", "rb"} {
+	for _, router := range routers {
 		r.forgets(router)
 	}
 	r.bothWrite(t.ann, t.bob)
 	r.directAgain(t, began)
 }
 
+func movedCarrier(r *row) {
+	r.behindCarrier("a")
+	t := r.talkDirectly()
+	began := time.Now()
+	r.hosts["cg"].movesTo(carrierAddr, "203.0.113.151")
+	r.bothWrite(t.ann, t.bob)
+	r.directAgain(t, began)
+}
+
+// movesTo gives a router another public address.
+func (h *host) movesTo(old, other string) {
+	h.lab.t.Helper()
+	h.addr("del", "wan", old+"/24")
+	h.addr("add", "wan", other+"/24")
+	h.gateway("")
+	h.forget()
+}
+
 func movedPair(r *row, a, b string) {
 	r.homes(a, b)
 	t := r.talkDirectly()
 	began := time.Now()
-	ra := r.hosts["ra"]
-	ra.addr("del", "wan", "203.0.113.101/24")
-	ra.addr("add", "wan", "203.0.113.201/24")
-	ra.gateway("")
-	ra.forget()
+	r.hosts["ra"].movesTo("203.0.113.101", "203.0.113.201")
 	r.bothWrite(t.ann, t.bob)
 	r.directAgain(t, began)
 }

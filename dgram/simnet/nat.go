@@ -84,6 +84,14 @@ func (r *NAT) Flush() {
 	r.mappings = nil
 }
 
+// Renumber gives the router another outside address, as a provider does: what went by the
+// old one is forgotten.
+func (r *NAT) Renumber(outside netip.Addr) {
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	r.outside, r.mappings = outside, nil
+}
+
 // natOf returns the NAT that stands before an address, nil if none does.
 func (n *Net) natOf(a netip.Addr) *NAT {
 	for _, r := range n.nats {
