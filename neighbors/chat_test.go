@@ -112,24 +112,6 @@ func TestStrangerIsAnError(t *testing.T) {
 	}
 }
 
-// declareOffline moves that one session offline at once; the fault of the 2010
-// program was that it stayed online.
-func TestLeavingShowsAtOnce(t *testing.T) {
-	b := newBed(t, 3, simnet.Profile{Delay: 5 * time.Millisecond})
-	ann, bob := b.join("ann"), b.join("bob")
-	ann.meet(bob)
-	bob.node.Leave(b.now)
-	bob.turn()
-	b.until(100*time.Millisecond, "ann is told", func() bool { return count[neighbors.WentOffline](ann) == 1 })
-	if w := all[neighbors.WentOffline](ann)[0]; w.Reason != neighbors.ReasonDeclared {
-		t.Fatalf("reason %s", w.Reason)
-	}
-	b.until(100*time.Millisecond, "bob may go", bob.node.Left)
-	if ann.sees("bob") {
-		t.Fatal("ann still sees bob")
-	}
-}
-
 // Who is killed is found by three unanswered probes after ten silent seconds.
 func TestKilledIsLost(t *testing.T) {
 	b := newBed(t, 4, simnet.Profile{Delay: 5 * time.Millisecond})

@@ -25,36 +25,6 @@ func (p *person) add(name string) {
 	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Add(now, name) })
 }
 
-// Two who know nobody but a seed find each other by \add, and go on without it.
-func TestAddThroughSeed(t *testing.T) {
-	b := newBed(t, 20, simnet.Profile{Delay: 10 * time.Millisecond})
-	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
-	ann.meet(seed)
-	bob.meet(seed)
-	if ann.sees("bob") {
-		t.Fatal("the seed joined everybody to everybody")
-	}
-	ann.add("bob")
-	b.until(3*time.Second, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
-	var online, done int
-	for i, e := range ann.screen {
-		switch e := e.(type) {
-		case neighbors.CameOnline:
-			if e.User == "bob" {
-				online = i
-			}
-		case neighbors.Done:
-			done = i
-		}
-	}
-	if online == 0 || online > done {
-		t.Fatal("online must come before the end of \\add")
-	}
-	seed.kill()
-	ann.say("bob", "without the seed")
-	b.until(3*time.Second, "bob reads it", func() bool { return len(bob.texts()) == 1 })
-}
-
 // Nobody of that name: an error within ten seconds, and no conversation.
 func TestAddNobody(t *testing.T) {
 	b := newBed(t, 21, simnet.Profile{Delay: 10 * time.Millisecond})
@@ -64,47 +34,6 @@ func TestAddNobody(t *testing.T) {
 	b.until(neighbors.AddTimeout, "it fails", func() bool { return count[neighbors.Failed](ann) == 1 })
 	if _, err := ann.node.Chat(b.now, "carol"); err == nil {
 		t.Fatal("a name that was never met can be chatted with")
-	}
-}
-
-// Of two nodes that lost each other, a common neighbour helps (paper, section
-// 3.1), as soon as one of them comes back elsewhere.
-func TestCommonNeighbourJoinsTheLost(t *testing.T) {
-	b := newBed(t, 22, simnet.Profile{Delay: 10 * time.Millisecond})
-	ann, bob, carol := b.join("ann"), b.join("bob"), b.join("carol")
-	ann.meet(bob)
-	ann.say("bob", "first")
-	bob.say("ann", "first")
-	carol.meet(ann)
-	carol.meet(bob)
-	b.run(2 * time.Second)
-	bob.kill()
-	ann.kill()
-	b.run(30 * time.Second)
-	// Both have new addresses: nobody but carol can tell them.
-	bob.addr = movedFrom(bob)
-	ann.addr = movedFrom(ann)
-	bob.start()
-	ann.start()
-	b.until(time.Minute, "they see each other", func() bool { return ann.sees("bob") && bob.sees("ann") })
-}
-
-// \explode reaches the neighbours of the neighbours, once, and a second one says
-// how long to wait.
-func TestExplode(t *testing.T) {
-	b := newBed(t, 23, simnet.Profile{Delay: 10 * time.Millisecond})
-	ann, hub, carol := b.join("ann"), b.join("hub"), b.join("carol")
-	hub.meet(ann)
-	hub.meet(carol)
-	carol.say("hub", "hello")
-	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Explode(now) })
-	b.until(5*time.Second, "it ends", func() bool { return count[neighbors.Exploded](ann) == 1 })
-	if x := all[neighbors.Exploded](ann)[0]; x.Neighbors != 1 || x.Reached != 1 {
-		t.Fatalf("cost %+v", x)
-	}
-	b.until(time.Second, "carol knows ann", func() bool { _, err := carol.node.Sessions("ann"); return err == nil })
-	if _, err := ann.node.Explode(b.now); err == nil || !strings.Contains(err.Error(), "wait") {
-		t.Fatalf("a second one: %v", err)
 	}
 }
 

@@ -2,12 +2,10 @@ package neighbors_test
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
 	"darkchat/sessions"
@@ -129,248 +127,157 @@ func TestPaperExplodeSpreadsAnAddress(t *testing.T) {
 	}
 }
 
-// 3.1: "Each node must keep track of all nodes that are within two edge traversals", and
-// of nobody else.
-func TestPaperTwoEdgeTraversals(t *testing.T) {
-	v := newVillage(t, 1006, paperWeather(), 9, 1)
-	v.until(10*time.Second, "all know all within two edges", v.knowAll)
-	v.run(20 * time.Second)
-	for i, p := range v.nodes {
-		one, two := v.within(i)
-		for j, q := range v.nodes {
-			_, known := q.node.Believes(sessions.SessionID(p.id()))
-			if near := i == j || slices.Contains(one, j) || slices.Contains(two, j); i != j && known != near {
-				t.Errorf("%s knows %s: %v; within two edges: %v", q.name, p.name, known, near)
+// 2.1: "Before a network is formed, a server may be necessary to provide a seed for the
+// network topology." Two who know nobody but a seed find each other by \add, and go on
+// without it.
+func TestPaperSeedBeginsTheTopology(t *testing.T) {
+	b := newBed(t, 20, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
+	ann.meet(seed)
+	bob.meet(seed)
+	if ann.sees("bob") {
+		t.Fatal("the seed joined everybody to everybody")
+	}
+	ann.add("bob")
+	b.until(3*time.Second, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
+	var online, done int
+	for i, e := range ann.screen {
+		switch e := e.(type) {
+		case neighbors.CameOnline:
+			if e.User == "bob" {
+				online = i
 			}
+		case neighbors.Done:
+			done = i
 		}
 	}
+	if online == 0 || online > done {
+		t.Fatal("online must come before the end of \\add")
+	}
+	seed.kill()
+	ann.say("bob", "without the seed")
+	b.until(3*time.Second, "bob reads it", func() bool { return len(bob.texts()) == 1 })
 }
 
-// 3.1: "When a node changes state, it sends a notification to all nodes in its list of
-// relevant nodes." Away, back, gone and there again.
-func TestPaperChangeOfState(t *testing.T) {
-	v := newVillage(t, 1007, paperWeather(), 8, 1)
-	v.until(10*time.Second, "all know all within two edges", v.knowAll)
-	v.run(5 * time.Second)
-	p := v.nodes[3]
-	one, two := v.within(3)
-	all := append(one, two...)
-	id := p.id()
-	for _, away := range []bool{true, false} {
-		do(p, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, away) })
-		want := neighbors.Online
-		if away {
-			want = neighbors.Away
-		}
-		v.until(time.Second, "all within two edges know that it is "+string(want), func() bool { return v.believe(all, id, want) })
-		v.run(time.Second)
+// 2.2, figure 2: explode asks "every adjacent node to notify every adjacent node that this
+// user is online at this address", once; a second one says how long to wait.
+func TestPaperExplode(t *testing.T) {
+	b := newBed(t, 23, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, hub, carol := b.join("ann"), b.join("hub"), b.join("carol")
+	hub.meet(ann)
+	hub.meet(carol)
+	carol.say("hub", "hello")
+	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Explode(now) })
+	b.until(5*time.Second, "it ends", func() bool { return count[neighbors.Exploded](ann) == 1 })
+	if x := all[neighbors.Exploded](ann)[0]; x.Neighbors != 1 || x.Reached != 1 {
+		t.Fatalf("cost %+v", x)
 	}
-	p.leave()
-	if !v.believe(all, id, neighbors.Offline) {
-		t.Error("not all know that it left")
-	}
-	p.start()
-	v.until(time.Second, "all know that it is there again", func() bool { return v.believe(all, id, neighbors.Online) })
-}
-
-// 3.1, figure 3 and footnote 6: "if nodes R and E have lost their connection to each
-// other", because both have changed their addresses, "node C or node Q could facilitate
-// the re-establishment of the connection".
-func TestPaperCommonNeighbourReestablishes(t *testing.T) {
-	v := &village{bed: newBed(t, 1008, paperWeather())}
-	for _, name := range []string{"r", "e", "c"} {
-		v.join(name)
-	}
-	r, e := v.nodes[0], v.nodes[1]
-	v.befriend(0, 1)
-	v.befriend(0, 2)
-	v.befriend(1, 2)
-	v.until(5*time.Second, "all know all", v.knowAll)
-	for _, p := range []*person{r, e} {
-		p.addr = movedFrom(p)
-		p.node.SetSurroundings(v.now, neighbors.Surroundings{Listen: []netip.AddrPort{p.addr}})
-		p.turn()
-	}
-	r.say("e", "where are you?")
-	v.until(10*time.Second, "the text finds e", func() bool { return len(e.texts()) == 1 })
-	if count[neighbors.WentOffline](r)+count[neighbors.WentOffline](e) > 0 {
-		t.Error("they called each other lost")
+	b.until(time.Second, "carol knows ann", func() bool { _, err := carol.node.Sessions("ann"); return err == nil })
+	if _, err := ann.node.Explode(b.now); err == nil || !strings.Contains(err.Error(), "wait") {
+		t.Fatalf("a second one: %v", err)
 	}
 }
 
-// 3.1, footnote 7: "Of two nodes, only one need know the other's location for a connection
-// to be established. In sending a message to node R, node E necessarily reveals its
-// location."
-func TestPaperSenderRevealsItsLocation(t *testing.T) {
-	b := newBed(t, 1009, paperWeather())
-	r, e := b.join("r"), b.join("e")
-	r.meet(e)
-	b.run(3 * time.Second)
-	e.addr = movedFrom(e) // and nobody tells e's node
-	e.say("r", "from here")
-	b.until(2*time.Second, "r reads it", func() bool { return len(r.texts()) == 1 })
-	r.say("e", "I see you")
-	b.until(2*time.Second, "e reads the answer at its new address", func() bool { return len(e.texts()) == 1 })
-}
-
-// 3.1: "Only in cases where nodes are completely stranded would nodes need to poll the
-// server": whoever has neighbours sends it nothing but signs of life.
-func TestPaperOnlyTheStrandedPollTheServer(t *testing.T) {
-	v := &village{bed: newBed(t, 1010, paperWeather())}
-	seed := v.seedNode()
-	ann, bob := v.join("ann"), v.join("bob")
-	for _, p := range []*person{ann, bob} {
-		p.meet(seed)
-	}
+// 2.2, figure 2: quit leaves "the program gracefully": declareOffline (figure 4) moves that
+// one session offline at once; the fault of the 2010 program was that it stayed online.
+func TestPaperQuitIsGraceful(t *testing.T) {
+	b := newBed(t, 3, simnet.Profile{Delay: 5 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
 	ann.meet(bob)
-	v.run(time.Minute)
-	asked := 0
-	v.opened = func(to *person, o dgram.Opened) {
-		if to == seed && (strings.Contains(o.Summary(), "find") || strings.Contains(o.Summary(), "UserList")) {
-			asked++
-		}
+	bob.node.Leave(b.now)
+	bob.turn()
+	b.until(100*time.Millisecond, "ann is told", func() bool { return count[neighbors.WentOffline](ann) == 1 })
+	if w := all[neighbors.WentOffline](ann)[0]; w.Reason != neighbors.ReasonDeclared {
+		t.Fatalf("reason %s", w.Reason)
 	}
-	v.run(10 * time.Minute)
-	if asked > 0 {
-		t.Errorf("the server was asked %d times", asked)
-	}
-}
-
-// 3.2: "Even offline nodes are remembered ... this information can be used to jump-start
-// the connectivity of the network without invoking the central server."
-func TestPaperMemoryJumpStarts(t *testing.T) {
-	v := newVillage(t, 1011, paperWeather(), 10, 2)
-	v.until(10*time.Second, "all know all within two edges", v.knowAll)
-	v.run(time.Minute)
-	for _, p := range v.nodes {
-		p.kill()
-	}
-	v.run(time.Hour)
-	for _, p := range v.nodes {
-		p.start()
-		v.run(time.Second)
-	}
-	v.until(10*time.Second, "the network is there again", v.knowAll)
-}
-
-// 3.2: "We prune the list of sessions on demand to a desired length, favoring online
-// sessions (however many) over those that are offline."
-func TestPaperPruningFavoursOnline(t *testing.T) {
-	b := newBed(t, 1012, paperWeather())
-	ann := b.join("ann")
-	for i := range 6 {
-		p := b.join("p" + string(rune('a'+i)))
-		p.meet(ann) // nobody's act of ann's: she pins none of them
-		if i < 3 {
-			p.leave()
-		}
-	}
-	if n := ann.node.Prune(b.now, 1); n < 3 {
-		t.Errorf("%d were forgotten", n)
-	}
-	for i, name := range []string{"pa", "pb", "pc", "pd", "pe", "pf"} {
-		if _, err := ann.node.Sessions(name); (err == nil) != (i >= 3) {
-			t.Errorf("%s kept: %v; online: %v", name, err == nil, i >= 3)
-		}
+	b.until(100*time.Millisecond, "bob may go", bob.node.Left)
+	if ann.sees("bob") {
+		t.Fatal("ann still sees bob")
 	}
 }
 
-// 3.3, figure 4: the five messages are what nodes say to each other.
-func TestPaperMessageTypes(t *testing.T) {
-	v := newVillage(t, 1013, paperWeather(), 5, 1)
-	said := map[string]bool{}
-	v.opened = func(_ *person, o dgram.Opened) {
-		for _, kind := range []string{"declareOnline", "declareOffline", "requestPing", "requestUserList", "deliverKnownList"} {
-			if strings.Contains(o.Summary(), kind) {
-				said[kind] = true
-			}
-		}
-	}
-	v.befriend(0, 2)
-	do(v.nodes[1], func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, true) })
-	v.run(20 * time.Second)
-	v.nodes[3].leave()
-	if len(said) != 5 {
-		t.Errorf("said: %v", said)
-	}
-}
-
-// 4: "DarkChat has the useful property of running serverless even when the server is
-// available": not one byte of a conversation goes by it.
-func TestPaperServerlessWithAServer(t *testing.T) {
-	b := newBed(t, 1014, paperWeather())
+// 2: "The only purpose of the server is to act as a secondary or backup repository for
+// storing information about the network": who has lost all memory finds his people there.
+func TestPaperServerIsABackupRepository(t *testing.T) {
+	b := newBed(t, 1020, paperWeather())
 	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
 	ann.meet(seed)
 	bob.meet(seed)
 	ann.add("bob")
-	b.until(2*time.Second, "they are joined", func() bool { return ann.sees("bob") && bob.sees("ann") })
-	b.run(3 * time.Second)
-	before := b.spent[seed.addr.Addr()]
-	for range 20 {
-		ann.say("bob", "a line of the conversation")
-		b.run(100 * time.Millisecond)
+	b.until(3*time.Second, "they are joined", func() bool { return ann.sees("bob") && bob.sees("ann") })
+	ann.leave()
+	bob.addr = movedFrom(bob)
+	bob.kill()
+	bob.start()
+	b.run(time.Minute)
+	ann.disk = map[string][]byte{}
+	ann.start()
+	if _, err := ann.node.Chat(b.now, "bob"); err == nil {
+		t.Fatal("ann was to remember nothing")
 	}
-	if len(bob.texts()) != 20 {
-		t.Fatalf("bob was shown %d", len(bob.texts()))
+	ann.meet(seed)
+	ann.screen = nil
+	ann.add("bob")
+	b.until(3*time.Second, "the server knows where bob is", func() bool { return count[neighbors.Done](ann) == 1 && ann.sees("bob") })
+}
+
+// 2.2: "The listed macros are made available before the client has necessarily made
+// successful contact with a server or other clients, allowing one to use the ping macro to
+// manually connect to another client or server."
+func TestPaperMacrosBeforeAnyContact(t *testing.T) {
+	b := newBed(t, 1021, paperWeather())
+	ann := b.join("ann")
+	for _, f := range []neighbors.Filter{neighbors.FilterAll, neighbors.FilterOnline, neighbors.FilterOffline} {
+		if list := ann.node.Users(f); len(list) != 0 {
+			t.Errorf("%s lists %v", f, list)
+		}
 	}
-	if got := b.spent[seed.addr.Addr()] - before; got > 400 { // signs of life
-		t.Errorf("the server got %d bytes of it", got)
+	if _, err := ann.node.Chat(b.now, "bob"); err == nil {
+		t.Error("somebody never heard of can be written to")
+	}
+	if _, err := ann.node.Explode(b.now); err == nil || !strings.Contains(err.Error(), "\\ping") {
+		t.Errorf("explode with nobody adjacent says %v", err)
+	}
+	ann.add("bob")
+	b.until(neighbors.AddTimeout, "an add ends, and says what to do", func() bool {
+		f := all[neighbors.Failed](ann)
+		return len(f) == 1 && strings.Contains(f[0].Text, "\\ping")
+	})
+	bob, seed := b.join("bob"), b.seedNode()
+	for _, p := range []*person{bob, seed} {
+		ann.ping(p)
+		b.until(time.Second, "ping connects to "+p.name, func() bool { return ann.sees(p.name) && p.sees("ann") })
 	}
 }
 
-// 6: "coordination amongst first responders in case of an emergency ... The network might
-// fragment into disconnected pieces entirely, but each piece will still maintain its
-// internal topography as intact as possible and continue to ping the missing users in
-// case connectivity has been restored." And "getting any message through in any manner
-// possible": who walks from one piece to another carries what waits for those there.
-func TestPaperFirstResponders(t *testing.T) {
-	v := newVillage(t, 1015, paperWeather(), 9, 4) // everybody knows everybody, no server
-	v.until(20*time.Second, "all know all", v.knowAll)
-	piece := func(i int) int { return i / 3 }
-	place := make([]int, len(v.nodes))
-	for i := range place {
-		place[i] = piece(i)
+// 2.2: "The node would then get responses back, acquiring information": who is two edges
+// away, knows the one who explodes, and had lost him answers by calling him. So "streamlined
+// versions of explode can keep the topology regenerating without relying on the
+// (potentially offline) central server".
+func TestPaperExplodeRegenerates(t *testing.T) {
+	v := &village{bed: newBed(t, 1022, paperWeather())}
+	for _, name := range []string{"x", "c", "f"} {
+		v.join(name)
 	}
-	apart := func() {
-		for i, p := range v.nodes {
-			for j, q := range v.nodes {
-				if place[i] == place[j] {
-					v.net.Heal(p.addr.Addr(), q.addr.Addr())
-				} else {
-					v.net.Cut(p.addr.Addr(), q.addr.Addr())
-				}
-			}
-		}
-	}
-	apart()
+	x, c, f := v.nodes[0], v.nodes[1], v.nodes[2]
+	v.befriend(0, 1)
+	v.befriend(0, 2)
+	v.befriend(1, 2)
+	v.until(5*time.Second, "all know all", v.knowAll)
+	x.kill()
 	v.run(time.Minute)
-	for i, p := range v.nodes {
-		for j, q := range v.nodes {
-			if i != j && p.sees(q.name) != (piece(i) == piece(j)) {
-				t.Fatalf("%s sees %s: %v", p.name, q.name, p.sees(q.name))
-			}
-		}
-		to := v.nodes[i/3*3+(i+1)%3]
-		p.say(to.name, "within the piece")
-		v.run(100 * time.Millisecond)
-		if got := to.texts(); len(got) != 1 {
-			t.Errorf("%s was shown %q", to.name, got)
-		}
+	// x comes back elsewhere and remembers c alone.
+	// What c would tell f of it is lost.
+	x.addr, x.disk = movedFrom(x), map[string][]byte{}
+	v.net.Cut(c.addr.Addr(), f.addr.Addr())
+	x.start()
+	x.meet(c)
+	v.run(3 * time.Second)
+	v.net.Heal(c.addr.Addr(), f.addr.Addr())
+	v.run(time.Second)
+	if x.sees("f") || !c.sees("f") {
+		t.Fatal("f was not to know of it")
 	}
-	// p00 writes to p03, who is elsewhere; p02 walks there.
-	v.nodes[0].say(v.nodes[3].name, "we need water")
-	v.until(5*time.Second, "a friend carries it", func() bool { return v.nodes[0].last().State == neighbors.Held })
-	place[1], place[2] = 1, 1
-	apart()
-	v.until(30*time.Second, "it is there", func() bool { return slices.Contains(v.nodes[3].texts(), "we need water") })
-	// The pieces touch again.
-	for i := range place {
-		place[i] = 0
-	}
-	apart()
-	v.until(10*time.Second, "one network again", v.knowAll)
-	v.run(20 * time.Second)
-	if n := len(slices.DeleteFunc(v.nodes[3].texts(), func(s string) bool { return s != "we need water" })); n != 1 {
-		t.Errorf("it was shown %d times", n)
-	}
+	do(x, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Explode(now) })
+	v.until(2*time.Second, "f has answered", func() bool { return x.sees("f") && f.sees("x") })
 }

@@ -8,7 +8,7 @@ import (
 
 // The macros of the paper's figure 2 exist, come first in \help and keep their
 // order and words.
-func TestFigure2(t *testing.T) {
+func TestPaperFigure2(t *testing.T) {
 	text, err := helpText(table(), "")
 	if err != nil {
 		t.Fatal(err)

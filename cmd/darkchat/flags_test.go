@@ -14,7 +14,9 @@ import (
 	"darkchat/neighbors"
 )
 
-func TestDefaults(t *testing.T) {
+// The paper, 2.1: "with the exception of username, all parameters will revert to default
+// values if no value is specified."
+func TestPaperDefaults(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", "/xdg")
 	c, err := parseFlags(nil)
 	if err != nil {
@@ -30,7 +32,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestEveryFlag(t *testing.T) {
+// The paper, figure 1, and what has come since.
+func TestPaperFigure1(t *testing.T) {
 	c, err := parseFlags(strings.Fields("-u Ann -p 7001 -t 4 -sip [2001:db8::1],host.example -sip 10.0.0.1 -sp 1,2 -sp 3 " +
 		"-s=false -listen [::1] -presence file,seed -state /s -identity /i -json -stay -wait 0s -log json -v -profile quiet -hold off"))
 	if err != nil {

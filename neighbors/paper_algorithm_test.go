@@ -1,0 +1,477 @@
+package neighbors_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
+	"darkchat/sessions"
+)
+
+// 3.1: "Each node must keep track of all nodes that are within two edge traversals", and
+// of nobody else.
+func TestPaperTwoEdgeTraversals(t *testing.T) {
+	v := newVillage(t, 1006, paperWeather(), 9, 1)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	v.run(20 * time.Second)
+	for i, p := range v.nodes {
+		one, two := v.within(i)
+		for j, q := range v.nodes {
+			_, known := q.node.Believes(sessions.SessionID(p.id()))
+			if near := i == j || slices.Contains(one, j) || slices.Contains(two, j); i != j && known != near {
+				t.Errorf("%s knows %s: %v; within two edges: %v", q.name, p.name, known, near)
+			}
+		}
+	}
+}
+
+// 3.1: "When a node changes state, it sends a notification to all nodes in its list of
+// relevant nodes." Away, back, gone and there again.
+func TestPaperChangeOfState(t *testing.T) {
+	v := newVillage(t, 1007, paperWeather(), 8, 1)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	v.run(5 * time.Second)
+	p := v.nodes[3]
+	one, two := v.within(3)
+	all := append(one, two...)
+	id := p.id()
+	for _, away := range []bool{true, false} {
+		do(p, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, away) })
+		want := neighbors.Online
+		if away {
+			want = neighbors.Away
+		}
+		v.until(time.Second, "all within two edges know that it is "+string(want), func() bool { return v.believe(all, id, want) })
+		v.run(time.Second)
+	}
+	p.leave()
+	if !v.believe(all, id, neighbors.Offline) {
+		t.Error("not all know that it left")
+	}
+	p.start()
+	v.until(time.Second, "all know that it is there again", func() bool { return v.believe(all, id, neighbors.Online) })
+}
+
+// 3.1, figure 3 and footnote 6: "if nodes R and E have lost their connection to each
+// other", because both have changed their addresses, "node C or node Q could facilitate
+// the re-establishment of the connection".
+func TestPaperCommonNeighbourReestablishes(t *testing.T) {
+	v := &village{bed: newBed(t, 1008, paperWeather())}
+	for _, name := range []string{"r", "e", "c"} {
+		v.join(name)
+	}
+	r, e := v.nodes[0], v.nodes[1]
+	v.befriend(0, 1)
+	v.befriend(0, 2)
+	v.befriend(1, 2)
+	v.until(5*time.Second, "all know all", v.knowAll)
+	for _, p := range []*person{r, e} {
+		p.addr = movedFrom(p)
+		p.node.SetSurroundings(v.now, neighbors.Surroundings{Listen: []netip.AddrPort{p.addr}})
+		p.turn()
+	}
+	r.say("e", "where are you?")
+	v.until(10*time.Second, "the text finds e", func() bool { return len(e.texts()) == 1 })
+	if count[neighbors.WentOffline](r)+count[neighbors.WentOffline](e) > 0 {
+		t.Error("they called each other lost")
+	}
+}
+
+// 3.1, footnote 7: "Of two nodes, only one need know the other's location for a connection
+// to be established. In sending a message to node R, node E necessarily reveals its
+// location."
+func TestPaperSenderRevealsItsLocation(t *testing.T) {
+	b := newBed(t, 1009, paperWeather())
+	r, e := b.join("r"), b.join("e")
+	r.meet(e)
+	b.run(3 * time.Second)
+	e.addr = movedFrom(e) // and nobody tells e's node
+	e.say("r", "from here")
+	b.until(2*time.Second, "r reads it", func() bool { return len(r.texts()) == 1 })
+	r.say("e", "I see you")
+	b.until(2*time.Second, "e reads the answer at its new address", func() bool { return len(e.texts()) == 1 })
+}
+
+// 3.1: "Only in cases where nodes are completely stranded would nodes need to poll the
+// server": whoever has neighbours sends it nothing but signs of life.
+func TestPaperOnlyTheStrandedPollTheServer(t *testing.T) {
+	v := &village{bed: newBed(t, 1010, paperWeather())}
+	seed := v.seedNode()
+	ann, bob := v.join("ann"), v.join("bob")
+	for _, p := range []*person{ann, bob} {
+		p.meet(seed)
+	}
+	ann.meet(bob)
+	v.run(time.Minute)
+	asked := 0
+	v.opened = func(to *person, o dgram.Opened) {
+		if to == seed && (strings.Contains(o.Summary(), "find") || strings.Contains(o.Summary(), "UserList")) {
+			asked++
+		}
+	}
+	v.run(10 * time.Minute)
+	if asked > 0 {
+		t.Errorf("the server was asked %d times", asked)
+	}
+}
+
+// 3.2: "Even offline nodes are remembered ... this information can be used to jump-start
+// the connectivity of the network without invoking the central server."
+func TestPaperMemoryJumpStarts(t *testing.T) {
+	v := newVillage(t, 1011, paperWeather(), 10, 2)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	v.run(time.Minute)
+	for _, p := range v.nodes {
+		p.kill()
+	}
+	v.run(time.Hour)
+	for _, p := range v.nodes {
+		p.start()
+		v.run(time.Second)
+	}
+	v.until(10*time.Second, "the network is there again", v.knowAll)
+}
+
+// 3.2: "We prune the list of sessions on demand to a desired length, favoring online
+// sessions (however many) over those that are offline."
+func TestPaperPruningFavoursOnline(t *testing.T) {
+	b := newBed(t, 1012, paperWeather())
+	ann := b.join("ann")
+	for i := range 6 {
+		p := b.join("p" + string(rune('a'+i)))
+		p.meet(ann) // nobody's act of ann's: she pins none of them
+		if i < 3 {
+			p.leave()
+		}
+	}
+	if n := ann.node.Prune(b.now, 1); n < 3 {
+		t.Errorf("%d were forgotten", n)
+	}
+	for i, name := range []string{"pa", "pb", "pc", "pd", "pe", "pf"} {
+		if _, err := ann.node.Sessions(name); (err == nil) != (i >= 3) {
+			t.Errorf("%s kept: %v; online: %v", name, err == nil, i >= 3)
+		}
+	}
+}
+
+// 3.3, figure 4: the five messages are what nodes say to each other.
+func TestPaperMessageTypes(t *testing.T) {
+	v := newVillage(t, 1013, paperWeather(), 5, 1)
+	said := map[string]bool{}
+	v.opened = func(_ *person, o dgram.Opened) {
+		for _, kind := range []string{"declareOnline", "declareOffline", "requestPing", "requestUserList", "deliverKnownList"} {
+			if strings.Contains(o.Summary(), kind) {
+				said[kind] = true
+			}
+		}
+	}
+	v.befriend(0, 2)
+	do(v.nodes[1], func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, true) })
+	v.run(20 * time.Second)
+	v.nodes[3].leave()
+	if len(said) != 5 {
+		t.Errorf("said: %v", said)
+	}
+}
+
+// 3.1: the same when both were not running meanwhile: a common neighbour joins them as
+// soon as one of them comes back elsewhere.
+func TestPaperCommonNeighbourJoinsTheLost(t *testing.T) {
+	b := newBed(t, 22, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob, carol := b.join("ann"), b.join("bob"), b.join("carol")
+	ann.meet(bob)
+	ann.say("bob", "first")
+	bob.say("ann", "first")
+	carol.meet(ann)
+	carol.meet(bob)
+	b.run(2 * time.Second)
+	bob.kill()
+	ann.kill()
+	b.run(30 * time.Second)
+	// Both have new addresses: nobody but carol can tell them.
+	bob.addr = movedFrom(bob)
+	ann.addr = movedFrom(ann)
+	bob.start()
+	ann.start()
+	b.until(time.Minute, "they see each other", func() bool { return ann.sees("bob") && bob.sees("ann") })
+}
+
+// 3.1: the notifications are in time: after a join, a leave and a crash all within two
+// edges know it.
+func TestPaperTwoEdgesKnow(t *testing.T) {
+	for _, loss := range []float64{0, 0.05} {
+		v := newVillage(t, 11, simnet.Profile{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond}, 16, 2)
+		v.until(10*time.Second, "all know all within two edges", v.knowAll)
+		v.net.SetProfile(simnet.Profile{Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond, Loss: loss})
+		one, two := v.within(3)
+		all := append(slices.Clone(one), two...)
+		p := v.nodes[3]
+		id := p.id()
+		v.run(30 * time.Second)
+
+		p.kill()
+		began := v.now
+		v.until(8*time.Second, "the crash is known within two edges", func() bool {
+			return v.believe(all, id, neighbors.Offline)
+		})
+		t.Logf("loss %.2f: crash known after %v", loss, v.now.Sub(began))
+
+		p.start()
+		began = v.now
+		v.until(5*time.Second, "the return is known within two edges", func() bool {
+			return v.believe(all, id, neighbors.Online)
+		})
+		t.Logf("loss %.2f: join known after %v", loss, v.now.Sub(began))
+		v.run(10 * time.Second)
+
+		p.node.Leave(v.now)
+		p.turn()
+		began = v.now
+		v.until(2*time.Second, "the leave is known within two edges", func() bool {
+			return v.believe(all, id, neighbors.Offline)
+		})
+		t.Logf("loss %.2f: leave known after %v", loss, v.now.Sub(began))
+	}
+}
+
+// 3.1: "Each edge represents a direct, two-way association between two clients": who was
+// called has the edge, too.
+func TestPaperEdgesAreTwoWay(t *testing.T) {
+	b := newBed(t, 1023, paperWeather())
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.ping(bob)
+	b.until(time.Second, "both see each other", func() bool { return ann.sees("bob") && bob.sees("ann") })
+	bob.say("ann", "from who was called")
+	b.until(time.Second, "ann reads it", func() bool { return len(ann.texts()) == 1 })
+}
+
+// 3.1: "In a serverless setting this node simply has server-like capabilities, by nature of
+// its close connection to many other nodes": whoever is connected to two joins them.
+func TestPaperServerLikeByConnections(t *testing.T) {
+	b := newBed(t, 1024, paperWeather())
+	hub := b.join("c")
+	var all []*person
+	for i := range 6 {
+		p := b.join(string(rune('p' + i)))
+		p.meet(hub)
+		all = append(all, p)
+	}
+	all[0].add(all[5].name)
+	b.until(2*time.Second, "they are joined", func() bool { return all[0].sees(all[5].name) && all[5].sees(all[0].name) })
+}
+
+// 3.1: "In this way, a server-free graph can maintain robust and redundant connections
+// between nodes": with the best connected one dead, all others go on.
+func TestPaperServerFreeIsRobust(t *testing.T) {
+	v := newVillage(t, 1025, paperWeather(), 9, 1)
+	v.join("hub")
+	for i := range 9 {
+		v.befriend(9, i)
+	}
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	v.run(20 * time.Second)
+	v.nodes[9].kill()
+	v.run(2 * time.Minute)
+	v.edges = slices.DeleteFunc(v.edges, func(e [2]int) bool { return e[0] == 9 || e[1] == 9 })
+	if !v.knowAll() {
+		t.Error("not all know all within two edges of them")
+	}
+	for i, p := range v.nodes[:9] {
+		q := v.nodes[(i+1)%9]
+		p.say(q.name, "all the same")
+		v.until(time.Second, "they write on", func() bool { return len(q.texts()) == 1 })
+	}
+}
+
+// 3.1: the other half of "only in cases where nodes are completely stranded": who is, is
+// helped by the server.
+func TestPaperTheStrandedPollTheServer(t *testing.T) {
+	b := newBed(t, 1026, paperWeather())
+	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
+	ann.meet(seed)
+	bob.meet(seed)
+	ann.meet(bob)
+	ann.say("bob", "hello")
+	bob.say("ann", "hello")
+	b.run(2 * time.Second)
+	ann.kill()
+	bob.kill()
+	b.run(time.Minute)
+	ann.addr, bob.addr = movedFrom(ann), movedFrom(bob)
+	ann.start()
+	bob.start()
+	b.until(20*time.Second, "they see each other again", func() bool { return ann.sees("bob") && bob.sees("ann") })
+}
+
+// 3.1: "The more interconnected the clusters of nodes, the healthier the network stays as
+// individual nodes come and go": two who both moved find each other where others know
+// both, and do not where the only ones between them have gone.
+func TestPaperInterconnectedIsHealthier(t *testing.T) {
+	healed := map[int]bool{}
+	for _, reach := range []int{1, 3} {
+		v := newVillage(t, 1027, paperWeather(), 12, reach)
+		v.until(20*time.Second, "all know all within two edges", v.knowAll)
+		a, b := v.nodes[2], v.nodes[3]
+		v.nodes[1].kill()
+		v.nodes[4].kill()
+		for _, p := range []*person{a, b} {
+			p.kill()
+			p.addr = movedFrom(p)
+		}
+		v.run(time.Minute)
+		a.start()
+		b.start()
+		v.run(2 * time.Minute)
+		healed[reach] = a.sees(b.name) && b.sees(a.name)
+	}
+	if healed[1] || !healed[3] {
+		t.Errorf("healed by neighbours on each side: %v", healed)
+	}
+}
+
+// 3.2: "While each node's online/offline status is stored at each linked node, even offline
+// nodes are remembered in session variables and kept", here also by the next run.
+func TestPaperOfflineAreRemembered(t *testing.T) {
+	v := newVillage(t, 1028, paperWeather(), 4, 1)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	p := v.nodes[0]
+	one, _ := v.within(0)
+	p.leave()
+	v.run(time.Hour)
+	for _, j := range one {
+		q := v.nodes[j]
+		q.kill()
+		q.start()
+		v.run(5 * time.Second)
+		offline := q.node.Users(neighbors.FilterOffline)
+		if !slices.ContainsFunc(offline, func(u neighbors.UserView) bool {
+			return u.Name == p.name && u.State == neighbors.Offline && len(u.Sessions) == 1 && u.Sessions[0].Addr == p.addr
+		}) {
+			t.Errorf("%s remembers of those who are offline %+v", q.name, offline)
+		}
+	}
+}
+
+// 3.2: "A balance has to be struck between iterating through (potentially useless) old
+// addresses for nodes when attempting to reach them, and pruning the oldest away": four of
+// a session are kept.
+func TestPaperOldAddressesArePruned(t *testing.T) {
+	b := newBed(t, 1029, paperWeather())
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	home := bob.addr
+	var places []netip.AddrPort
+	for i := range 7 {
+		bob.kill()
+		bob.addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 19, byte(100 + i), 7}), 6789)
+		places = append(places, bob.addr)
+		b.run(time.Minute)
+		bob.start()
+		b.until(time.Minute, "they meet again", func() bool { return ann.sees("bob") })
+	}
+	bob.kill()
+	b.run(time.Minute)
+	clear(b.spent)
+	b.run(3 * time.Hour)
+	if n := b.spent[home.Addr()]; n > 0 {
+		t.Errorf("the oldest address gets %d bytes", n)
+	}
+	for i, a := range places {
+		if got := b.spent[a.Addr()]; (got > 0) != (i >= len(places)-4) {
+			t.Errorf("place %d of %d gets %d bytes", i, len(places), got)
+		}
+	}
+}
+
+// 3.3, figure 4: declareOnline "sends a message to a specified user notifying it of the
+// sender's online state", declareOffline "declares to the specified user that the sender is
+// going offline": signed, to each neighbour, and to nobody else.
+func TestPaperDeclares(t *testing.T) {
+	v := newVillage(t, 1030, paperWeather(), 6, 1)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	p := v.nodes[0]
+	one, _ := v.within(0)
+	told := map[string][]int{}
+	v.opened = func(to *person, o dgram.Opened) {
+		for _, kind := range []string{"declareOnline", "declareOffline"} {
+			if strings.Contains(o.Summary(), kind) && strings.Contains(o.Summary(), "record=") {
+				told[kind] = append(told[kind], slices.Index(v.nodes, to))
+			}
+		}
+	}
+	do(p, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, true) })
+	v.run(5 * time.Second)
+	p.leave()
+	slices.Sort(one)
+	for kind, list := range told {
+		if slices.Sort(list); !slices.Equal(list, one) {
+			t.Errorf("%s went to %v, the neighbours are %v", kind, list, one)
+		}
+	}
+	if len(told) != 2 {
+		t.Errorf("said: %v", told)
+	}
+}
+
+// 3.3, figure 4: requestPing "requests that, if the receiving node can connect to a
+// different, specified node, the receiving node forward the sender's connection information
+// to the specified node".
+func TestPaperRequestPing(t *testing.T) {
+	b := newBed(t, 1031, paperWeather())
+	c, asker, other := b.join("c"), b.attacker(1, "asker", "198.19.1.7:6789"), b.attacker(2, "other", "198.19.2.7:6789")
+	asker.meets(c)
+	other.meets(c)
+	asker.says(c.id(), dgram.Message{ID: 9, Body: asker.find(c.id(), "other", uint64(b.now.UnixMilli()))}, time.Second)
+	var forwarded []dgram.Ping
+	for _, e := range other.events {
+		if r, ok := e.(dgram.Received); ok {
+			if p, ok := r.Message.Body.(dgram.Ping); ok {
+				forwarded = append(forwarded, p)
+			}
+		}
+	}
+	if len(forwarded) != 1 || !slices.Equal(forwarded[0].Addrs, []netip.AddrPort{asker.addr}) || string(forwarded[0].Record) != string(asker.signed) {
+		t.Errorf("the other one got %+v", forwarded)
+	}
+}
+
+// 3.3, figure 4: requestUserList "asks the receiver to reply with a list of nodes adjacent",
+// deliverKnownList delivers it: of those whom the receiver's user knows, to those he knows.
+func TestPaperUserList(t *testing.T) {
+	v := newVillage(t, 1032, paperWeather(), 5, 1)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	p := v.nodes[0]
+	one, _ := v.within(0)
+	r := v.attacker(1, "rae", "198.19.1.7:6789")
+	r.meets(p)
+	ask := func() (list []dgram.Summary) {
+		r.events = nil
+		r.says(p.id(), dgram.Message{ID: r.ep.NextID(), Body: dgram.ListRequest{Credit: 1}}, time.Second)
+		for _, e := range r.events {
+			if m, ok := e.(dgram.Received); ok {
+				if l, ok := m.Message.Body.(dgram.List); ok && l.Request > 0 {
+					list = append(list, l.Summaries...)
+				}
+			}
+		}
+		return list
+	}
+	if list := ask(); len(list) != 0 {
+		t.Errorf("a stranger is told %v", list)
+	}
+	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "rae") })
+	list := ask()
+	for _, j := range one {
+		if !slices.ContainsFunc(list, func(s dgram.Summary) bool { return s.Session == v.nodes[j].id() && s.State == 0 }) {
+			t.Errorf("%s is missing from %v", v.nodes[j].name, list)
+		}
+	}
+	if len(list) != len(one) {
+		t.Errorf("%d nodes are listed, %d are adjacent", len(list), len(one))
+	}
+}
