@@ -146,11 +146,16 @@ func (p *person) dies() bool {
 	return true
 }
 
-// turn lets everything that is ready happen as the loop does: write, show, send.
+// restless is how often a node may ask to be called again at the same moment. The loop
+// would call it so for ever: no timer of a node may stand still.
+const restless = 1000
+
+// turn lets everything that is ready happen as the loop does: write, show, send. It calls
+// the node again at the deadline that it asks for until that lies in the future.
 func (p *person) turn() {
 	p.bed.t.Helper()
 	for turns := 0; p.node != nil; turns++ {
-		if turns == 500 {
+		if turns == restless {
 			p.bed.t.Fatalf("%s does not come to rest", p.name)
 		}
 		p.next = p.node.Advance(p.bed.now)
@@ -161,8 +166,9 @@ func (p *person) turn() {
 		if p.dies() {
 			return
 		}
-		again := len(ready.Batch) > 0
-		if again {
+		again := p.next.Equal(p.bed.now)
+		if len(ready.Batch) > 0 {
+			again = true
 			if p.full == nil {
 				p.store(ready.Batch)
 			}

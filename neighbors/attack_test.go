@@ -216,3 +216,86 @@ func TestPairIsIntroducedOnce(t *testing.T) {
 		t.Errorf("bob was told %d times", halves)
 	}
 }
+
+// A ticket serves once, and by the hand of the introducer for whom it was signed: an
+// introducer that keeps it cannot set the one looked for on other hosts with it.
+func TestTicketServesOnce(t *testing.T) {
+	b := newBed(t, 67, simnet.Profile{Delay: 10 * time.Millisecond})
+	bob := b.join("bob")
+	m, other := b.attacker(1, "mallory", "192.0.2.9:1"), b.attacker(2, "oscar", "192.0.2.10:1")
+	m.meets(bob)
+	asker, _ := b.identity(3, "friend")
+	host := byte(0)
+	// brings has m hand a half with that ticket to bob, and says whether bob then called
+	// the address in it: another network each time, so that no budget hides it.
+	brings := func(introducer *raw, number uint64) bool {
+		host++
+		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, host, 1}), 53)
+		p := asker.find(dgram.PeerID(introducer.record.Session), "bob", number)
+		p.By, p.Session, p.Addrs = m.record.Session[:], asker.record.Session[:], []netip.AddrPort{at}
+		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, 5*time.Second)
+		return b.spent[at.Addr()] > 0
+	}
+	for _, c := range []struct {
+		what   string
+		by     *raw
+		number uint64
+		want   bool
+	}{
+		{"a ticket", m, 100, true},
+		{"the same again", m, 100, false},
+		{"a lower number", m, 99, false},
+		{"one that was signed for another introducer", other, 101, false},
+		{"the next", m, 102, true},
+	} {
+		if got := brings(c.by, c.number); got != c.want {
+			t.Errorf("%s: called %v", c.what, got)
+		}
+	}
+}
+
+// A relay carries nothing to who is not there: neither to somebody of whom it only
+// remembers that he was, nor after a goodbye.
+func TestRelayNeedsALiveAssociation(t *testing.T) {
+	b := newBed(t, 68, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed := b.seedNode()
+	m := b.attacker(1, "mallory", "192.0.2.9:1")
+	bob := b.join("bob")
+	bob.meet(seed)
+	m.meets(seed)
+	passed := func() (unknown, other uint64) {
+		for _, s := range seed.node.Stats() {
+			switch s.Name {
+			case "relay_unknown":
+				unknown = s.Value
+			case "relay_passed", "relay_unasked", "relay_circuits":
+				other += s.Value
+			}
+		}
+		return unknown, other
+	}
+	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
+	say := func() { m.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: bob.id(), Datagram: packet}}, time.Second) }
+	say()
+	if unknown, other := passed(); unknown != 0 || other == 0 {
+		t.Fatalf("who is here: %d unknown, %d others", unknown, other)
+	}
+	bob.node.Leave(b.now)
+	bob.turn()
+	b.run(time.Second)
+	bob.kill()
+	_, before := passed()
+	say()
+	if unknown, other := passed(); unknown != 1 || other > before {
+		t.Errorf("after a goodbye: %d unknown, %d others, before %d", unknown, other, before)
+	}
+	bob.start()
+	bob.meet(seed)
+	bob.kill()
+	b.until(10*time.Minute, "the seed has lost bob", func() bool { return !seed.sees("bob") })
+	_, before = passed()
+	say()
+	if unknown, other := passed(); unknown != 2 || other > before {
+		t.Errorf("after he was lost: %d unknown, %d others, before %d", unknown, other, before)
+	}
+}

@@ -141,13 +141,23 @@ func (p *person) start() {
 // kill ends the node as SIGKILL would: the disk stays.
 func (p *person) kill() { p.node = nil }
 
-// turn lets everything that is ready happen, as the loop does.
+// restless is how often a node may ask to be called again at the same moment. The loop
+// would call it so for ever: no timer of a node may stand still.
+const restless = 1000
+
+// turn lets everything that is ready happen, as the loop does. It calls the node again at
+// the deadline that it asks for until that lies in the future.
 func (p *person) turn() {
-	for p.node != nil {
+	p.bed.t.Helper()
+	for turns := 0; p.node != nil; turns++ {
 		p.next = p.node.Advance(p.bed.now)
+		if !p.next.IsZero() && p.next.Before(p.bed.now) || turns == restless {
+			p.bed.t.Fatalf("%s wants to be called at %v, it is %v, turn %d", p.name, p.next, p.bed.now, turns)
+		}
 		ready := p.node.Drain()
-		again := len(ready.Batch) > 0
-		if again {
+		again := p.next.Equal(p.bed.now)
+		if len(ready.Batch) > 0 {
+			again = true
 			if p.full == nil {
 				for _, w := range ready.Batch {
 					k := string(byte(w.Bucket)) + string(w.Key)

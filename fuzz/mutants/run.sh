@@ -10,6 +10,8 @@
 #	# invariant: 3 exactly once
 #	# test: ./sessions -run '^TestTextsAreTakenInOrderAndOnce$'
 #
+# or, instead of an invariant, which rule of spec/theory.md: "# rule: 7.4 meeting".
+#
 # The work is done in a copy of the tree; nothing here is changed.
 set -u -o pipefail
 here=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -33,7 +35,7 @@ named() {
 	line=$(sed -n 's/^# test: //p' "$1" | head -n 1)
 	package=${line%% *}
 	test=$(sed -n "s/.*-run[ =]'\([^']*\)'.*/\1/p" <<<"$line")
-	[ -n "$package" ] && [ -n "$test" ] && grep -q '^# invariant: [1-9] ' "$1"
+	[ -n "$package" ] && [ -n "$test" ] && grep -qE '^# (invariant: [1-9]|rule: [0-9]+\.[0-9]+) ' "$1"
 }
 
 # noticed: the failure is that of a test, not of the compiler.
@@ -44,7 +46,7 @@ noticed() {
 
 # mutant PATCH: says why it failed, or nothing.
 mutant() {
-	named "$1" || { echo "its header names no invariant or no test"; return; }
+	named "$1" || { echo "its header names no invariant and no rule, or no test"; return; }
 	# Without the patch the test passes; asked once for each test.
 	local clean=$scratch/clean.$(printf '%s %s' "$package" "$test" | cksum | tr ' ' -)
 	if [ ! -e "$clean" ]; then
