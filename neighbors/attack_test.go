@@ -275,7 +275,9 @@ func TestRelayNeedsALiveAssociation(t *testing.T) {
 		return unknown, other
 	}
 	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
-	say := func() { m.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: bob.id(), Datagram: packet}}, time.Second) }
+	say := func() {
+		m.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: bob.id(), Datagram: packet}}, time.Second)
+	}
 	say()
 	if unknown, other := passed(); unknown != 0 || other == 0 {
 		t.Fatalf("who is here: %d unknown, %d others", unknown, other)

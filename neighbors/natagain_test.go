@@ -109,7 +109,7 @@ func renumber(nats []*simnet.NAT, outside [4]byte) {
 }
 
 // Whenever it happens after they met, NATs forget a pair, or a home gets another address,
-// which nobody inside is told of: both read on within five seconds, or ten if only one of
+// which nobody inside is told of: both read on within three seconds, or ten if only one of
 // them writes, and directly again within ten if their NATs allow it, not by a relay for ever.
 func TestForgottenPairIsDirectAgain(t *testing.T) {
 	kinds := []simnet.Kind{simnet.Cone, simnet.Restricted, simnet.FullCone, simnet.Remap, simnet.Symmetric}
@@ -151,6 +151,26 @@ func TestForgottenBehindCarrier(t *testing.T) {
 	}
 }
 
+// One who does not write believes in the way that his NAT has closed: when the other one is
+// introduced to him, he looks for him all the same.
+func TestClosedWayIsOpenedAgain(t *testing.T) {
+	for i, k := range []simnet.Kind{simnet.Cone, simnet.Restricted, simnet.Remap} {
+		t.Run(k.String(), func(t *testing.T) {
+			p := newPairing(t, uint64(18000+i), 10*time.Millisecond, k, k, "")
+			p.run(40 * time.Second)
+			p.reads(both, "one and a half", time.Second)
+			p.run(time.Second) // his next probe, that would open it, is far
+			p.natA[0].Close(netip.AddrFrom4([4]byte{203, 0, 3, 1}))
+			p.reads(onlyBob, "two", 3*time.Second)
+			p.run(500 * time.Millisecond)
+			if !p.direct() {
+				t.Errorf("not direct: %+v, %+v", p.ann.node.Net().Ways, p.bob.node.Net().Ways)
+			}
+			p.reads(onlyBob, "three", 100*time.Millisecond)
+		})
+	}
+}
+
 // opens says whether such a NAT lets in other ports of an address that was written to.
 func opens(k simnet.Kind) bool { return k == simnet.Restricted || k == simnet.FullCone }
 
@@ -159,9 +179,9 @@ func (p *pairing) forgets(change func(*pairing), wait time.Duration, writers int
 	p.run(wait)
 	change(p)
 	began := p.now
-	limit := 5 * time.Second
+	limit := 3 * time.Second
 	if writers != both {
-		limit *= 2 // the other one finds out by a probe, 5 s after he heard the last
+		limit = 10 * time.Second // the other one finds out by a probe, 5 s after he heard the last
 	}
 	p.reads(writers, "two", limit)
 	for !p.direct() && p.now.Sub(began) < 10*time.Second {

@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -90,6 +91,16 @@ func (r *NAT) Renumber(outside netip.Addr) {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
 	r.outside, r.mappings = outside, nil
+}
+
+// Close ends the permission of a host outside to answer, as when the router's entry for it
+// alone has expired.
+func (r *NAT) Close(host netip.Addr) {
+	r.net.mu.Lock()
+	defer r.net.mu.Unlock()
+	for _, m := range r.mappings {
+		maps.DeleteFunc(m.asked, func(to netip.AddrPort, _ time.Time) bool { return to.Addr() == host })
+	}
 }
 
 // natOf returns the NAT that stands before an address, nil if none does.
