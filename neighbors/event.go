@@ -129,7 +129,8 @@ type Pong struct {
 	Path    string
 }
 
-// PathChange says that the way to a session changed. RTT is 0 if it is not known yet.
+// PathChange says that the way to a session changed. Path is empty when there is none left,
+// RTT 0 if it is not known yet.
 type PathChange struct {
 	User    string
 	Session string

@@ -18,6 +18,9 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 		n.received(now, e)
 	case dgram.Settled:
 		n.settled(now, e)
+		if len(n.last) > 0 {
+			n.wake(now) // it may have been the last goodbye through a relay
+		}
 	case dgram.Lapsed:
 		switch e.Kind {
 		case dgram.KindText:

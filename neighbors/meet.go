@@ -127,9 +127,12 @@ func (n *Node) wayBroken(now time.Time, e *edge) {
 	n.lookAtWays(now)
 }
 
+// lostWithRelay is how long before its relay somebody may be lost, and for that cause.
+const lostWithRelay = time.Minute
+
 // relayGone: a relay is lost or left. Those whom it carried are told of, since it is the
 // cause that they are not reached.
-func (n *Node) relayGone(relay sessions.SessionID) {
+func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 	r, ok := n.book.Session(relay)
 	if _, used := n.relays.numbers[relay]; !ok || !used {
 		return
@@ -140,10 +143,13 @@ func (n *Node) relayGone(relay sessions.SessionID) {
 		if w.by != relay || !w.carried || !known {
 			continue
 		}
+		if e := n.edges[id]; e == nil || !e.online && now.Sub(e.lostAt) > lostWithRelay {
+			continue
+		}
 		w.why = "the relay " + n.book.Label(r.User) + " is gone"
 		n.tell(PathChange{
-			User: n.book.Label(s.User), Session: id.String(), Path: PathRelay,
-			Why: w.why + ": texts wait until it is back, or until there is another way",
+			User: n.book.Label(s.User), Session: id.String(),
+			Why: w.why + "; texts wait until it is back or there is another way",
 		})
 	}
 }

@@ -230,20 +230,29 @@ func TestRelayDies(t *testing.T) {
 	seed := b.seedNode()
 	ann, _ := b.behind("ann", simnet.Symmetric)
 	bob, _ := b.behind("bob", simnet.Symmetric)
+	dan, _ := b.behind("dan", simnet.Symmetric)
 	cat := b.join("cat")
 	ann.meet(cat)
-	for _, p := range []*person{ann, bob} {
+	for _, p := range []*person{ann, bob, dan} {
 		p.meet(seed)
 	}
 	ann.add("bob")
-	b.until(2*time.Second, "bob is there", func() bool { return ann.sees("bob") })
+	ann.add("dan")
+	b.until(2*time.Second, "they are there", func() bool { return ann.sees("bob") && ann.sees("dan") })
 	b.run(20 * time.Second)
+	dan.node.Leave(b.now)
+	dan.turn()
+	b.run(2 * time.Second)
+	dan.kill()
 	ann.screen = nil
 	seed.kill()
 	b.until(40*time.Second, "bob and the seed are lost", func() bool { return count[neighbors.WentOffline](ann) == 2 })
 	told := false
 	for _, c := range all[neighbors.PathChange](ann) {
-		told = told || c.User == "bob" && c.Path == neighbors.PathRelay && strings.Contains(c.Why, "the relay seed") && strings.Contains(c.Why, "gone")
+		if c.User == "dan" {
+			t.Errorf("he had left before: %+v", c)
+		}
+		told = told || c.User == "bob" && c.Path == "" && strings.Contains(c.Why, "the relay seed") && strings.Contains(c.Why, "gone")
 	}
 	if !told {
 		t.Errorf("nobody said that the relay is the cause: %v", ann.lines())

@@ -201,3 +201,36 @@ func (p *pairing) forgets(change func(*pairing), wait time.Duration, writers int
 		}
 	}
 }
+
+// A goodbye reaches those whom a relay carries it to: the relay is left last.
+func TestGoodbyeThroughARelay(t *testing.T) {
+	b := newBed(t, 19000, simnet.Profile{Delay: 10 * time.Millisecond})
+	seed := b.seedNode()
+	ann, _ := b.behind("ann", simnet.Symmetric)
+	bob, _ := b.behind("bob", simnet.Symmetric)
+	ann.meet(seed)
+	bob.meet(seed)
+	ann.add("bob")
+	b.until(2*time.Second, "they meet", func() bool { return ann.sees("bob") && bob.sees("ann") })
+	b.run(10 * time.Second)
+	bob.node.Leave(b.now)
+	bob.turn()
+	b.until(300*time.Millisecond, "all have heard it", bob.node.Left)
+	bob.kill()
+	for _, p := range []*person{ann, seed} {
+		if gone := all[neighbors.WentOffline](p); len(gone) != 1 || gone[0].Reason != neighbors.ReasonDeclared {
+			t.Errorf("%s saw %+v", p.name, gone)
+		}
+	}
+
+	bob.start()
+	b.until(time.Minute, "bob is back", func() bool { return ann.sees("bob") })
+	b.run(10 * time.Second)
+	ann.kill() // and answers no goodbye
+	bob.node.Leave(b.now)
+	bob.turn()
+	b.run(1400 * time.Millisecond)
+	if gone := all[neighbors.WentOffline](seed); len(gone) != 2 || gone[1].Reason != neighbors.ReasonDeclared {
+		t.Errorf("the relay saw %+v", gone)
+	}
+}

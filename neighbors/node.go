@@ -44,7 +44,7 @@ type Node struct {
 	out    Ready
 	spare  Ready     // room of the last one, used again
 	wakeAt time.Time // something must be looked at then, whatever the sub-states say
-	left   time.Time // when we began to leave
+	leaving
 	cloned bool
 }
 
@@ -289,6 +289,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(next, n.outbox.Expiry())
 	next = earliest(next, n.advanceNews(now))
 	next = earliest(next, n.advanceHolds(now))
+	next = earliest(next, n.advanceLeaving(now))
 	// The endpoint comes last: what this turn wants sent shares datagrams.
 	n.passWrite(now)
 	wire := n.ep.Advance(now)
@@ -364,36 +365,6 @@ func again[T any](s []T) []T {
 }
 
 func (n *Node) tell(e Event) { n.out.Events = append(n.out.Events, e) }
-
-// Leave says goodbye: a signed "gone" to every neighbour. Left tells when it has
-// been heard by all, or call it a day.
-func (n *Node) Leave(now time.Time) {
-	if !n.left.IsZero() {
-		return
-	}
-	n.left = now
-	n.book.Freshen()
-	if n.sign(sessions.StateGone) != nil {
-		return
-	}
-	for _, e := range n.live() {
-		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Offline{Record: n.signed}})
-	}
-	n.wake(now)
-}
-
-// Left tells whether all neighbours have acknowledged our leaving.
-func (n *Node) Left() bool {
-	if n.left.IsZero() {
-		return false
-	}
-	for _, e := range n.live() {
-		if !n.ep.Idle(dgram.PeerID(e.id)) {
-			return false
-		}
-	}
-	return true
-}
 
 // spread adds up to a quarter, so that nodes that lost each other together do
 // not come back in step.

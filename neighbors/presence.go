@@ -61,7 +61,7 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	e.vigil, e.pull = vigil{}, pull{}
 	e.told = netip.AddrPort{}
 	n.circuits.leave(id)
-	n.relayGone(id)
+	n.relayGone(now, id)
 	if e.link {
 		n.leftLink(e)
 	}

@@ -131,7 +131,7 @@ type pathReport struct {
 	Event   string  `json:"event"`
 	User    string  `json:"user"`
 	Session string  `json:"session"`
-	Path    string  `json:"path"`
+	Path    string  `json:"path,omitempty"` // empty: it is not reached
 	RTT     float64 `json:"rtt_ms,omitempty"`
 	Why     string  `json:"why,omitempty"`
 }

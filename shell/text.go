@@ -179,11 +179,14 @@ func (r pongReport) text(p *page, _ view) {
 }
 
 func (r pathReport) text(p *page, _ view) {
-	p.add(faint, "  ").word(faint, r.User).add(faint, " ("+tag(r.Session)+") is now reached ")
-	if r.Path == "relay" {
-		p.add(faint, "by a relay")
-	} else {
-		p.add(faint, "directly")
+	p.add(faint, "  ").word(faint, r.User).add(faint, " ("+tag(r.Session)+") is ")
+	switch r.Path {
+	case "":
+		p.add(faint, "not reached any more")
+	case "relay":
+		p.add(faint, "now reached by a relay")
+	default:
+		p.add(faint, "now reached directly")
 	}
 	if r.RTT > 0 {
 		p.add(faint, ", "+rtt(r.RTT))

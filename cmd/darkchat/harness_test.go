@@ -60,7 +60,7 @@ func program(t testing.TB, args ...string) *exec.Cmd {
 type event struct {
 	Event, User, Session, Trust, Reason, Fingerprint string
 	ID, From, Text, Sent, To, State, Input           string
-	By, Addr, Path, Via                              string
+	By, Addr, Path, Via, Why                         string
 	Listen, Waiting                                  []string
 	Acked, Sessions                                  int
 	Late                                             bool

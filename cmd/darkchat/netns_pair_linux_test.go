@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -14,6 +15,7 @@ import (
 const (
 	firstTextLimit = 500 * time.Millisecond
 	directLimit    = 3 * time.Second
+	relayGoneLimit = 45 * time.Second
 	staysFor       = 6 * time.Second // how long a relay is watched
 )
 
@@ -42,6 +44,7 @@ func pairRows() []netnsRow {
 	return append(rows,
 		netnsRow{name: "pair-far", what: "plain homes, 20 ms away from the seed there and back", run: func(r *row) { farApart(r, cone, becomesDirect) }},
 		netnsRow{name: "pair-far-symmetric", what: "symmetric homes, just as far", run: func(r *row) { farApart(r, symmetric, staysRelayed) }},
+		netnsRow{name: "pair-relay-dies", what: "symmetric homes: the relay is killed, and both are told so", when: inFull, run: relayDies},
 		netnsRow{name: "pair-mtu", what: "by relay with MTU 1280 on every wire: 16 KiB", run: relayMTU},
 		netnsRow{name: "pair-double", what: "a carrier's NAT in front of a home's, and a plain home", run: func(r *row) {
 			r.internet()
@@ -173,6 +176,28 @@ func staysRelayed(r *row) {
 		r.Errorf("the path is %q, expected relay", path)
 	}
 	r.within("text by relay", talk(t.ann, t.bob, "by relay"), firstTextLimit)
+}
+
+// relayDies kills the relay of two who write: who loses the other one is told why.
+func relayDies(r *row) {
+	r.homes(symmetric, symmetric)
+	t, _ := r.start()
+	talk(t.ann, t.bob, "by relay")
+	began := time.Now()
+	t.seed.kill()
+	t.ann.send(`\chat bob`)
+	t.ann.send("into the void")
+	for _, pair := range [2][2]*node{{t.ann, t.bob}, {t.bob, t.ann}} {
+		id := pair[1].self().Session
+		at, told := pair[0].seenBy(began.Add(relayGoneLimit), func(e event) bool {
+			return e.Event == "path" && e.Session == id && strings.Contains(e.Why, "the relay seed is gone")
+		})
+		if !told {
+			r.Errorf("%s is not told that the relay is gone", pair[0].name)
+			return
+		}
+		r.within(pair[0].name+" is told", at.Sub(began), relayGoneLimit)
+	}
 }
 
 // getsThrough asks only that texts arrive: what path there is, the NATs decide.
