@@ -20,6 +20,7 @@ import (
 const (
 	directProbes = 2                // unanswered before others are asked
 	maxWatchers  = 3                // neighbours asked about one silent one, and confirmers of a suspicion
+	linkWatchers = 6                // of an own link, where all watch all
 	askEvery     = 4                // so many probes of a suspect between two questions to others
 	vouchLast    = 30 * time.Second // others' word stands for a sign of life so long, then we must hear it ourselves
 	vouchAgain   = time.Second      // and the silent one is asked again after this
@@ -40,9 +41,16 @@ type vigil struct {
 	since     time.Time            // suspected; zero: not
 	until     time.Time            // lost then
 	confirmed []sessions.SessionID // others who suspect it, too; at most maxWatchers
-	vouched   time.Time            // another one reached it last
-	asked     bool                 // others were asked
-	answered  bool                 // and somebody answered, whatever he said
+	vouching
+	asked    bool // others were asked
+	answered bool // and somebody answered, whatever he said
+}
+
+// vouching is the word of others for a neighbour that we do not hear.
+type vouching struct {
+	vouched time.Time          // another one reached it last,
+	helper  sessions.SessionID // this one
+	asks    int                // questions so far
 }
 
 // question is a Reach of ours that waits for its answer.
@@ -160,7 +168,7 @@ func (n *Node) calm(now time.Time, e *edge) {
 		}
 	}
 	suspected := !e.since.IsZero()
-	e.vigil = vigil{vouched: e.vouched}
+	e.vigil = vigil{vouching: e.vouching}
 	if suspected {
 		n.changedEdge(now, e)
 	}
@@ -224,23 +232,29 @@ func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
 	n.plan(e)
 }
 
-// watchers lists neighbours who watch e, too: those that say that they have an edge to it,
-// and on our own link all others. They can be asked, and they may confirm. In a fixed
-// order, at most maxWatchers.
-func (n *Node) watchers(e *edge) (list []*edge) {
+// watchers lists neighbours who watch e, too. They can be asked, and they may confirm. In
+// a fixed order, at most maxWatchers.
+func (n *Node) watchers(e *edge) []*edge {
+	list := n.watching(e, maxWatchers)
+	return list[:min(len(list), maxWatchers)]
+}
+
+// watching lists all of them: those that say that they have an edge to it, and on our own
+// link others there; at most maxTellers and so many.
+func (n *Node) watching(e *edge, onLink int) (list []*edge) {
 	var tellers []telling
 	if r := n.rumors.rumor(e.id); r != nil {
 		tellers = r.tellers
 	}
 	for _, t := range tellers {
-		if w := n.edges[t.by]; w != nil && w.online && w.since.IsZero() && t.state != uint64(sessions.StateGone) && len(list) < maxWatchers {
+		if w := n.edges[t.by]; w != nil && w.online && w.since.IsZero() && t.state != uint64(sessions.StateGone) {
 			list = append(list, w)
 		}
 	}
 	if !e.link {
 		return list
 	}
-	for len(list) < maxWatchers {
+	for range onLink {
 		var next *edge // behind the last by session id, as on a ring that begins at e
 		for _, w := range n.edges {
 			if w.link && w != e && w.online && w.since.IsZero() && !slices.Contains(list, w) &&
@@ -265,9 +279,20 @@ func after(origin, a, b sessions.SessionID) bool {
 	return bytes.Compare(a[:], b[:]) < 0
 }
 
-// askWatchers asks others whether they reach a silent neighbour.
+// askWatchers asks others whether they reach a silent neighbour: who reached it last, and
+// each time the next ones, since some of them may lie.
 func (n *Node) askWatchers(now time.Time, e *edge) {
-	for _, w := range n.watchers(e) {
+	list := n.watching(e, linkWatchers)
+	if len(list) > maxWatchers {
+		at := e.asks % len(list)
+		list = slices.Concat(list[at:], list[:at])
+		if i := slices.IndexFunc(list, func(w *edge) bool { return w.id == e.helper }); i > 0 {
+			list[0], list[i] = list[i], list[0]
+		}
+		list = list[:maxWatchers]
+	}
+	e.asks += maxWatchers
+	for _, w := range list {
 		id := n.ep.Reach(now, dgram.PeerID(w.id), dgram.PeerID(e.id))
 		if id == 0 {
 			continue
@@ -288,7 +313,7 @@ func (n *Node) reachSettled(now time.Time, a dgram.Settled) {
 	if i < 0 {
 		return
 	}
-	e := n.edges[n.questions[i].about]
+	e, helper := n.edges[n.questions[i].about], n.questions[i].helper
 	n.questions = slices.Delete(n.questions, i, i+1)
 	if e == nil || !e.online {
 		return
@@ -300,7 +325,7 @@ func (n *Node) reachSettled(now time.Time, a dgram.Settled) {
 	if e.vouched.IsZero() || now.Sub(e.vouched) > vouchLast {
 		n.askNear(now, e) // it lives, so it is the way that is broken
 	}
-	e.vouched = now
+	e.vouched, e.helper = now, helper
 	if !n.lastLife(e).Equal(now) {
 		return // too long ago that we heard it ourselves
 	}

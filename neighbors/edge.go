@@ -33,6 +33,7 @@ type edge struct {
 
 	pull      pull      // of its list
 	refreshAt time.Time // when its list is compared with what we hold of it
+	hearsay
 
 	// Texts on their way.
 	flying    []uint64 // ids under way, at most inFlight
@@ -43,7 +44,6 @@ type edge struct {
 	handAt time.Time // when what is kept for it is handed over again
 
 	// A missing one is pinged for ever.
-	sightedAt  time.Time // when others said that it is there
 	redialAt   time.Time
 	redialWait time.Duration
 

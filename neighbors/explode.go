@@ -218,8 +218,8 @@ func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPor
 	return dgram.ResultDelivered
 }
 
-// passTargets lists the neighbours to whom an origin's record goes. A seed joins nobody
-// to everybody.
+// passTargets lists the neighbours to whom an origin's record goes: of those alone of
+// whom we tell him. A seed joins nobody to everybody.
 func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
 	if n.cfg.Seed {
 		return nil
@@ -228,7 +228,7 @@ func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
 		if e == from || e.user == from.user || e.seed || n.edgeIsOwn(e) {
 			continue
 		}
-		if len(named) == 0 && len(list) < explodeMost || slices.Contains(named, dgram.PeerID(e.id)) && n.tells(e, from) {
+		if n.tells(e, from) && len(list) < explodeMost && (len(named) == 0 || slices.Contains(named, dgram.PeerID(e.id))) {
 			list = append(list, e)
 		}
 	}

@@ -9,14 +9,18 @@ import (
 	"darkchat/sessions"
 )
 
-// maxFavours bounds the questions of neighbours that wait for a neighbour's answer.
-const maxFavours = 64
+// Bounds of the questions of neighbours that wait for a neighbour's answer.
+const (
+	maxFavours   = 64
+	maxFavoursOf = 16 // of one asker, so that he leaves room for others
+)
 
 // favour is a neighbour's question whether we reach another one (spec/wire.md 5.6,
 // reach): the indirect probe of SWIM, seen from the helper.
 type favour struct {
 	handle dgram.Handle
 	about  sessions.SessionID
+	by     sessions.SessionID
 	until  time.Time
 }
 
@@ -35,7 +39,7 @@ func (n *Node) reachAsked(now time.Time, asker sessions.Session, r dgram.Receive
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 		return
 	}
-	if len(n.favours) >= maxFavours {
+	if len(n.favours) >= maxFavours || n.favoursOf(by.id) >= maxFavoursOf {
 		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
@@ -43,8 +47,18 @@ func (n *Node) reachAsked(now time.Time, asker sessions.Session, r dgram.Receive
 	if !slices.ContainsFunc(n.favours, func(f favour) bool { return f.about == about }) {
 		n.ep.Probe(now, dgram.PeerID(about))
 	}
-	n.favours = append(n.favours, favour{r.Handle, about, now.Add(n.answerTime(e))})
+	n.favours = append(n.favours, favour{r.Handle, about, by.id, now.Add(n.answerTime(e))})
 	n.wake(n.favours[0].until)
+}
+
+// favoursOf counts the questions of one asker.
+func (n *Node) favoursOf(by sessions.SessionID) (count int) {
+	for i := range n.favours {
+		if n.favours[i].by == by {
+			count++
+		}
+	}
+	return count
 }
 
 // repay answers those who asked about a session that gave a sign of life.

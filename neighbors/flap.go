@@ -5,12 +5,15 @@ import (
 	"time"
 )
 
-// Flap damping, in the shape of RFC 2439: each loss is a penalty that decays; who has
-// too many of them is told of to others now and then only.
+// Flap damping, in the shape of RFC 2439: each change is a penalty that decays; who has too many of them is told of to others now and then only.
 const (
 	flapHalf = 5 * time.Minute // in which a penalty halves
 	flapMost = 4               // above it changes are told once in flapGap
 	flapGap  = time.Minute
+
+	flapEnd     = 1.0 // penalty of a loss or a goodbye
+	flapRecord  = 0.5 // of a new record
+	flapCeiling = 16  // ten minutes of quiet make up for any number of them
 )
 
 // flaps is how restless a neighbour is.
@@ -20,9 +23,9 @@ type flaps struct {
 	changed time.Time // told so
 }
 
-// flap counts one loss.
-func (f *flaps) flap(now time.Time) {
-	f.penalty = f.decayed(now) + 1
+// flap counts one change.
+func (f *flaps) flap(now time.Time, penalty float64) {
+	f.penalty = min(f.decayed(now)+penalty, flapCeiling)
 	f.at = now
 }
 
@@ -36,13 +39,14 @@ func (f *flaps) decayed(now time.Time) float64 {
 // flapping says from when on a change of a neighbour may be told to others.
 func (n *Node) flapping(now time.Time, e *edge) (from time.Time) {
 	f := &e.flaps
-	if f.decayed(now) <= flapMost {
+	switch {
+	case f.decayed(now) <= flapMost:
 		f.changed = now
-		return now
+	case f.changed.After(now): // the next time is set, and tells how it is then
+	case f.changed.Add(flapGap).After(now):
+		f.changed = f.changed.Add(flapGap)
+	default:
+		f.changed = now
 	}
-	if from = f.changed.Add(flapGap); from.Before(now) {
-		from = now
-	}
-	f.changed = from
-	return from
+	return f.changed
 }

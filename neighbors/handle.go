@@ -186,6 +186,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		e.seed = rec.Flags&sessions.FlagSeed != 0
 		if e.online && direct {
 			n.contacts.changed(n, e, known, rec)
+			e.flap(now, flapRecord)
 			n.changedEdge(now, e)
 		}
 	}

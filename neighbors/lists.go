@@ -16,8 +16,8 @@ const (
 	listRecords = 4    // in one page, as the wire allows
 	listPages   = 32   // pages pulled from one neighbour at a time
 	maxWants    = 4096 // records that we lack and somebody has; as many as hearsay
-	wantsAtOnce = 32   // of them asked for at a time
-	wantTries   = 3    // tellers asked for one record
+	wantsAtOnce = 256  // of them asked for at a time,
+	wantsOfOne  = 16   // and of one neighbour, who may give none and never say so
 )
 
 // pull is a neighbour's list on its way to us.
@@ -148,7 +148,7 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 	}
 	e := n.edges[from.ID]
 	if w, ok := n.wants.flying[l.Request]; ok && w.by == from.ID {
-		delete(n.wants.flying, l.Request)
+		n.wantEnded(l.Request, w)
 		n.recordsReceived(now, w, from, r.Addr, l)
 		n.pumpWants(now)
 		return
@@ -192,7 +192,7 @@ func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, add
 		if by := n.edges[from.ID]; by != nil {
 			n.again(now, r, by)
 		}
-	case w.tries < wantTries:
+	default:
 		n.wantFromAnother(now, r, w)
 	}
 }
@@ -214,47 +214,77 @@ func (n *Node) want(now time.Time, id, by sessions.SessionID) {
 			return
 		}
 	}
-	if len(n.wants.queue) < maxWants && !slices.ContainsFunc(n.wants.queue, func(w want) bool { return w.id == id }) {
-		n.wants.queue = append(n.wants.queue, want{id: id, by: by})
+	i := slices.IndexFunc(n.wants.queue, func(w want) bool { return w.id == id })
+	if i < 0 {
+		if len(n.wants.queue) < maxWants {
+			n.wants.queue = append(n.wants.queue, want{id: id, by: by})
+		}
+		return
+	}
+	// Who is asked for too much already is not waited for.
+	if e := n.edges[n.wants.queue[i].by]; e == nil || e.asking >= wantsOfOne {
+		n.wants.queue[i].by = by
 	}
 }
 
-// wantFromAnother asks the next teller, when one did not give the record.
+// wantFromAnother asks the next teller, when one did not give the record: of those alone
+// who say that they have it, so that a number that nobody signed has nobody else asked.
+// Each of them is asked once.
 func (n *Node) wantFromAnother(now time.Time, r *rumor, w want) {
+	known, ok := n.book.Session(w.id)
 	i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == w.by })
 	for k := range r.tellers {
 		t := r.tellers[(i+1+k)%len(r.tellers)]
-		if e := n.edges[t.by]; t.by != w.by && e != nil && e.online {
-			if len(n.wants.queue) < maxWants {
-				n.wants.queue = append(n.wants.queue, want{id: w.id, by: t.by, tries: w.tries + 1})
-			}
-			return
+		if e := n.edges[t.by]; t.by == w.by || e == nil || !e.online || ok && t.seq <= known.Seq {
+			continue
 		}
+		if len(n.wants.queue) < maxWants && w.tries < len(r.tellers) {
+			n.wants.queue = append(n.wants.queue, want{id: w.id, by: t.by, tries: w.tries + 1})
+		}
+		return
 	}
 }
 
-// pumpWants sends as many requests for records as may be under way.
+// pumpWants sends as many requests for records as may be under way. A neighbour of whom
+// too much was asked already holds up nobody but himself.
 func (n *Node) pumpWants(now time.Time) {
-	for len(n.wants.queue) > 0 && len(n.wants.flying) < wantsAtOnce {
-		w := n.wants.queue[0]
-		n.wants.queue = n.wants.queue[1:]
+	queue := n.wants.queue
+	kept := queue[:0]
+	for i, w := range queue {
+		if len(n.wants.flying) >= wantsAtOnce {
+			kept = append(kept, queue[i:]...)
+			break
+		}
 		e := n.edges[w.by]
 		if e == nil || !e.online {
 			continue
 		}
-		id := n.ep.NextID()
-		if !n.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
+		if e.asking >= wantsOfOne {
+			kept = append(kept, w)
 			continue
 		}
-		n.wants.flying[id] = w
+		id := n.ep.NextID()
+		if n.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
+			n.wants.flying[id] = w
+			e.asking++
+		}
+	}
+	n.wants.queue = kept
+}
+
+// wantEnded: a request for a record was answered, or given up.
+func (n *Node) wantEnded(id uint64, w want) {
+	delete(n.wants.flying, id)
+	if e := n.edges[w.by]; e != nil {
+		e.asking = max(e.asking-1, 0)
 	}
 }
 
 // requestLapsed: a request for a list was not answered.
 func (n *Node) requestLapsed(now time.Time, l dgram.Lapsed) {
 	if w, ok := n.wants.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
-		delete(n.wants.flying, l.ID)
-		if r := n.rumors.rumor(w.id); r != nil && w.tries < wantTries {
+		n.wantEnded(l.ID, w)
+		if r := n.rumors.rumor(w.id); r != nil {
 			n.wantFromAnother(now, r, w)
 		}
 		n.pumpWants(now)

@@ -60,6 +60,7 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	e.online, e.quietAt, e.retryAt, e.refreshAt = false, time.Time{}, time.Time{}, time.Time{}
 	e.vigil, e.pull = vigil{}, pull{}
 	e.told = netip.AddrPort{}
+	e.flap(now, flapEnd)
 	n.circuits.leave(id)
 	n.relayGone(now, id)
 	if e.link {
@@ -71,7 +72,6 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 		n.miss(now, e, now.Add(redialFirst))
 	} else {
 		e.lostAt = now
-		e.flap(now)
 		n.miss(now, e, now)
 		if n.book.Trust(e.user).Known() && len(n.onlineSessions(e.user)) == 0 {
 			n.seek(now, e.user)

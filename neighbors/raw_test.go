@@ -25,6 +25,8 @@ type raw struct {
 	sent   int            // bytes
 	forged netip.AddrPort // the source it claims, if that is valid
 	events []dgram.Event
+	answer dgram.Result // to what it is told
+	mute   bool         // it gives no answer
 }
 
 func checkRecord(record, static []byte) (dgram.Peer, error) {
@@ -86,8 +88,8 @@ func (r *raw) turn() {
 	}
 	for _, e := range events {
 		r.events = append(r.events, e)
-		if m, ok := e.(dgram.Received); ok {
-			r.ep.Settle(r.bed.now, m.Handle, dgram.ResultDelivered, 0)
+		if m, ok := e.(dgram.Received); ok && !r.mute {
+			r.ep.Settle(r.bed.now, m.Handle, r.answer, 0)
 		}
 	}
 }

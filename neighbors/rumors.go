@@ -16,7 +16,10 @@ import (
 const (
 	maxHearsay = 4096 // sessions (N2); who was not spoken of for longest goes
 	maxTellers = 16   // neighbours remembered who speak of one session
-	maxToldBy  = 512  // sessions of one neighbour: a liar must not push out what others tell
+	maxToldBy  = 256  // sessions of one neighbour, who has 150 edges: a liar must not push out what others tell
+
+	wordsAtOnce = 512                    // new words of one neighbour that are looked at, at once:
+	wordsGap    = 500 * time.Millisecond // a piece of the network that comes back; then one so often
 )
 
 // rumors is the second edge: whom our neighbours have edges to, and what each of them
@@ -37,6 +40,7 @@ type rumor struct {
 // telling is one neighbour's word.
 type telling struct {
 	by    sessions.SessionID
+	known bool // our user knows him
 	seq   uint64
 	state uint64 // of dgram.Summary
 	pull  uint64 // the pull that it was last part of
@@ -69,15 +73,16 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 }
 
 // note takes a neighbour's word and reports whether it says something new; nil: there is
-// no room for it.
-func (h *rumors) note(by sessions.SessionID, s dgram.Summary, pull uint64) (r *rumor, news bool) {
+// no room for it. Strangers, who can be many on one link, leave room for those whom our
+// user knows: half of all, and their places among the tellers.
+func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, pull uint64) (r *rumor, news bool) {
 	id := sessions.SessionID(s.Session)
 	r, ok := h.of.Get(id)
 	i := -1
 	if ok {
 		i = slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
 	}
-	if i < 0 && (h.toldBy[by] >= maxToldBy || ok && len(r.tellers) == maxTellers) {
+	if i < 0 && (h.toldBy[by] >= maxToldBy || !ok && !known && h.of.Len() >= maxHearsay/2 || ok && !h.seat(r, known)) {
 		return nil, false
 	}
 	if !ok {
@@ -86,7 +91,7 @@ func (h *rumors) note(by sessions.SessionID, s dgram.Summary, pull uint64) (r *r
 	}
 	if i < 0 {
 		h.toldBy[by]++
-		r.tellers = append(r.tellers, telling{by: by})
+		r.tellers = append(r.tellers, telling{by: by, known: known})
 		i, news = len(r.tellers)-1, true
 	}
 	t := &r.tellers[i]
@@ -98,6 +103,20 @@ func (h *rumors) note(by sessions.SessionID, s dgram.Summary, pull uint64) (r *r
 	news = news || t.seq != s.Seq || t.state != s.State
 	t.seq, t.state = s.Seq, s.State
 	return r, news
+}
+
+// seat makes room for one more teller; a stranger gives way to who is known.
+func (h *rumors) seat(r *rumor, known bool) bool {
+	if len(r.tellers) < maxTellers {
+		return true
+	}
+	i := slices.IndexFunc(r.tellers, func(t telling) bool { return !t.known })
+	if !known || i < 0 {
+		return false
+	}
+	h.untold(r.tellers[i].by)
+	r.tellers = slices.Delete(r.tellers, i, i+1)
+	return true
 }
 
 // drop forgets what a neighbour told, or what was not part of his last whole list, and
@@ -184,22 +203,24 @@ func saidState(s uint64) State {
 }
 
 // heardSummaries takes a neighbour's word about sessions: what is new is looked at, a
-// record that we lack is pulled, once, from him.
+// record that we lack is pulled, once, from him. Of more than he is allowed only the word
+// is kept.
 func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pull uint64) {
 	for _, s := range list {
 		id := sessions.SessionID(s.Session)
 		if id == n.self || id == by.id {
 			continue
 		}
-		r, news := n.rumors.note(by.id, s, pull)
+		r, news := n.rumors.note(by.id, n.known(by), s, pull)
 		if r == nil {
 			continue
 		}
 		known, ok := n.book.Session(id)
-		if ok && known.User == n.user {
+		lacking := !ok || s.Seq > known.Seq
+		if ok && known.User == n.user || !news && !lacking || !by.words.take(now, wordsAtOnce, wordsGap) {
 			continue
 		}
-		if !ok || s.Seq > known.Seq {
+		if lacking {
 			n.want(now, id, by.id)
 		}
 		if news {

@@ -13,9 +13,13 @@ import (
 // that the pieces touch again: then all who were lost are called at once.
 
 const (
-	hopeGap    = 10 * time.Second // between two such signs that are heeded
+	hopeGap    = 10 * time.Second // between two such signs that are heeded; doubles
+	hopeLast   = 10 * time.Minute // up to this while nobody comes back
 	hopeSpread = time.Second      // in which the calls leave
 	hopeTime   = 24 * time.Hour   // who was lost longer ago is not called for it
+
+	sightingsAtOnce = 32          // of those whom we miss, by one neighbour: the first has all called anyway;
+	sightingsGap    = time.Minute // then one so often
 )
 
 // search is the walk through the missing.
@@ -23,6 +27,7 @@ type search struct {
 	next  time.Time          // when one of them is called
 	last  sessions.SessionID // who was called last
 	hoped time.Time          // the last sign
+	gap   time.Duration      // till the next one is heeded
 }
 
 // advanceSearch calls one of the missing whom our user knows, when it is time.
@@ -71,11 +76,13 @@ func (n *Node) searchSoon(now time.Time) {
 }
 
 // sighted: a neighbour says that somebody is there whom we do not reach. If our user
-// knows him he is called, and the neighbour asked to bring us together.
+// knows him he is called, and the neighbour asked to bring us together. It may be a lie:
+// it changes no back-off, and is heeded so often only.
 func (n *Node) sighted(now time.Time, id sessions.SessionID, by *edge) {
 	s, ok := n.book.Session(id)
 	e := n.edges[id]
-	if !ok || e != nil && e.online || !n.book.Trust(s.User).Known() {
+	if !ok || e != nil && (e.online || now.Sub(e.sightedAt) < seekFirst) || !n.book.Trust(s.User).Known() ||
+		!by.sightings.take(now, sightingsAtOnce, sightingsGap) {
 		return
 	}
 	if e == nil || e.lostAt.IsZero() {
@@ -85,36 +92,44 @@ func (n *Node) sighted(now time.Time, id sessions.SessionID, by *edge) {
 	} else {
 		n.hope(now)
 	}
-	if now.Sub(e.sightedAt) < seekFirst {
-		return
-	}
 	e.sightedAt = now
-	if e.redialAt.IsZero() || e.redialAt.After(now) {
-		n.miss(now, e, now)
-	}
+	n.callAt(e, now)
 	n.askOne(now, by, find{user: s.User})
 }
 
-// cameBack: somebody who was lost is here again.
+// callAt has a missing one called at a time, or sooner. The back-off goes on.
+func (n *Node) callAt(e *edge, at time.Time) {
+	e.redialAt = earliest(e.redialAt, at)
+	n.searchSoon(at)
+	n.plan(e)
+}
+
+// cameBack: somebody who was lost is here again. Of strangers, and of one who comes and
+// goes, that is no sign.
 func (n *Node) cameBack(now time.Time, e *edge) {
-	if !e.lostAt.IsZero() {
-		e.lostAt = time.Time{}
+	if e.lostAt.IsZero() {
+		return
+	}
+	e.lostAt = time.Time{}
+	if n.known(e) && e.flaps.decayed(now) <= flapMost {
+		n.search.gap = 0
 		n.hope(now)
 	}
 }
 
 // hope calls all who were lost, since one of them is seen again.
 func (n *Node) hope(now time.Time) {
-	if !n.search.hoped.IsZero() && now.Sub(n.search.hoped) < hopeGap || n.cfg.Seed {
+	h := &n.search
+	if !h.hoped.IsZero() && now.Sub(h.hoped) < max(h.gap, hopeGap) || n.cfg.Seed {
 		return
 	}
-	n.search.hoped = now
+	h.hoped, h.gap = now, min(max(2*h.gap, hopeGap), hopeLast)
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]
 		if e.online || e.lostAt.IsZero() || now.Sub(e.lostAt) > hopeTime {
 			continue
 		}
-		n.miss(now, e, now.Add(4*(n.spread(hopeSpread)-hopeSpread)))
+		n.callAt(e, now.Add(4*(n.spread(hopeSpread)-hopeSpread)))
 	}
 	for _, w := range n.seeking {
 		w.soon(now)

@@ -68,8 +68,8 @@ func (n *Node) tellSeekers(now time.Time, e *edge) {
 func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
 	for _, s := range list {
 		known, ok := n.book.Session(sessions.SessionID(s.Session))
-		if w := n.seeking[known.User]; ok && w != nil {
-			w.wait, w.next = 0, now.Add(n.spread(seekFirst))
+		if w := n.seeking[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
+			w.asked, w.wait, w.next = now, 0, now.Add(n.spread(seekFirst))
 			n.seekAt = time.Time{}
 			n.askOne(now, seed, find{user: known.User})
 		}
