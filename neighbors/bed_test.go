@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
@@ -22,7 +24,7 @@ import (
 
 // bed runs whole nodes on an event heap: virtual time, replayed from its seed.
 type bed struct {
-	t     *testing.T
+	t     rapid.TB // of a test, or of one check of a property
 	seed  uint64
 	net   *simnet.Net
 	now   time.Time
@@ -32,6 +34,8 @@ type bed struct {
 	spent map[netip.Addr]int // bytes that the nodes sent to each host
 	// opened, if set, is told what each datagram said that came to a person.
 	opened func(to *person, o dgram.Opened)
+	// tapped, if set, is shown each datagram that arrives.
+	tapped func(simnet.Delivery)
 }
 
 // person is a node with its disk and its screen.
@@ -52,8 +56,12 @@ type person struct {
 	ids    uint64
 	seqs   uint64
 
+	named dgram.PeerID // the session, of this key
+	of    [32]byte
+
 	screen  []neighbors.Event
 	mute    bool // does not print: texts stay unprinted
+	away    bool // what its user said last
 	full    error
 	printed []uint64
 	sent    int // bytes
@@ -64,16 +72,25 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newBed(t *testing.T, seed uint64, p simnet.Profile) *bed {
 	t.Helper()
-	b := &bed{t: t, seed: seed, net: simnet.New(seed, p), now: epoch, limit: 5_000_000, spent: map[netip.Addr]int{}}
+	b := makeBed(t, seed, p)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("seed %d; the end of the conversation:\n%s", seed, tail(b.net.Trace(), 90))
-			for _, p := range b.nodes {
-				t.Logf("%s saw %s", p.name, tail(fmt.Sprint(p.lines()), 40))
-			}
+			b.report()
 		}
 	})
 	return b
+}
+
+func makeBed(t rapid.TB, seed uint64, p simnet.Profile) *bed {
+	return &bed{t: t, seed: seed, net: simnet.New(seed, p), now: epoch, limit: 5_000_000, spent: map[netip.Addr]int{}}
+}
+
+// report tells what a test that failed has seen.
+func (b *bed) report() {
+	b.t.Logf("seed %d; the end of the conversation:\n%s", b.seed, tail(b.net.Trace(), 90))
+	for _, p := range b.nodes {
+		b.t.Logf("%s saw %s", p.name, tail(fmt.Sprint(p.lines()), 40))
+	}
 }
 
 func tail(s string, lines int) string {
@@ -216,6 +233,9 @@ func (b *bed) step(end time.Time) bool {
 		b.now = at
 	}
 	for _, d := range b.net.Deliver(b.now) {
+		if b.tapped != nil {
+			b.tapped(d)
+		}
 		for _, r := range b.raws {
 			if r.addr == d.To {
 				r.ep.Receive(b.now, r.ep.Opener().Open(b.now, d.From, netip.Addr{}, d.Bytes))

@@ -20,7 +20,7 @@ import (
 // pinned makes an attacker whom all of friends know.
 func (v *village) pinned(number int, name string, friends ...*person) *raw {
 	v.t.Helper()
-	r := v.attacker(number, name, fmt.Sprintf("198.19.%d.7:6789", number))
+	r := v.attacker(number, name, fmt.Sprintf("198.20.%d.7:6789", number))
 	for _, p := range friends {
 		r.meets(p)
 		do(p, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, name) })
@@ -360,5 +360,43 @@ func TestFalseSeedIsAskedRarely(t *testing.T) {
 		t.Errorf("%d bytes in ten seconds", got)
 	} else {
 		t.Logf("%d bytes in ten seconds", got)
+	}
+}
+
+// Who is dead is found dead, whatever helpers say: that they reach him (vouching ends half a
+// minute after his own last sign of life), that they do not, or nothing at all (which makes
+// a node doubt itself, and wait longer).
+func TestLyingHelpersDelayOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer dgram.Result
+		mute   bool
+		most   time.Duration
+	}{
+		"vouch":  {answer: dgram.ResultDelivered, most: 45 * time.Second},
+		"deny":   {answer: dgram.ResultUnknownRecipient, most: 15 * time.Second},
+		"silent": {mute: true, most: 60 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := &village{bed: newBed(t, 949, simnet.Profile{Delay: 5 * time.Millisecond})}
+			ann, bob := v.join("ann"), v.join("bob")
+			v.befriend(0, 1)
+			for i := range 4 {
+				r := v.pinned(10+i, fmt.Sprint("m", i), ann)
+				r.answer, r.mute = c.answer, c.mute
+				r.news(ann, word(bob, 0, 0))
+			}
+			v.run(10 * time.Second)
+			bob.kill()
+			began := v.now
+			v.until(c.most, "bob is called lost", func() bool {
+				for _, r := range v.raws { // alive, and about bob always the same
+					if v.now.Sub(began)%time.Second < 20*time.Millisecond {
+						r.news(ann, word(bob, 0, 0))
+					}
+				}
+				return !ann.sees("bob")
+			})
+			t.Logf("%s: lost after %v", name, v.now.Sub(began))
+		})
 	}
 }

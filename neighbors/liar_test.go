@@ -1,8 +1,10 @@
 package neighbors_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,12 +25,7 @@ type liar struct {
 }
 
 func (v *village) liar(victims ...*person) *liar {
-	l := &liar{raw: v.attacker(7, "mallory", "198.19.7.7:6789"), rng: rand.New(rand.NewPCG(v.seed, 77)), targets: victims}
-	for _, p := range victims {
-		l.meets(p)
-		do(p, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
-	}
-	return l
+	return &liar{raw: v.pinned(7, "mallory", victims...), rng: rand.New(rand.NewPCG(v.seed, 77)), targets: victims}
 }
 
 // keep notes the records that he was shown.
@@ -58,20 +55,29 @@ func (l *liar) lie(about ...*person) {
 		return about[l.rng.IntN(len(about))].id()
 	}
 	seq := func() uint64 {
-		return []uint64{0, 1, uint64(l.bed.now.UnixMilli()), 1<<53 - 1}[l.rng.IntN(4)]
+		return []uint64{0, 1, uint64(l.bed.now.UnixMilli()), uint64(l.bed.now.UnixMilli()) + uint64(l.rng.IntN(1<<30)), 1<<53 - 1}[l.rng.IntN(5)]
 	}
+	page := func(most int) (list []dgram.Summary) {
+		for range l.rng.IntN(most) + 1 {
+			list = append(list, dgram.Summary{Session: id(), Seq: seq(), State: uint64(l.rng.IntN(5))})
+		}
+		slices.SortFunc(list, func(a, b dgram.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+		return slices.CompactFunc(list, func(a, b dgram.Summary) bool { return a.Session == b.Session })
+	}
+	l.answer = []dgram.Result{dgram.ResultDelivered, dgram.ResultUnknownRecipient, dgram.ResultBusy}[l.rng.IntN(3)]
+	l.mute = l.rng.IntN(8) == 0
 	for _, to := range l.targets {
-		sum := dgram.Summary{Session: id(), Seq: seq(), State: uint64(l.rng.IntN(5))}
 		say := func(b dgram.Body) { l.ep.Send(l.bed.now, to.id(), dgram.Message{ID: l.ep.NextID(), Body: b}) }
 		record := l.signed
 		if len(l.old) > 0 && l.rng.IntN(3) > 0 {
 			record = l.old[l.rng.IntN(len(l.old))]
 		}
-		switch l.rng.IntN(8) {
+		squatted := id()
+		switch l.rng.IntN(11) {
 		case 0, 1, 2:
-			say(dgram.List{Summaries: []dgram.Summary{sum}})
+			say(dgram.List{Summaries: page(40)})
 		case 3:
-			say(dgram.List{Request: uint64(l.rng.IntN(1 << 20)), Records: [][]byte{record}, Summaries: []dgram.Summary{sum}, Total: 1})
+			say(dgram.List{Request: uint64(l.rng.IntN(1 << 20)), Records: [][]byte{record}, Summaries: page(2), Total: 1})
 		case 4:
 			say(dgram.Online{Record: record})
 		case 5:
@@ -82,6 +88,15 @@ func (l *liar) lie(about ...*person) {
 		case 7:
 			me := l.record.Session
 			say(dgram.Ping{Scope: dgram.ScopeExplode, Session: me[:], Record: record, By: me[:]})
+		case 8: // an explode in order, for whomever he likes
+			p := dgram.Ping{Scope: dgram.ScopeExplode, Record: l.signed, Targets: []dgram.PeerID{id(), id()}}
+			ticket := sessions.Ticket{Asker: l.record.Session, Introducer: sessions.SessionID(to.id()), Number: uint64(l.bed.now.UnixMilli())}
+			p.Ticket = dgram.Ticket{Number: ticket.Number, Sig: ticket.Sign(l.key)}
+			say(p)
+		case 9: // his own record, with the session id of another
+			say(dgram.Online{Record: bytes.Replace(l.signed, l.record.Session[:], squatted[:], 1)})
+		case 10:
+			say(dgram.ListRequest{Of: squatted[:], Credit: 8})
 		}
 	}
 	// Whatever is asked of him is answered with a lie, too.
@@ -89,10 +104,13 @@ func (l *liar) lie(about ...*person) {
 		if r, ok := e.(dgram.Received); ok {
 			if q, ok := r.Message.Body.(dgram.ListRequest); ok {
 				answer := dgram.List{Request: r.Message.ID, Total: uint64(l.rng.IntN(3))}
-				if len(q.Of) > 0 && len(l.old) > 0 {
+				switch {
+				case len(q.Of) > 0 && len(l.old) > 0: // any record but that one
 					answer.Records = [][]byte{l.old[l.rng.IntN(len(l.old))]}
-				} else {
-					answer.Summaries = []dgram.Summary{{Session: id(), Seq: seq(), State: uint64(l.rng.IntN(5))}}
+				case l.rng.IntN(4) > 0: // and without end
+					answer.Summaries = page(40)
+					last := answer.Summaries[len(answer.Summaries)-1].Session
+					answer.Next = last[:]
 				}
 				l.ep.Send(l.bed.now, r.From, dgram.Message{ID: l.ep.NextID(), Body: answer})
 			}

@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"bytes"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -17,7 +18,9 @@ const (
 	listPages   = 32   // pages pulled from one neighbour at a time
 	maxWants    = 4096 // records that we lack and somebody has; as many as hearsay
 	wantsAtOnce = 256  // of them asked for at a time,
-	wantsOfOne  = 16   // and of one neighbour, who may give none and never say so
+	wantsOfOne  = 16   // and of one neighbour, who may give none and never say so:
+
+	wantPatience = time.Second // after this another one is asked, too
 )
 
 // pull is a neighbour's list on its way to us.
@@ -32,12 +35,14 @@ type pull struct {
 type wants struct {
 	queue  []want          // at most maxWants
 	flying map[uint64]want // by the id of the request; at most wantsAtOnce
+	next   time.Time       // when one of them has waited for too long
 }
 
 type want struct {
 	id    sessions.SessionID
 	by    sessions.SessionID // who told of it last, and is asked
 	tries int
+	next  time.Time // when another one is asked, too; zero: he was
 }
 
 // askForList pulls a neighbour's list: what it knows propagates to us (paper, section
@@ -210,8 +215,8 @@ func (n *Node) again(now time.Time, r *rumor, by *edge) {
 // want has a record pulled from who told of it.
 func (n *Node) want(now time.Time, id, by sessions.SessionID) {
 	for _, w := range n.wants.flying {
-		if w.id == id {
-			return
+		if w.id == id && (w.by == by || !w.next.IsZero()) {
+			return // who has not answered in time is not waited for
 		}
 	}
 	i := slices.IndexFunc(n.wants.queue, func(w want) bool { return w.id == id })
@@ -265,11 +270,36 @@ func (n *Node) pumpWants(now time.Time) {
 		}
 		id := n.ep.NextID()
 		if n.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
+			w.next = now.Add(wantPatience)
 			n.wants.flying[id] = w
+			n.wants.next = earliest(n.wants.next, w.next)
+			n.wake(w.next)
 			e.asking++
 		}
 	}
 	n.wants.queue = kept
+}
+
+// advanceWants asks others, too, for what somebody has not given in time.
+func (n *Node) advanceWants(now time.Time) (next time.Time) {
+	if !due(n.wants.next, now) {
+		return n.wants.next
+	}
+	n.wants.next = time.Time{}
+	for _, id := range slices.Sorted(maps.Keys(n.wants.flying)) {
+		w := n.wants.flying[id]
+		if !due(w.next, now) {
+			n.wants.next = earliest(n.wants.next, w.next)
+			continue
+		}
+		w.next = time.Time{}
+		n.wants.flying[id] = w
+		if r := n.rumors.rumor(w.id); r != nil {
+			n.wantFromAnother(now, r, w)
+		}
+	}
+	n.pumpWants(now)
+	return n.wants.next
 }
 
 // wantEnded: a request for a record was answered, or given up.
@@ -284,7 +314,7 @@ func (n *Node) wantEnded(id uint64, w want) {
 func (n *Node) requestLapsed(now time.Time, l dgram.Lapsed) {
 	if w, ok := n.wants.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
 		n.wantEnded(l.ID, w)
-		if r := n.rumors.rumor(w.id); r != nil {
+		if r := n.rumors.rumor(w.id); r != nil && !w.next.IsZero() {
 			n.wantFromAnother(now, r, w)
 		}
 		n.pumpWants(now)

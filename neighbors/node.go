@@ -280,6 +280,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(next, n.advanceSources(now))
 	next = earliest(next, n.contacts.advance(now, n))
 	next = earliest(next, n.advanceFavours(now))
+	next = earliest(next, n.advanceWants(now))
 	next = earliest(next, n.advanceSearch(now))
 	next = earliest(next, n.advanceWays(now))
 	next = earliest(next, n.advanceOutside(now))

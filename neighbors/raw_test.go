@@ -108,8 +108,12 @@ func (r *raw) meets(p *person) {
 }
 
 func (p *person) id() dgram.PeerID {
-	k, _ := ecdh.X25519().NewPrivateKey(p.session[:])
-	return dgram.PeerID(sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())))
+	if p.of != p.session {
+		k, _ := ecdh.X25519().NewPrivateKey(p.session[:])
+		p.of = p.session
+		p.named = dgram.PeerID(sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())))
+	}
+	return p.named
 }
 
 // find is a requestPing for a name, with a ticket that is in order.
