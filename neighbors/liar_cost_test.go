@@ -264,7 +264,8 @@ func TestHonestVoucherIsFoundAmongLiars(t *testing.T) {
 	}
 }
 
-// An explode of somebody whom the relay's user does not know goes nowhere.
+// An explode of somebody whom the relay's user does not know goes nowhere; a friend's goes
+// to those alone of whom he is told, once a minute.
 func TestStrangerDoesNotExplode(t *testing.T) {
 	v, ann := star(t, 946, 6)
 	m := v.attacker(1, "mallory", "198.19.1.7:6789")
@@ -293,6 +294,10 @@ func TestStrangerDoesNotExplode(t *testing.T) {
 	explode(v.nodes[0].id(), invented(1), invented(2))
 	if passed != 1 {
 		t.Errorf("a friend's record for one of ann's neighbours and two others was passed on %d times", passed)
+	}
+	explode()
+	if passed != 1 {
+		t.Error("a second explode within the minute was obeyed")
 	}
 }
 

@@ -3,6 +3,7 @@ package neighbors_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,5 +210,26 @@ func TestReachIsNoOracle(t *testing.T) {
 	v.run(2500 * time.Millisecond)
 	if got := answer(); got != dgram.ResultDelivered {
 		t.Errorf("a friend is told %v", got)
+	}
+}
+
+// Lists that say what is known already are not sent: the digest stands for them.
+func TestDigestSparesTheList(t *testing.T) {
+	v := newVillage(t, 15, simnet.Profile{Delay: 5 * time.Millisecond}, 8, 2)
+	v.until(10*time.Second, "all know all within two edges", v.knowAll)
+	v.run(time.Minute)
+	empty, full := 0, 0
+	v.opened = func(_ *person, o dgram.Opened) {
+		switch line := o.Summary(); {
+		case !strings.Contains(line, "deliverKnownList") || strings.Contains(line, "request=0 "):
+		case strings.Contains(line, "summaries=0 "):
+			empty++
+		default:
+			full++
+		}
+	}
+	v.run(11 * time.Minute)
+	if empty < 8 || full > 0 {
+		t.Errorf("of the answers %d were spared and %d were whole lists", empty, full)
 	}
 }
