@@ -3,6 +3,7 @@ package fuzz_test
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,16 @@ func FuzzNode(f *testing.F) {
 		f.Add(append([]byte{opHostile, byte(len(b) >> 8), byte(len(b))}, append(b, opWait, 200)...))
 	}
 	f.Add([]byte{opWalk, 0, 0, opWalk, 0, 0, opWait, 50, opWalk, 1, 60, opCopy, 2, 0, opCopy, 3, 1, opCopy, 0, 0, opCopy, 1, 2})
+	f.Add([]byte{opKnow, opWait, 30, opAnswer, 9, 3, opWait, 50, opAnswer, 1, 0, opAnswer, 70, 5, opWait, 255, opAnswer, 200, 6})
+	for n := range byte(8) { // news of whom bob knows, is, and never heard of, in all states
+		l := lies(f, n*31, 7)
+		b, err := dgram.AppendMessages(nil, []dgram.Message{{Body: dgram.List{Summaries: l.Summaries}}})
+		if err != nil {
+			f.Fatal(err)
+		}
+		in := append([]byte{opKnow, opWait, 20, opHostile, byte(len(b) >> 8), byte(len(b))}, b...)
+		f.Add(append(in, opWait, 40, opAnswer, n, 3, opWait, 80, opAnswer, n, 4, opWait, 120))
+	}
 	f.Add([]byte{opVector, 3, 1, 0, 1, opVector, 7, 200, 4, 2, opWait, 255, opWait, 255, opWait, 255, opWait, 255})
 	good := vectors(f, "datagram")
 	f.Fuzz(func(t *testing.T, input []byte) {
@@ -53,6 +64,8 @@ const (
 	opHostile
 	opWait
 	opCopy
+	opKnow   // bob's user comes to know mallory
+	opAnswer // mallory answers what bob has asked for
 )
 
 // hostile is what mallory can say that only mallory can sign, and what nobody says.
@@ -155,7 +168,7 @@ func newSiege(t *testing.T, good []spec.Vector) *siege {
 }
 
 func (s *siege) do(p *program) {
-	switch p.byte() % 8 { // room for more, so that kept inputs mean the same
+	switch p.byte() % 8 {
 	case opNoise:
 		n := p.uint16() % (dgram.MaxDatagram + 100)
 		s.strike(p.byte(), p.bytes(n))
@@ -188,7 +201,57 @@ func (s *siege) do(p *program) {
 		if len(s.history) > 0 {
 			s.strike(n, s.history[at%len(s.history)].bytes)
 		}
+	case opKnow:
+		// Whoever has said hello is known by name.
+		if _, err := s.bob.node.Chat(s.now, "mallory"); err != nil {
+			s.t.Fatal(err)
+		}
+		s.bob.turn()
+		s.run(50 * time.Millisecond)
+	case opAnswer:
+		l := lies(s.t, p.byte(), int(p.byte()))
+		for _, id := range s.mallory.asked {
+			l.Request = id
+			s.mallory.ep.Send(s.now, s.mallory.peer, dgram.Message{ID: s.mallory.ep.NextID(), Body: l})
+		}
+		s.mallory.asked = nil
+		s.turn(s.mallory)
+		s.run(50 * time.Millisecond)
 	}
+}
+
+// lies is a list about whom bob knows, about himself, and about nobody. What mallory has
+// of others was signed by them, once.
+func lies(tb testing.TB, kind byte, n int) (l dgram.List) {
+	m, ann, bob := newIdentity(tb, "mallory", 105), newIdentity(tb, "ann", 101), newIdentity(tb, "bob", 103)
+	for i := range n % 40 {
+		k := byte(i) * kind
+		id := dgram.PeerID{k, byte(i), 9}
+		switch i {
+		case 0:
+			id = dgram.PeerID(ann.session())
+		case 1:
+			id = dgram.PeerID(bob.session())
+		case 2:
+			id = dgram.PeerID(m.session())
+		}
+		seq := []uint64{0, 1, uint64(epoch.UnixMilli()), 1<<53 - 1}[(kind+byte(i))%4]
+		l.Summaries = append(l.Summaries, dgram.Summary{Session: id, Seq: seq, State: uint64(kind/4+byte(i)) % 5})
+	}
+	slices.SortFunc(l.Summaries, func(a, b dgram.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+	l.Summaries = slices.CompactFunc(l.Summaries, func(a, b dgram.Summary) bool { return a.Session == b.Session })
+	records := [][]byte{
+		ann.record(tb, 1, sessions.StateGone), m.record(tb, 20, sessions.StateGone), m.record(tb, 21, sessions.StateAway),
+		bob.record(tb, 1, sessions.StateOnline), []byte("no record"), nil,
+	}
+	if r := records[kind%6]; r != nil {
+		l.Records = [][]byte{r}
+	}
+	if kind%3 == 0 && len(l.Summaries) > 0 {
+		l.Next = l.Summaries[len(l.Summaries)-1].Session[:]
+	}
+	l.Total = uint64(kind)
+	return l
 }
 
 // strike has a stranger send one datagram.
@@ -215,6 +278,9 @@ func (s *siege) check() {
 		if most, ok := bounds[g.Name]; ok && g.Value > most {
 			s.t.Fatalf("%s is %d", g.Name, g.Value)
 		}
+	}
+	if n := s.bob.node.Heard(); n > 300 {
+		s.t.Fatalf("%d sessions of which others tell are remembered", n)
 	}
 	if len(s.bob.disk) > 1000 {
 		s.t.Fatalf("%d entries are stored", len(s.bob.disk))

@@ -10,7 +10,7 @@ import (
 	"darkchat/neighbors"
 )
 
-// FuzzPair lets two people chat over a network and on machines that the input
+// FuzzPair lets two people, who have a friend in common, chat over a network and on machines that the input
 // controls: what is lost, repeated, delayed, replayed later or from elsewhere, and
 // at which instruction a node is killed, when a disk is full and when a screen stands
 // still. In the end every text that was promised to
@@ -28,6 +28,9 @@ func FuzzPair(f *testing.F) {
 	f.Add([]byte{opLong, 0, 200, opSay, 0, opFate, 6, 1, 3, 1, 7, 1, 2, opTime, 90, opKill, 1, opStart, 1, opTime, 255})
 	f.Add([]byte{opFull, 1, opSay, 0, opSay, 0, opTime, 100, opSay, 1, opTime, 200, opFull, 1, opSay, 0, opFull, 0, opSay, 0, opSay, 1})
 	f.Add([]byte{opMute, 1, opSay, 0, opLong, 0, 100, opTime, 100, opMute, 1, opSay, 0, opTime, 5, opMute, 0, opSay, 1, opTime, 30, opKill, 0, opStart, 0})
+	f.Add([]byte{opExplode, 0, opAway, 1, opSay, 0, opTime, 20, opExplode, 1, opAway, 0, opKill, 1, opSay, 0, opTime, 255, opTime, 255, opStart, 1, opExplode, 0})
+	f.Add([]byte{opKill, 1, opTime, 255, opTime, 255, opTime, 255, opSay, 0, opTime, 100, opKill, 0, opStart, 1, opTime, 255, opThird, opStart, 0, opTime, 100, opThird})
+	f.Add([]byte{opFate, 12, 1, 1, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, opThird, opTime, 255, opTime, 255, opSay, 1, opThird, opKill, 0, opTime, 255, opAway, 1, opStart, 0})
 	f.Fuzz(func(t *testing.T, input []byte) {
 		r := newPair(t)
 		p := program(input[:min(len(input), 600)])
@@ -51,11 +54,16 @@ const (
 	opLong
 	opFull
 	opMute
+	opExplode
+	opAway
+	opThird // the third one goes, or comes
 )
 
 type pair struct {
 	*bed
 	people  [2]*person
+	third   *person // whom both know: he watches both, carries news, and keeps texts
+	away    [2]bool
 	fates   []byte
 	faulty  [2]bool // whose disk has failed
 	history []flying
@@ -80,6 +88,16 @@ func newPair(t *testing.T) *pair {
 	r := &pair{bed: b}
 	r.people = [2]*person{b.join("ann", 101, "192.0.2.1:6789"), b.join("bob", 103, "203.0.113.2:6789")}
 	r.people[0].meet(r.people[1])
+	r.third = b.join("carol", 109, "198.51.100.9:6789")
+	for _, p := range r.people {
+		r.third.meet(p)
+		for _, who := range [2][2]*person{{r.third, p}, {p, r.third}} {
+			if _, err := who[0].node.Chat(b.now, who[1].name); err != nil {
+				t.Fatal(err)
+			}
+			who[0].turn()
+		}
+	}
 	for i, p := range r.people {
 		r.talks[i] = talk{
 			promised: map[neighbors.Token]int{}, read: map[uint64]string{}, printed: map[uint64]bool{}, sealed: map[uint64]bool{},
@@ -169,6 +187,23 @@ func (r *pair) do(p *program) {
 			from = netip.AddrPortFrom(from.Addr(), from.Port()+1) // a NAT rebound it, or somebody forged it
 		}
 		r.deliver(from, f.to, f.bytes)
+	case opExplode:
+		if q := r.people[p.byte()&1]; q.node != nil {
+			_, _ = q.node.Explode(r.now) // refused for a minute after the last one
+			q.turn()
+		}
+	case opAway:
+		if i := p.byte() & 1; r.people[i].node != nil {
+			r.away[i] = !r.away[i]
+			_, _ = r.people[i].node.Away(r.now, r.away[i]) // refused without numbers
+			r.people[i].turn()
+		}
+	case opThird:
+		if r.third.node != nil {
+			r.third.kill()
+		} else {
+			r.third.start()
+		}
 	default:
 		r.step(r.now.Add(time.Second))
 	}
@@ -176,6 +211,7 @@ func (r *pair) do(p *program) {
 
 func (r *pair) begin(i int) {
 	clear(r.talks[1-i].receipts)
+	r.away[i] = false
 	clear(r.talks[i].promised) // what was not promised is lost with the process
 	r.people[i].start()
 }
@@ -260,6 +296,9 @@ func (r *pair) read(i int, m neighbors.Incoming) {
 // finish heals everything and waits until nothing is owed.
 func (r *pair) finish() {
 	r.fates = nil
+	if r.third.node == nil {
+		r.third.start()
+	}
 	for i, p := range r.people {
 		p.doom, p.full, p.mute = 0, nil, false
 		if p.node == nil {

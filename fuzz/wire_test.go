@@ -73,6 +73,7 @@ type end struct {
 	next  time.Time
 	texts uint64
 	heard []string // texts, which it acknowledges at once
+	asked []uint64 // requests for lists that it has not answered; at most 64
 }
 
 func newEnd(tb testing.TB, i identity, addr string, now time.Time) *end {
@@ -119,6 +120,9 @@ func (e *end) turn(now time.Time) (out []dgram.Datagram, all []dgram.Event) {
 			case dgram.Received:
 				if text, ok := ev.Message.Body.(dgram.Text); ok {
 					e.heard = append(e.heard, text.Text)
+				}
+				if _, ok := ev.Message.Body.(dgram.ListRequest); ok && len(e.asked) < 64 {
+					e.asked = append(e.asked, ev.Message.ID)
 				}
 				e.ep.Settle(now, ev.Handle, dgram.ResultDelivered, 0)
 			}
