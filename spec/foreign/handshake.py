@@ -126,7 +126,7 @@ class Exchange:
 
 def check_ticket(v):
     """The ticket of a find or explode, or of their forwarded halves where `record` is the asker's."""
-    scope, name, user, _, asker, _, _, ticket, _ = cbor2.loads(v.bytes)[0][4]
+    scope, name, user, _, asker, _, _, ticket, *_ = cbor2.loads(v.bytes)[0][4]
     record.check_ticket(asker, v.hex("ticket_introducer"), name, user, ticket)
     return scope
 
