@@ -32,6 +32,7 @@ const (
 	talkTime     = time.Minute      // and so long after the last
 	textPatience = time.Second      // a text not answered for so long is silence, too,
 	maxWaited    = 5                // doubled so often for who lives and does not answer
+	turnOver     = 8                // who was heard in the last such part of a silence needs no turn that was drawn
 )
 
 // vigil is what is done about one neighbour's silence.
@@ -42,8 +43,9 @@ type vigil struct {
 	until     time.Time            // lost then
 	confirmed []sessions.SessionID // others who suspect it, too; at most maxWatchers
 	vouching
-	asked    bool // others were asked
-	answered bool // and somebody answered, whatever he said
+	asked    bool      // others were asked
+	answered bool      // and somebody answered, whatever he said
+	turn     time.Time // drawn for the next probe; zero: it was not
 }
 
 // vouching is the word of others for a neighbour that we do not hear.
@@ -76,16 +78,16 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 	if n.cfg.Seed {
 		return silenceSeed
 	}
-	wait := p.Every
+	wait, pace := p.Every, time.Duration(n.onlineCount)*p.Pace
 	switch {
 	case e.vouched.After(n.ep.LastHeard(dgram.PeerID(e.id))):
 		return vouchAgain
 	case e.seed:
 		wait = min(keepMapping, p.Last) // its clients are many; texts to it are none
 	case len(n.watchers(e)) < 2:
-		wait = p.Alone
+		wait, pace = p.Alone, pace/2
 	}
-	wait = min(max(wait, time.Duration(n.onlineCount)*p.Pace), p.Last)
+	wait = min(max(wait, pace), p.Last)
 	if !e.talked.IsZero() && now.Sub(e.talked) < talkTime {
 		wait = min(wait, silenceTalk)
 	}
@@ -101,6 +103,17 @@ func (n *Node) watch(now time.Time, e *edge) {
 	life := n.lastLife(e)
 	wait := n.silence(now, e)
 	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(e.ignored(), now)
+	if quiet && !e.turn.IsZero() {
+		switch {
+		case e.turn.After(now):
+			e.quietAt = earliest(earliest(e.turn, life.Add(wait)), e.ignored())
+			return
+		case now.Sub(life) <= wait/turnOver:
+			n.drawTurn(now, e) // that sign, too, may have come to many
+			return
+		}
+		quiet = false
+	}
 	if quiet || e.probes > 0 && life.After(e.began) {
 		n.calm(now, e)
 		e.quietAt = earliest(life.Add(n.spreadEighth(wait)), e.ignored())
@@ -136,6 +149,21 @@ func (n *Node) watch(now time.Time, e *edge) {
 	}
 	if s, ok := n.book.Session(e.id); n.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
 		n.dialSession(now, s) // the keys are gone
+	}
+}
+
+// drawTurn has a neighbour probed at some time of the next while: its last sign of life
+// came to many at once, who would all wonder at the same time, and late. So of many that
+// watch it one is soon the first.
+func (n *Node) drawTurn(now time.Time, e *edge) {
+	if e.probes > 0 {
+		return
+	}
+	wait := n.silence(now, e)
+	e.turn = now.Add(wait/turnOver + 4*(n.spread(wait)-wait)*(turnOver-1)/turnOver)
+	e.quietAt = e.turn
+	if at := e.ignored(); at.After(now) {
+		e.quietAt = earliest(e.quietAt, at)
 	}
 }
 
@@ -187,10 +215,11 @@ func (n *Node) suspect(now time.Time, e *edge) {
 	}
 }
 
-// otherSuspect says whether somebody else is suspected at the same time.
+// otherSuspect says whether somebody else is suspected at the same time, and nobody has
+// shown that this is not for our own trouble.
 func (n *Node) otherSuspect(e *edge) bool {
 	for _, o := range n.edges { // the order does not matter
-		if o != e && o.online && !o.since.IsZero() {
+		if o != e && o.online && !o.since.IsZero() && !o.answered && len(o.confirmed) == 0 {
 			return true
 		}
 	}

@@ -48,7 +48,8 @@ type Loop struct {
 
 	ears    []dgram.Conn                 // where announcements are heard
 	opener  atomic.Pointer[dgram.Opener] // what the readers use
-	opened  chan dgram.Opened
+	opened  chan *dgram.Opened
+	spare   sync.Pool // of *dgram.Opened: a queue of values would be 90 kB
 	calls   chan call
 	signal  chan struct{} // receipts is not empty
 	stopped chan struct{}
@@ -72,7 +73,7 @@ type call struct {
 func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *Loop {
 	return &Loop{
 		node: node, conn: conn, readers: readers, store: store, sink: sink,
-		opened:  make(chan dgram.Opened, readQueue),
+		opened:  make(chan *dgram.Opened, readQueue),
 		calls:   make(chan call, callQueue),
 		signal:  make(chan struct{}, 1),
 		stopped: make(chan struct{}),
@@ -118,9 +119,9 @@ func (l *Loop) Run(ctx context.Context) error {
 		select {
 		case o := <-l.opened:
 			now = time.Now()
-			l.node.Receive(now, o)
+			l.receive(now, o)
 			for range min(len(l.opened), turnBatch) {
-				l.node.Receive(now, <-l.opened)
+				l.receive(now, <-l.opened)
 			}
 		case d := <-done:
 			now = time.Now()
@@ -305,11 +306,27 @@ func (l *Loop) hand(o dgram.Opened) {
 	if o.Empty() {
 		return
 	}
+	p, ok := l.spare.Get().(*dgram.Opened)
+	if !ok {
+		p = new(dgram.Opened)
+	}
+	*p = o
 	select {
-	case l.opened <- o:
+	case l.opened <- p:
 	default:
+		l.reuse(p)
 		l.dropped.Add(1)
 	}
+}
+
+func (l *Loop) receive(now time.Time, o *dgram.Opened) {
+	l.node.Receive(now, *o)
+	l.reuse(o)
+}
+
+func (l *Loop) reuse(o *dgram.Opened) {
+	*o = dgram.Opened{} // it must hold no datagram
+	l.spare.Put(o)
 }
 
 // Do runs f on the loop and waits for its end. It returns at once, without

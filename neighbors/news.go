@@ -18,14 +18,14 @@ const (
 	newsCopies = 3
 	newsAgain  = 400 * time.Millisecond // before the second copy; the third comes four times later
 	newsPage   = 48                     // summaries in one message: they fit a datagram
-	newsOnLink = 8                      // of those on our own link, told that one of it is silent
+	newsOnLink = 8                      // of those on our own link, told that one of it is silent; they tell others
 	maxNews    = 512                    // changes that wait to be told; the oldest goes
 )
 
 // news is what is to be told to the neighbours.
 type news struct {
 	items []newsItem // oldest change first, at most maxNews
-	last  time.Time  // when something was told
+	last  time.Time  // when something was told for the first time
 	next  time.Time  // when something is to be told; zero: nothing is
 }
 
@@ -38,10 +38,9 @@ type newsItem struct {
 
 // saying is our word about a neighbour that has changed.
 type saying struct {
-	of     *edge
-	word   dgram.Summary
-	known  bool // our user knows him
-	onLink int  // neighbours of the own link that were told he is silent there
+	of    *edge
+	word  dgram.Summary
+	known bool // our user knows him
 }
 
 // tells says whether to is told of e: our user knows both; or e is on our link, and to is
@@ -118,6 +117,7 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 		return w.next
 	}
 	var changed []*edge
+	first := false
 	w.next = time.Time{}
 	kept := w.items[:0]
 	for _, i := range w.items {
@@ -127,6 +127,7 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 		}
 		if !i.at.After(now) || i.told > 0 && i.at.Sub(now) < newsGap {
 			changed = append(changed, e)
+			first = first || i.told == 0
 			i.told++
 			i.at = now.Add(newsAgain << (2 * (i.told - 1)))
 		}
@@ -137,8 +138,10 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 	}
 	clear(w.items[len(kept):])
 	w.items = kept
+	if first {
+		w.last = now // a further copy delays nothing new
+	}
 	if len(changed) > 0 {
-		w.last = now
 		n.spreadNews(now, changed)
 	}
 	return w.next
@@ -150,10 +153,12 @@ func (n *Node) spreadNews(now time.Time, changed []*edge) {
 	said := make([]saying, 0, len(changed))
 	for _, e := range changed {
 		if s, ok := n.summaryOf(e); ok {
-			said = append(said, saying{e, s, n.known(e), 0})
+			said = append(said, saying{e, s, n.known(e)})
 		}
 	}
-	for _, to := range n.live() {
+	live := n.live()
+	fingers := n.fingers(live)
+	for _, to := range live {
 		page := make([]dgram.Summary, 0, len(said))
 		known := n.known(to)
 		for i := range said {
@@ -162,15 +167,36 @@ func (n *Node) spreadNews(now time.Time, changed []*edge) {
 				continue
 			}
 			if w.of.link && to.link && !(w.known && known) {
-				if w.word.State <= uint64(sessions.StateGone) || w.onLink == newsOnLink {
+				if w.word.State <= uint64(sessions.StateGone) || !slices.Contains(fingers, to) {
 					continue // all of a link hear each other themselves
 				}
-				w.onLink++
 			}
 			page = append(page, w.word)
 		}
 		n.sendNews(now, to, page)
 	}
+}
+
+// fingers are those of our own link who are 1, 2, 4, ... places behind us on the ring of
+// session ids, at most newsOnLink, as in Chord (Stoica et al. 2001): when each tells his
+// own, all of a link know in few steps.
+func (n *Node) fingers(live []*edge) (list []*edge) {
+	ring := make([]*edge, 0, len(live))
+	for _, e := range live {
+		if e.link {
+			ring = append(ring, e)
+		}
+	}
+	slices.SortFunc(ring, func(a, b *edge) int {
+		if after(n.self, a.id, b.id) {
+			return -1
+		}
+		return 1
+	})
+	for i := 1; i <= len(ring) && len(list) < newsOnLink; i *= 2 {
+		list = append(list, ring[i-1])
+	}
+	return list
 }
 
 // acquainted: our user knows a neighbour from now on. The others are told of it, it is
@@ -206,4 +232,6 @@ func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) 
 	if n.known(e) || n.nearEdge(e) {
 		n.heardSummaries(now, e, l.Summaries, 0)
 	}
+	n.drawTurn(now, e) // its other neighbours got the same
+	n.plan(e)
 }

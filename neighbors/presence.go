@@ -35,7 +35,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	e.online, e.vigil = true, vigil{}
 	e.seed = s.Flags&sessions.FlagSeed != 0
 	e.redialAt, e.redialWait = time.Time{}, 0
-	e.quietAt = now.Add(n.spreadEighth(n.silence(now, e)))
+	n.drawTurn(now, e)
 	n.book.SetPresence(id, sessions.PresenceOnline)
 	n.ep.Pin(dgram.PeerID(id), n.book.Trust(s.User).Known())
 	delete(n.seeking, s.User)

@@ -12,7 +12,7 @@ type Profile struct {
 
 	Every time.Duration // of silence before a neighbour is probed that others near us watch, too
 	Alone time.Duration // the same for one that nobody else near us watches
-	Pace  time.Duration // with many neighbours each is probed more rarely: one probe so often
+	Pace  time.Duration // with many neighbours each is probed more rarely: one probe so often; twice as often where nobody else watches
 	Last  time.Duration // but no neighbour is probed more rarely than this
 
 	Wait time.Duration // for the answer to a probe, at least; three round trips if that is more

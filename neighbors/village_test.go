@@ -191,7 +191,7 @@ func TestReachIsNoOracle(t *testing.T) {
 		before, asked := v.spent[bob.addr.Addr()], r.sent
 		r.ep.Reach(v.now, ann.id(), bob.id())
 		r.turn()
-		v.run(time.Second)
+		v.run(100 * time.Millisecond)
 		if got := v.spent[bob.addr.Addr()] - before; got >= r.sent-asked {
 			t.Errorf("bob got %d bytes for a question of %d", got, r.sent-asked)
 		}

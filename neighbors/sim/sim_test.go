@@ -160,6 +160,33 @@ func TestSegment(t *testing.T) {
 	}
 }
 
+// A crash on a segment of 30 is soon known by all, though each is probed every 29 s only:
+// one of them is soon the first, whatever all of them heard at the same time, and word of
+// it goes round.
+func TestCrashOnASegment(t *testing.T) {
+	for seed := range uint64(4) {
+		c := base(t)
+		c.Nodes, c.Graph, c.Sources, c.Group, c.For, c.Texts, c.Seed = 30, LAN, lanSources, lanGroup, time.Minute, 0, seed
+		for _, l := range run(t, c).Convergence {
+			if l.What == "crash" && (l.Worst == nil || *l.Worst > 10_000) {
+				t.Errorf("seed %d: %+v", seed, l)
+			}
+		}
+	}
+}
+
+// A crash in a small world is known soon after that by all within two edges, also by those
+// who are alone in watching, and while others crash.
+func TestCrashInASmallWorld(t *testing.T) {
+	c := base(t)
+	c.Nodes, c.Degree, c.For, c.Texts = 300, 20, time.Minute, 0
+	for _, l := range run(t, c).Convergence {
+		if l.What == "crash" && (l.Worst == nil || *l.Worst > 20_000) {
+			t.Errorf("%+v", l)
+		}
+	}
+}
+
 // A node that is there is nowhere counted as lost, and one that is not there long is missed:
 // what is measured is held to a run told by hand.
 func TestMeasure(t *testing.T) {
