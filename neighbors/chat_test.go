@@ -191,7 +191,10 @@ func TestExactlyOnceInOrder(t *testing.T) {
 			})
 			ann, bob := b.join("ann"), b.join("bob")
 			ann.meet(bob)
-			const texts = 1000
+			texts := 1000
+			if testing.Short() {
+				texts = 250
+			}
 			r := rand.New(rand.NewPCG(7, uint64(restarts)))
 			for i := range texts {
 				ann.say("bob", fmt.Sprint("a", i))

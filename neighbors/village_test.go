@@ -113,11 +113,15 @@ func TestOthersVouch(t *testing.T) {
 
 // Nobody is called offline falsely at 5 % loss, and at 20 % hardly anybody.
 func TestNoFalseAlarms(t *testing.T) {
+	span := 10 * time.Minute
+	if testing.Short() {
+		span = 2 * time.Minute
+	}
 	for loss, most := range map[float64]int{0.05: 0, 0.2: 1} {
 		v := newVillage(t, 7, simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond}, 20, 2)
 		v.until(10*time.Second, "all know all within two edges", v.knowAll)
 		v.net.SetProfile(simnet.Profile{Delay: 20 * time.Millisecond, Jitter: 20 * time.Millisecond, Loss: loss})
-		v.run(10 * time.Minute)
+		v.run(span)
 		lost := 0
 		for _, p := range v.nodes {
 			lost += count[neighbors.WentOffline](p)

@@ -180,6 +180,9 @@ func TestCrashOnASegment(t *testing.T) {
 func TestCrashInASmallWorld(t *testing.T) {
 	c := base(t)
 	c.Nodes, c.Degree, c.For, c.Texts = 300, 20, time.Minute, 0
+	if testing.Short() {
+		c.Nodes = 100
+	}
 	for _, l := range run(t, c).Convergence {
 		if l.What == "crash" && (l.Worst == nil || *l.Worst > 20_000) {
 			t.Errorf("%+v", l)
