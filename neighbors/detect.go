@@ -85,7 +85,7 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 	case e.seed:
 		wait = min(keepMapping, p.Last) // its clients are many; texts to it are none
 	case len(n.watchers(e)) < 2:
-		wait, pace = p.Alone, pace/2
+		wait, pace = p.Alone, pace/3
 	}
 	wait = min(max(wait, pace), p.Last)
 	if !e.talked.IsZero() && now.Sub(e.talked) < talkTime {

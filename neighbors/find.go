@@ -88,36 +88,6 @@ func newIntroductions() introductions {
 	return introductions{pairs: pairs, askers: askers, numbers: numbers}
 }
 
-// askFor sends requestPing to every live seed and neighbour: whoever holds live
-// associations with keys of that name, or with that user, introduces us.
-func (n *Node) askFor(now time.Time, f find) (asked int) {
-	for _, e := range n.live() {
-		if e.user != f.user && n.askOne(now, e, f) {
-			asked++
-		}
-	}
-	return asked
-}
-
-// askOne sends requestPing to one neighbour; false: we reach it through a relay, so
-// that it knows no address of ours.
-func (n *Node) askOne(now time.Time, e *edge, f find) bool {
-	if _, _, ok := n.direct(e.id); !ok {
-		return false
-	}
-	id := n.ep.NextID()
-	p := dgram.Ping{Scope: dgram.ScopeFind, Name: f.name, Record: n.signed}
-	if !f.user.IsZero() {
-		p.Name, p.User = "", f.user[:]
-	}
-	p.Ticket = n.ticket(now, e.id, p)
-	if f.sent != nil {
-		f.sent[id] = true
-	}
-	n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: p})
-	return true
-}
-
 // ticket signs one introduction: its numbers rise, across restarts too.
 func (n *Node) ticket(now time.Time, introducer sessions.SessionID, p dgram.Ping) dgram.Ticket {
 	n.intro.ticket = max(n.intro.ticket+1, uint64(now.UnixMilli()))

@@ -24,19 +24,37 @@ func (n *Node) holdReceived(now time.Time, by sessions.Session, r dgram.Received
 		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
 		return
 	}
-	err := n.holds.shelf.Put(sessions.Held{
+	fresh, err := n.holds.shelf.Put(sessions.Held{
 		To: to.ID, From: by.ID, Sender: by.User, ID: b.Text, Sealed: b.Sealed, At: now,
 	})
 	if err != nil {
 		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
-	n.texts.gathered.kept = append(n.texts.gathered.kept, r.Handle) // answered when it is on disk
+	n.answerKept(now, r.Handle, fresh)
 	n.holds.shelfAt = n.holds.shelf.Expire(now)
 	if e.online {
 		n.handOver(now, e)
 	}
 	n.wake(now)
+}
+
+// answerKept answers who brought something to keep once it is on disk. If it is not
+// fresh, it was brought before: nothing is to be written for it, but it may be under way.
+func (n *Node) answerKept(now time.Time, h dgram.Handle, fresh bool) {
+	t := &n.texts
+	newest, writing := t.unsure[t.seq-1]
+	switch {
+	case fresh || len(t.gathered.kept) > 0:
+		t.gathered.kept = append(t.gathered.kept, h)
+	case len(t.unstored) > 0:
+		n.ep.Settle(now, h, dgram.ResultBusy, 0)
+	case writing:
+		newest.kept = append(newest.kept, h)
+		t.unsure[t.seq-1] = newest
+	default:
+		n.ep.Settle(now, h, dgram.ResultDelivered, 0)
+	}
 }
 
 // handOver gives a session that is here what was kept for it: copies, in the order of
@@ -102,12 +120,12 @@ func (n *Node) keepReceipt(now time.Time, by sessions.Session, r dgram.Received,
 		From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
 	}
 	if word.From != by.ID || !n.holds.shelf.Has(word.From, word.To, word.ID) || !word.Verify(by.User, b.Sig) {
-		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0) // nothing that we could do with it
+		n.answerKept(now, r.Handle, false) // nothing that we could do with it, or it came before
 		return
 	}
 	n.holds.shelf.Drop(word.From, word.To, word.ID)
 	n.holds.shelf.PutReceipt(sessions.HeldReceipt{Receipt: word, Sig: b.Sig, At: now})
-	n.texts.gathered.kept = append(n.texts.gathered.kept, r.Handle)
+	n.answerKept(now, r.Handle, true)
 	n.holds.shelfAt = n.holds.shelf.Expire(now)
 	if e := n.edges[word.To]; e != nil && e.online {
 		n.handOver(now, e)

@@ -164,7 +164,7 @@ func (n *Node) silent(now time.Time, id sessions.SessionID) {
 	if w := n.relays.ways[id]; w != nil {
 		w.why = "the direct way fell silent"
 	}
-	n.askFor(now, find{user: s.User})
+	n.askAbout(now, s.User, true)
 }
 
 // wayChanged tells the person by which way a session is reached now.

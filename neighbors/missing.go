@@ -80,17 +80,31 @@ func (n *Node) dialSession(now time.Time, s sessions.Session) bool {
 // now, and by asking seeds and neighbours.
 func (n *Node) seek(now time.Time, user sessions.UserKey) {
 	n.missAll(now, user)
+	if w := n.seeker(user); w != nil {
+		w.left = false
+		w.soon(now)
+		n.seekAt = time.Time{}
+		n.wake(w.next)
+	}
+}
+
+// await has those tell us of a user's return who tell only who asked: seeds.
+func (n *Node) await(now time.Time, user sessions.UserKey) {
+	if w := n.seeker(user); w != nil {
+		w.left, w.wait, w.next = true, 0, now.Add(n.spread(redialFirst))
+		n.seekAt = time.Time{}
+		n.wake(w.next)
+	}
+}
+
+// seeker is that of a user, made if there is none; nil: there is no room.
+func (n *Node) seeker(user sessions.UserKey) *seeker {
 	w := n.seeking[user]
-	if w == nil {
-		if len(n.seeking) >= n.limits.edges {
-			return
-		}
+	if w == nil && len(n.seeking) < n.limits.edges {
 		w = &seeker{}
 		n.seeking[user] = w
 	}
-	w.soon(now)
-	n.seekAt = time.Time{}
-	n.wake(w.next)
+	return w
 }
 
 // missAll begins to ping the sessions of a user that are not online, where they
@@ -112,6 +126,7 @@ type seeker struct {
 	next  time.Time
 	wait  time.Duration
 	asked time.Time // last
+	left  bool      // he said goodbye: neighbours tell us when he is back, unasked
 }
 
 // soon has others asked again: at once, unless that was done a moment ago.
@@ -138,7 +153,7 @@ func (n *Node) advanceSeekers(now time.Time) (next time.Time) {
 				delete(n.seeking, user)
 				continue
 			}
-			if asked := n.askFor(now, find{user: user}); asked > 0 {
+			if n.askAbout(now, user, !w.left) > 0 || w.left {
 				w.wait = min(max(2*w.wait, seekFirst), seekLast)
 				w.next, w.asked = now.Add(n.spread(w.wait)), now
 			} else {

@@ -255,7 +255,7 @@ func TestPaperMacrosBeforeAnyContact(t *testing.T) {
 // versions of explode can keep the topology regenerating without relying on the
 // (potentially offline) central server".
 func TestPaperExplodeRegenerates(t *testing.T) {
-	v := &village{bed: newBed(t, 1022, paperWeather())}
+	v := &village{bed: newBed(t, 1026, paperWeather())}
 	for _, name := range []string{"x", "c", "f"} {
 		v.join(name)
 	}

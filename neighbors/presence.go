@@ -73,7 +73,11 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	} else {
 		e.lostAt = now
 		n.miss(now, e, now)
-		if n.book.Trust(e.user).Known() && len(n.onlineSessions(e.user)) == 0 {
+	}
+	if n.book.Trust(e.user).Known() && len(n.onlineSessions(e.user)) == 0 {
+		if reason == ReasonDeclared {
+			n.await(now, e.user)
+		} else {
 			n.seek(now, e.user)
 		}
 	}

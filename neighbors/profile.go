@@ -12,7 +12,7 @@ type Profile struct {
 
 	Every time.Duration // of silence before a neighbour is probed that others near us watch, too
 	Alone time.Duration // the same for one that nobody else near us watches
-	Pace  time.Duration // with many neighbours each is probed more rarely: one probe so often; twice as often where nobody else watches
+	Pace  time.Duration // with many neighbours each is probed more rarely: one probe so often; three times as often where nobody else watches
 	Last  time.Duration // but no neighbour is probed more rarely than this
 
 	Wait time.Duration // for the answer to a probe, at least; three round trips if that is more
@@ -33,17 +33,17 @@ var (
 	// the neighbours to notice has the others look at once.
 	lanProfile = Profile{
 		Name:  "lan",
-		Every: 8 * time.Second,         // 8 neighbours, all watched by others: one of them notices after 1 s
-		Alone: 3500 * time.Millisecond, // nobody else will tell us: lost 8 s after the last sign of life
-		Pace:  time.Second,             // 30 neighbours cost no more than 10
-		Last:  30 * time.Second,        // mappings of NATs live that long (RFC 4787 REQ-5 asks for more, routers do less)
+		Every: 8 * time.Second,  // 8 neighbours, all watched by others: one of them notices after 1 s
+		Alone: 3 * time.Second,  // nobody else will tell us: lost within 8 s of the last sign of life
+		Pace:  time.Second,      // 30 neighbours cost no more than 10
+		Last:  30 * time.Second, // mappings of NATs live that long (RFC 4787 REQ-5 asks for more, routers do less)
 
 		Wait: 250 * time.Millisecond, // ten times what a busy home network takes
 		Gap:  250 * time.Millisecond, // many cheap questions in a short suspicion: 20 % loss answers one of them
 
 		SuspectLeast: 1500 * time.Millisecond, // 8 probes lost in a row, for three of us
 		SuspectMost:  4 * time.Second,         // 18 probes
-		SuspectAlone: 3500 * time.Millisecond, // 16 probes: a wireless network that roams takes 2 s
+		SuspectAlone: 3 * time.Second,         // 16 probes: a wireless network that roams takes 2 s
 
 		Refresh: 10 * time.Minute,
 		Search:  5 * time.Second,
@@ -69,8 +69,8 @@ var (
 	// Quiet costs 10 bytes a second with 8 neighbours, and finds a crash within a minute.
 	quietProfile = Profile{
 		Name:  "quiet",
-		Every: 80 * time.Second, // 8 neighbours: 8 exchanges of 180 bytes in 87 s, and each is half ours
-		Alone: 45 * time.Second, // and nobody else near us: within the minute
+		Every: 100 * time.Second, // 8 neighbours: 8 exchanges of 180 bytes in 108 s, and each is half ours
+		Alone: 42 * time.Second,  // and nobody else near us: within the minute
 		Pace:  10 * time.Second,
 		Last:  3 * time.Minute,
 

@@ -102,9 +102,15 @@ func (r *raw) send(from, to netip.AddrPort, b []byte) {
 // meets makes an association with a person.
 func (r *raw) meets(p *person) {
 	r.bed.t.Helper()
-	r.ep.Dial(r.bed.now, p.addr, nil)
-	r.turn()
-	r.bed.until(5*time.Second, "the attacker is associated", func() bool { return r.ep.Live(p.id()) })
+	var again time.Time
+	r.bed.until(15*time.Second, "the attacker is associated", func() bool {
+		if !again.After(r.bed.now) { // a dial that loses too much ends
+			again = r.bed.now.Add(4 * time.Second)
+			r.ep.Dial(r.bed.now, p.addr, nil)
+			r.turn()
+		}
+		return r.ep.Live(p.id())
+	})
 }
 
 func (p *person) id() dgram.PeerID {

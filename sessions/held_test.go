@@ -132,7 +132,7 @@ func TestShelfBounds(t *testing.T) {
 			now = now.Add(time.Duration(rng.IntN(60)) * time.Minute)
 			s.Expire(now)
 		default:
-			if err := s.Put(h); err != nil && !errors.Is(err, ErrShelfFull) {
+			if _, err := s.Put(h); err != nil && !errors.Is(err, ErrShelfFull) {
 				t.Fatal(err)
 			}
 		}

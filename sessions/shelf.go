@@ -80,12 +80,12 @@ func NewShelf() *Shelf {
 // Unstored is called right after NewShelf in a run that stores nothing.
 func (s *Shelf) Unstored() { s.unstored = true }
 
-// Put keeps a copy. One that is kept already is fine. ErrShelfFull: there is no room,
+// Put keeps a copy; not fresh: it was kept already. ErrShelfFull: there is no room,
 // for this sender or at all; nobody else's copy makes room for it.
-func (s *Shelf) Put(h Held) error {
+func (s *Shelf) Put(h Held) (fresh bool, err error) {
 	key := shelfKey{h.To, h.From, h.ID}
 	if s.copies[key] != nil || s.receipts[shelfKey{h.From, h.To, h.ID}] != nil {
-		return nil // it is here, or its recipient has it
+		return false, nil // it is here, or its recipient has it
 	}
 	sender, session := 0, 0
 	for _, c := range s.copies {
@@ -97,13 +97,13 @@ func (s *Shelf) Put(h Held) error {
 		}
 	}
 	if len(s.copies) >= maxShelf || s.bytes+len(h.Sealed) > maxShelfBytes || sender >= maxShelfSender || session >= maxShelfFor {
-		return ErrShelfFull
+		return false, ErrShelfFull
 	}
 	h.Sealed = slices.Clone(h.Sealed)
 	s.copies[key] = &h
 	s.bytes += len(h.Sealed)
 	s.change(rowCopy, key)
-	return nil
+	return true, nil
 }
 
 // For lists the copies for a session, each sender's in the order of their ids.
