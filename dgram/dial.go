@@ -30,6 +30,7 @@ type dial struct {
 	nonce  [nonceSize]byte
 	hello  []byte // sent again byte for byte
 	hellos int
+	said   time.Time // the last one
 
 	echo     [nonceSize]byte // that is being answered
 	answered [][cookieSize + 2*keySize]byte
@@ -44,7 +45,8 @@ type dial struct {
 // Dial contacts an address. want lists the sessions that may answer, by their keys;
 // what waits for the one that does travels inside the handshake. Empty means
 // whoever is there, who then learns that we are online and nothing else. A dial to
-// the same address that is under way is joined. It ends with Associated or
+// the same address that is under way is joined, and says HELLO once more if it had not
+// done so for a while: who asks now may know that the peer is back. It ends with Associated or
 // with Unanswered; there may be more than one Associated if keys are renewed.
 func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
 	addr = unmapped(addr)
@@ -54,6 +56,11 @@ func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
 	if d := e.dials[addr]; d != nil {
 		d.expect(want)
 		d.quiet, d.near, d.began = false, false, now
+		if d.punch == nil && !d.waiting && now.Sub(d.said) >= dialAgain {
+			if _, ok := e.contacts.take(now, addr); ok {
+				e.sayAgain(now, d)
+			}
+		}
 		return nil
 	}
 	if len(e.dials) >= maxDials {
@@ -142,13 +149,18 @@ func (e *Endpoint) greet(now time.Time, d *dial) {
 
 func (e *Endpoint) sayHello(now time.Time, d *dial) {
 	d.hellos++
-	e.send(kindHello, path{d.to, d.local}, d.hello)
+	e.sayAgain(now, d)
 	wait := e.backOff(d.to, d.hellos)
 	if d.punch != nil {
 		d.punch.left--
 		wait = e.punchWait(min(d.hellos, punchSends))
 	}
 	e.timers.set(&d.timer, now.Add(wait))
+}
+
+func (e *Endpoint) sayAgain(now time.Time, d *dial) {
+	d.said = now
+	e.send(kindHello, path{d.to, d.local}, d.hello)
 }
 
 // backOff returns the wait after the nth send: doubling, a quarter more or less, so

@@ -316,6 +316,28 @@ func TestIdleNodeSleeps(t *testing.T) {
 	}
 }
 
+// TestJoinedDial: whoever joins a dial that was silent for a while has it say HELLO at
+// once, and no more often than that.
+func TestJoinedDial(t *testing.T) {
+	w, a, b := pair(t)
+	w.pass = func(flying) bool { return false }
+	if err := a.Dial(w.now, b.addr, b.want()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(13 * time.Second) // the fourth was said after 7 s, the next is due after some 15
+	w.pass = func(flying) bool { return true }
+	said := a.Counters().Of(SentHello)
+	for range 3 {
+		if err := a.Dial(w.now, b.addr, b.want()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.run(100 * time.Millisecond)
+	if n := a.Counters().Of(SentHello) - said; n != 1 || !a.Live(b.self.ID) {
+		t.Fatalf("%d HELLOs, associated: %v", n, a.Live(b.self.ID))
+	}
+}
+
 // TestOvertakenDial: a dial that nobody answered ends when the one it was for has called
 // meanwhile; whoever dials after that means it.
 func TestOvertakenDial(t *testing.T) {

@@ -49,6 +49,7 @@ const (
 const (
 	dialWait      = time.Second            // before the second HELLO or HANDSHAKE
 	dialWaitLink  = 250 * time.Millisecond // the same on the own link
+	dialAgain     = 3 * time.Second        // who joins a dial has it say HELLO if it was silent so long
 	dialSends     = 5                      // HELLOs of one dial
 	shakeSends    = 2                      // HANDSHAKEs before starting again at HELLO: our address may have changed
 	maxChallenges = 3                      // different CHALLENGEs answered for one echo: the first may be forged

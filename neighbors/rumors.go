@@ -72,10 +72,10 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 	return r
 }
 
-// note takes a neighbour's word and reports whether it says something new; nil: there is
-// no room for it. Strangers, who can be many on one link, leave room for those whom our
+// note takes a neighbour's word and reports whether it says something new, and what he said
+// before (of whom he said nothing: gone); nil: there is no room for it. Strangers, who can be many on one link, leave room for those whom our
 // user knows: half of all, and their places among the tellers.
-func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, pull uint64) (r *rumor, news bool) {
+func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, pull uint64) (r *rumor, news bool, was uint64) {
 	id := sessions.SessionID(s.Session)
 	r, ok := h.of.Get(id)
 	i := -1
@@ -83,7 +83,7 @@ func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, pull u
 		i = slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
 	}
 	if i < 0 && (h.toldBy[by] >= maxToldBy || !ok && !known && h.of.Len() >= maxHearsay/2 || ok && !h.seat(r, known)) {
-		return nil, false
+		return nil, false, 0
 	}
 	if !ok {
 		r = &rumor{id: id}
@@ -98,11 +98,12 @@ func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, pull u
 	if pull > 0 {
 		t.pull = pull
 	} else if s.Seq < t.seq {
-		return r, false // news that came late
+		return r, false, t.state // news that came late
 	}
+	was = t.state
 	news = news || t.seq != s.Seq || t.state != s.State
 	t.seq, t.state = s.Seq, s.State
-	return r, news
+	return r, news, was
 }
 
 // seat makes room for one more teller; a stranger gives way to who is known.
@@ -211,7 +212,7 @@ func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pul
 		if id == n.self || id == by.id {
 			continue
 		}
-		r, news := n.rumors.note(by.id, n.known(by), s, pull)
+		r, news, was := n.rumors.note(by.id, n.known(by), s, pull)
 		if r == nil {
 			continue
 		}
@@ -224,7 +225,7 @@ func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pul
 			n.want(now, id, by.id)
 		}
 		if news {
-			n.rumored(now, r, by, s)
+			n.rumored(now, r, by, s, was)
 			if n.outbox.Len() > 0 {
 				n.offerSoon(now, 0) // he may keep what waits
 			}
@@ -233,8 +234,8 @@ func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pul
 	n.pumpWants(now)
 }
 
-// rumored does what a neighbour's new word calls for.
-func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary) {
+// rumored does what a neighbour's new word calls for; was is what he said before.
+func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary, was uint64) {
 	e := n.edges[r.id]
 	switch said := saidState(s.State); {
 	case e != nil && e.online:
@@ -243,6 +244,9 @@ func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary) {
 		}
 	case said == Online || said == Away:
 		n.sighted(now, r.id, by)
+		if was == dgram.SummaryLost && n.known(by) {
+			n.echo(now)
+		}
 	}
 	n.reconsider(r)
 }

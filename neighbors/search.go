@@ -17,6 +17,7 @@ const (
 	hopeLast   = 10 * time.Minute // up to this while nobody comes back
 	hopeSpread = time.Second      // in which the calls leave
 	hopeTime   = 24 * time.Hour   // who was lost longer ago is not called for it
+	echoGap    = 30 * time.Second // between two such signs of neighbours' neighbours; doubles as well
 
 	sightingsAtOnce = 32          // of those whom we miss, by one neighbour: the first has all called anyway;
 	sightingsGap    = time.Minute // then one so often
@@ -28,6 +29,8 @@ type search struct {
 	last  sessions.SessionID // who was called last
 	hoped time.Time          // the last sign
 	gap   time.Duration      // till the next one is heeded
+	echo  time.Time          // the last sign two edges away
+	wait  time.Duration      // till the next of those is heeded
 }
 
 // advanceSearch calls one of the missing whom our user knows, when it is time.
@@ -112,7 +115,7 @@ func (n *Node) cameBack(now time.Time, e *edge) {
 	}
 	e.lostAt = time.Time{}
 	if n.known(e) && e.flaps.decayed(now) <= flapMost {
-		n.search.gap = 0
+		n.search.gap, n.search.wait = 0, 0
 		n.hope(now)
 	}
 }
@@ -124,16 +127,36 @@ func (n *Node) hope(now time.Time) {
 		return
 	}
 	h.hoped, h.gap = now, min(max(2*h.gap, hopeGap), hopeLast)
+	n.callLost(now)
+	for _, w := range n.seeking {
+		w.soon(now)
+	}
+	n.seekAt = time.Time{}
+	n.wake(now)
+}
+
+// echo: a neighbour has found somebody again whom he had lost. So pieces of the network
+// may touch again elsewhere, and whoever hears of it helps to join them. In a network where
+// people come and go all the time that is rarely so.
+func (n *Node) echo(now time.Time) {
+	h := &n.search
+	if !h.echo.IsZero() && now.Sub(h.echo) < max(h.wait, echoGap) || n.cfg.Seed {
+		return
+	}
+	if n.callLost(now) > 0 {
+		h.echo, h.wait = now, min(max(2*h.wait, echoGap), hopeLast)
+	}
+}
+
+// callLost calls all who were lost in the last day, within a second.
+func (n *Node) callLost(now time.Time) (called int) {
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]
 		if e.online || e.lostAt.IsZero() || now.Sub(e.lostAt) > hopeTime {
 			continue
 		}
 		n.callAt(e, now.Add(4*(n.spread(hopeSpread)-hopeSpread)))
+		called++
 	}
-	for _, w := range n.seeking {
-		w.soon(now)
-	}
-	n.seekAt = time.Time{}
-	n.wake(now)
+	return called
 }

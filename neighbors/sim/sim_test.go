@@ -190,6 +190,25 @@ func TestCrashInASmallWorld(t *testing.T) {
 	}
 }
 
+// Two pieces that are joined again are soon one: who is found again is a sign to all who
+// lost somebody, and calls that had become rare begin anew.
+func TestPiecesOfASmallWorldHeal(t *testing.T) {
+	c := base(t)
+	c.Nodes, c.Degree, c.For, c.Partition, c.Texts = 200, 12, 30*time.Second, 40*time.Second, 0
+	healed := 0
+	for _, l := range run(t, c).Convergence {
+		if l.What != "heal" {
+			continue
+		}
+		if healed += l.Pairs; l.InTime < l.Pairs*99/100 || l.P90 == nil || *l.P90 > 3_000 {
+			t.Errorf("%+v: half after %v ms, nine in ten after %v ms", l, *l.P50, *l.P90)
+		}
+	}
+	if healed == 0 {
+		t.Error("nobody was apart")
+	}
+}
+
 // A node that is there is nowhere counted as lost, and one that is not there long is missed:
 // what is measured is held to a run told by hand.
 func TestMeasure(t *testing.T) {
