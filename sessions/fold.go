@@ -45,7 +45,8 @@ const (
 type database struct {
 	bolt   atomic.Pointer[bbolt.DB] // nil until there is a file
 	path   string
-	folded uint64 // journals up to this number are in it
+	folded uint64   // journals up to this number are in it
+	past   *archive // where the history goes; nil: nowhere
 }
 
 // guarded turns the panics with which bbolt answers a damaged file, and the
@@ -104,7 +105,7 @@ func (d *database) create() error {
 		return err
 	}
 	err = b.Update(func(tx *bbolt.Tx) error {
-		for bucket := BucketMeta; bucket <= lastBucket; bucket++ {
+		for bucket := BucketMeta; bucket <= lastStored; bucket++ {
 			if _, err := tx.CreateBucket([]byte(bucket.String())); err != nil {
 				return err
 			}
@@ -157,7 +158,7 @@ func (d *database) inspect(tx *bbolt.Tx) error {
 	if d.folded, err = getNumber(tx, metaFolded); err != nil {
 		return err
 	}
-	for bucket := BucketMeta; bucket <= lastBucket; bucket++ {
+	for bucket := BucketMeta; bucket <= lastStored; bucket++ {
 		b := tx.Bucket([]byte(bucket.String()))
 		if b == nil && bucket > BucketTexts {
 			continue // made by the next fold
@@ -207,6 +208,15 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 		}
 	}
 	last := lastWrites(batches)
+	n := slices.IndexFunc(last, func(w Write) bool { return w.Bucket == BucketHistory })
+	if n >= 0 {
+		if d.past != nil && d.past.limit > 0 {
+			if err := d.past.fold(last[n:], time.Now()); err != nil {
+				return err
+			}
+		}
+		last = last[:n]
+	}
 	err := guarded(func() error {
 		return d.bolt.Load().Update(func(tx *bbolt.Tx) error {
 			for _, w := range last {
@@ -231,6 +241,9 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 	})
 	if err == nil {
 		d.folded = number
+		if d.past != nil {
+			d.past.folded(number)
+		}
 	}
 	return err
 }
@@ -348,10 +361,12 @@ func (d *database) rows(bucket Bucket, after []byte) (rows []Write, err error) {
 
 // close closes the file. A file so damaged that bbolt cannot even close it is
 // left to the end of the process.
-func (d *database) close() error {
-	b := d.bolt.Load()
-	if b == nil {
-		return nil
+func (d *database) close() (err error) {
+	if d.past != nil {
+		err = d.past.close()
 	}
-	return guarded(b.Close)
+	if b := d.bolt.Load(); b != nil {
+		err = errors.Join(err, guarded(b.Close))
+	}
+	return err
 }

@@ -16,6 +16,7 @@ type ProfileOptions struct {
 	Dir          string    // the state folder, empty: DefaultDir
 	User         string    // the user's name
 	IdentityFile string    // an identity to adopt, empty: the one in Dir or a new one
+	History      int       // lines of the history that are kept, at most; 0: none, and what there was goes
 	Ephemeral    bool      // keep all in memory: nothing is read but IdentityFile, nothing written
 	Now          time.Time // the present
 	Random       io.Reader // for new keys
@@ -139,6 +140,7 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 		return fault(p.slot.path(storeName), err, "check this disk")
 	}
 	p.db = db
+	past := &archive{path: p.slot.path(archiveName), limit: o.History}
 	var notice string
 	if p.people, notice, err = openPeople(filepath.Join(p.dir, peopleName), filepath.Join(p.dir, lockName), o.Now); err != nil {
 		return err
@@ -156,7 +158,7 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 	if o.IdentityFile != "" && readableByOthers(o.IdentityFile) {
 		p.notice(fmt.Sprintf("%s can be read by others: run chmod 600 on it", o.IdentityFile))
 	}
-	if err := p.settle(st, o); err != nil {
+	if err := p.settle(st, past, o); err != nil {
 		return err
 	}
 	next := p.db.folded
@@ -169,8 +171,13 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 
 // settle brings the slot into order: what damage there is set aside, the
 // journals folded, a copy made a session of its own, and numbers reserved.
-func (p *Profile) settle(st slotState, o ProfileOptions) error {
-	if err := p.foldAtStart(st.journals, o.Now); err != nil {
+func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
+	if o.History == 0 {
+		if err := past.forget(); err != nil {
+			return fault(past.path, err, "check this folder")
+		}
+	}
+	if err := p.foldAtStart(st.journals, past, o.Now); err != nil {
 		return fault(p.slot.path(storeName), err, "check this disk")
 	}
 	for _, j := range st.journals {
@@ -201,7 +208,7 @@ func (p *Profile) settle(st slotState, o ProfileOptions) error {
 
 // foldAtStart opens the store, a new one if the old one is damaged, and folds
 // what the last run left in journals.
-func (p *Profile) foldAtStart(journals []stored, now time.Time) error {
+func (p *Profile) foldAtStart(journals []stored, past *archive, now time.Time) error {
 	path := p.slot.path(storeName)
 	fresh := false
 	for {
@@ -216,6 +223,7 @@ func (p *Profile) foldAtStart(journals []stored, now time.Time) error {
 			}
 			fresh = true
 		}
+		p.db.past = past
 		var batches [][]Write
 		last := p.db.folded
 		for _, j := range journals {
@@ -297,7 +305,7 @@ func (p *Profile) Load(f func(bucket Bucket, key, value []byte) error) error {
 	if err := p.loadUsers(give); err != nil {
 		return err
 	}
-	for bucket := BucketUsers + 1; bucket <= lastBucket; bucket++ {
+	for bucket := BucketUsers + 1; bucket <= lastStored; bucket++ {
 		err := p.db.each(bucket, func(key, value []byte) error { return give(bucket, key, value) })
 		if err != nil {
 			return fault(p.db.path, err, "move it away to start without what is in it")

@@ -24,6 +24,7 @@ import (
 //	      session             the session's key and its reserved numbers (reserve.go)
 //	      journal.7           what was written since the last fold (journal.go)
 //	      store               everything older, a bbolt file (fold.go)
+//	      conversations       what was said, a bbolt file (archive.go)
 //
 // Folders are 0700, files 0600.
 const (
@@ -37,6 +38,7 @@ const (
 	sessionName  = "session"
 	journalName  = "journal"
 	storeName    = "store"
+	archiveName  = "conversations"
 )
 
 // ErrDamaged is a file that is not what it should be.

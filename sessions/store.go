@@ -70,6 +70,7 @@ type Store struct {
 	open   openFile
 	people *people
 	number *reserver
+	past   *archive // of the history; nil: none is kept
 
 	queue    chan request
 	reserves chan request
@@ -99,7 +100,7 @@ func startStore(dir string, db *database, first uint64, p *people, r *reserver, 
 		return nil, fault(journalPath(dir, first), err, "check this disk")
 	}
 	s := &Store{
-		dir: dir, limits: limits, open: open, people: p, number: r,
+		dir: dir, limits: limits, open: open, people: p, number: r, past: db.past,
 		queue:    make(chan request, queueBatches),
 		reserves: make(chan request, reserveQueue),
 		done:     make(chan Done, queueBatches+reserveQueue+doneSpare),

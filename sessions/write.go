@@ -9,20 +9,25 @@ type Bucket uint8
 // The buckets, with their keys. Every value is a CBOR array whose first element
 // is its version, except in BucketMeta, which belongs to the store.
 const (
-	BucketMeta     Bucket = 1 // the store's own counters
-	BucketUsers    Bucket = 2 // user key
-	BucketSessions Bucket = 3 // session id
-	BucketFloors   Bucket = 4 // session id
-	BucketOutbox   Bucket = 5 // line id, or line id || 's' for where it went, || 'h' for who keeps it; ids are 8 bytes, big endian
-	BucketInbox    Bucket = 6 // sender's session id
-	BucketTexts    Bucket = 7 // sender's session id || text id
-	BucketHoldKeys Bucket = 8 // "keys"
-	BucketShelf    Bucket = 9 // kind || recipient's session id || sender's session id || text id
+	BucketMeta     Bucket = 1  // the store's own counters
+	BucketUsers    Bucket = 2  // user key
+	BucketSessions Bucket = 3  // session id
+	BucketFloors   Bucket = 4  // session id
+	BucketOutbox   Bucket = 5  // line id, or line id || 's' for where it went, || 'h' for who keeps it; ids are 8 bytes, big endian
+	BucketInbox    Bucket = 6  // sender's session id
+	BucketTexts    Bucket = 7  // sender's session id || text id
+	BucketHoldKeys Bucket = 8  // "keys"
+	BucketShelf    Bucket = 9  // kind || recipient's session id || sender's session id || text id
+	BucketHistory  Bucket = 10 // place || sender's session id || text id; in a file of its own
 )
 
-// lastBucket is the highest there is. Those above BucketTexts are younger than the
-// format of the store: one that lacks them gets them when it is opened.
-const lastBucket = BucketShelf
+// lastBucket is the highest there is, and lastStored the highest in the store. Those above
+// BucketTexts are younger than the format of the store: one that lacks them gets them when
+// it is folded into.
+const (
+	lastStored = BucketShelf
+	lastBucket = BucketHistory
+)
 
 // String gives the name of the bucket in the store.
 func (b Bucket) String() string {
@@ -45,6 +50,8 @@ func (b Bucket) String() string {
 		return "holdkeys"
 	case BucketShelf:
 		return "shelf"
+	case BucketHistory:
+		return "history"
 	}
 	return fmt.Sprintf("bucket %d", uint8(b))
 }

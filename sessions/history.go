@@ -1,0 +1,253 @@
+package sessions
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The history is what was said, for its reader alone: each line that was shown here, and
+// each that was typed here. A line that came is written together with the mark that it was
+// shown, before it is acknowledged, so that what is acknowledged is in it, once.
+
+// DefaultHistory is how many lines a session keeps when nobody says otherwise.
+const DefaultHistory = 100_000
+
+// MaxHistory is the most that may be asked for.
+const MaxHistory = 10_000_000
+
+// HistoryEntry is one line of the history.
+type HistoryEntry struct {
+	At      time.Time // when it was shown, or typed
+	User    UserKey   // whom the line came from, or went to
+	Session SessionID // that it came from; zero: it was typed here
+	ID      uint64    // of its first part
+	Sent    time.Time
+	Late    bool    // it had waited
+	Via     UserKey // the friend that held it; zero: none
+	Text    string
+}
+
+// Own says whether the line was typed here.
+func (e HistoryEntry) Own() bool { return e.Session.IsZero() }
+
+// History gives the lines of a run their places. It is used by one goroutine.
+type History struct {
+	last   uint64 // place of the last one
+	writes []Write
+}
+
+// A place is a time in unix milliseconds and, below it, a number, so that the order
+// of places is that of what happened even when the clock is set back during a run.
+const placeBits = 12
+
+// Note adds a line.
+func (h *History) Note(now time.Time, e HistoryEntry) {
+	h.last = max(h.last+1, millis(now)<<placeBits)
+	key := make([]byte, 0, historyKey)
+	key = binary.BigEndian.AppendUint64(key, h.last)
+	key = append(key, e.Session[:]...)
+	key = binary.BigEndian.AppendUint64(key, e.ID)
+	h.writes = append(h.writes, Write{BucketHistory, key, e.encode()})
+}
+
+// TakeWrites returns what is to be stored.
+func (h *History) TakeWrites() []Write {
+	w := h.writes
+	h.writes = nil
+	return w
+}
+
+const (
+	historyKey   = 24 // place, session, id
+	storeHistory = 1  // version of a stored line of the history
+)
+
+// historyStored is a line of the history in the store. The text comes last: a search
+// finds it without decoding the rest.
+type historyStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	User    []byte
+	Sent    uint64 // unix milliseconds
+	Late    bool
+	Via     []byte // 0 or 32 bytes
+	Text    string
+}
+
+func (e HistoryEntry) encode() []byte {
+	w := historyStored{Version: storeHistory, User: e.User[:], Sent: millis(e.Sent), Late: e.Late, Text: e.Text}
+	if !e.Via.IsZero() {
+		w.Via = e.Via[:]
+	}
+	return marshal(&w)
+}
+
+func decodeHistory(key, value []byte) (e HistoryEntry, err error) {
+	var w historyStored
+	if err := unmarshalStored(value, storeHistory, &w); err != nil {
+		return e, err
+	}
+	if len(key) != historyKey || len(w.User) != len(UserKey{}) || len(w.Via) != 0 && len(w.Via) != len(UserKey{}) {
+		return e, errForm
+	}
+	e = HistoryEntry{
+		At: fromMillis(binary.BigEndian.Uint64(key) >> placeBits), Session: SessionID(key[8:16]),
+		ID: binary.BigEndian.Uint64(key[16:]), User: UserKey(w.User), Sent: fromMillis(w.Sent), Late: w.Late, Text: w.Text,
+	}
+	if len(w.Via) > 0 {
+		e.Via = UserKey(w.Via)
+	}
+	return e, nil
+}
+
+// HistoryQuery says which lines are wanted: those that fit all that is set.
+type HistoryQuery struct {
+	User  UserKey  // with this user
+	Words []string // with all these words, whatever their case
+	Since bool     // came since the last line that was typed here
+	Most  int      // the newest so many; 0: all
+}
+
+// HistoryPage is the answer.
+type HistoryPage struct {
+	Entries []HistoryEntry // oldest first
+	More    int            // older ones that fit, too
+	Notice  string         // what the person should know about the store, once
+}
+
+// finder takes the rows of a history from the newest on.
+type finder struct {
+	query HistoryQuery
+	words [][]byte
+	ascii bool
+	page  HistoryPage
+}
+
+func newFinder(q HistoryQuery) *finder {
+	f := &finder{query: q, ascii: true}
+	for _, w := range q.Words {
+		w = strings.ToLower(w)
+		f.words = append(f.words, []byte(w))
+		f.ascii = f.ascii && isASCII(w)
+	}
+	return f
+}
+
+// offer takes the next older row; false: no older one is wanted.
+func (f *finder) offer(key, value []byte) bool {
+	if f.query.Since && len(key) == historyKey && SessionID(key[8:16]).IsZero() {
+		return false
+	}
+	user, text, quick := historyParts(value)
+	if quick && (!f.query.User.IsZero() && !bytes.Equal(user, f.query.User[:]) || !f.fits(text)) {
+		return true
+	}
+	full := f.query.Most > 0 && len(f.page.Entries) == f.query.Most
+	if quick && full {
+		f.page.More++
+		return true
+	}
+	e, err := decodeHistory(key, value)
+	if err != nil || !quick && (!f.query.User.IsZero() && e.User != f.query.User || !f.fits([]byte(e.Text))) {
+		return true // of a newer program, or not what is asked for
+	}
+	if full {
+		f.page.More++
+		return true
+	}
+	f.page.Entries = append(f.page.Entries, e)
+	return true
+}
+
+func (f *finder) done() HistoryPage {
+	slices.Reverse(f.page.Entries)
+	return f.page
+}
+
+// fits says whether a text has all the words.
+func (f *finder) fits(text []byte) bool {
+	if len(f.words) == 0 {
+		return true
+	}
+	if !f.ascii {
+		text = bytes.ToLower(text)
+	}
+	for _, w := range f.words {
+		if f.ascii && !containsFold(text, w) || !f.ascii && !bytes.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// containsFold finds a word of lower-case ASCII in any case.
+func containsFold(text, word []byte) bool {
+	if len(word) == 0 {
+		return true
+	}
+	lower, upper := word[0], word[0]
+	if 'a' <= lower && lower <= 'z' {
+		upper -= 'a' - 'A'
+	}
+next:
+	for i := 0; i+len(word) <= len(text); i++ {
+		if text[i] != lower && text[i] != upper {
+			continue
+		}
+		for j := 1; j < len(word); j++ {
+			c := text[i+j]
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+			if c != word[j] {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// historyParts finds user and text in a row of this version, without decoding it.
+func historyParts(b []byte) (user, text []byte, ok bool) {
+	const head = 4 + len(UserKey{}) // array of 6, version, byte string of 32
+	if len(b) < head+11 || b[0] != 0x86 || b[1] != storeHistory || b[2] != 0x58 || b[3] != byte(len(UserKey{})) || b[head] != 0x1b {
+		return nil, nil, false
+	}
+	user = b[4:head]
+	rest := b[head+10:] // behind Sent, of 9 bytes, and Late
+	switch {
+	case rest[0] == 0x40:
+		rest = rest[1:]
+	case rest[0] == 0x58 && len(rest) > 2+len(UserKey{}):
+		rest = rest[2+len(UserKey{}):]
+	default:
+		return nil, nil, false
+	}
+	skip := 0
+	switch {
+	case len(rest) == 0 || rest[0]>>5 != 3:
+		return nil, nil, false
+	case rest[0] < 0x78:
+		skip = 1
+	case rest[0] == 0x78:
+		skip = 2
+	case rest[0] == 0x79:
+		skip = 3
+	default:
+		return nil, nil, false
+	}
+	return user, rest[min(skip, len(rest)):], true
+}
