@@ -66,15 +66,15 @@ func (n *Node) answerText(now time.Time, key textKey, h dgram.Handle, result dgr
 	}})
 }
 
-// broughtBy names the friend who brought a line; empty: its sender did himself.
-func (n *Node) broughtBy(line sessions.Incoming) string {
+// broughtBy is the friend who brought a line; zero: its sender did himself.
+func (n *Node) broughtBy(line sessions.Incoming) sessions.UserKey {
 	if len(n.holds.brought) == 0 {
-		return ""
+		return sessions.UserKey{}
 	}
 	for part := range uint64(sessions.MaxParts) { // the first ones may be answered already
 		if b, ok := n.holds.brought[textKey{line.From, line.ID + part}]; ok {
-			return n.book.Label(b.user)
+			return b.user
 		}
 	}
-	return ""
+	return sessions.UserKey{}
 }

@@ -27,6 +27,8 @@ type Config struct {
 	// Unstored says that this run stores nothing: what would wait for a write
 	// happens at once, and Ready.Batch stays empty.
 	Unstored bool
+	// NoHistory says that nothing is kept of what was said.
+	NoHistory bool
 	// Load gives everything that was stored, once. Nil: nothing.
 	Load func(func(b sessions.Bucket, key, value []byte) error) error
 

@@ -47,6 +47,7 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		return 0, err
 	}
 	n.pin(now, user)
+	n.noteOwn(now, user, first, line)
 	n.requests.last++
 	token := n.requests.last
 	n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, progress})

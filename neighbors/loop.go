@@ -43,7 +43,8 @@ type Loop struct {
 	node    *Node
 	conn    dgram.Conn
 	readers int
-	store   Store // nil: nothing is written
+	store   Store   // nil: nothing is written
+	archive Archive // nil: there is no history
 	sink    Sink
 
 	ears    []dgram.Conn                 // where announcements are heard
@@ -80,6 +81,9 @@ func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *
 		broken:  make(chan error, 1),
 	}
 }
+
+// Remember has the history read from a. Call it before Run.
+func (l *Loop) Remember(a Archive) { l.archive = a }
 
 // Hear has announcements read from conn too, which Run closes. Call it before Run.
 func (l *Loop) Hear(conn dgram.Conn) { l.ears = append(l.ears, conn) }

@@ -30,6 +30,7 @@ type Node struct {
 
 	edges   map[sessions.SessionID]*edge // at most limits.edges
 	timers  timers
+	past    sessions.History
 	seeking map[sessions.UserKey]*seeker // at most limits.edges
 	finding
 	twoEdges
@@ -338,6 +339,7 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 	n.out.Batch = append(n.out.Batch, n.inbox.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.holds.shelf.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.holds.keys.TakeWrites()...)
+	n.out.Batch = append(n.out.Batch, n.past.TakeWrites()...)
 	return next
 }
 

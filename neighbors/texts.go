@@ -47,8 +47,8 @@ type ownLine struct {
 
 // shown is a line that was handed to the shell.
 type shown struct {
-	line  textKey
-	bytes int
+	line sessions.Incoming
+	via  sessions.UserKey // the friend who brought it
 }
 
 func (l ownLine) to() sessions.UserKey { return l.progress[len(l.progress)-1].To }
@@ -248,11 +248,12 @@ func (n *Node) show(line sessions.Incoming) {
 		return
 	}
 	t.receipt++
-	t.printing[t.receipt] = shown{textKey{line.From, line.ID}, len(line.Text)}
+	via := n.broughtBy(line)
+	t.printing[t.receipt] = shown{line, via}
 	t.bytes += len(line.Text)
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
-		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.broughtBy(line),
+		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.book.Label(via),
 	})
 }
 
@@ -266,9 +267,13 @@ func (n *Node) Printed(now time.Time, receipts []uint64) {
 			continue
 		}
 		delete(t.printing, r)
-		t.bytes -= p.bytes
-		for _, id := range n.inbox.Shown(p.line.from, p.line.id) {
-			t.gathered.shown = append(t.gathered.shown, textKey{p.line.from, id})
+		t.bytes -= len(p.line.Text)
+		acks := n.inbox.Shown(p.line.From, p.line.ID)
+		for _, id := range acks {
+			t.gathered.shown = append(t.gathered.shown, textKey{p.line.From, id})
+		}
+		if len(acks) > 0 {
+			n.noteShown(now, p)
 		}
 	}
 	for len(t.backlog) > 0 && t.bytes < maxUnprintedBytes {

@@ -55,6 +55,7 @@ type config struct {
 	presence     []string
 	interfaces   *regexp.Regexp // where to announce; nil: where there are people
 	profile      neighbors.Profile
+	history      int    // lines of conversations that are kept
 	holdOff      bool   // keep no copies for others
 	state        string // folder; empty only with ephemeral
 	identity     string // file; empty: the one in the state folder

@@ -35,6 +35,7 @@ usage: darkchat [flags]
   -interfaces RE  announce on interfaces of such names (all but virtual ones)
   -profile NAME   lan, wan, quiet: how soon a loss is noticed, at a cost (lan)
   -hold on|off    keep sealed copies of texts for friends who are away (on)
+  -history N      lines of conversations to keep, 0: none, erase them (100000)
   -state DIR      where all is kept ($XDG_STATE_HOME/darkchat)
   -identity FILE  use this key file, e.g. a copy from your other machine
   -ephemeral      keep nothing: a new key, and no file is written
@@ -88,6 +89,7 @@ func parseFlags(args []string) (config, error) {
 	fs.StringVar(&names, "interfaces", "", "")
 	fs.StringVar(&profile, "profile", "lan", "")
 	fs.StringVar(&hold, "hold", holdOn, "")
+	fs.IntVar(&c.history, "history", sessions.DefaultHistory, "")
 	fs.StringVar(&c.state, "state", "", "")
 	fs.StringVar(&c.identity, "identity", "", "")
 	fs.BoolVar(&c.ephemeral, "ephemeral", false, "")
@@ -127,6 +129,8 @@ func parseFlags(args []string) (config, error) {
 		return config{}, fmt.Errorf("-wait %v is negative: give 0s to not wait at all", c.wait)
 	case c.log != logText && c.log != logJSON:
 		return config{}, fmt.Errorf("-log %q is unknown: text or json", c.log)
+	case c.history < 0 || c.history > sessions.MaxHistory:
+		return config{}, fmt.Errorf("-history %d is out of range: 0 (none) to %d", c.history, sessions.MaxHistory)
 	case hold != holdOn && hold != holdOff:
 		return config{}, fmt.Errorf("-hold %q is unknown: on or off", hold)
 	case set["state"] && c.state == "":

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"darkchat/neighbors"
+	"darkchat/sessions"
 )
 
 // The paper, 2.1: "with the exception of username, all parameters will revert to default
@@ -93,6 +94,7 @@ func TestHelpTellsTheTruth(t *testing.T) {
 		fmt.Sprintf("1 to %d (%d)", maxReaders, defaultReaders),
 		fmt.Sprintf("the seeds' port (%d)", defaultSeedPort),
 		fmt.Sprintf("(%v)", defaultWait),
+		fmt.Sprintf("erase them (%d)", sessions.DefaultHistory),
 		presenceLAN + "," + presenceSeed + "," + presenceFile + " (the default)",
 	} {
 		if !strings.Contains(helpText, part) {

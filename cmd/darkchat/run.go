@@ -66,7 +66,7 @@ func run(args []string, in, out, errs *os.File) int {
 		notices = append(notices, notice)
 	}
 	profile, err := sessions.OpenProfile(sessions.ProfileOptions{
-		Dir: c.state, User: c.user, IdentityFile: c.identity, Ephemeral: c.ephemeral,
+		Dir: c.state, User: c.user, IdentityFile: c.identity, Ephemeral: c.ephemeral, History: c.history,
 		Now: time.Now(), Random: rand.Reader,
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	around := here.surroundings(interfaces())
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, Renew: renewal(profile),
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, NoHistory: c.history == 0, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
 		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff,
 	}, time.Now())
@@ -125,6 +125,9 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		store = s // a nil *Store must not become a Store
 	}
 	loop := neighbors.NewLoop(node, conn, c.readers, store, sink)
+	if s := profile.Store(); s != nil {
+		loop.Remember(s)
+	}
 
 	if c.interfaces != nil && len(around.Outlets) == 0 && !c.listen.IsLoopback() {
 		sh.Notice("-interfaces " + c.interfaces.String() + " matches no interface that is up: you are announced nowhere for now")

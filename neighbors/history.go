@@ -1,0 +1,123 @@
+package neighbors
+
+import (
+	"context"
+	"time"
+
+	"darkchat/sessions"
+)
+
+// The history of what was said here (package sessions keeps it). A line that came is noted
+// together with the mark that it was shown, one that was typed together with its place in
+// the outbox: so each is in it once, whenever the process dies.
+
+// noteShown notes a line that is on the screen.
+func (n *Node) noteShown(now time.Time, s shown) {
+	if n.keepsHistory() {
+		n.past.Note(now, sessions.HistoryEntry{
+			User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
+			Via: s.via, Text: s.line.Text,
+		})
+	}
+}
+
+// noteOwn notes a line that was typed here.
+func (n *Node) noteOwn(now time.Time, to sessions.UserKey, id uint64, line string) {
+	if n.keepsHistory() {
+		n.past.Note(now, sessions.HistoryEntry{User: to, ID: id, Sent: now, Text: line})
+	}
+}
+
+func (n *Node) keepsHistory() bool { return !n.cfg.Unstored && !n.cfg.NoHistory }
+
+// Archive is where the history is read; *sessions.Store is one. Any goroutine may ask it.
+type Archive interface {
+	History(q sessions.HistoryQuery) (sessions.HistoryPage, error)
+}
+
+// Search says which lines of the history are wanted: those that fit all that is set.
+type Search struct {
+	User  string   // as typed: those with this user
+	Words []string // those with all these words, whatever their case
+	Since bool     // those that came since the last line that was typed here
+	Most  int      // the newest so many; 0: all
+}
+
+// Past is what was said.
+type Past struct {
+	User   string     // whom Search meant; empty: nobody
+	Lines  []PastLine // oldest first
+	More   int        // older ones that fit, too
+	Notice string     // what the person should know about the store; empty: nothing
+}
+
+// PastLine is one line of the history.
+type PastLine struct {
+	ID      uint64
+	Own     bool   // typed here
+	User    string // whom it came from, or went to; a fingerprint when he was forgotten
+	Session string // that it came from
+	At      time.Time
+	Sent    time.Time
+	Late    bool          // it had waited
+	Via     string        // the friend that held it
+	State   DeliveryState // of an own line that is not yet delivered; empty: it is not under way
+	Text    string
+}
+
+// History reads what was said. It reads the disk, and nothing of the loop waits for it.
+func (c *Client) History(q Search) (Past, error) {
+	if c.loop.archive == nil {
+		return Past{}, sessions.ErrNoHistory
+	}
+	want := sessions.HistoryQuery{Words: q.Words, Since: q.Since, Most: q.Most}
+	past := Past{}
+	if q.User != "" {
+		u, err := try(c, func(_ time.Time, n *Node) (sessions.UserKey, error) {
+			user, _, err := n.resolve(q.User)
+			past.User = n.book.Label(user)
+			return user, err
+		})
+		if err != nil {
+			return Past{}, err
+		}
+		want.User = u
+	}
+	page, err := c.loop.archive.History(want)
+	if err != nil {
+		return Past{}, err
+	}
+	past.More, past.Notice = page.More, page.Notice
+	err = ErrStopped
+	c.loop.Do(context.Background(), func(_ time.Time, n *Node) {
+		err = nil
+		waits := map[uint64]DeliveryState{}
+		for _, l := range n.Outbox() {
+			waits[l.ID] = l.State
+		}
+		for _, e := range page.Entries {
+			past.Lines = append(past.Lines, n.pastLine(e, waits))
+		}
+	})
+	return past, err
+}
+
+func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
+	l := PastLine{ID: e.ID, Own: e.Own(), User: n.nameOf(e.User), At: e.At, Sent: e.Sent, Late: e.Late, Text: e.Text}
+	if l.Own {
+		l.State = waits[e.ID]
+	} else {
+		l.Session = e.Session.String()
+	}
+	if !e.Via.IsZero() {
+		l.Via = n.nameOf(e.Via)
+	}
+	return l
+}
+
+func (n *Node) nameOf(user sessions.UserKey) string {
+	if label := n.book.Label(user); label != "" {
+		return label
+	}
+	return sessions.Fingerprint(user)
+}
