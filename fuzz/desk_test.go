@@ -57,8 +57,11 @@ func (d *desk) Verify(_, _ string) (neighbors.VerifyView, error) {
 }
 func (d *desk) Block(string, bool) (string, error) { return "", errAlone }
 func (d *desk) Outbox() []neighbors.OutboxLine     { return nil }
-func (d *desk) Stats() []neighbors.Stat            { return nil }
-func (d *desk) Net() neighbors.NetView             { return neighbors.NetView{} }
+func (d *desk) History(neighbors.Search) (neighbors.Past, error) {
+	return neighbors.Past{}, nil
+}
+func (d *desk) Stats() []neighbors.Stat { return nil }
+func (d *desk) Net() neighbors.NetView  { return neighbors.NetView{} }
 
 func (d *desk) Presence() []neighbors.PresenceView                    { return nil }
 func (d *desk) Contacts() []neighbors.Contact                         { return nil }

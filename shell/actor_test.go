@@ -23,6 +23,7 @@ type actor struct {
 	people  []neighbors.UserView
 	lines   []neighbors.OutboxLine
 	nextID  uint64
+	past    neighbors.Past
 
 	onPing  func(a *actor, token neighbors.Token, addr netip.AddrPort)
 	onAdd   func(a *actor, token neighbors.Token, name string)
@@ -55,6 +56,19 @@ func (a *actor) next() neighbors.Token {
 func (a *actor) Self() neighbors.Self {
 	return neighbors.Self{Name: "ann", Session: "00112233aabbccdd", Fingerprint: "k7f2-9qxd-m3ra-u5wt",
 		Listen: []netip.AddrPort{netip.MustParseAddrPort("192.168.1.7:6789")}}
+}
+
+func (a *actor) History(q neighbors.Search) (neighbors.Past, error) {
+	a.record("history %+v", q)
+	past := a.past
+	if q.User != "" {
+		u, err := a.find(q.User)
+		if err != nil {
+			return neighbors.Past{}, err
+		}
+		past.User = u.Name
+	}
+	return past, nil
 }
 
 func (a *actor) Ping(addr netip.AddrPort) (neighbors.Token, error) {

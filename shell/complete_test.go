@@ -20,7 +20,7 @@ func TestCompletion(t *testing.T) {
 		{`\us`, "ers", ""},
 		{`\o`, "", "offline online outbox"},
 		{`\of`, "fline", ""},
-		{`\`, "", strings.Join([]string{"add", "away", "block", "chat", "exit", "explode", "export-contacts", "help", "net", "notify", "offline", "online", "outbox", "ping", "presence", "quit", "sessions", "stats", "unblock", "users", "verify", "whoami"}, " ")},
+		{`\`, "", strings.Join([]string{"add", "away", "block", "chat", "exit", "explode", "export", "export-contacts", "help", "history", "last", "net", "notify", "offline", "online", "outbox", "ping", "presence", "quit", "search", "sessions", "stats", "unblock", "users", "verify", "whoami"}, " ")},
 		{`\zz`, "", ""},
 		{`\chat `, "", "bob cara Björn carol"},
 		{`\chat c`, "ar", ""},

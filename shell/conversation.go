@@ -21,7 +21,8 @@ type conversation struct {
 	export   func(path, text string, replace bool) error
 	room     *backlog
 	target   *neighbors.Target // nil: no conversation
-	level    *atomic.Value     // of \notify: a string
+	unread   *unread
+	level    *atomic.Value // of \notify: a string
 	away     bool
 	quit     bool
 	refused  bool            // a text line was refused

@@ -46,7 +46,7 @@ func newEditor(tty terminal, history *history, node Node, rows []macro, out *que
 	ps := &pastes{refuse: refuse}
 	e := &editor{pastes: ps, tty: tty, hint: hint, history: history}
 	e.screen = newScreen(tty.out, tty.width, ps.label)
-	e.screen.prompt = promptFor(nil)
+	e.screen.prompt = promptFor(nil, "")
 	e.keys = newKeys(e.screen, ps, history.saved.Load)
 	comp := &completer{node: node, rows: rows, list: func(names []string) {
 		out.offer(item{report: candidates{names: names}})
@@ -174,7 +174,9 @@ func (e *editor) run(ctx context.Context, to chan<- typed) {
 	}
 }
 
-func (e *editor) prompt(to *neighbors.Target) { e.screen.setPrompt(promptFor(to)) }
+func (e *editor) prompt(to *neighbors.Target, unread string) {
+	e.screen.setPrompt(promptFor(to, unread))
+}
 
 // close gives the terminal back as it was.
 func (e *editor) close() {
@@ -187,10 +189,13 @@ func (e *editor) close() {
 }
 
 // promptFor names whom the next line goes to, so that nothing goes to the wrong
-// person.
-func promptFor(to *neighbors.Target) string {
+// person, and who else wrote.
+func promptFor(to *neighbors.Target, unread string) string {
+	if unread != "" {
+		unread = "(" + unread + ")"
+	}
 	if to == nil {
-		return "> "
+		return unread + "> "
 	}
 	p := sanitize(to.User, "")
 	if to.Session != "" {
@@ -198,6 +203,9 @@ func promptFor(to *neighbors.Target) string {
 	}
 	if !to.Online {
 		p += " (offline)"
+	}
+	if unread != "" {
+		p += " " + unread
 	}
 	return p + "> "
 }

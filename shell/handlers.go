@@ -25,11 +25,13 @@ func help(c *conversation, args []string) error {
 // whom one wanted to leave.
 func chat(c *conversation, args []string) error {
 	c.target = nil
+	c.unread.talk("")
 	to, err := c.node.Resolve(args[0])
 	if err != nil {
 		return err
 	}
 	c.target = &to
+	c.unread.talk(to.User)
 	c.put(chatReport{Event: "chat", User: to.User, Session: to.Session, online: to.Online})
 	return nil
 }

@@ -17,6 +17,7 @@ type macro struct {
 	min, max int    // how many
 	help     string // one line
 	also     bool   // \help names it only
+	paper    bool   // of figure 2: its abbreviations stay its own
 	detail   string // what \help NAME adds
 	complete completion
 	run      func(c *conversation, args []string) error
@@ -39,28 +40,28 @@ const (
 // and with its words.
 func table() []macro {
 	return []macro{
-		{name: "help", usage: "[macro]", max: 1, help: "Display this dialog", complete: completeMacro, run: help,
+		{name: "help", paper: true, usage: "[macro]", max: 1, help: "Display this dialog", complete: completeMacro, run: help,
 			detail: `\help chat tells more about \chat.`},
-		{name: "chat", usage: "<username>", min: 1, max: 1, help: "Switch to conversation with <username>", complete: completeSession, run: chat,
+		{name: "chat", paper: true, usage: "<username>", min: 1, max: 1, help: "Switch to conversation with <username>", complete: completeSession, run: chat,
 			detail: "What you type goes to all sessions of that user, online or not: it waits for\n" +
 				"those who are offline. \\chat ann/7f3a goes to that one session alone;\n" +
 				"\\chat ann~k7f2 tells two users of one name apart."},
-		{name: "users", help: "See a list of KNOWN users (online or off)", run: users(neighbors.FilterAll)},
-		{name: "online", help: "See a list of known, ONLINE users", run: users(neighbors.FilterOnline)},
-		{name: "offline", help: "See a list of known, OFFLINE users", run: users(neighbors.FilterOffline)},
-		{name: "add", usage: "<username>", min: 1, max: 1, help: "Attempt to add username to list of known users", complete: completeUser,
+		{name: "users", paper: true, help: "See a list of KNOWN users (online or off)", run: users(neighbors.FilterAll)},
+		{name: "online", paper: true, help: "See a list of known, ONLINE users", run: users(neighbors.FilterOnline)},
+		{name: "offline", paper: true, help: "See a list of known, OFFLINE users", run: users(neighbors.FilterOffline)},
+		{name: "add", paper: true, usage: "<username>", min: 1, max: 1, help: "Attempt to add username to list of known users", complete: completeUser,
 			start: add, limit: neighbors.AddTimeout,
 			detail: "Seeds and neighbours are asked who has met that user."},
-		{name: "ping", usage: "<ip> [port]", min: 1, max: 2, help: "Attempt to ping the ip at the given port", complete: completeUser,
+		{name: "ping", paper: true, usage: "<ip> [port]", min: 1, max: 2, help: "Attempt to ping the ip at the given port", complete: completeUser,
 			start: ping, limit: neighbors.PingTimeout,
 			detail: "If no port is specified, this instance's own is used.\n" +
 				"\\ping 192.168.1.7 6789    \\ping host:6789    \\ping [2001:db8::1]:6789\n" +
 				"\\ping bob asks the sessions of a known user."},
-		{name: "explode", help: "Ask every adjacent node to notify every adjacent node", start: explode, limit: neighbors.AddTimeout,
+		{name: "explode", paper: true, help: "Ask every adjacent node to notify every adjacent node", start: explode, limit: neighbors.AddTimeout,
 			detail: "They are told that you are online at this address; once a minute."},
-		{name: "quit", help: "Leave the program gracefully", run: quit,
+		{name: "quit", paper: true, help: "Leave the program gracefully", run: quit,
 			detail: "So does Ctrl-D on an empty line. Undelivered texts wait for the next run."},
-		{name: "exit", help: "The same", run: quit},
+		{name: "exit", paper: true, help: "The same", run: quit},
 		{name: "sessions", usage: "[name]", max: 2, help: "See where users were last seen, or prune them", complete: completeUser, run: sessionList,
 			detail: "\\sessions prune 20 forgets the longest unheard, offline ones first."},
 		{name: "whoami", help: "See your name, fingerprint and addresses", run: whoami},
@@ -74,6 +75,16 @@ func table() []macro {
 		{name: "notify", also: true, usage: "[all|known|off]", max: 1, help: "Choose of whose coming and going you are told", run: notify,
 			detail: "known: those whom you know. all: also strangers, and those two edges away of\n" +
 				"whom a neighbour tells. For this run of the program."},
+		{name: "history", usage: "[name] [n]", max: 2, help: "See what was said", complete: completeUser, run: showHistory,
+			detail: "With the user in the prompt, or NAME, or all; the last 20 lines, or N.\n" +
+				"-history N says how many lines are kept; -history 0 keeps none."},
+		{name: "search", usage: "<words>", min: 1, max: 16, help: "Find what was said, by words", run: searchPast,
+			detail: "Lines that have all the words, whatever their case; the newest 50."},
+		{name: "last", also: true, help: "See what came since you wrote last", run: showLast,
+			detail: "What others wrote since your own last line, also before the program was started;\n" +
+				"what was stored and not shown when a program died is shown at the next start."},
+		{name: "export", also: true, usage: "<name> [file] [overwrite]", min: 1, max: 3, help: "Write a conversation to a file", complete: completeUser, run: exportPast,
+			detail: "Into darkchat-NAME.txt, or FILE, readable by you alone."},
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
 		{name: "stats", also: true, help: "See what was counted", run: stats},
 		{name: "net", help: "See where you are and how others are reached", run: network,
@@ -98,14 +109,20 @@ func Macros() []string {
 // find takes a macro's name or a unique prefix of one, in either case.
 func find(rows []macro, typed string) (macro, error) {
 	folded := strings.ToLower(typed)
-	var hits []macro
+	var hits, paper []macro
 	for _, m := range rows {
 		if m.name == folded {
 			return m, nil
 		}
 		if folded != "" && strings.HasPrefix(m.name, folded) {
 			hits = append(hits, m)
+			if m.paper {
+				paper = append(paper, m)
+			}
 		}
+	}
+	if len(paper) == 1 {
+		return paper[0], nil
 	}
 	switch len(hits) {
 	case 1:

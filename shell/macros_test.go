@@ -69,7 +69,7 @@ func TestHelpFitsOneScreen(t *testing.T) {
 func TestFindMacro(t *testing.T) {
 	for typed, want := range map[string]string{
 		"chat": "chat", "ch": "chat", "c": "chat", "on": "online", "off": "offline", "ONLINE": "online",
-		"add": "add", "pi": "ping", "ex": `\ex may be \explode or \exit or \export-contacts: type more of it`, "q": "quit", "exi": "exit",
+		"add": "add", "pi": "ping", "ex": `\ex may be \explode or \exit or \export or \export-contacts: type more of it`, "q": "quit", "exi": "exit",
 		"h": "help", "o": `\o may be \online or \offline or \outbox: type more of it`,
 		"caht":                    `no macro \caht: did you mean \chat?`,
 		"pnig":                    `no macro \pnig: did you mean \ping?`,

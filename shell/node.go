@@ -24,6 +24,7 @@ type Node interface {
 	Verify(typed, fingerprint string) (neighbors.VerifyView, error)
 	Block(typed string, blocked bool) (string, error)
 	Outbox() []neighbors.OutboxLine
+	History(q neighbors.Search) (neighbors.Past, error)
 	Stats() []neighbors.Stat
 	Presence() []neighbors.PresenceView
 	Net() neighbors.NetView

@@ -31,7 +31,7 @@ func everyEvent(s string) []neighbors.Event {
 
 // The JSON of every event: keys, their order, what is left out. Programs read it.
 func TestEventsAsJSONAndText(t *testing.T) {
-	c := &conversation{node: &actor{people: []neighbors.UserView{bob(), carol()}}, rows: table()}
+	c := &conversation{node: &actor{people: []neighbors.UserView{bob(), carol()}}, rows: table(), unread: &unread{}}
 	var made report
 	c.put = func(r report) { made = r }
 	macro := func(line string) report {

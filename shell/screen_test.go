@@ -140,9 +140,11 @@ func TestPromptChangesWhileTyping(t *testing.T) {
 	ty := newTypist(t, 40, 10, openHistory(""))
 	ty.press("hello")
 	ty.shows(t, "> hello")
-	ty.e.prompt(&neighbors.Target{User: "bob", Session: "7f3a000000000001"})
+	ty.e.prompt(&neighbors.Target{User: "bob", Session: "7f3a000000000001"}, "")
 	ty.is(t, "bob/7f3a (offline)> hello")
-	ty.e.prompt(&neighbors.Target{User: "bob", Online: true})
+	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "2 new: carol")
+	ty.is(t, "bob (2 new: carol)> hello")
+	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "")
 	ty.is(t, "bob> hello")
 	ty.press("\r")
 	if l := ty.line(t); l.line != "hello" {

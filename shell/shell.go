@@ -45,7 +45,8 @@ type Shell struct {
 	requests *requests
 	progress *progress
 	backlog  *backlog
-	changed  chan struct{} // somebody came or left: the prompt may change
+	unread   unread
+	changed  chan struct{} // somebody came or left, or wrote: the prompt may change
 	stop     chan struct{} // Run is over
 	level    atomic.Value  // of \notify
 	once     sync.Once
@@ -103,6 +104,10 @@ func (s *Shell) Sink(e neighbors.Event) {
 		return
 	case neighbors.CameOnline, neighbors.WentOffline:
 		nudge(s.changed)
+	case neighbors.Incoming:
+		if s.unread.came(e.From) {
+			nudge(s.changed)
+		}
 	}
 	s.queue.offer(item{event: e})
 }
@@ -127,8 +132,8 @@ const flushTime = time.Second
 type source interface {
 	// run hands lines over until the end, which is a typed with an error.
 	run(ctx context.Context, to chan<- typed)
-	// prompt says whom the next line goes to.
-	prompt(to *neighbors.Target)
+	// prompt says whom the next line goes to, and what else there is to read.
+	prompt(to *neighbors.Target, unread string)
 	// close gives the terminal back. It does not wait for run.
 	close()
 }
@@ -144,7 +149,7 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 		zone: s.opt.Zone, printed: node.Printed, failed: make(chan error, 1), done: make(chan struct{}),
 		level: &s.level, person: s.opt.Interactive}
 	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve, export: s.opt.Export,
-		put: s.put, room: s.backlog, level: &s.level}
+		put: s.put, room: s.backlog, level: &s.level, unread: &s.unread}
 
 	var from source = pipe{newReader(s.opt.In)}
 	if s.opt.Interactive {
@@ -200,7 +205,7 @@ func (s *Shell) put(r report) { s.queue.put(item{report: r}, s.stop) }
 func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *printer) int {
 	lines := make(chan typed)
 	go from.run(ctx, lines)
-	from.prompt(nil)
+	from.prompt(nil, s.unread.text())
 	// A slow reader of Out blocks put; a failed one must not.
 	go func() {
 		select {
@@ -219,7 +224,7 @@ func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *p
 				s.progress.stored(ctx, c.said)
 			}
 			r, limit := c.take(t.line)
-			from.prompt(c.target)
+			from.prompt(c.target, s.unread.text())
 			if t.taken != nil {
 				close(t.taken)
 			}
@@ -290,9 +295,13 @@ func (s *Shell) code(c *conversation) int {
 	return exitFine
 }
 
-// refresh shows in the prompt whether the user one talks to is there.
+// refresh shows in the prompt whether the user one talks to is there, and who else wrote.
 func (s *Shell) refresh(c *conversation, from source) {
-	if c.target == nil || !s.opt.Interactive {
+	if !s.opt.Interactive {
+		return
+	}
+	if c.target == nil {
+		from.prompt(nil, s.unread.text())
 		return
 	}
 	user, err := c.node.Sessions(c.target.User)
@@ -308,12 +317,12 @@ func (s *Shell) refresh(c *conversation, from source) {
 			}
 		}
 	}
-	from.prompt(c.target)
+	from.prompt(c.target, s.unread.text())
 }
 
 // pipe is a source without a terminal.
 type pipe struct{ *reader }
 
 func (p pipe) run(ctx context.Context, to chan<- typed) { p.feed(ctx, to) }
-func (p pipe) prompt(*neighbors.Target)                 {}
+func (p pipe) prompt(*neighbors.Target, string)         {}
 func (p pipe) close()                                   {}

@@ -24,7 +24,7 @@ func TestPaperDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	lan, _ := neighbors.ProfileNamed("lan")
-	want := config{profile: lan, port: 6789, readers: 5, presence: []string{"lan", "seed", "file"}, state: "/xdg/darkchat", wait: 10 * time.Second, log: "text"}
+	want := config{profile: lan, port: 6789, readers: 5, presence: []string{"lan", "seed", "file"}, state: "/xdg/darkchat", wait: 10 * time.Second, log: "text", history: 100_000}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)
 	}
@@ -36,13 +36,13 @@ func TestPaperDefaults(t *testing.T) {
 // The paper, figure 1, and what has come since.
 func TestPaperFigure1(t *testing.T) {
 	c, err := parseFlags(strings.Fields("-u Ann -p 7001 -t 4 -sip [2001:db8::1],host.example -sip 10.0.0.1 -sp 1,2 -sp 3 " +
-		"-s=false -listen [::1] -presence file,seed -state /s -identity /i -json -stay -wait 0s -log json -v -profile quiet -hold off"))
+		"-s=false -listen [::1] -presence file,seed -state /s -identity /i -json -stay -wait 0s -log json -v -profile quiet -hold off -history 9"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	quiet, _ := neighbors.ProfileNamed("quiet")
 	want := config{
-		profile: quiet, holdOff: true, user: "Ann", port: 7001, portGiven: true, readers: 4, readersGiven: true, listen: netip.MustParseAddr("::1"),
+		profile: quiet, holdOff: true, history: 9, user: "Ann", port: 7001, portGiven: true, readers: 4, readersGiven: true, listen: netip.MustParseAddr("::1"),
 		seeds:    []seedHost{{"2001:db8::1", 1}, {"host.example", 2}, {"10.0.0.1", 3}},
 		presence: []string{"file", "seed"}, state: "/s", identity: "/i", json: true, stay: true, log: "json", verbose: true,
 	}
@@ -69,7 +69,7 @@ func TestRefusedFlags(t *testing.T) {
 		{"-listen", ""}, {"-listen", "ann"}, {"-listen", "224.0.0.251"}, {"-listen", "ff02::1"},
 		{"-sip", "a b"}, {"-sip", "a/b"}, {"-sip", "0.0.0.0"}, {"-sip", "a,,b"}, {"-sip", strings.Repeat("a", 254)},
 		{"-sip", strings.Repeat("a,", maxSeeds) + "a"}, {"-sip", "a", "-sp", "1,2"},
-		{"-state", ""}, {"-identity", ""}, {"-t", "1e1"}, {"-wait", "forever"}, {"-profile", "loud"}, {"-hold", "maybe"}, {"-u", "a\nb"}, {"-p"},
+		{"-state", ""}, {"-identity", ""}, {"-t", "1e1"}, {"-wait", "forever"}, {"-profile", "loud"}, {"-hold", "maybe"}, {"-history", "-1"}, {"-history", "10000001"}, {"-u", "a\nb"}, {"-p"},
 	} {
 		if c, err := parseFlags(args); err == nil {
 			t.Errorf("%q gives %+v", args, c)

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/sessions"
+)
+
+// pastOf asks a node and returns what was said, as "from: text" or "to: text".
+func (n *node) pastOf(macro string) (said []string) {
+	n.t.Helper()
+	kind, _, _ := strings.Cut(macro[1:], " ")
+	at := n.mark()
+	n.send(macro)
+	e := n.waitAfter(at, macro, func(e event) bool { return e.Event == kind || e.Event == "error" })
+	var r struct {
+		Text    string
+		Entries []struct{ From, To, Text string }
+	}
+	if err := json.Unmarshal([]byte(e.raw), &r); err != nil {
+		n.t.Fatal(err)
+	}
+	if e.Event == "error" {
+		return []string{r.Text}
+	}
+	for _, l := range r.Entries {
+		who := l.From
+		if l.To != "" {
+			who = "to " + l.To
+		}
+		said = append(said, who+": "+l.Text)
+	}
+	return said
+}
+
+// What was said is there after a restart and after a kill, once; \last is what came since
+// one wrote; with -history 0 it is erased, and -ephemeral keeps none.
+func TestHistoryOutlivesTheProgram(t *testing.T) {
+	t.Parallel()
+	ann, bob := meet(t)
+	ann.send(`\chat bob`)
+	bob.send(`\chat ann`)
+	ann.send("one")
+	bob.wait("one", is("message", "one"))
+	bob.send("two")
+	bob.wait("two is delivered", delivered("", 1, 1))
+	bob.send("three")
+	ann.wait("three", is("message", "three"))
+	all := []string{"to bob: one", "bob: two", "bob: three"}
+	if got := ann.pastOf(`\history bob`); !slices.Equal(got, all) {
+		t.Errorf("got %q", got)
+	}
+	bob.wait("three is delivered", func(event) bool { return bob.count(delivered("", 1, 1)) == 2 })
+	ann.kill()
+	ann = start(t, ann.state, "ann")
+	for macro, want := range map[string][]string{
+		`\history`: all, `\history bob 2`: all[1:], `\search THREE`: all[2:], `\last`: all[1:], `\search four`: nil,
+	} {
+		if got := ann.pastOf(macro); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", macro, got, want)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "bob.txt")
+	ann.send(`\export bob ` + file)
+	ann.wait("the export", func(e event) bool { return e.Event == "export" })
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if text, _ := os.ReadFile(file); strings.Count(string(text), "\n") != 3 || !strings.Contains(string(text), " bob: three\n") {
+		t.Errorf("got %q", text)
+	}
+	ann.quit()
+	ann = start(t, ann.state, "ann", "-history", "0")
+	if got := ann.pastOf(`\history`); len(got) != 1 || !strings.Contains(got[0], "-history N") {
+		t.Errorf("got %q", got)
+	}
+	ann.quit()
+	ann = start(t, ann.state, "ann")
+	if got := ann.pastOf(`\history`); len(got) != 0 {
+		t.Errorf("got %q", got)
+	}
+	ann.quit()
+	ann = start(t, t.TempDir(), "ann", "-ephemeral")
+	if got := ann.pastOf(`\history`); len(got) != 1 || !strings.Contains(got[0], "-ephemeral") {
+		t.Errorf("got %q", got)
+	}
+}
+
+// BenchmarkHistory compares the start with 100,000 lines and with none, from exec to ready,
+// and times \search over them, from the line typed to its event.
+func BenchmarkHistory(b *testing.B) {
+	empty, full := b.TempDir(), b.TempDir()
+	fillHistory(b, full, sessions.DefaultHistory)
+	p, err := sessions.OpenProfile(sessions.ProfileOptions{Dir: empty, User: "ann", Now: time.Now(), Random: rand.Reader})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		b.Fatal(err)
+	}
+	var none, many, find []time.Duration
+	for range 7 {
+		for _, state := range []string{empty, full} {
+			began := time.Now()
+			n := start(b, state, "ann")
+			took := time.Since(began)
+			if state == empty {
+				none = append(none, took)
+			} else {
+				many = append(many, took)
+				n.send(`\history`) // so that the next line is not the one that opens the file
+				n.wait("the history", func(e event) bool { return e.Event == "history" })
+				began = time.Now()
+				n.send(`\search LINE 77777`)
+				n.wait("what was found", func(e event) bool { return e.Event == "search" })
+				find = append(find, time.Since(began))
+			}
+			n.quit()
+		}
+	}
+	for _, list := range [][]time.Duration{none, many, find} {
+		slices.Sort(list)
+	}
+	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	b.ReportMetric(ms(none[3]), "start-none-ms")
+	b.ReportMetric(ms(many[3]), "start-100000-ms")
+	b.ReportMetric(ms(many[6]-none[3]), "worst-difference-ms")
+	b.ReportMetric(ms(find[3]), "search-ms")
+	b.ReportMetric(ms(find[6]), "search-worst-ms")
+}
+
+// fillHistory gives a user's first session so many lines.
+func fillHistory(t testing.TB, state string, lines int) {
+	p, err := sessions.OpenProfile(sessions.ProfileOptions{
+		Dir: state, User: "ann", Now: time.Now(), Random: rand.Reader, History: lines,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h sessions.History
+	store := p.Store()
+	for id := range uint64(lines) {
+		h.Note(time.Now(), sessions.HistoryEntry{
+			User: sessions.UserKey{byte(id % 50)}, Session: sessions.SessionID{1}, ID: id, Sent: time.Now(),
+			Text: fmt.Sprintf("Line %d is about as long as what people write to each other, most often", id),
+		})
+		if id%100 == 99 {
+			if !store.Append(h.TakeWrites(), id) {
+				t.Fatal("the store takes no more")
+			}
+			if d := <-store.Done(); d.Err != nil {
+				t.Fatal(d.Err)
+			}
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,133 @@
+package shell
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"darkchat/neighbors"
+)
+
+// The macros of the history: what they ask for, and what they print.
+func TestPast(t *testing.T) {
+	a := &actor{people: []neighbors.UserView{bob(), carol()}}
+	a.past = neighbors.Past{More: 1, Lines: []neighbors.PastLine{
+		{ID: 7, User: "bob", Session: "7f3a000000000001", At: noon, Sent: noon.Add(-time.Hour), Late: true, Via: "carol", Text: "hi\x1b[2J"},
+		{ID: 8, Own: true, User: "bob", At: noon.Add(time.Second), Sent: noon.Add(time.Second), State: neighbors.Queued, Text: "yes"},
+	}}
+	dir := t.TempDir()
+	var r report
+	var line string
+	c := &conversation{node: a, rows: table(), unread: &unread{}, put: func(x report) { r = x },
+		export: func(path, text string, replace bool) error {
+			return WriteExport(filepath.Join(dir, path), text, replace)
+		}}
+	look := view{now: noon, zone: time.UTC, width: 80}
+	take := func(typed string) string {
+		r = nil
+		c.take(typed)
+		var p page
+		if r != nil {
+			r.text(&p, look)
+			line = strings.TrimSuffix(string(newEncoder().line(r)), "\n")
+		}
+		return p.out.String()
+	}
+	for _, x := range []struct{ typed, asked string }{
+		{`\history`, "history {User: Words:[] Since:false Most:20}"},
+		{`\history bob`, "history {User:bob Words:[] Since:false Most:20}"},
+		{`\history 7`, "history {User: Words:[] Since:false Most:7}"},
+		{`\history bob 100`, "history {User:bob Words:[] Since:false Most:100}"},
+		{`\search Fish and chips`, "history {User: Words:[Fish and chips] Since:false Most:50}"},
+		{`\last`, "history {User: Words:[] Since:true Most:50}"},
+	} {
+		take(x.typed)
+		if !strings.HasSuffix(a.asked(), x.asked) {
+			t.Errorf("%s asks %s", x.typed, a.asked())
+		}
+	}
+	take(`\chat bob`)
+	text := take(`\history`)
+	if !strings.HasSuffix(a.asked(), "history {User:bob Words:[] Since:false Most:20}") {
+		t.Error(`\history is not about the conversation`)
+	}
+	if want := "(1 older line left out)\n12:00 bob: hi‹1b›[2J (sent 11:00) (held by carol)\n12:00 to bob: yes (queued)\n"; text != want {
+		t.Errorf("got %q, want %q", text, want)
+	}
+	want := `{"event":"history","user":"bob","entries":[` +
+		`{"id":"7","from":"bob","session":"7f3a000000000001","text":"hi\u001b[2J","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T11:00:00.005Z","late":true,"via":"carol"},` +
+		`{"id":"8","to":"bob","text":"yes","time":"2026-03-01T12:00:01.005Z","sent":"2026-03-01T12:00:01.005Z","state":"queued"}],"more":1}`
+	if line != want {
+		t.Errorf("got  %s\nwant %s", line, want)
+	}
+	for typed, want := range map[string]string{
+		`\history bob 0`:      "out of range",
+		`\history bob x`:      "not a number of lines",
+		`\history zed`:        "no user called zed",
+		`\search`:             "an argument is missing",
+		`\export`:             "an argument is missing",
+		`\export bob f.txt x`: "replaces the file",
+	} {
+		if got := take(typed); !strings.Contains(got, want) {
+			t.Errorf("%s says %q, want %q", typed, got, want)
+		}
+	}
+	if got := take(`\export bob`); got != "2 lines written to darkchat-bob.txt\n" {
+		t.Errorf("got %q", got)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "darkchat-bob.txt"))
+	if want := "2026-03-01T12:00:00Z bob: hi‹1b›[2J\n2026-03-01T12:00:01Z to bob: yes\n"; err != nil || string(b) != want {
+		t.Errorf("got %q, %v", b, err)
+	}
+	if got := take(`\export bob`); !strings.Contains(got, "exists") {
+		t.Errorf("got %q", got)
+	}
+	a.past = neighbors.Past{}
+	for typed, want := range map[string]string{
+		`\history carol`: "Nothing was said yet with carol.\n",
+		`\search a b`:    "Nothing that was said has a and b.\n",
+		`\last`:          "Nothing came since you wrote last.\n",
+	} {
+		if got := take(typed); got != want {
+			t.Errorf("%s says %q", typed, got)
+		}
+	}
+}
+
+// The prompt counts what others wrote, until one turns to them or looks at it.
+func TestUnread(t *testing.T) {
+	u := &unread{}
+	u.talk("bob")
+	if u.came("bob") || u.text() != "" {
+		t.Error("a line of whom one talks to is unread")
+	}
+	u.came("carol")
+	u.came("carol")
+	if got := promptFor(&neighbors.Target{User: "bob", Online: true}, u.text()); got != "bob (2 new: carol)> " {
+		t.Errorf("got %q", got)
+	}
+	u.came("dan")
+	u.came("eve")
+	if got := promptFor(nil, u.text()); got != "(4 new: carol, dan, ...)> " {
+		t.Errorf("got %q", got)
+	}
+	u.talk("carol")
+	u.seen("dan")
+	if got := u.text(); got != "1 new: eve" {
+		t.Errorf("got %q", got)
+	}
+	u.came("bob")
+	u.seen("")
+	if u.text() != "" {
+		t.Error("something is unread though all was seen")
+	}
+	for i := range 2 * maxUnread {
+		u.came(fmt.Sprint("n", i))
+	}
+	if len(u.counts) != maxUnread {
+		t.Errorf("%d are counted", len(u.counts))
+	}
+}
