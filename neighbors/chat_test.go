@@ -218,9 +218,27 @@ func TestExactlyOnceInOrder(t *testing.T) {
 						t.Fatalf("%s read %q in place %d", c.p.name, text, i)
 					}
 				}
+				b.run(time.Minute)
+				if came, typed := c.p.history(); came != texts || typed != texts {
+					t.Errorf("the history of %s has %d lines that came and %d that were typed", c.p.name, came, typed)
+				}
 			}
 		})
 	}
+}
+
+// history counts the lines of the history on p's disk.
+func (p *person) history() (came, typed int) {
+	for k := range p.disk {
+		switch {
+		case sessions.Bucket(k[0]) != sessions.BucketHistory:
+		case sessions.SessionID([]byte(k[9:17])).IsZero(): // behind bucket and place
+			typed++
+		default:
+			came++
+		}
+	}
+	return came, typed
 }
 
 // unique lists the texts by id: a line may be shown again after a kill between

@@ -194,6 +194,9 @@ func TestNoHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.close(p)
+	if _, err := os.Stat(p.slot.path(archiveName)); !os.IsNotExist(err) {
+		t.Fatal("a file was made:", err)
+	}
 	p = d.keeping(100)
 	if page := ask(t, p, HistoryQuery{}); len(page.Entries) != 0 {
 		t.Fatalf("%+v", page)
