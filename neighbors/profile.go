@@ -70,7 +70,7 @@ var (
 	quietProfile = Profile{
 		Name:  "quiet",
 		Every: 110 * time.Second, // 8 neighbours: 8 exchanges of 180 bytes in 119 s, and each is half ours
-		Alone: 42 * time.Second,  // and nobody else near us: within the minute
+		Alone: 36 * time.Second,  // and nobody else near us: within the minute
 		Pace:  10 * time.Second,
 		Last:  3 * time.Minute,
 
@@ -78,7 +78,7 @@ var (
 		Gap:  time.Second,
 
 		SuspectLeast: 4 * time.Second,
-		SuspectMost:  10 * time.Second,
+		SuspectMost:  8 * time.Second,
 		SuspectAlone: 8 * time.Second,
 
 		Refresh: time.Hour,
