@@ -333,6 +333,7 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 		return time.Time{}
 	}
 	again, next := n.texts.rewrite(now)
+	next = earliest(next, n.storeRecovers(now))
 	n.out.Batch = append(n.out.Batch, again...)
 	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.outbox.TakeWrites()...)

@@ -21,6 +21,7 @@ type texts struct {
 	bytes    int                 // of them, at most maxUnprintedBytes and one line
 	backlog  []sessions.Incoming // for which there is no room there; while there is one texts are answered busy
 	failed   time.Time           // when the last batch failed, until storing works again
+	worked   bool                // a batch was stored since then
 
 	unstored []sessions.Write // of failed batches, to be written again; each key once
 	again    time.Time        // when
@@ -161,20 +162,32 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 	}
 }
 
-// storeFails tells once that the disk takes nothing, and once that it does again:
-// not for a small batch that slips in while the disk is full.
+// storeFails tells once that the disk takes nothing.
 func (n *Node) storeFails(now time.Time, err error) {
 	t := &n.texts
-	switch {
-	case err != nil:
-		if t.failed.IsZero() {
-			n.tell(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait at their senders, yours are kept in memory only"})
-		}
-		t.failed = now
-	case !t.failed.IsZero() && now.Sub(t.failed) > 2*storeAgain:
-		t.failed = time.Time{}
-		n.tell(Notice{"storing works again"})
+	t.worked = err == nil
+	if err == nil {
+		return
 	}
+	if t.failed.IsZero() {
+		n.tell(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait at their senders, yours are kept in memory only"})
+	}
+	t.failed = now
+}
+
+// storeRecovers tells once that the disk takes what it is given again: not for a small
+// batch that slips in while it is full.
+func (n *Node) storeRecovers(now time.Time) (next time.Time) {
+	t := &n.texts
+	if t.failed.IsZero() || !t.worked {
+		return time.Time{}
+	}
+	if at := t.failed.Add(2 * storeAgain); at.After(now) {
+		return at
+	}
+	t.failed = time.Time{}
+	n.tell(Notice{"storing works again"})
+	return time.Time{}
 }
 
 // keep notes what a failed batch would have said of our own lines and of people,
