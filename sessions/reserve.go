@@ -64,6 +64,21 @@ func startSeq(next uint64, now time.Time) uint64 {
 	return max(next, 1)
 }
 
+// Of text ids a run skips those that a forgotten past may have used, too: a disk that
+// was set back to an older state would give them again, and a text with an id that its
+// reader knows is taken for the old one. Ids travel with each text and each ack, so
+// they are kept shorter than milliseconds: 32 bits last for eight years.
+const idsPerSecond = 16 // on the average, between a backup and its return
+
+var firstIDs = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func startID(next uint64, now time.Time) uint64 {
+	if since := now.Sub(firstIDs); since > 0 {
+		next = max(next, uint64(since/time.Second)*idsPerSecond)
+	}
+	return max(next, 1)
+}
+
 // readSession reads a session file. copied says that it does not lie where it
 // was written: it, or its whole folder, came out of a copy or a backup, whose
 // original may be running.
@@ -155,12 +170,13 @@ func (r *reserver) reserve(c Counter) (Block, error) {
 func (r *reserver) start(s session, now time.Time) (ids, seq Block, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ids = Block{s.ids, s.ids + blockSize}
-	first := startSeq(s.seq, now)
-	if first >= maxNumber-blockSize {
-		first = s.seq // a clock in the far future must not use the numbers up
+	begin := func(next, first uint64) Block {
+		if first >= maxNumber-blockSize {
+			first = next // a clock in the far future must not use the numbers up
+		}
+		return Block{first, first + blockSize}
 	}
-	seq = Block{first, first + blockSize}
+	ids, seq = begin(s.ids, startID(s.ids, now)), begin(s.seq, startSeq(s.seq, now))
 	s.ids, s.seq = ids.Limit, seq.Limit
 	return ids, seq, r.put(s)
 }

@@ -317,6 +317,24 @@ func TestNumbersAreNeverGivenTwice(t *testing.T) {
 	}
 }
 
+// A disk that is set back to an older state, its inodes and all, gives no number again.
+func TestSetBackDiskGivesNoNumberAgain(t *testing.T) {
+	old := session{ids: 5, seq: 7}
+	ids, seq := uint64(5), uint64(7)
+	for day := range 3 {
+		r := reserver{}
+		a, b, err := r.start(old, testNow.Add(time.Duration(day)*24*time.Hour))
+		if err != nil || a.First < ids || b.First < seq {
+			t.Fatalf("day %d: %v and %v, and all below %d and %d may be used; %v", day, a, b, ids, seq, err)
+		}
+		ids, seq = a.First+1_000_000, b.First+1_000_000 // as many on that day
+	}
+	r := reserver{}
+	if a, _, err := r.start(session{ids: 1 << 40}, testNow); err != nil || a.First != 1<<40 {
+		t.Fatalf("the clock went back: %v, %v", a, err)
+	}
+}
+
 func TestSeqIsAboveTheClockAndTheStore(t *testing.T) {
 	d := newDiskTest(t)
 	o := d.options("ann")
