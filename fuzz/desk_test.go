@@ -55,8 +55,10 @@ func (d *desk) Explode() (neighbors.Token, error)            { return 0, errAlon
 func (d *desk) Verify(_, _ string) (neighbors.VerifyView, error) {
 	return neighbors.VerifyView{}, errAlone
 }
-func (d *desk) Block(string, bool) (string, error) { return "", errAlone }
-func (d *desk) Outbox() []neighbors.OutboxLine     { return nil }
+func (d *desk) Block(string, bool) (string, error)          { return "", errAlone }
+func (d *desk) Outbox() []neighbors.OutboxLine              { return nil }
+func (d *desk) Status(string) (neighbors.OutboxLine, error) { return neighbors.OutboxLine{}, nil }
+func (d *desk) Cancel(string) (neighbors.OutboxLine, error) { return neighbors.OutboxLine{}, nil }
 func (d *desk) History(neighbors.Search) (neighbors.Past, error) {
 	return neighbors.Past{}, nil
 }

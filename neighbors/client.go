@@ -126,6 +126,16 @@ func (c *Client) Outbox() []OutboxLine {
 	return ask(c, func(_ time.Time, n *Node) []OutboxLine { return n.Outbox() })
 }
 
+// Status tells where a line is. typed is the end of its number; empty: the last one.
+func (c *Client) Status(typed string) (OutboxLine, error) {
+	return try(c, func(_ time.Time, n *Node) (OutboxLine, error) { return n.Status(typed) })
+}
+
+// Cancel takes back a line that waits.
+func (c *Client) Cancel(typed string) (OutboxLine, error) {
+	return try(c, func(now time.Time, n *Node) (OutboxLine, error) { return n.Cancel(now, typed) })
+}
+
 // Stats lists counters and gauges, sorted by name.
 func (c *Client) Stats() []Stat {
 	return ask(c, func(_ time.Time, n *Node) []Stat {

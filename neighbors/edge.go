@@ -39,6 +39,7 @@ type edge struct {
 	flying    []uint64 // ids under way, at most inFlight
 	retryAt   time.Time
 	retryWait time.Duration
+	tries     int  // attempts since it answered last
 	busy      bool // it asked for a pause
 
 	handAt time.Time // when what is kept for it is handed over again

@@ -304,6 +304,7 @@ func (n *Node) receiptReceived(now time.Time, by sessions.Session, r dgram.Recei
 // progressVia tells what came by a friend.
 func (n *Node) progressVia(list []sessions.Progress, friend sessions.UserKey) {
 	for _, p := range list {
+		n.ends.note(n, p)
 		d := n.delivery(p)
 		d.By = n.book.Label(friend)
 		n.tell(d)

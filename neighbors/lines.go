@@ -48,6 +48,7 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 	}
 	n.pin(now, user)
 	n.noteOwn(now, user, first, line)
+	n.ends.last = first
 	n.requests.last++
 	token := n.requests.last
 	n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, progress})
@@ -152,7 +153,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 	var moved []sessions.Progress
 	switch s.Result {
 	case dgram.ResultDelivered:
-		e.retryWait, e.busy = 0, false
+		e.retryWait, e.busy, e.tries = 0, false, 0
 		moved = n.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
 		n.outbox.Gap(id, s.ID, s.Have)
@@ -177,12 +178,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 // takeBack stops sending the other parts of lines that were refused.
 func (n *Node) takeBack(e *edge, refused []sessions.Progress) {
 	for _, p := range refused {
-		for id := p.ID; id < p.ID+uint64(p.Parts); id++ {
-			if slices.Contains(e.flying, id) {
-				e.landed(id)
-				n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
-			}
-		}
+		n.withdraw(e, p)
 	}
 }
 
@@ -192,6 +188,7 @@ func (n *Node) textLapsed(now time.Time, l dgram.Lapsed) {
 	n.outbox.Lapsed(id, l.ID)
 	if e := n.edges[id]; e != nil {
 		e.landed(l.ID)
+		e.tries++
 		if e.online {
 			n.retryLater(now, e)
 		}
@@ -210,6 +207,7 @@ func (n *Node) textsBack(e *edge) {
 // progress tells how far lines have come; the last of them has the token.
 func (n *Node) progress(list []sessions.Progress, token Token) {
 	for i, p := range list {
+		n.ends.note(n, p)
 		d := n.delivery(p)
 		if i == len(list)-1 {
 			d.Token = token
@@ -233,18 +231,6 @@ func (n *Node) delivery(p sessions.Progress) Delivery {
 func names(ids []sessions.SessionID) (list []string) {
 	for _, id := range ids {
 		list = append(list, id.String())
-	}
-	return list
-}
-
-// Outbox lists the lines that are not yet delivered, oldest first.
-func (n *Node) Outbox() (list []OutboxLine) {
-	for _, l := range n.outbox.List() {
-		list = append(list, OutboxLine{
-			ID: l.ID, To: n.book.Label(l.To), State: DeliveryState(l.State.String()), Sent: l.Put,
-			Acked: l.Acked, Sessions: l.Sessions, Bytes: len(l.Text), Waiting: names(l.Waiting),
-			By: n.heldBy(l.Holders),
-		})
 	}
 	return list
 }

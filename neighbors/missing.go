@@ -49,8 +49,12 @@ func (n *Node) redial(now time.Time, e *edge) {
 	wait := time.Second // the budget is spent: soon again, without back-off
 	if n.dialSession(now, s) {
 		last := redialLast
-		if n.outbox.Waiting(e.id) {
+		waits := n.outbox.Waiting(e.id)
+		if waits {
 			last = retryFirst * 4
+		}
+		if waits || n.outbox.Queued(e.user) {
+			e.tries++
 		}
 		e.redialWait = min(max(2*e.redialWait, redialFirst), last)
 		wait = n.spread(e.redialWait)

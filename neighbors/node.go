@@ -31,6 +31,7 @@ type Node struct {
 	edges   map[sessions.SessionID]*edge // at most limits.edges
 	timers  timers
 	past    sessions.History
+	ends    ends
 	seeking map[sessions.UserKey]*seeker // at most limits.edges
 	finding
 	twoEdges

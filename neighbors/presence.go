@@ -34,7 +34,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	n.onlineCount++
 	e.online, e.vigil = true, vigil{}
 	e.seed = s.Flags&sessions.FlagSeed != 0
-	e.redialAt, e.redialWait = time.Time{}, 0
+	e.redialAt, e.redialWait, e.tries = time.Time{}, 0, 0
 	n.drawTurn(now, e)
 	n.book.SetPresence(id, sessions.PresenceOnline)
 	n.ep.Pin(dgram.PeerID(id), n.book.Trust(s.User).Known())

@@ -63,15 +63,20 @@ type VerifyView struct {
 
 // OutboxLine is one line of ours that is not yet delivered.
 type OutboxLine struct {
-	ID       uint64
-	To       string
-	State    DeliveryState
-	Sent     time.Time
-	Acked    int
-	Sessions int
-	Waiting  []string
-	By       string // friends that keep it; empty: none
-	Bytes    int
+	ID        uint64
+	Handle    string // the end of ID, as much as tells it from the others
+	To        string
+	State     DeliveryState
+	Sent      time.Time
+	Acked     int
+	Sessions  int
+	Delivered []string // sessions that have it
+	Waiting   []string
+	By        string // friends that keep it; empty: none
+	Reason    string // why it is undelivered, or will not reach the rest
+	Bytes     int
+	Attempts  int       // that got no answer from those that it waits for, since they answered last
+	Next      time.Time // when one of them is tried next; zero: it is under way, or nobody is known
 }
 
 // Stat is one counter or gauge of \stats.

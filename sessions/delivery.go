@@ -70,6 +70,7 @@ type Progress struct {
 	Acked    int         // sessions that have all of it
 	Sessions int         // sessions it was first sent to, 0 while queued
 	Waiting  []SessionID // of these, those that may still acknowledge it, sorted
+	Arrived  []SessionID // those that have all of it, sorted
 	Holders  []SessionID // friends that keep it
 	Reason   Reason      // why a session that did not acknowledge it never will
 }

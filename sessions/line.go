@@ -70,7 +70,10 @@ func (l *line) progress() Progress {
 		p.Waiting = make([]SessionID, 0, l.open)
 	}
 	for _, f := range l.flights {
-		if !f.arrived && f.reason == ReasonNone {
+		switch {
+		case f.arrived:
+			p.Arrived = append(p.Arrived, f.session)
+		case f.reason == ReasonNone:
 			p.Waiting = append(p.Waiting, f.session)
 		}
 	}

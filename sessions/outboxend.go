@@ -62,6 +62,9 @@ func (o *Outbox) Waiting(session SessionID) bool {
 	return a != nil && len(a.flights) > 0 || o.only[session] > 0
 }
 
+// Queued reports whether something waits until some session of this user comes.
+func (o *Outbox) Queued(user UserKey) bool { return len(o.queued[user]) > 0 }
+
 // Cancel gives up a line.
 func (o *Outbox) Cancel(id uint64) (Progress, bool) {
 	at, ok := o.find(id)

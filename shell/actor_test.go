@@ -71,6 +71,18 @@ func (a *actor) History(q neighbors.Search) (neighbors.Past, error) {
 	return past, nil
 }
 
+func (a *actor) Status(typed string) (neighbors.OutboxLine, error) {
+	a.record("status %q", typed)
+	return a.lines[0], nil
+}
+
+func (a *actor) Cancel(typed string) (neighbors.OutboxLine, error) {
+	a.record("cancel %q", typed)
+	l := a.lines[0]
+	l.State, l.Reason, l.Waiting = neighbors.Undelivered, "cancelled", nil
+	return l, nil
+}
+
 func (a *actor) Ping(addr netip.AddrPort) (neighbors.Token, error) {
 	a.record("ping %s", addr)
 	t := a.next()

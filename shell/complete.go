@@ -86,6 +86,8 @@ func (c *completer) candidates(head string) (typed string, words []string, more 
 		return typed, c.users(typed), " "
 	case completeUser:
 		return typed, c.users(typed), " "
+	case completeLine:
+		return typed, c.lines(typed), ""
 	}
 	return "", nil, ""
 }
@@ -105,6 +107,16 @@ func (c *completer) users(prefix string) []string {
 	for _, v := range views {
 		if begins(v.Name, prefix) {
 			out = append(out, v.Name)
+		}
+	}
+	return out
+}
+
+// lines are the numbers of those that wait.
+func (c *completer) lines(prefix string) (out []string) {
+	for _, l := range c.node.Outbox() {
+		if strings.HasPrefix(l.Handle, prefix) {
+			out = append(out, l.Handle)
 		}
 	}
 	return out

@@ -12,15 +12,16 @@ import (
 func TestCompletion(t *testing.T) {
 	dave := neighbors.UserView{Name: "Björn", Online: false}
 	cara := neighbors.UserView{Name: "cara", Online: true}
-	a := &actor{people: []neighbors.UserView{carol(), dave, bob(), cara}}
+	a := &actor{people: []neighbors.UserView{carol(), dave, bob(), cara}, lines: []neighbors.OutboxLine{{Handle: "42"}}}
 	for _, c := range []struct{ head, insert, listed string }{
 		{`\ch`, "at ", ""},
+		{`\cancel 4`, "2", ""},
 		{`\he`, "lp ", ""},
 		{`\wh`, "oami", ""},
 		{`\us`, "ers", ""},
 		{`\o`, "", "offline online outbox"},
 		{`\of`, "fline", ""},
-		{`\`, "", strings.Join([]string{"add", "away", "block", "chat", "exit", "explode", "export", "export-contacts", "help", "history", "last", "net", "notify", "offline", "online", "outbox", "ping", "presence", "quit", "search", "sessions", "stats", "unblock", "users", "verify", "whoami"}, " ")},
+		{`\`, "", strings.Join([]string{"add", "away", "block", "cancel", "chat", "exit", "explode", "export", "export-contacts", "help", "history", "last", "net", "notify", "offline", "online", "outbox", "ping", "presence", "quit", "search", "sessions", "stats", "status", "unblock", "users", "verify", "whoami"}, " ")},
 		{`\zz`, "", ""},
 		{`\chat `, "", "bob cara Björn carol"},
 		{`\chat c`, "ar", ""},

@@ -104,6 +104,22 @@ func outbox(c *conversation, _ []string) error {
 	return nil
 }
 
+func status(c *conversation, args []string) error {
+	l, err := c.node.Status(strings.Join(args, ""))
+	if err == nil {
+		c.put(statusReport{"status", newRow(l)})
+	}
+	return err
+}
+
+func cancel(c *conversation, args []string) error {
+	l, err := c.node.Cancel(args[0])
+	if err == nil {
+		c.put(statusReport{"cancel", newRow(l)})
+	}
+	return err
+}
+
 func stats(c *conversation, _ []string) error {
 	c.put(newStats(c.node.Stats()))
 	return nil

@@ -74,16 +74,25 @@ type outboxReport struct {
 }
 
 type outboxRow struct {
-	ID       string   `json:"id"`
-	To       string   `json:"to"`
-	State    string   `json:"state"`
-	Sent     string   `json:"sent"`
-	Bytes    int      `json:"bytes"`
-	Acked    *int     `json:"acked,omitempty"`
-	Sessions *int     `json:"sessions,omitempty"`
-	Waiting  []string `json:"waiting,omitempty"`
-	By       string   `json:"by,omitempty"`
-	line     neighbors.OutboxLine
+	ID        string   `json:"id"`
+	To        string   `json:"to"`
+	State     string   `json:"state"`
+	Sent      string   `json:"sent,omitempty"`
+	Bytes     int      `json:"bytes,omitempty"`
+	Acked     *int     `json:"acked,omitempty"`
+	Sessions  *int     `json:"sessions,omitempty"`
+	Delivered []string `json:"delivered,omitempty"`
+	Waiting   []string `json:"waiting,omitempty"`
+	By        string   `json:"by,omitempty"`
+	Reason    string   `json:"reason,omitempty"`
+	Attempts  int      `json:"attempts,omitempty"`
+	Next      string   `json:"next_try,omitempty"`
+	line      neighbors.OutboxLine
+}
+
+type statusReport struct { // status, cancel
+	Event string `json:"event"`
+	outboxRow
 }
 
 type statsReport struct {
@@ -125,14 +134,18 @@ func newWhoami(self neighbors.Self) whoamiReport {
 func newOutbox(lines []neighbors.OutboxLine) outboxReport {
 	r := outboxReport{Event: "outbox", Lines: make([]outboxRow, 0, len(lines))}
 	for _, l := range lines {
-		row := outboxRow{ID: number(l.ID), To: l.To, State: string(l.State), Sent: stamp(l.Sent), Bytes: l.Bytes,
-			Waiting: l.Waiting, By: l.By, line: l}
-		if l.Sessions > 0 {
-			row.Acked, row.Sessions = &l.Acked, &l.Sessions
-		}
-		r.Lines = append(r.Lines, row)
+		r.Lines = append(r.Lines, newRow(l))
 	}
 	return r
+}
+
+func newRow(l neighbors.OutboxLine) outboxRow {
+	row := outboxRow{ID: number(l.ID), To: l.To, State: string(l.State), Sent: stamp(l.Sent), Bytes: l.Bytes,
+		Delivered: l.Delivered, Waiting: l.Waiting, By: l.By, Reason: l.Reason, Attempts: l.Attempts, Next: stamp(l.Next), line: l}
+	if l.Sessions > 0 {
+		row.Acked, row.Sessions = &l.Acked, &l.Sessions
+	}
+	return row
 }
 
 func newStats(list []neighbors.Stat) statsReport {

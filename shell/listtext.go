@@ -118,20 +118,55 @@ func (r outboxReport) text(p *page, look view) {
 		return
 	}
 	for _, l := range r.Lines {
-		p.add(faint, "#"+l.ID+" "+look.clock(l.line.Sent)+" ").word(strong, l.To).add(normal, " "+l.State)
-		if l.By != "" {
-			p.add(normal, " by ").word(normal, l.By)
-		}
-		if l.Sessions != nil {
-			p.add(normal, " "+ratio(l.Acked, l.Sessions))
-		}
-		for i, s := range l.Waiting {
-			if i == 0 {
-				p.add(faint, ", waiting for")
-			}
-			p.word(faint, " /"+s)
-		}
+		l.text(p, look)
 		p.add(faint, " ("+plural(l.Bytes, "byte")+")").end()
+	}
+}
+
+// text is where a line is, without an end.
+func (r outboxRow) text(p *page, look view) {
+	p.add(faint, "#"+r.line.Handle+" ")
+	if !r.line.Sent.IsZero() {
+		p.add(faint, look.clock(r.line.Sent)+" ")
+	}
+	p.word(strong, r.To).add(normal, " "+r.State)
+	if r.By != "" {
+		p.add(normal, " by ").word(normal, r.By)
+	}
+	if r.Sessions != nil {
+		p.add(normal, " "+ratio(r.Acked, r.Sessions))
+	}
+	for i, s := range r.Waiting {
+		if i == 0 {
+			p.add(faint, ", waiting for")
+		}
+		p.word(faint, " /"+s)
+	}
+	if r.Reason != "" {
+		p.add(faint, ", "+r.Reason)
+	}
+	if r.Attempts > 0 {
+		p.add(faint, ", tried "+plural(r.Attempts, "time"))
+	}
+	if wait := r.line.Next.Sub(look.now); !r.line.Next.IsZero() && wait > 0 {
+		p.add(faint, ", again in "+wait.Round(time.Second).String())
+	}
+}
+
+func (r statusReport) text(p *page, look view) {
+	if r.Event == "cancel" {
+		p.add(normal, "Taken back: ")
+	}
+	r.outboxRow.text(p, look)
+	for i, s := range r.Delivered {
+		if i == 0 {
+			p.add(faint, ", has it:")
+		}
+		p.word(faint, " /"+s)
+	}
+	p.end()
+	if r.Event == "cancel" && r.By != "" {
+		p.add(normal, "A copy lies with ").word(normal, r.By).add(normal, " and may still be delivered.").end()
 	}
 }
 

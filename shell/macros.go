@@ -34,6 +34,7 @@ const (
 	completeUser               // a user
 	completeSession            // a user, or one session behind a slash
 	completeMacro              // a macro's name
+	completeLine               // the number of a line that waits
 )
 
 // table lists the macros as \help shows them: the paper's first, in its order
@@ -86,6 +87,10 @@ func table() []macro {
 		{name: "export", also: true, usage: "<name> [file] [overwrite]", min: 1, max: 3, help: "Write a conversation to a file", complete: completeUser, run: exportPast,
 			detail: "Into darkchat-NAME.txt, or FILE, readable by you alone."},
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
+		{name: "status", also: true, usage: "[number]", max: 1, help: "See who has a line, and who does not", complete: completeLine, run: status,
+			detail: "The number is the end of that in \\outbox; without one: your last line."},
+		{name: "cancel", also: true, usage: "<number>", min: 1, max: 1, help: "Take back a line that waits", complete: completeLine, run: cancel,
+			detail: "Who has it keeps it, and so does a friend who holds a copy."},
 		{name: "stats", also: true, help: "See what was counted", run: stats},
 		{name: "net", help: "See where you are and how others are reached", run: network,
 			detail: "Where others see you, what your NAT is like, which seeds answer; for whom\n" +
@@ -205,6 +210,9 @@ func distance(a, b string) int {
 // helpColumn is how wide the column of macros is; a longer one has a row of its own.
 const helpColumn = 22
 
+// helpWidth is how wide \help is at most.
+const helpWidth = 79
+
 // helpText is \help, one screen; with a name, that macro's usage and detail.
 func helpText(rows []macro, name string) (string, error) {
 	var b strings.Builder
@@ -232,7 +240,17 @@ func helpText(rows []macro, name string) (string, error) {
 		}
 		fmt.Fprintf(&b, "%-*s %s\n", helpColumn, synopsis, m.help)
 	}
-	b.WriteString("And, told by \\help NAME:\n" + strings.TrimSpace(also) + "\n")
+	b.WriteString("And, told by \\help NAME:")
+	column := helpWidth
+	for name := range strings.FieldsSeq(also) {
+		if column += 1 + len(name); column > helpWidth {
+			b.WriteString("\n" + name)
+			column = len(name)
+			continue
+		}
+		b.WriteString(" " + name)
+	}
+	b.WriteString("\n")
 	b.WriteString("Other lines go to the user in the prompt; \\\\x sends \\x. \\on means \\online.")
 	return b.String(), nil
 }

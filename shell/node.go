@@ -24,6 +24,8 @@ type Node interface {
 	Verify(typed, fingerprint string) (neighbors.VerifyView, error)
 	Block(typed string, blocked bool) (string, error)
 	Outbox() []neighbors.OutboxLine
+	Status(typed string) (neighbors.OutboxLine, error)
+	Cancel(typed string) (neighbors.OutboxLine, error)
 	History(q neighbors.Search) (neighbors.Past, error)
 	Stats() []neighbors.Stat
 	Presence() []neighbors.PresenceView

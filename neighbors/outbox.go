@@ -1,0 +1,178 @@
+package neighbors
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+const (
+	maxEnds     = 64 // lines that are at their end, of which it is remembered how it was
+	leastHandle = 2  // digits
+)
+
+// ends remembers how the last lines ended, for who asks.
+type ends struct {
+	lines []OutboxLine // oldest first; at most maxEnds
+	last  uint64       // the line that was typed last
+}
+
+// note takes what became of a line.
+func (s *ends) note(n *Node, p sessions.Progress) {
+	if _, waits := n.outbox.Line(p.ID); waits {
+		return
+	}
+	s.lines = slices.DeleteFunc(s.lines, func(l OutboxLine) bool { return l.ID == p.ID })
+	if len(s.lines) == maxEnds {
+		s.lines = slices.Delete(s.lines, 0, 1)
+	}
+	s.lines = append(s.lines, n.outboxLine(p))
+}
+
+// Outbox lists the lines that are not yet delivered, oldest first.
+func (n *Node) Outbox() (list []OutboxLine) {
+	lines := n.outbox.List()
+	ids := make([]string, 0, len(lines))
+	for _, l := range lines {
+		ids = append(ids, strconv.FormatUint(l.ID, 10))
+	}
+	handles := handlesOf(ids)
+	for i, l := range lines {
+		o := n.outboxLine(l.Progress)
+		o.Handle, o.Sent, o.Bytes = handles[i], l.Put, len(l.Text)
+		list = append(list, o)
+	}
+	return list
+}
+
+func (n *Node) outboxLine(p sessions.Progress) OutboxLine {
+	l := OutboxLine{
+		ID: p.ID, Handle: strconv.FormatUint(p.ID, 10), To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
+		Acked: p.Acked, Sessions: p.Sessions, Delivered: names(p.Arrived), Waiting: names(p.Waiting),
+		By: n.heldBy(p.Holders), Reason: p.Reason.String(),
+	}
+	waiting := p.Waiting
+	switch {
+	case p.State == sessions.DeliveryUndelivered:
+	case p.State == sessions.DeliveryQueued && !p.Only.IsZero():
+		waiting = []sessions.SessionID{p.Only}
+	case p.Sessions == 0:
+		waiting = n.book.SessionIDs(p.To)
+	}
+	for _, id := range waiting {
+		if e := n.edges[id]; e != nil {
+			l.Attempts = max(l.Attempts, e.tries)
+			l.Next = earliest(l.Next, earliest(e.retryAt, e.redialAt))
+		}
+	}
+	return l
+}
+
+// handlesOf shortens ids to ends that are told apart.
+func handlesOf(ids []string) []string {
+	backwards := make([]string, len(ids))
+	order := make([]int, len(ids))
+	for i, id := range ids {
+		b := []byte(id)
+		slices.Reverse(b)
+		backwards[i], order[i] = string(b), i
+	}
+	slices.SortFunc(order, func(i, j int) int { return strings.Compare(backwards[i], backwards[j]) })
+	alike := func(i, j int) (n int) {
+		for n < min(len(ids[i]), len(ids[j])) && backwards[i][n] == backwards[j][n] {
+			n++
+		}
+		return n
+	}
+	short := make([]string, len(ids))
+	for k, i := range order {
+		digits := leastHandle
+		if k > 0 {
+			digits = max(digits, alike(i, order[k-1])+1)
+		}
+		if k+1 < len(order) {
+			digits = max(digits, alike(i, order[k+1])+1)
+		}
+		short[i] = ids[i][max(len(ids[i])-digits, 0):]
+	}
+	return short
+}
+
+// lineMeant finds a line by the end of its id, or by all of it.
+func lineMeant(lines []OutboxLine, typed string) (hits []OutboxLine) {
+	typed = strings.TrimPrefix(typed, "#")
+	for _, l := range lines {
+		id := strconv.FormatUint(l.ID, 10)
+		if id == typed {
+			return []OutboxLine{l}
+		}
+		if typed != "" && strings.HasSuffix(id, typed) {
+			hits = append(hits, l)
+		}
+	}
+	return hits
+}
+
+// Status tells where a line is: one that waits, or one of the last that ended. typed is
+// its number, or the end of it; empty: the line that was typed last.
+func (n *Node) Status(typed string) (OutboxLine, error) {
+	waiting := n.Outbox()
+	if typed == "" {
+		if n.ends.last == 0 {
+			return OutboxLine{}, errors.New("nothing was typed yet in this run; \\outbox shows what waits of earlier ones")
+		}
+		typed = strconv.FormatUint(n.ends.last, 10)
+	}
+	hits := lineMeant(waiting, typed)
+	if len(hits) == 0 {
+		hits = lineMeant(n.ends.lines, typed)
+	}
+	return oneLine(hits, typed)
+}
+
+func oneLine(hits []OutboxLine, typed string) (OutboxLine, error) {
+	switch len(hits) {
+	case 0:
+		return OutboxLine{}, fmt.Errorf("no line %s waits here, and none of the last %d had that number: \\outbox lists what waits", typed, maxEnds)
+	case 1:
+		return hits[0], nil
+	}
+	return OutboxLine{}, fmt.Errorf("%d lines end with %s: type more of the number", len(hits), typed)
+}
+
+// Cancel takes back a line that waits: who does not have it yet will not get it from us.
+func (n *Node) Cancel(now time.Time, typed string) (OutboxLine, error) {
+	l, err := oneLine(lineMeant(n.Outbox(), typed), typed)
+	if err != nil {
+		return OutboxLine{}, err
+	}
+	p, ok := n.outbox.Cancel(l.ID)
+	if !ok {
+		return OutboxLine{}, fmt.Errorf("the line %s has just been delivered", typed)
+	}
+	for _, id := range n.edgeIDs() {
+		n.withdraw(n.edges[id], p)
+	}
+	n.progress([]sessions.Progress{p}, 0)
+	n.pumpAll(now, p.To)
+	n.wake(now)
+	ended := n.outboxLine(p)
+	ended.Handle, ended.Sent, ended.Bytes, ended.By = l.Handle, l.Sent, l.Bytes, l.By
+	return ended, nil
+}
+
+// withdraw stops sending the parts of a line to a session.
+func (n *Node) withdraw(e *edge, p sessions.Progress) {
+	for id := p.ID; id < p.ID+uint64(p.Parts); id++ {
+		if slices.Contains(e.flying, id) {
+			e.landed(id)
+			n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+		}
+	}
+}
