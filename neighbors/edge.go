@@ -35,13 +35,7 @@ type edge struct {
 	refreshAt time.Time // when its list is compared with what we hold of it
 	hearsay
 
-	// Texts on their way.
-	flying    []uint64 // ids under way, at most inFlight
-	retryAt   time.Time
-	retryWait time.Duration
-	tries     int  // attempts since it answered last
-	busy      bool // it asked for a pause
-
+	sending
 	handAt time.Time // when what is kept for it is handed over again
 
 	// A missing one is pinged for ever.
@@ -50,6 +44,15 @@ type edge struct {
 
 	due  time.Time // in timers
 	slot int
+}
+
+// sending is the texts on their way to a neighbour.
+type sending struct {
+	flying    []uint64 // ids under way, at most inFlight
+	retryAt   time.Time
+	retryWait time.Duration
+	tries     int  // attempts since it answered last
+	busy      bool // it asked for a pause
 }
 
 // dialogue is the texts between us and a neighbour in time.

@@ -11,6 +11,12 @@ import (
 // together with the mark that it was shown, one that was typed together with its place in
 // the outbox: so each is in it once, whenever the process dies.
 
+// said is what a node notes of lines.
+type said struct {
+	past sessions.History
+	ends ends
+}
+
 // noteShown notes a line that is on the screen.
 func (n *Node) noteShown(now time.Time, s shown) {
 	if n.keepsHistory() {

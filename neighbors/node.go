@@ -28,18 +28,18 @@ type Node struct {
 	inbox  *sessions.Inbox
 	outbox *sessions.Outbox
 
-	edges   map[sessions.SessionID]*edge // at most limits.edges
-	timers  timers
-	past    sessions.History
-	ends    ends
+	edges  map[sessions.SessionID]*edge // at most limits.edges
+	timers timers
+	said
 	seeking map[sessions.UserKey]*seeker // at most limits.edges
 	finding
 	twoEdges
 	requests requests
 	explode  explosions
 	reach
-	holds    holds
-	texts    texts
+	holds holds
+	texts texts
+	said
 	numbers  numbers
 	contacts contacts
 
