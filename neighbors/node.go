@@ -28,9 +28,8 @@ type Node struct {
 	inbox  *sessions.Inbox
 	outbox *sessions.Outbox
 
-	edges  map[sessions.SessionID]*edge // at most limits.edges
-	timers timers
-	said
+	edges   map[sessions.SessionID]*edge // at most limits.edges
+	timers  timers
 	seeking map[sessions.UserKey]*seeker // at most limits.edges
 	finding
 	twoEdges
