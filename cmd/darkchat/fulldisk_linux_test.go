@@ -88,6 +88,7 @@ func TestDiskIsFull(t *testing.T) {
 	}
 	ann.wait("all are delivered", func(event) bool { return ann.count(delivered("", 1, 1)) == 6 })
 	for i := range 5 {
+		bob.wait("a text", is("message", text(i))) // it was printed, but may not be read yet
 		if n := bob.count(is("message", text(i))); n != 1 {
 			t.Errorf("text %d was shown %d times", i, n)
 		}
