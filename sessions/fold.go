@@ -131,7 +131,13 @@ func openBolt(path string) (*bbolt.DB, error) {
 		NoStatistics: true,
 	})
 	if err == nil {
-		return b, nil
+		// A process that died between its last write and the sync of that has left here
+		// what is not on disk. Built on it, this run would write over pages that are
+		// still in use there.
+		if err = b.Sync(); err == nil {
+			return b, nil
+		}
+		b.Close()
 	}
 	var pe *fs.PathError
 	var errno syscall.Errno

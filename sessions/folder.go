@@ -63,6 +63,10 @@ func (s *Store) foldJournal(j *journal) error {
 		if err != nil {
 			return fault(j.path, err, "check this disk")
 		}
+		// The history is a file of its own and folded first: a power cut between the two
+		// must find the journal, or lines would be in it that come again. A sync that
+		// fails is the syncLoop's to tell, and no reason not to save what can be.
+		_ = errors.Join(s.people.sync(), j.f.Sync(), syncDir(s.dir))
 		if err := f.db.fold(held.batches, j.number); err != nil {
 			return fault(f.db.path, err, "check this disk")
 		}

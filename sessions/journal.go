@@ -14,10 +14,11 @@ import (
 
 // A journal's header:
 //
-//	magic 8 | format, 4 | zero, 4 | number, 8 | CRC-32C of the 24 before, 4
+//	magic 8 | format, 4 | follows, 4 | number, 8 | CRC-32C of the 24 before, 4
 //
 // Integers are big-endian. Journals of one slot are numbered from 1; the store
-// says up to which number they are folded into it.
+// says up to which number they are folded into it. follows is the length that the
+// journal before had when this one went on for it, 0 where all before was folded.
 const (
 	journalMagic  = "darkjrnl"
 	journalFormat = 1
@@ -54,13 +55,13 @@ func journalPath(dir string, number uint64) string {
 	return filepath.Join(dir, journalName+"."+strconv.FormatUint(number, 10))
 }
 
-func createJournal(dir string, number uint64, open openFile) (*journal, error) {
+func createJournal(dir string, number uint64, follows int64, open openFile) (*journal, error) {
 	j := &journal{path: journalPath(dir, number), number: number}
 	var err error
 	if j.f, err = open(j.path); err != nil {
 		return nil, err
 	}
-	if err := j.append(journalHead(number)); err != nil {
+	if err := j.append(headAfter(journalFormat, uint32(follows), number)); err != nil {
 		j.f.Close()
 		return nil, err
 	}
@@ -69,11 +70,13 @@ func createJournal(dir string, number uint64, open openFile) (*journal, error) {
 
 func journalHead(number uint64) []byte { return headOf(journalFormat, number) }
 
-func headOf(format uint32, number uint64) []byte {
+func headOf(format uint32, number uint64) []byte { return headAfter(format, 0, number) }
+
+func headAfter(format, follows uint32, number uint64) []byte {
 	b := make([]byte, 0, journalHeader)
 	b = append(b, journalMagic...)
 	b = binary.BigEndian.AppendUint32(b, format)
-	b = binary.BigEndian.AppendUint32(b, 0)
+	b = binary.BigEndian.AppendUint32(b, follows)
 	b = binary.BigEndian.AppendUint64(b, number)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 }
@@ -100,6 +103,7 @@ func (j *journal) append(b []byte) error {
 type stored struct {
 	path    string
 	number  uint64
+	follows int64 // how long the one before must be, 0: it does not matter
 	batches [][]Write
 	good    int64 // the length that is sound, header included
 	damaged bool  // more than a write that was cut short is lost
@@ -121,6 +125,7 @@ func readJournal(path string, number uint64) (stored, error) {
 		s.damaged = strings.Trim(string(b), "\x00") != "" && !strings.HasPrefix(string(journalHead(number)), string(b))
 		return s, nil
 	}
+	s.follows = int64(binary.BigEndian.Uint32(b[12:16]))
 	batches, n, damaged := readFrames(b[journalHeader:])
 	s.batches, s.good, s.damaged = batches, int64(journalHeader+n), damaged
 	return s, nil
@@ -132,14 +137,35 @@ func checkHead(b []byte, number uint64) (bool, error) {
 	if len(b) < journalHeader || string(b[:8]) != journalMagic {
 		return false, nil
 	}
-	format := binary.BigEndian.Uint32(b[8:12])
-	if string(b[:journalHeader]) != string(headOf(format, number)) || format == 0 {
+	format, follows := binary.BigEndian.Uint32(b[8:12]), binary.BigEndian.Uint32(b[12:16])
+	if string(b[:journalHeader]) != string(headAfter(format, follows, number)) || format == 0 {
 		return false, nil
 	}
 	if format > journalFormat {
 		return false, fmt.Errorf("%w (format %d, known %d)", ErrNewer, format, journalFormat)
 	}
 	return true, nil
+}
+
+// markHoles marks as damaged the journals that do not follow what is before them: a
+// power cut may leave what was written last without what was written just before it, of
+// which neither was synced. Replayed over such a hole, a window would tell of texts that
+// came and are lost, and their senders would be told that they are here. Up to the
+// number folded all are in the store.
+func markHoles(journals []stored, folded uint64) {
+	hole := false
+	for i := range journals {
+		j := &journals[i]
+		if j.number <= folded {
+			continue
+		}
+		if j.follows > 0 && j.number > folded+1 {
+			hole = hole || i == 0 || journals[i-1].number != j.number-1 || journals[i-1].good < j.follows
+		}
+		if hole {
+			j.damaged, j.batches = true, nil
+		}
+	}
 }
 
 // listJournals returns the numbers of the journals in dir, ascending.

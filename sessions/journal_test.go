@@ -129,7 +129,7 @@ func TestFullDiskAndJournal(t *testing.T) {
 		t.Skip("no /dev/full here")
 	}
 	defer full.Close()
-	if _, err := createJournal(t.TempDir(), 1, func(string) (file, error) { return full, nil }); err == nil || !strings.Contains(fault("x", err, "").Error(), "make room") {
+	if _, err := createJournal(t.TempDir(), 1, 0, func(string) (file, error) { return full, nil }); err == nil || !strings.Contains(fault("x", err, "").Error(), "make room") {
 		t.Errorf("error is %v, want one that says to make room", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestFullDiskAndJournal(t *testing.T) {
 func TestHalfAWriteIsTakenBack(t *testing.T) {
 	for _, stuck := range []bool{false, true} {
 		var f *faultyFile
-		j, err := createJournal(t.TempDir(), 1, func(path string) (file, error) {
+		j, err := createJournal(t.TempDir(), 1, 0, func(path string) (file, error) {
 			real, err := openJournalFile(path)
 			f = &faultyFile{file: real}
 			return f, err

@@ -44,6 +44,8 @@ func TestChild(t *testing.T) {
 	switch verb {
 	case "write":
 		childWrites(o)
+	case "close", "fall":
+		childRecorded(o, verb == "close")
 	case "hold":
 		if _, err := OpenProfile(o); err != nil {
 			fmt.Println("error", err)

@@ -75,7 +75,7 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 		}
 	}
 	p := &Profile{Name: o.User, dir: filepath.Join(o.Dir, escapeName(mapped))}
-	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
+	if err := makeDirs(o.Dir); err != nil {
 		return nil, fault(o.Dir, err, "choose another folder with -state")
 	}
 	if err := makeDir(p.dir); err != nil {
@@ -177,6 +177,9 @@ func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 			return fault(past.path, err, "check this folder")
 		}
 	}
+	if err := p.syncLeft(st.journals); err != nil {
+		return err
+	}
 	if err := p.foldAtStart(st.journals, past, o.Now); err != nil {
 		return fault(p.slot.path(storeName), err, "check this disk")
 	}
@@ -206,11 +209,31 @@ func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 	return nil
 }
 
+// syncLeft syncs what a run wrote that did not end well, before anything is built on it.
+func (p *Profile) syncLeft(journals []stored) error {
+	if len(journals) == 0 {
+		return nil
+	}
+	paths := []string{p.people.path}
+	for _, j := range journals {
+		paths = append(paths, j.path)
+	}
+	for _, path := range append(paths, p.slot.dir) {
+		if err := syncFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fault(path, err, "check this disk")
+		}
+	}
+	return nil
+}
+
 // foldAtStart opens the store, a new one if the old one is damaged, and folds
 // what the last run left in journals.
 func (p *Profile) foldAtStart(journals []stored, past *archive, now time.Time) error {
 	path := p.slot.path(storeName)
 	fresh := false
+	if p.db != nil {
+		markHoles(journals, p.db.folded)
+	}
 	for {
 		if p.db == nil {
 			aside, err := setAside(path, now)

@@ -183,7 +183,7 @@ func unescapeName(folder string) (string, bool) {
 
 // makeDir makes sure that path is a folder that only its owner can enter.
 func makeDir(path string) error {
-	if err := os.MkdirAll(path, dirMode); err != nil {
+	if err := makeDirs(path); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)
@@ -192,6 +192,28 @@ func makeDir(path string) error {
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return os.Chmod(path, dirMode)
+	}
+	return nil
+}
+
+// makeDirs is os.MkdirAll, and what it makes outlives a power cut: numbers may be used
+// as soon as they are reserved in a file below.
+func makeDirs(path string) error {
+	var parents []string
+	for at := filepath.Clean(path); ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parents = append(parents, filepath.Dir(at))
+	}
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return err
+	}
+	for _, dir := range parents {
+		// A folder that one may enter and not read, as homes often lie in, cannot be synced.
+		if err := syncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return err
+		}
 	}
 	return nil
 }
@@ -225,14 +247,18 @@ func replaceFile(path string, render func(inode uint64) []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// syncDir makes new, renamed and removed names in dir outlive a power cut.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+func syncFile(path string) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	return d.Sync()
+	defer f.Close()
+	return f.Sync()
+}
+
+// syncDir makes new, renamed and removed names in dir outlive a power cut.
+func syncDir(dir string) error {
+	return syncFile(dir)
 }
 
 // sweep removes what interrupted runs of replaceFile left in dir. The caller

@@ -95,7 +95,7 @@ type request struct {
 
 // startStore starts a Store whose first journal has the given number.
 func startStore(dir string, db *database, first uint64, p *people, r *reserver, limits storeLimits, open openFile) (*Store, error) {
-	j, err := createJournal(dir, first, open)
+	j, err := createJournal(dir, first, 0, open)
 	if err != nil {
 		return nil, fault(journalPath(dir, first), err, "check this disk")
 	}

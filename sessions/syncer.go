@@ -81,21 +81,18 @@ func (s *Store) syncAll() error {
 	y.dirty, y.renamed = nil, false
 	y.mu.Unlock()
 
-	var err error
+	err := s.people.sync() // first: an older decision there would undo that of a journal
 	for i, j := range dirty {
-		if err = j.f.Sync(); err == nil {
+		bad := j.f.Sync()
+		if bad == nil || j.folded.Load() { // what is folded is synced in the store
 			continue
 		}
-		if j.folded.Load() {
-			err = nil // its batches are synced in the store
-			continue
-		}
+		err = errors.Join(err, bad)
 		y.mu.Lock()
 		y.dirty = append(dirty[i:len(dirty):len(dirty)], y.dirty...)
 		y.mu.Unlock()
 		break
 	}
-	err = errors.Join(err, s.people.sync())
 	if err == nil && renamed {
 		err = syncDir(s.dir)
 	}

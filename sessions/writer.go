@@ -98,7 +98,11 @@ func (s *Store) rotate() {
 	if !s.folding.busy.CompareAndSwap(false, true) {
 		return
 	}
-	j, err := createJournal(filepath.Dir(old.path), old.number+1, s.open)
+	follows := old.size
+	if follows == journalHeader {
+		follows = 0 // an empty one is no loss
+	}
+	j, err := createJournal(filepath.Dir(old.path), old.number+1, follows, s.open)
 	if err != nil {
 		// The old one goes on. When it is full, that is said.
 		s.folding.busy.Store(false)
