@@ -180,3 +180,42 @@ func TestFoldCrashPoints(t *testing.T) {
 		})
 	}
 }
+
+// A power cut may leave a journal without the end of the one before it. What came later
+// is not replayed over the hole, and is not lost either.
+func TestJournalThatDoesNotFollow(t *testing.T) {
+	first := appendFrame(appendFrame(journalHead(4), []Write{text(1)}), []Write{text(2)})
+	second := appendFrame(headAfter(journalFormat, uint32(len(first)), 5), []Write{text(3)})
+	third := appendFrame(headAfter(journalFormat, uint32(len(second)), 6), []Write{text(4)})
+	for name, c := range map[string]struct {
+		first, second []byte
+		texts, aside  int
+	}{
+		"all follow":      {first, second, 4, 0},
+		"a frame is cut":  {first[:len(first)-1], second, 1, 2},
+		"a frame is gone": {first[:len(appendFrame(journalHead(4), []Write{text(1)}))], second, 1, 2},
+		"the first gone":  {nil, second, 0, 2},
+		"the second gone": {first, nil, 2, 1},
+		"only its header": {first, second[:journalHeader], 2, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDiskTest(t)
+			d.close(d.open("ann"))
+			for n, b := range map[string][]byte{"journal.4": c.first, "journal.5": c.second, "journal.6": third} {
+				if b != nil {
+					writeFile(t, d.slotFile(n), b)
+				}
+			}
+			for range 2 {
+				p := d.open("ann")
+				if got := d.load(p); len(got) != c.texts {
+					t.Errorf("loaded %q, want %d texts", got, c.texts)
+				}
+				if aside := d.damagedFiles(d.slotFile("")); len(aside) != c.aside {
+					t.Errorf("set aside: %q, want %d", aside, c.aside)
+				}
+				d.close(p)
+			}
+		})
+	}
+}

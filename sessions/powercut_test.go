@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -118,13 +117,13 @@ const cutBatches = 110
 type witness struct {
 	session, key string // of the first start that was over
 	ids, seq     uint64 // the highest that were used
-	lasting      uint64 // the last batch that was synced
-	decided      uint64 // the last batch whose decision was
+	batches      uint64 // how many were synced
+	decisions    uint64 // the last batch whose decision was
 }
 
 // survives opens what is left in dir and checks it against w. It returns how many batches
 // there are, and the notices.
-func (w witness) survives(t *testing.T, dir string) (last uint64, notices []string, err error) {
+func (w witness) survives(dir string) (last uint64, notices []string, err error) {
 	if err := samePlace(dir); err != nil {
 		return 0, nil, err
 	}
@@ -156,8 +155,8 @@ func (w witness) survives(t *testing.T, dir string) (last uint64, notices []stri
 	switch {
 	case err != nil:
 		return last, p.Notices, err
-	case last < w.lasting:
-		return last, p.Notices, fmt.Errorf("%d batches were synced, %d are there", w.lasting, last)
+	case last < w.batches:
+		return last, p.Notices, fmt.Errorf("%d batches were synced, %d are there", w.batches, last)
 	case w.session != "" && (encodeKey(p.Session[:]) != w.session || encodeKey(p.Key.Public().(ed25519.PublicKey)) != w.key):
 		return last, p.Notices, errors.New("it is another session, or another user")
 	case w.ids > 0 && p.IDs.First <= w.ids:
@@ -184,10 +183,10 @@ func (w witness) survives(t *testing.T, dir string) (last uint64, notices []stri
 // for all slots: they lie in a file of their own, which is written and synced before.
 func (w witness) sameAs(got map[string]string, last uint64) error {
 	want, users := map[string]string{}, map[string]uint64{}
-	for n := uint64(1); n <= max(last, w.decided); n++ {
+	for n := uint64(1); n <= max(last, w.decisions); n++ {
 		for _, row := range cutBatch(n) {
 			switch key := fmt.Sprintf("%v/%x", row.Bucket, row.Key); {
-			case row.Bucket == BucketUsers && n <= w.decided:
+			case row.Bucket == BucketUsers && n <= w.decisions:
 				users[key] = n
 			case row.Bucket == BucketUsers || row.Bucket == BucketHistory || n > last:
 			case row.Value == nil:
