@@ -197,6 +197,15 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			c := people[rng.IntN(2)]
 			c.fall()
 			settle(time.Duration(rng.IntN(60)) * time.Millisecond)
+			if done < kills && rng.IntN(3) == 0 { // also while it starts
+				done++
+				args := append([]string{"-json", "-listen", "127.0.0.1", "-state", c.state, "-u", c.name}, c.args...)
+				state := c.state
+				c.node = launch(t, c.name, program(t, args...))
+				c.state = state
+				settle(time.Duration(rng.IntN(80)) * time.Millisecond)
+				c.fall()
+			}
 			c.begin()
 		}
 	}
