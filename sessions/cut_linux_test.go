@@ -141,14 +141,15 @@ func synced(ops []fileOp) (batches, decisions []uint64) {
 		batch uint64 // stored after it
 	}
 	wrote := map[int][]written{} // by file
-	made, named := map[int]int{}, map[int]bool{}
+	made, named := map[int]int{}, map[int]bool{} // journals
+	slot := ""
 	journal, people := 0, 0 // files
 	batches, decisions = make([]uint64, len(ops)+1), make([]uint64, len(ops)+1)
 	for n, o := range ops {
 		batches[n+1], decisions[n+1] = batches[n], decisions[n]
 		switch {
 		case o.kind == opMake && strings.Contains(o.path, journalName+"."):
-			journal, made[o.file] = o.file, n
+			journal, made[o.file], slot = o.file, n, filepath.Dir(o.path)
 		case o.kind == opWrite && filepath.Base(o.path) == peopleName:
 			people = o.file
 			wrote[people] = append(wrote[people], written{at: n})
@@ -163,7 +164,7 @@ func synced(ops []fileOp) (batches, decisions []uint64) {
 			if list := wrote[people]; batch%decideEvery == 0 && batch > 0 {
 				list[len(list)-1].batch = batch
 			}
-		case o.kind == opSync && o.file == 0:
+		case o.kind == opSync && o.file == 0 && o.path == slot:
 			for file, at := range made {
 				named[file] = named[file] || at < o.begun
 			}
