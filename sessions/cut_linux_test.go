@@ -140,7 +140,7 @@ func synced(ops []fileOp) (batches, decisions []uint64) {
 		at    int    // operation
 		batch uint64 // stored after it
 	}
-	wrote := map[int][]written{} // by file
+	wrote := map[int][]written{}                 // by file
 	made, named := map[int]int{}, map[int]bool{} // journals
 	slot := ""
 	journal, people := 0, 0 // files
