@@ -29,6 +29,8 @@ type Config struct {
 	Unstored bool
 	// NoHistory says that nothing is kept of what was said.
 	NoHistory bool
+	// Past gives what is said its places behind what was said in earlier runs.
+	Past sessions.History
 	// Load gives everything that was stored, once. Nil: nothing.
 	Load func(func(b sessions.Bucket, key, value []byte) error) error
 

@@ -130,6 +130,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	if n.cfg.Profile.Name == "" {
 		n.cfg.Profile = lanProfile
 	}
+	n.past = cfg.Past
 	n.newHolds(now)
 	if cfg.Load != nil {
 		if err := cfg.Load(n.load); err != nil {

@@ -38,6 +38,7 @@ const (
 const (
 	metaFormat = "format"
 	metaFolded = "folded"
+	metaPlace  = "place" // of the last line of the history
 )
 
 // The file is made by the first fold, not by the first start, which a person is
@@ -46,6 +47,7 @@ type database struct {
 	bolt   atomic.Pointer[bbolt.DB] // nil until there is a file
 	path   string
 	folded uint64   // journals up to this number are in it
+	place  uint64   // of the last line of the history
 	past   *archive // where the history goes; nil: nowhere
 }
 
@@ -164,6 +166,9 @@ func (d *database) inspect(tx *bbolt.Tx) error {
 	if d.folded, err = getNumber(tx, metaFolded); err != nil {
 		return err
 	}
+	if d.place, err = getNumber(tx, metaPlace); err != nil {
+		return err
+	}
 	for bucket := BucketMeta; bucket <= lastStored; bucket++ {
 		b := tx.Bucket([]byte(bucket.String()))
 		if b == nil && bucket > BucketTexts {
@@ -213,12 +218,15 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 			return err
 		}
 	}
-	last := lastWrites(batches)
+	last, place := lastWrites(batches), d.place
 	n := slices.IndexFunc(last, func(w Write) bool { return w.Bucket == BucketHistory })
 	if n >= 0 {
 		if d.past != nil && d.past.limit > 0 {
 			if err := d.past.fold(last[n:], time.Now()); err != nil {
 				return err
+			}
+			if key := last[len(last)-1].Key; len(key) >= historyKey {
+				place = max(place, binary.BigEndian.Uint64(key))
 			}
 		}
 		last = last[:n]
@@ -242,11 +250,14 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 					return err
 				}
 			}
+			if err := putNumber(tx, metaPlace, place); err != nil {
+				return err
+			}
 			return putNumber(tx, metaFolded, number)
 		})
 	})
 	if err == nil {
-		d.folded = number
+		d.folded, d.place = number, place
 		if d.past != nil {
 			d.past.folded(number)
 		}

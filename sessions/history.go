@@ -33,23 +33,28 @@ type HistoryEntry struct {
 // Own says whether the line was typed here.
 func (e HistoryEntry) Own() bool { return e.Session.IsZero() }
 
-// History gives the lines of a run their places. It is used by one goroutine.
+// History gives the lines of a run their places, behind those of earlier runs if it is
+// Profile.Past. It is used by one goroutine.
 type History struct {
 	last   uint64 // place of the last one
 	writes []Write
 }
 
 // A place is a time in unix milliseconds and, below it, a number, so that the order
-// of places is that of what happened even when the clock is set back during a run.
+// of places is that of what happened even when the clock is set back, during a run or
+// between two. Then the time follows in the key.
 const placeBits = 12
 
 // Note adds a line.
 func (h *History) Note(now time.Time, e HistoryEntry) {
 	h.last = max(h.last+1, millis(now)<<placeBits)
-	key := make([]byte, 0, historyKey)
+	key := make([]byte, 0, historyKey+8)
 	key = binary.BigEndian.AppendUint64(key, h.last)
 	key = append(key, e.Session[:]...)
 	key = binary.BigEndian.AppendUint64(key, e.ID)
+	if at := millis(now); at != h.last>>placeBits {
+		key = binary.BigEndian.AppendUint64(key, at)
+	}
 	h.writes = append(h.writes, Write{BucketHistory, key, e.encode()})
 }
 
@@ -61,7 +66,7 @@ func (h *History) TakeWrites() []Write {
 }
 
 const (
-	historyKey   = 24 // place, session, id
+	historyKey   = 24 // place, session, id; 8 more where the place is not the time
 	storeHistory = 1  // version of a stored line of the history
 )
 
@@ -90,12 +95,15 @@ func decodeHistory(key, value []byte) (e HistoryEntry, err error) {
 	if err := unmarshalStored(value, storeHistory, &w); err != nil {
 		return e, err
 	}
-	if len(key) != historyKey || len(w.User) != len(UserKey{}) || len(w.Via) != 0 && len(w.Via) != len(UserKey{}) {
+	if len(key) != historyKey && len(key) != historyKey+8 || len(w.User) != len(UserKey{}) || len(w.Via) != 0 && len(w.Via) != len(UserKey{}) {
 		return e, errForm
 	}
+	at := binary.BigEndian.Uint64(key) >> placeBits
+	if len(key) > historyKey {
+		at = binary.BigEndian.Uint64(key[historyKey:])
+	}
 	e = HistoryEntry{
-		At: fromMillis(binary.BigEndian.Uint64(key) >> placeBits), Session: SessionID(key[8:16]),
-		ID: binary.BigEndian.Uint64(key[16:]), User: UserKey(w.User), Sent: fromMillis(w.Sent), Late: w.Late, Text: w.Text,
+		At: fromMillis(at), Session: SessionID(key[8:16]), ID: binary.BigEndian.Uint64(key[16:]), User: UserKey(w.User), Sent: fromMillis(w.Sent), Late: w.Late, Text: w.Text,
 	}
 	if len(w.Via) > 0 {
 		e.Via = UserKey(w.Via)
@@ -138,7 +146,7 @@ func newFinder(q HistoryQuery) *finder {
 
 // offer takes the next older row; false: no older one is wanted.
 func (f *finder) offer(key, value []byte) bool {
-	if f.query.Since && len(key) == historyKey && SessionID(key[8:16]).IsZero() {
+	if f.query.Since && len(key) >= historyKey && SessionID(key[8:16]).IsZero() {
 		return false
 	}
 	user, text, quick := historyParts(value)

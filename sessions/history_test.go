@@ -215,6 +215,20 @@ func TestHistoryWhenTheClockJumps(t *testing.T) {
 		t.Fatal(got)
 	}
 	d.close(p)
+	// Nor between two runs, and each line has the time that it was.
+	for i, at := range []time.Time{epoch.AddDate(0, 0, -2), epoch.Add(time.Hour)} {
+		p := d.keeping(100)
+		note(t, p, &p.Past, at, HistoryEntry{User: userOf(1), ID: uint64(4 + i), Text: "x"})
+		for range 2 { // in the journal, and folded
+			page := ask(t, p, HistoryQuery{Most: 1})
+			if got := lineIDs(page); got != fmt.Sprint(4+i) || page.More != 4+i || !page.Entries[0].At.Equal(at) {
+				t.Fatalf("run %d: %s, %d more, at %v", i, got, page.More, page.Entries[0].At)
+			}
+			d.close(p)
+			p = d.keeping(100)
+		}
+		d.close(p)
+	}
 }
 
 // BenchmarkSearch looks for a rare word in 100,000 lines.

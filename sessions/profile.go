@@ -31,6 +31,7 @@ type Profile struct {
 	Seq     uint64             // of the first record: Seqs.First
 	Seqs    Block              // record sequence numbers
 	IDs     Block              // text ids
+	Past    History            // gives the lines of this run their places
 	Notices []string           // what the user should be told; Load may add to it
 
 	dir     string // of the user, empty when ephemeral
@@ -206,6 +207,7 @@ func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 		return err
 	}
 	p.Session, p.Seq = st.session.key, p.Seqs.First
+	p.Past.last = p.db.place
 	return nil
 }
 

@@ -102,7 +102,8 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	around := here.surroundings(interfaces())
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Seed: c.seed, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, NoHistory: c.history == 0, Renew: renewal(profile),
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, NoHistory: c.history == 0,
+		Past: profile.Past, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
 		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff,
 	}, time.Now())
