@@ -12,6 +12,7 @@ const (
 	MaxOutboxLines = 1000
 	MaxOutboxBytes = 4 << 20 // of text
 	OutboxAge      = 30 * 24 * time.Hour
+	OutboxPatience = time.Hour // of a run, before it gives up lines of earlier ones
 
 	maxLanes = 4096 // sessions of which it is remembered what they acknowledged last
 )
@@ -40,6 +41,7 @@ type Outbox struct {
 	where   map[uint64][]whereStored // while loading
 	holders map[uint64][]SessionID   // while loading
 	handed  []Part                   // what Next returned
+	patient time.Time                // no line is too old before
 
 	unstored bool
 }

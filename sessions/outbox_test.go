@@ -280,6 +280,30 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// A clock that is set ahead before a start, or during a run, costs no line that waits.
+func TestExpiryWhenTheClockJumps(t *testing.T) {
+	b := newOutboxBed(t)
+	b.put(nil, []string{"x"})
+	ahead := epoch.AddDate(1, 0, 0)
+	b.now = ahead
+	b.restart()
+	if p := b.Expire(ahead.Add(OutboxPatience - 1)); len(p) != 0 || !b.Expiry().Equal(ahead.Add(OutboxPatience)) {
+		t.Error(p, b.Expiry())
+	}
+	if p := b.Expire(ahead.Add(OutboxPatience)); len(p) != 1 {
+		t.Error(p)
+	}
+
+	b = newOutboxBed(t)
+	b.put(nil, []string{"x"})
+	now := time.Now() // with both clocks
+	b.now = now
+	b.restart()
+	if b.lines[0].at != now.Add(b.lines[0].at.Sub(now)) {
+		t.Error("the age of a loaded line follows the wall clock")
+	}
+}
+
 func TestOutboxIsBounded(t *testing.T) {
 	b := newOutboxBed(t)
 	b.put(nil, []string{"partly"}, s1, s2)

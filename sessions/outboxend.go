@@ -74,9 +74,11 @@ func (o *Outbox) Cancel(id uint64) (Progress, bool) {
 	return o.abandon(o.lines[at], ReasonCancelled), true
 }
 
-// Expire gives up the lines that have waited for OutboxAge.
+// Expire gives up the lines that have waited for OutboxAge. One of an earlier run has
+// OutboxPatience to be delivered yet: nobody was here meanwhile, or the clock is wrong
+// and about to be set.
 func (o *Outbox) Expire(now time.Time) (gone []Progress) {
-	for len(o.lines) > 0 && !now.Before(o.lines[0].at.Add(OutboxAge)) {
+	for at := o.Expiry(); !at.IsZero() && !now.Before(at); at = o.Expiry() {
 		gone = append(gone, o.abandon(o.lines[0], ReasonExpired))
 	}
 	return gone
@@ -87,7 +89,11 @@ func (o *Outbox) Expiry() time.Time {
 	if len(o.lines) == 0 {
 		return time.Time{}
 	}
-	return o.lines[0].at.Add(OutboxAge)
+	at := o.lines[0].at.Add(OutboxAge)
+	if at.Before(o.patient) {
+		return o.patient
+	}
+	return at
 }
 
 // abandon gives up every flight of a line that has not arrived.

@@ -99,7 +99,10 @@ func (o *Outbox) Load(bucket Bucket, key, value []byte) error {
 // Loaded ends loading: every line is on its way again.
 func (o *Outbox) Loaded(now time.Time) {
 	slices.SortFunc(o.lines, func(x, y *line) int { return cmp.Compare(x.id, y.id) })
+	o.patient = now.Add(OutboxPatience)
 	for _, l := range slices.Clone(o.lines) {
+		// From here on its age is counted by the clock that nobody sets.
+		l.at = now.Add(l.at.Sub(now))
 		if w, ok := o.where[l.id]; ok {
 			l.storedWhere = true
 			if l.setWhere(w) != nil {
