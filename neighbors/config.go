@@ -114,7 +114,7 @@ var (
 	ErrLineTooLong = errors.New("the line is longer than 16 KiB; send it in smaller pieces")
 	ErrStoreBusy   = errors.New("the disk does not keep up; try again in a moment")
 	ErrNoNumbers   = errors.New("no numbers are reserved on disk: make room on the disk of the state folder, then try again")
-	ErrOutboxFull  = errors.New("the outbox is full: wait until lines are delivered, \\outbox lists them")
+	ErrOutboxFull  = errors.New("the outbox is full and this line was not taken: \\outbox lists what waits, \\cancel takes lines back; or wait until some are delivered")
 	ErrBusy        = errors.New("too many requests are under way; wait for an answer and try again")
 	ErrCloned      = errors.New("another program runs with this session's key")
 	ErrHinted      = errors.New("nobody of that name has answered yet, but a presence source names him")

@@ -116,6 +116,7 @@ type Delivery struct {
 	Waiting  []string // sessions that have not acknowledged it
 	By       string   // who holds it
 	Reason   string   // why it is undelivered
+	Text     string   // what is undelivered
 	Token    Token    // the Say that made it; 0 for lines of earlier runs
 }
 

@@ -220,7 +220,7 @@ func (n *Node) progress(list []sessions.Progress, token Token) {
 func (n *Node) delivery(p sessions.Progress) Delivery {
 	d := Delivery{
 		ID: p.ID, To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
-		Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting),
+		Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting), Text: p.Text,
 	}
 	if p.State == sessions.DeliveryHeld {
 		d.By = n.heldBy(p.Holders)

@@ -73,6 +73,7 @@ type Progress struct {
 	Arrived  []SessionID // those that have all of it, sorted
 	Holders  []SessionID // friends that keep it
 	Reason   Reason      // why a session that did not acknowledge it never will
+	Text     string      // all of it, when it is undelivered
 }
 
 // Limits of a text. Source: spec/wire.md 5.9.

@@ -66,6 +66,9 @@ func (l *line) progress() Progress {
 		ID: l.id, Parts: len(l.parts), To: l.to, Only: l.only, State: l.state,
 		Acked: l.acked, Sessions: len(l.flights), Reason: l.reason, Holders: slices.Clone(l.holders),
 	}
+	if l.state == DeliveryUndelivered {
+		p.Text = l.text()
+	}
 	if l.open > 0 {
 		p.Waiting = make([]SessionID, 0, l.open)
 	}

@@ -269,6 +269,9 @@ func TestExpiry(t *testing.T) {
 		t.Fatal(p)
 	}
 	b.expect(p[0], "undelivered 0/2 waiting 0 expired") // it went out when the second did
+	if p[0].Text != "x" {
+		t.Errorf("it is not said what is undelivered: %q", p[0].Text)
+	}
 	p = b.Expire(epoch.Add(2 * OutboxAge))
 	if len(p) != 1 {
 		t.Fatal(p)

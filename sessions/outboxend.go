@@ -3,6 +3,7 @@ package sessions
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,17 +39,9 @@ func (o *Outbox) LineOf(id uint64) (Progress, bool) {
 	return Progress{}, false
 }
 
-func (l *line) listed() Line {
-	size := 0
-	for _, p := range l.parts {
-		size += len(p)
-	}
-	text := make([]byte, 0, size)
-	for _, p := range l.parts {
-		text = append(text, p...)
-	}
-	return Line{Progress: l.progress(), Put: l.at, Text: string(text)}
-}
+func (l *line) listed() Line { return Line{Progress: l.progress(), Put: l.at, Text: l.text()} }
+
+func (l *line) text() string { return strings.Join(l.parts, "") }
 
 // Len is the number of lines in the outbox.
 func (o *Outbox) Len() int { return len(o.lines) }

@@ -109,6 +109,7 @@ type deliveryReport struct {
 	Waiting  []string `json:"waiting,omitempty"`
 	By       string   `json:"by,omitempty"`
 	Reason   string   `json:"reason,omitempty"`
+	Text     string   `json:"text,omitempty"`
 }
 
 type chatReport struct {
@@ -193,7 +194,7 @@ func newReport(e neighbors.Event) report {
 
 func newDelivery(e neighbors.Delivery) deliveryReport {
 	r := deliveryReport{Event: "delivery", ID: number(e.ID), To: e.To, State: string(e.State),
-		Waiting: e.Waiting, By: e.By, Reason: e.Reason}
+		Waiting: e.Waiting, By: e.By, Reason: e.Reason, Text: e.Text}
 	if e.Sessions > 0 {
 		r.Acked, r.Sessions = &e.Acked, &e.Sessions
 	}

@@ -145,8 +145,14 @@ func (r deliveryReport) text(p *page, _ view) {
 	if r.Reason != "" {
 		p.add(normal, ": ").word(normal, r.Reason)
 	}
+	if r.Text != "" {
+		p.add(normal, `: "`).add(normal, cut(r.Text, shownText)).add(normal, `"`)
+	}
 	p.end()
 }
+
+// shownText is how much of an undelivered line is shown, in bytes.
+const shownText = 120
 
 func ratio(acked, sessions *int) string {
 	if acked == nil || sessions == nil {
