@@ -113,7 +113,7 @@ func TestSilentTellerDelaysNobody(t *testing.T) {
 	ann, dan := v.nodes[0], v.nodes[2]
 	v.befriend(0, 1)
 	var silent []*raw
-	for i := range 5 {
+	for i := range 12 {
 		silent = append(silent, v.pinned(10+i, fmt.Sprint("m", i), ann))
 	}
 	v.run(5 * time.Second)
@@ -125,7 +125,7 @@ func TestSilentTellerDelaysNobody(t *testing.T) {
 				page = append(page, dgram.Summary{Session: invented(1000*who + 10*i + k), Seq: 1})
 			}
 			m.news(ann, page...)
-			v.run(20 * time.Millisecond)
+			v.run(2 * time.Millisecond)
 		}
 	}
 	v.befriend(1, 2) // carol knows dan from now on, and says so
@@ -210,8 +210,14 @@ func TestAskerLeavesRoomForOthers(t *testing.T) {
 	bob, dan := v.nodes[0], v.nodes[1]
 	m, rae := v.pinned(1, "mallory", ann), v.pinned(2, "rae", ann)
 	v.run(10 * time.Second)
+	heard := v.now
+	v.tapped = func(d simnet.Delivery) {
+		if d.From == dan.addr || d.From == bob.addr {
+			heard = v.now
+		}
+	}
+	v.until(time.Minute, "bob and dan have said nothing for a second", func() bool { return v.now.Sub(heard) > 1100*time.Millisecond })
 	bob.kill()
-	v.run(1500 * time.Millisecond) // nobody has said anything for a second
 	rae.events = nil
 	for range 6 { // no more fit his window at once
 		for range 40 {
