@@ -54,11 +54,11 @@ func TestHistoryOutlivesTheProgram(t *testing.T) {
 	bob.wait("two is delivered", delivered("", 1, 1))
 	bob.send("three")
 	ann.wait("three", is("message", "three"))
+	bob.wait("three is delivered", func(event) bool { return bob.count(delivered("", 1, 1)) == 2 })
 	all := []string{"to bob: one", "bob: two", "bob: three"}
 	if got := ann.pastOf(`\history bob`); !slices.Equal(got, all) {
 		t.Errorf("got %q", got)
 	}
-	bob.wait("three is delivered", func(event) bool { return bob.count(delivered("", 1, 1)) == 2 })
 	ann.kill()
 	ann = start(t, ann.state, "ann")
 	for macro, want := range map[string][]string{
