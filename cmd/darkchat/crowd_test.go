@@ -96,7 +96,7 @@ func newCrowd(t testing.TB, size int, profile string) *crowd {
 		_, _ = rand.Read(m.private[:])
 		c.nodes, c.edges = append(c.nodes, m), append(c.edges, map[int]bool{})
 		c.knows = append(c.knows, map[int]bool{})
-		m.conn = c.listen(netip.MustParseAddrPort("127.0.0.1:0"))
+		m.conn = c.listenBelow(rng)
 		m.addr = m.conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	}
 	for i := range size {
@@ -126,6 +126,19 @@ func newCrowd(t testing.TB, size int, profile string) *crowd {
 		all.Wait()
 	})
 	return c
+}
+
+// listenBelow takes a port that the system gives to nobody by itself: a member comes back
+// to it, and what runs beside must not have taken it meanwhile.
+func (c *crowd) listenBelow(rng *mrand.Rand) *gate {
+	for range 1000 {
+		port := 20_000 + rng.IntN(12_000)
+		if conn, err := dgram.Listen(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))); err == nil {
+			return &gate{UDPConn: conn, crowd: c}
+		}
+	}
+	c.t.Fatal("no port is free")
+	return nil
 }
 
 func (c *crowd) listen(at netip.AddrPort) *gate {
