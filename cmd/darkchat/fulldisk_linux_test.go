@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,6 +117,48 @@ func TestDiskIsFull(t *testing.T) {
 	bob.wait("the last", is("message", text("last")))
 	ann.wait("it is delivered", func(event) bool { return ann.count(delivered("", 1, 1)) == 7 })
 	if said := bob.pastOf(`\history`); len(said) != 8 {
+		t.Errorf("the history has %q", said)
+	}
+}
+
+// A state folder on a disk that is mounted read-only: one line says so and what to do,
+// nothing changes, and all is there when it can be written again.
+func TestDiskIsReadOnly(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, 4<<20)
+	state := filepath.Join(disk, "state")
+	ann := start(t, t.TempDir(), "ann")
+	bob := start(t, state, "bob")
+	ann.ping(bob)
+	ann.send(`\chat bob`)
+	ann.send("before")
+	ann.wait("it is delivered", delivered("", 1, 1))
+	port := bob.port()
+	bob.quit()
+
+	remount := func(flags uintptr) {
+		t.Helper()
+		if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|flags, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remount(syscall.MS_RDONLY)
+	before := snapshot(t, disk)
+	args := []string{"-json", "-listen", "127.0.0.1", "-state", state, "-u", "bob", "-p", port}
+	n, code := pipe(t, "", args...)
+	if code != 1 {
+		t.Errorf("exit %d, want 1", code)
+	}
+	oneLine(t, n, state, "read-only", "-state", "-ephemeral")
+	if after := snapshot(t, disk); !maps.Equal(before, after) {
+		t.Error("something changed")
+	}
+	remount(0)
+	bob = start(t, state, "bob", "-p", port)
+	ann.send("after")
+	bob.wait("the next text", is("message", "after"))
+	ann.wait("both are delivered", func(event) bool { return ann.count(delivered("", 1, 1)) == 2 })
+	if said := bob.pastOf(`\history`); len(said) != 2 {
 		t.Errorf("the history has %q", said)
 	}
 }
