@@ -49,6 +49,9 @@ func TestCancelAndStatus(t *testing.T) {
 		if err != nil || l.State != want || (want == neighbors.Delivered) != (len(l.Delivered) == 1) {
 			t.Errorf("%d: %+v, %v", i, l, err)
 		}
+		if was := waiting[i]; l.Handle != was.Handle || l.Sent != was.Sent || l.Bytes != was.Bytes || l.Bytes == 0 {
+			t.Errorf("%d: it was %+v, and is %+v", i, was, l)
+		}
 	}
 	if l, err := ann.node.Status(""); err != nil || l.ID != waiting[2].ID {
 		t.Errorf("the last line: %+v, %v", l, err)

@@ -37,23 +37,28 @@ func (s *ends) note(n *Node, p sessions.Progress) {
 
 // Outbox lists the lines that are not yet delivered, oldest first.
 func (n *Node) Outbox() (list []OutboxLine) {
-	lines := n.outbox.List()
+	for _, l := range n.outbox.List() {
+		list = append(list, n.outboxLine(l.Progress))
+	}
+	shorten(list)
+	return list
+}
+
+// shorten gives the lines handles that tell them apart.
+func shorten(lines []OutboxLine) {
 	ids := make([]string, 0, len(lines))
 	for _, l := range lines {
 		ids = append(ids, strconv.FormatUint(l.ID, 10))
 	}
-	handles := handlesOf(ids)
-	for i, l := range lines {
-		o := n.outboxLine(l.Progress)
-		o.Handle, o.Sent, o.Bytes = handles[i], l.Put, len(l.Text)
-		list = append(list, o)
+	for i, h := range handlesOf(ids) {
+		lines[i].Handle = h
 	}
-	return list
 }
 
 func (n *Node) outboxLine(p sessions.Progress) OutboxLine {
 	l := OutboxLine{
 		ID: p.ID, Handle: strconv.FormatUint(p.ID, 10), To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
+		Sent: p.Put, Bytes: p.Bytes,
 		Acked: p.Acked, Sessions: p.Sessions, Delivered: names(p.Arrived), Waiting: names(p.Waiting),
 		By: n.heldBy(p.Holders), Reason: p.Reason.String(),
 	}
@@ -131,7 +136,9 @@ func (n *Node) Status(typed string) (OutboxLine, error) {
 	}
 	hits := lineMeant(waiting, typed)
 	if len(hits) == 0 {
-		hits = lineMeant(n.ends.lines, typed)
+		all := slices.Concat(waiting, n.ends.lines)
+		shorten(all)
+		hits = lineMeant(all[len(waiting):], typed)
 	}
 	return oneLine(hits, typed)
 }
@@ -163,7 +170,7 @@ func (n *Node) Cancel(now time.Time, typed string) (OutboxLine, error) {
 	n.pumpAll(now, p.To)
 	n.wake(now)
 	ended := n.outboxLine(p)
-	ended.Handle, ended.Sent, ended.Bytes, ended.By = l.Handle, l.Sent, l.Bytes, l.By
+	ended.Handle, ended.By = l.Handle, l.By
 	return ended, nil
 }
 

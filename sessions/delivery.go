@@ -1,5 +1,7 @@
 package sessions
 
+import "time"
+
 // Delivery is how far a line has come. It only improves. Source: spec/theory.md 4.5.
 type Delivery uint8
 
@@ -65,6 +67,8 @@ type Progress struct {
 	ID       uint64 // of the line, which is that of its first part
 	Parts    int    // their ids follow ID
 	To       UserKey
+	Put      time.Time // when it was typed
+	Bytes    int
 	Only     SessionID // the one session that was addressed, or zero
 	State    Delivery
 	Acked    int         // sessions that have all of it

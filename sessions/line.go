@@ -63,7 +63,7 @@ func (l *line) raise(to Delivery) { l.state = max(l.state, to) }
 
 func (l *line) progress() Progress {
 	p := Progress{
-		ID: l.id, Parts: len(l.parts), To: l.to, Only: l.only, State: l.state,
+		ID: l.id, Parts: len(l.parts), To: l.to, Put: l.at, Bytes: l.size, Only: l.only, State: l.state,
 		Acked: l.acked, Sessions: len(l.flights), Reason: l.reason, Holders: slices.Clone(l.holders),
 	}
 	if l.state == DeliveryUndelivered {

@@ -10,7 +10,6 @@ import (
 // A Line is a line in the outbox, for a listing.
 type Line struct {
 	Progress
-	Put  time.Time
 	Text string // all parts
 }
 
@@ -39,7 +38,7 @@ func (o *Outbox) LineOf(id uint64) (Progress, bool) {
 	return Progress{}, false
 }
 
-func (l *line) listed() Line { return Line{Progress: l.progress(), Put: l.at, Text: l.text()} }
+func (l *line) listed() Line { return Line{Progress: l.progress(), Text: l.text()} }
 
 func (l *line) text() string { return strings.Join(l.parts, "") }
 
