@@ -56,6 +56,7 @@ type person struct {
 	ids    uint64
 	seqs   uint64
 
+	self  string       // the session, as it is told
 	named dgram.PeerID // the session, of this key
 	of    [32]byte
 
@@ -63,9 +64,19 @@ type person struct {
 	mute    bool // does not print: texts stay unprinted
 	away    bool // what its user said last
 	full    error
+	slow    func() time.Duration // how long a write takes; nil: no time
+	writes  []writing            // under way, in order
+	safe    map[uint64]bool      // own lines that were ever on the disk
+	lax     bool                 // what is told may not be on the disk: it stores nothing, or was full once
 	printed []uint64
 	sent    int // bytes
 	sends   int // datagrams
+}
+
+// writing is a batch on its way to a slow disk.
+type writing struct {
+	at    time.Time
+	ready neighbors.Ready
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -114,6 +125,7 @@ func (b *bed) join(name string, sources ...neighbors.Source) *person {
 	io.ReadFull(r, seed[:])
 	p := &person{
 		bed: b, name: name, key: ed25519.NewKeyFromSeed(seed[:]), disk: map[string][]byte{}, ids: 1,
+		safe: map[uint64]bool{},
 		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, byte(i), 7}), 6789), sources: sources,
 	}
 	io.ReadFull(r, p.session[:])
@@ -152,11 +164,53 @@ func (p *person) start() {
 		p.bed.t.Fatal(err)
 	}
 	p.node, p.opener, p.printed, p.full = node, node.Opener(), nil, nil
+	p.self = node.Self().Session
 	p.turn()
 }
 
 // kill ends the node as SIGKILL would: the disk stays.
-func (p *person) kill() { p.node = nil }
+func (p *person) kill() { p.node, p.writes = nil, nil }
+
+// write puts a batch on the disk, and tells the node.
+func (p *person) write(r neighbors.Ready) {
+	p.lax = p.lax || p.full != nil || p.nowhere
+	if p.full == nil {
+		for _, w := range r.Batch {
+			k := string(byte(w.Bucket)) + string(w.Key)
+			if w.Value == nil {
+				delete(p.disk, k)
+				continue
+			}
+			p.disk[k] = bytes.Clone(w.Value)
+			if w.Bucket == sessions.BucketOutbox && len(w.Key) == 8 {
+				p.safe[binary.BigEndian.Uint64(w.Key)] = true
+			}
+		}
+	}
+	p.node.Finished(p.bed.now, sessions.Done{Seq: r.Seq, Err: p.full})
+}
+
+// saw looks at an event: a line that is told of, or that somebody read, is on its
+// writer's disk.
+func (p *person) saw(e neighbors.Event) {
+	p.bed.t.Helper()
+	p.screen = append(p.screen, e)
+	switch e := e.(type) {
+	case neighbors.Delivery:
+		if !p.lax && !p.nowhere && !p.safe[e.ID] && e.State != neighbors.Undelivered {
+			p.bed.t.Fatalf("%s is told that %d is %s, and it is not on the disk", p.name, e.ID, e.State)
+		}
+	case neighbors.Incoming:
+		for _, from := range p.bed.nodes {
+			if from.self == e.Session && !from.lax && !from.nowhere && !from.safe[e.ID] {
+				p.bed.t.Fatalf("%s reads %q, which is not on the disk of %s", p.name, e.Text, from.name)
+			}
+		}
+		if !p.mute {
+			p.printed = append(p.printed, e.Receipt)
+		}
+	}
+}
 
 // restless is how often a node may ask to be called again at the same moment. The loop
 // would call it so for ever: no timer of a node may stand still.
@@ -167,31 +221,34 @@ const restless = 1000
 func (p *person) turn() {
 	p.bed.t.Helper()
 	for turns := 0; p.node != nil; turns++ {
+		for len(p.writes) > 0 && !p.writes[0].at.After(p.bed.now) {
+			p.write(p.writes[0].ready)
+			p.writes = p.writes[1:]
+		}
 		p.next = p.node.Advance(p.bed.now)
 		if !p.next.IsZero() && p.next.Before(p.bed.now) || turns == restless {
 			p.bed.t.Fatalf("%s wants to be called at %v, it is %v, turn %d", p.name, p.next, p.bed.now, turns)
 		}
 		ready := p.node.Drain()
 		again := p.next.Equal(p.bed.now)
-		if len(ready.Batch) > 0 {
+		switch {
+		case len(ready.Batch) == 0:
+		case p.slow == nil && len(p.writes) == 0:
 			again = true
-			if p.full == nil {
-				for _, w := range ready.Batch {
-					k := string(byte(w.Bucket)) + string(w.Key)
-					if w.Value == nil {
-						delete(p.disk, k)
-					} else {
-						p.disk[k] = bytes.Clone(w.Value)
-					}
-				}
+			p.write(ready)
+		default:
+			at := p.bed.now
+			if p.slow != nil {
+				at = at.Add(p.slow())
 			}
-			p.node.Finished(p.bed.now, sessions.Done{Seq: ready.Seq, Err: p.full})
+			if n := len(p.writes); n > 0 && p.writes[n-1].at.After(at) {
+				at = p.writes[n-1].at
+			}
+			p.writes = append(p.writes, writing{at, ready})
+			again = again || !at.After(p.bed.now)
 		}
 		for _, e := range ready.Events {
-			p.screen = append(p.screen, e)
-			if m, ok := e.(neighbors.Incoming); ok && !p.mute {
-				p.printed = append(p.printed, m.Receipt)
-			}
+			p.saw(e)
 		}
 		if len(p.printed) > 0 {
 			p.node.Printed(p.bed.now, p.printed)
@@ -204,6 +261,9 @@ func (p *person) turn() {
 			p.bed.net.Send(p.bed.now, p.addr, d.To, d.Bytes)
 		}
 		if !again {
+			if len(p.writes) > 0 && (p.next.IsZero() || p.writes[0].at.Before(p.next)) {
+				p.next = p.writes[0].at
+			}
 			return
 		}
 	}

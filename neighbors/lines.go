@@ -41,6 +41,9 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		return 0, err
 	}
 	progress, err := n.outbox.Put(now, first, user, only, parts, online)
+	if err != nil {
+		n.whenWritten(now, progress, 0)
+	}
 	if errors.Is(err, sessions.ErrOutboxFull) {
 		return 0, ErrOutboxFull
 	} else if err != nil {
@@ -51,21 +54,28 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 	n.ends.last = first
 	n.requests.last++
 	token := n.requests.last
-	n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, progress})
+	n.whenWritten(now, progress, token)
 	if progress[len(progress)-1].State == sessions.DeliveryQueued {
 		n.seek(now, user)
-		n.offerSoon(now, 0)
 	}
-	n.wake(now)
 	return token, nil
 }
 
 // returned: a session is back. What was queued for its user goes to the sessions
 // that are online now; what this one missed goes to it.
 func (n *Node) returned(now time.Time, e *edge) {
-	n.progress(n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
+	n.whenWritten(now, n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
 	e.retryAt, e.retryWait, e.spoke = time.Time{}, 0, time.Time{}
 	n.pump(now, e)
+}
+
+// whenWritten has it told where own lines are, and has them sent, when the batch of this
+// turn is written.
+func (n *Node) whenWritten(now time.Time, list []sessions.Progress, token Token) {
+	if len(list) > 0 {
+		n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, list})
+		n.wake(now)
+	}
 }
 
 func (n *Node) pumpAll(now time.Time, user sessions.UserKey) {

@@ -52,8 +52,6 @@ type shown struct {
 	via  sessions.UserKey // the friend who brought it
 }
 
-func (l ownLine) to() sessions.UserKey { return l.progress[len(l.progress)-1].To }
-
 func newTexts() texts {
 	return texts{seq: 1, unsure: map[uint64]waiting{}, held: map[textKey]dgram.Handle{}, printing: map[uint64]shown{}}
 }
@@ -154,12 +152,33 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 	}
 	// Our own lines go out even when the disk is full: it is said, and they
 	// are kept in memory.
-	for i, l := range w.lines {
-		n.progress(l.progress, l.token)
-		if i+1 == len(w.lines) || w.lines[i+1].to() != l.to() {
-			n.pumpAll(now, l.to())
+	var users []sessions.UserKey
+	for _, l := range w.lines {
+		for _, p := range l.progress {
+			if !slices.Contains(users, p.To) {
+				users = append(users, p.To)
+			}
+		}
+		queued := l.progress[len(l.progress)-1].State == sessions.DeliveryQueued
+		n.progress(n.nowTrue(l.progress), l.token)
+		if queued {
+			n.offerSoon(now, 0)
 		}
 	}
+	for _, user := range users {
+		n.pumpAll(now, user)
+	}
+}
+
+// nowTrue is what is told of lines now that it is written.
+func (n *Node) nowTrue(list []sessions.Progress) []sessions.Progress {
+	rest := list[:0]
+	for _, p := range list {
+		if p, ok := n.outbox.Written(p); ok {
+			rest = append(rest, p)
+		}
+	}
+	return rest
 }
 
 // storeFails tells once that the disk takes nothing.

@@ -17,6 +17,9 @@ func TestExactlyOnceInOrder(t *testing.T) {
 			x.step()
 		}
 		x.finish()
+		for len(x.saves) > 0 {
+			x.saved()
+		}
 		acked := map[uint64]int{}
 		for _, r := range x.receivers {
 			for _, id := range r.printed {

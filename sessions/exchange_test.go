@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ type exchange struct {
 	wire      []packet
 	failed    bool // a disk did once
 
+	fresh     []Progress        // of lines, to be told when it is written
+	saves     []saving          // what the sender's disk has yet to write
+	safe      map[uint64]bool   // lines that were ever on the sender's disk
 	texts     map[uint64]string // lines by id
 	cancelled map[uint64]bool
 	seen      map[uint64]Progress // the last Progress of each line
@@ -45,6 +49,12 @@ type batch struct {
 	shown  uint64
 }
 
+// saving is a batch of the sender, and what is to be told when it is written.
+type saving struct {
+	writes []Write
+	told   []Progress
+}
+
 // packet is a text on its way to a receiver, or an answer on its way back.
 type packet struct {
 	to     int
@@ -57,7 +67,7 @@ type packet struct {
 func newExchange(rt *rapid.T) *exchange {
 	x := &exchange{
 		rt: rt, now: epoch, sender: MakeSessionID(userOf(1), staticOf(1)), out: NewOutbox(), disk: map[string][]byte{}, next: 1,
-		texts: map[uint64]string{}, cancelled: map[uint64]bool{}, seen: map[uint64]Progress{},
+		safe: map[uint64]bool{}, texts: map[uint64]string{}, cancelled: map[uint64]bool{}, seen: map[uint64]Progress{},
 	}
 	for n := range 2 {
 		x.receivers = append(x.receivers, &receiver{
@@ -94,7 +104,36 @@ func (x *exchange) progressed(list ...Progress) {
 	x.save()
 }
 
-func (x *exchange) save() { apply(x.disk, x.out.TakeWrites()) }
+// save hands to the sender's disk what has changed.
+func (x *exchange) save() {
+	if w := x.out.TakeWrites(); len(w)+len(x.fresh) > 0 {
+		x.saves, x.fresh = append(x.saves, saving{w, x.fresh}), nil
+	}
+}
+
+// saved has the sender's disk finish its oldest batch.
+func (x *exchange) saved() {
+	if len(x.saves) == 0 {
+		return
+	}
+	s := x.saves[0]
+	x.saves = x.saves[1:]
+	x.keep(s)
+	for _, p := range s.told {
+		if p, ok := x.out.Written(p); ok {
+			x.progressed(p)
+		}
+	}
+}
+
+func (x *exchange) keep(s saving) {
+	apply(x.disk, s.writes)
+	for _, w := range s.writes {
+		if len(w.Key) == 8 && w.Value != nil {
+			x.safe[binary.BigEndian.Uint64(w.Key)] = true
+		}
+	}
+}
 
 // put says a line of one to three parts.
 func (x *exchange) put() {
@@ -114,13 +153,17 @@ func (x *exchange) put() {
 	}
 	x.texts[x.next] = strings.Join(parts, "")
 	x.next += uint64(n + rapid.IntRange(0, 1).Draw(x.rt, "skipped ids"))
-	x.progressed(p...)
+	x.fresh = append(x.fresh, p...)
+	x.save()
 }
 
 // send hands what waits for a receiver to the network.
 func (x *exchange) send(to, n int) {
 	for _, p := range x.out.Next(x.receivers[to].id, n) {
 		x.note(fmt.Sprintf("send %d: %d<%d", to, p.ID, p.Prev))
+		if !x.safe[p.ID-p.Part] {
+			x.fail("it is not on the disk")
+		}
 		x.wire = append(x.wire, packet{to: to, part: p})
 	}
 }
@@ -161,6 +204,7 @@ func (x *exchange) answered(r *receiver, p packet) {
 				x.fail(fmt.Sprintf("text %d is too old for its receiver", p.part.ID))
 			}
 		}
+		x.out.Refused(r.id, p.part.ID, ReasonTooOld) // that it was taken back was forgotten
 	case AnswerBusy:
 		x.out.PutBack(r.id, p.part.ID)
 	}
@@ -245,16 +289,29 @@ func (x *exchange) crash(to, n int) {
 	}
 }
 
-// restart makes the sender anew from its disk.
-func (x *exchange) restart() {
-	x.note("the sender restarts")
+// restart makes the sender anew from its disk, which n more of its batches had reached.
+func (x *exchange) restart(n int) {
+	x.note(fmt.Sprintf("the sender restarts: of %d batches %d survive", len(x.saves), n))
+	for _, s := range x.saves[:n] {
+		x.keep(s)
+	}
+	x.saves, x.fresh = nil, nil
+	for id := range x.texts {
+		if !x.safe[id] {
+			delete(x.texts, id) // nobody heard of it
+		}
+	}
 	x.out = NewOutbox()
 	if err := replay(x.disk, x.out.Load); err != nil {
 		x.fail(err.Error())
 	}
 	x.out.Loaded(x.now)
 	for _, l := range x.out.List() {
-		x.progressed(l.Progress)
+		// An ack, or that it was taken back, may be forgotten; not where it was said to go.
+		if old := x.seen[l.ID]; old.State > DeliveryQueued && !x.cancelled[l.ID] && (l.State == DeliveryQueued || l.Sessions != old.Sessions) {
+			x.fail(fmt.Sprintf("line %d was %s and is %s", l.ID, sayState(old), sayState(l.Progress)))
+		}
+		x.seen[l.ID] = l.Progress
 	}
 }
 
@@ -263,7 +320,8 @@ func (x *exchange) appear(to int, online bool) {
 	r.online = online
 	x.note(fmt.Sprintf("%d online: %v", to, online))
 	if online {
-		x.progressed(x.out.Online(userOf(2), x.online())...)
+		x.fresh = append(x.fresh, x.out.Online(userOf(2), x.online())...)
+		x.save()
 		return
 	}
 	for _, f := range x.flights(to) {
@@ -292,11 +350,13 @@ func (x *exchange) step() {
 	pick := func(n int) int { return rapid.IntRange(0, n-1).Draw(x.rt, "which") }
 	x.now = x.now.Add(time.Second)
 	switch op := rapid.SampledFrom([]string{
-		"put", "put", "send", "send", "send", "deliver", "deliver", "deliver", "deliver", "deliver", "deliver",
+		"put", "put", "saved", "saved", "saved", "saved", "send", "send", "send", "deliver", "deliver", "deliver", "deliver", "deliver", "deliver",
 		"repeat", "lose", "write", "write", "write", "write", "fail", "lapse", "cancel", "crash", "restart", "appear",
 	}).Draw(x.rt, "op"); op {
 	case "put":
 		x.put()
+	case "saved":
+		x.saved()
 	case "send":
 		x.send(to, 1+pick(4))
 	case "deliver", "repeat", "lose":
@@ -329,7 +389,7 @@ func (x *exchange) step() {
 	case "crash":
 		x.crash(to, pick(len(x.receivers[to].batches)+1))
 	case "restart":
-		x.restart()
+		x.restart(pick(len(x.saves) + 1))
 	case "appear":
 		x.appear(to, pick(3) > 0)
 	}
@@ -343,6 +403,9 @@ func (x *exchange) finish() {
 	for round := 0; x.out.Len() > 0; round++ {
 		if round > 200 {
 			x.fail(fmt.Sprintf("never done: %+v", x.out.List()))
+		}
+		for len(x.saves) > 0 {
+			x.saved()
 		}
 		for to := range x.receivers {
 			x.send(to, 8)

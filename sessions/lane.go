@@ -74,11 +74,15 @@ func (a *lane) before(at int, bit uint64) (id uint64, ok bool) {
 	return 0, false
 }
 
-// next appends up to n idle parts in order and marks them as handed out.
+// next appends up to n idle parts in order and marks them as handed out. It ends before
+// a line that is not written.
 func (a *lane) next(list []Part, n int) []Part {
 	for ; a.first < len(a.flights); a.first++ {
 		f := a.flights[a.first]
 		l := f.line
+		if l.unwritten > 0 {
+			return list
+		}
 		for idle := f.idle(); idle != 0; idle &= idle - 1 {
 			if len(list) == n {
 				return list

@@ -22,6 +22,7 @@ type line struct {
 	reason  Reason
 	holders []SessionID // friends that keep it; at most MaxHolders
 
+	unwritten     int  // writes under way; it may leave when there is none: see Outbox.Written
 	stored        bool // its body is in the store
 	storedWhere   bool // where it went is stored beside it
 	storedHolders bool // and who keeps it

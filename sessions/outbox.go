@@ -29,7 +29,9 @@ var (
 //
 // A line goes to the sessions that are online when it is first sent: their
 // number is fixed then. While there is none it is queued, and goes to those that
-// are online when the first comes back. Source: spec/theory.md 4.
+// are online when the first comes back. What Put and Online return is true when it is
+// written: Written is to be called for each Progress then, and nothing of the line is
+// handed out before. Source: spec/theory.md 4.
 type Outbox struct {
 	lines   []*line             // by id; at most MaxOutboxLines
 	bytes   int                 // at most MaxOutboxBytes
@@ -57,9 +59,9 @@ func NewOutbox() *Outbox {
 // Put takes a line of 1 to 64 parts for the user to, or for the session only of
 // that user. Its parts get the ids from first on, which must be above all earlier
 // ones. online are the user's sessions that are online now. The last Progress is
-// that of the line itself; others are of queued lines that go before it. The
-// slices belong to the Outbox afterwards. The errors are ErrOutboxFull and
-// ErrLine.
+// that of the line itself, unless it is refused; others are of lines that go before it, or
+// make room for it. The slices belong to the Outbox afterwards. The errors are
+// ErrOutboxFull and ErrLine.
 func (o *Outbox) Put(now time.Time, first uint64, to UserKey, only *SessionID, parts []string, online []SessionID) ([]Progress, error) {
 	l := &line{id: first, to: to, parts: parts, at: now}
 	if len(parts) == 0 || len(parts) > MaxParts || first == 0 || first <= o.last {
@@ -89,10 +91,29 @@ func (o *Outbox) Put(now time.Time, first uint64, to UserKey, only *SessionID, p
 	l.bodyChanged = true
 	o.change(l)
 	o.queue(l)
-	if sent := o.dispatch(to, online, false); len(sent) > 0 {
-		return append(progress, sent...), nil
+	progress = append(progress, o.dispatch(to, online, false)...)
+	if len(l.flights) > 0 {
+		return progress, nil
 	}
+	l.unwritten++
 	return append(progress, l.progress()), nil
+}
+
+// Written says that what Put or Online returned is in the store, or cannot be put there: a
+// line that left before would be one that its writer never heard of if he were killed now.
+// It returns what may be told of the line: p, brought up to date unless a later write of the
+// line is under way; false: it has ended since, which was told then.
+func (o *Outbox) Written(p Progress) (Progress, bool) {
+	at, ok := o.find(p.ID)
+	if !ok {
+		return p, p.State >= DeliveryDelivered
+	}
+	l := o.lines[at]
+	l.unwritten = max(l.unwritten-1, 0)
+	if l.unwritten > 0 {
+		return p, true
+	}
+	return l.progress(), true
 }
 
 // makeRoom gives up the oldest line that at least one session has.
@@ -133,6 +154,7 @@ func (o *Outbox) dispatch(user UserKey, online []SessionID, late bool) (sent []P
 		l.send(to)
 		l.late = l.late || late
 		l.whereMoved = true
+		l.unwritten++
 		o.change(l)
 		for _, f := range l.flights {
 			o.board(f)

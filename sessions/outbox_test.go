@@ -29,6 +29,9 @@ func (b *outboxBed) put(only *SessionID, parts []string, online ...SessionID) Pr
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	for _, p := range p {
+		b.Written(p)
+	}
 	b.next += uint64(len(parts))
 	return p[len(p)-1]
 }
@@ -40,6 +43,52 @@ func (b *outboxBed) restart() {
 		b.t.Fatal(err)
 	}
 	b.Loaded(b.now)
+}
+
+// Nothing of a line is handed out before its write has ended, neither to its reader nor to a
+// friend; nor before it is written where it goes.
+func TestNothingIsHandedOutBeforeItIsWritten(t *testing.T) {
+	b := newOutboxBed(t)
+	put := func(online ...SessionID) []Progress {
+		p, err := b.Put(b.now, b.next, userOf(1), nil, []string{"x"}, online)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.next++
+		return p
+	}
+	tell := func(list []Progress, want string) {
+		t.Helper()
+		p, ok := b.Written(list[len(list)-1])
+		if b.expect(p, want); !ok {
+			t.Error("it is not to be told")
+		}
+	}
+	hidden := func() {
+		t.Helper()
+		if b.expectChain(s1, ""); len(b.Copies(userOf(1), s1, 9)) > 0 {
+			t.Error("a friend would get it")
+		}
+	}
+	one := put()
+	hidden()
+	sent := b.Online(userOf(1), []SessionID{s1}) // he comes while it is being written
+	hidden()
+	tell(one, "queued 0/0 waiting 0")
+	hidden()
+	two := put(s1)
+	tell(two, "sent 0/1 waiting 1")
+	hidden() // it goes behind the first
+	tell(sent, "sent 0/1 waiting 1")
+	if got := b.Copies(userOf(1), s1, 9); len(got) != 2 {
+		t.Errorf("a friend would get %+v", got)
+	}
+	b.expectChain(s1, "1<0 2<1")
+	three := put()
+	b.Cancel(3)
+	if _, ok := b.Written(three[0]); ok {
+		t.Error("it is told as queued after it was taken back")
+	}
 }
 
 // chain is what Next hands out, as "id<prev".
@@ -136,6 +185,10 @@ func TestQueuedLinesGoFirst(t *testing.T) {
 	p, err := b.Put(b.now, b.next, userOf(1), nil, []string{"three"}, []SessionID{s1, s2})
 	if err != nil || len(p) != 3 {
 		t.Fatal(p, err)
+	}
+	b.expectChain(s2, "")
+	for _, p := range p {
+		b.Written(p)
 	}
 	for n, want := range []string{"sent 0/2 waiting 2", "sent 0/1 waiting 1", "sent 0/2 waiting 2"} {
 		b.expect(p[n], want)

@@ -16,11 +16,11 @@ func heldKey(id uint64) []byte { return append(idKey(id), heldMark) }
 
 // Copies lists, in order, the parts of all undelivered lines that a session of a user
 // would get if it were here: what friends are given to keep for it. It ends before a
-// line of which a part is too long for that. Nothing changes by it.
+// line of which a part is too long for that, or that is not written. Nothing changes by it.
 func (o *Outbox) Copies(user UserKey, session SessionID, most int) (list []Part) {
 	prev := uint64(0)
 	add := func(l *line, parts uint64) bool {
-		if slices.ContainsFunc(l.parts, func(p string) bool { return len(p) > MaxCopyText }) {
+		if l.unwritten > 0 || slices.ContainsFunc(l.parts, func(p string) bool { return len(p) > MaxCopyText }) {
 			return false
 		}
 		for i, text := range l.parts {
