@@ -32,6 +32,26 @@ func try[T any](c *Client, f func(now time.Time, n *Node) (T, error)) (T, error)
 	return a.value, a.err
 }
 
+// change is try of what changes something: it is written when it returns.
+func change[T any](c *Client, f func(now time.Time, n *Node) (T, error)) (T, error) {
+	a := make(chan answer[T], 1)
+	c.loop.Change(func(now time.Time, n *Node) {
+		v, err := f(now, n)
+		a <- answer[T]{v, err}
+	})
+	select {
+	case a := <-a:
+		return a.value, a.err
+	case <-c.loop.stopped:
+	}
+	select {
+	case a := <-a: // the last thing that it did
+		return a.value, a.err
+	default:
+		return *new(T), ErrStopped
+	}
+}
+
 // Self tells who this node is.
 func (c *Client) Self() Self {
 	return ask(c, func(_ time.Time, n *Node) Self { return n.Self() })
@@ -112,13 +132,13 @@ func (c *Client) Away(away bool) (bool, error) {
 // Verify shows a user's fingerprint; with a fingerprint it compares and marks
 // the user verified when they are equal.
 func (c *Client) Verify(typed, fingerprint string) (VerifyView, error) {
-	return try(c, func(now time.Time, n *Node) (VerifyView, error) { return n.Verify(now, typed, fingerprint) })
+	return change(c, func(now time.Time, n *Node) (VerifyView, error) { return n.Verify(now, typed, fingerprint) })
 }
 
 // Block stops all contact with a user; blocked false undoes it. It returns what
 // one types for that user.
 func (c *Client) Block(typed string, blocked bool) (string, error) {
-	return try(c, func(now time.Time, n *Node) (string, error) { return n.Block(now, typed, blocked) })
+	return change(c, func(now time.Time, n *Node) (string, error) { return n.Block(now, typed, blocked) })
 }
 
 // Outbox lists the lines that are not yet delivered, oldest first.
@@ -133,7 +153,7 @@ func (c *Client) Status(typed string) (OutboxLine, error) {
 
 // Cancel takes back a line that waits.
 func (c *Client) Cancel(typed string) (OutboxLine, error) {
-	return try(c, func(now time.Time, n *Node) (OutboxLine, error) { return n.Cancel(now, typed) })
+	return change(c, func(now time.Time, n *Node) (OutboxLine, error) { return n.Cancel(now, typed) })
 }
 
 // Stats lists counters and gauges, sorted by name.

@@ -78,17 +78,18 @@ func (c *Client) History(q Search) (Past, error) {
 	}
 	want := sessions.HistoryQuery{Words: q.Words, Since: q.Since, Most: q.Most}
 	past := Past{}
-	if q.User != "" {
-		u, err := try(c, func(_ time.Time, n *Node) (sessions.UserKey, error) {
-			user, _, err := n.resolve(q.User)
+	// What was shown until now is to be in it: hence a change.
+	user, err := change(c, func(_ time.Time, n *Node) (user sessions.UserKey, err error) {
+		if q.User != "" {
+			user, _, err = n.resolve(q.User)
 			past.User = n.book.Label(user)
-			return user, err
-		})
-		if err != nil {
-			return Past{}, err
 		}
-		want.User = u
+		return user, err
+	})
+	if err != nil {
+		return Past{}, err
 	}
+	want.User = user
 	page, err := c.loop.archive.History(want)
 	if err != nil {
 		return Past{}, err

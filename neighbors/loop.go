@@ -47,14 +47,15 @@ type Loop struct {
 	archive Archive // nil: there is no history
 	sink    Sink
 
-	ears    []dgram.Conn                 // where announcements are heard
-	opener  atomic.Pointer[dgram.Opener] // what the readers use
-	opened  chan *dgram.Opened
-	spare   sync.Pool // of *dgram.Opened: a queue of values would be 90 kB
-	calls   chan call
-	signal  chan struct{} // receipts is not empty
-	stopped chan struct{}
-	broken  chan error
+	ears     []dgram.Conn                 // where announcements are heard
+	opener   atomic.Pointer[dgram.Opener] // what the readers use
+	opened   chan *dgram.Opened
+	spare    sync.Pool // of *dgram.Opened: a queue of values would be 90 kB
+	calls    chan call
+	changers changers      // calls that wait for a write
+	signal   chan struct{} // receipts is not empty
+	stopped  chan struct{}
+	broken   chan error
 
 	mu       sync.Mutex
 	receipts []uint64 // bounded by the texts that wait for their print (maxUnprinted)
@@ -64,21 +65,17 @@ type Loop struct {
 	lost    atomic.Uint64 // datagrams that the socket refused
 }
 
-type call struct {
-	f    func(now time.Time, n *Node)
-	done chan struct{}
-}
-
 // NewLoop makes the loop of a node: readers goroutines (the -t flag) read conn
 // and open what they read. store may be nil.
 func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *Loop {
 	return &Loop{
 		node: node, conn: conn, readers: readers, store: store, sink: sink,
-		opened:  make(chan *dgram.Opened, readQueue),
-		calls:   make(chan call, callQueue),
-		signal:  make(chan struct{}, 1),
-		stopped: make(chan struct{}),
-		broken:  make(chan error, 1),
+		opened:   make(chan *dgram.Opened, readQueue),
+		calls:    make(chan call, callQueue),
+		changers: changers{unsure: map[uint64][]call{}},
+		signal:   make(chan struct{}, 1),
+		stopped:  make(chan struct{}),
+		broken:   make(chan error, 1),
 	}
 }
 
@@ -129,18 +126,17 @@ func (l *Loop) Run(ctx context.Context) error {
 			}
 		case d := <-done:
 			now = time.Now()
-			l.node.Finished(now, d)
+			l.finished(now, d)
 			for range min(len(done), turnBatch) {
-				l.node.Finished(now, <-done)
+				l.finished(now, <-done)
 			}
 		case <-l.signal:
 			now = time.Now()
 		case c := <-l.calls:
 			now = time.Now()
-			c.run(now, l.node)
+			l.call(now, c)
 			for range min(len(l.calls), turnBatch) {
-				c = <-l.calls
-				c.run(now, l.node)
+				l.call(now, <-l.calls)
 			}
 		case <-timer.C:
 			now = time.Now()
@@ -191,11 +187,6 @@ func (l *Loop) renew(now time.Time) error {
 	return nil
 }
 
-func (c call) run(now time.Time, n *Node) {
-	c.f(now, n)
-	close(c.done)
-}
-
 // turn lets everything that is ready happen, in the order write, print, send,
 // and returns when the node wants to be called next.
 func (l *Loop) turn(now time.Time) (next time.Time) {
@@ -206,13 +197,14 @@ func (l *Loop) turn(now time.Time) (next time.Time) {
 		next = l.node.Advance(now)
 		ready := l.node.Drain()
 		again := false
+		l.changers.wait(ready.Seq)
 		switch {
 		case len(ready.Batch) == 0:
 		case l.store == nil:
-			l.node.Finished(now, sessions.Done{Seq: ready.Seq})
+			l.finished(now, sessions.Done{Seq: ready.Seq})
 			again = true
 		case !l.store.Append(ready.Batch, ready.Seq):
-			l.node.Finished(now, sessions.Done{Seq: ready.Seq, Err: ErrStoreBusy})
+			l.finished(now, sessions.Done{Seq: ready.Seq, Err: ErrStoreBusy})
 			again = true
 		}
 		for _, c := range ready.Reserve {
@@ -331,23 +323,6 @@ func (l *Loop) receive(now time.Time, o *dgram.Opened) {
 func (l *Loop) reuse(o *dgram.Opened) {
 	*o = dgram.Opened{} // it must hold no datagram
 	l.spare.Put(o)
-}
-
-// Do runs f on the loop and waits for its end. It returns at once, without
-// having run f, when the loop has ended or ctx is done.
-func (l *Loop) Do(ctx context.Context, f func(now time.Time, n *Node)) {
-	c := call{f, make(chan struct{})}
-	select {
-	case l.calls <- c:
-	case <-l.stopped:
-		return
-	case <-ctx.Done():
-		return
-	}
-	select {
-	case <-c.done:
-	case <-l.stopped:
-	}
 }
 
 // printed notes receipts without waiting; see Client.Printed.

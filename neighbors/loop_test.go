@@ -47,6 +47,12 @@ func launch(t *testing.T, net *simnet.Net, name string, at string) (s *screen, s
 	t.Helper()
 	addr := netip.MustParseAddrPort(at)
 	r := reader(uint64(len(name)) ^ uint64(addr.Addr().As4()[2]))
+	return launchOn(t, net, name, addr, r, nil)
+}
+
+// launchOn is launch with a store.
+func launchOn(t *testing.T, net *simnet.Net, name string, addr netip.AddrPort, r io.Reader, store neighbors.Store) (s *screen, stop func() error) {
+	t.Helper()
 	var seed [ed25519.SeedSize]byte
 	var session [32]byte
 	io.ReadFull(r, seed[:])
@@ -59,7 +65,10 @@ func launch(t *testing.T, net *simnet.Net, name string, at string) (s *screen, s
 		t.Fatal(err)
 	}
 	s = &screen{}
-	loop := neighbors.NewLoop(node, net.Listen(addr), 4, nil, s.sink)
+	loop := neighbors.NewLoop(node, net.Listen(addr), 4, store, s.sink)
+	if a, ok := store.(neighbors.Archive); ok {
+		loop.Remember(a)
+	}
 	s.client = neighbors.NewClient(loop)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -110,6 +119,73 @@ func TestLoopRunsAndLeaves(t *testing.T) {
 		if err := stopAnn(); err != nil {
 			t.Fatal(err)
 		}
+	})
+}
+
+// slowStore writes nothing, slowly.
+type slowStore struct {
+	takes time.Duration
+	done  chan sessions.Done
+}
+
+func (s slowStore) Append(_ []sessions.Write, seq uint64) bool {
+	time.AfterFunc(s.takes, func() { s.done <- sessions.Done{Seq: seq} })
+	return true
+}
+
+func (s slowStore) Reserve(sessions.Counter, uint64) bool { return false }
+
+func (s slowStore) Done() <-chan sessions.Done { return s.done }
+
+func (s slowStore) History(sessions.HistoryQuery) (sessions.HistoryPage, error) {
+	return sessions.HistoryPage{}, nil
+}
+
+// Whoever is told that somebody is blocked, or that a line is taken back, has that on
+// disk, and what was said until now is in the history that he asks for; a disk that hangs holds nobody up for long.
+func TestWhatIsToldIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := simnet.New(3, simnet.Profile{Delay: 3 * time.Millisecond})
+		bob, stopBob := launch(t, net, "bob", "198.18.2.7:6789")
+		for takes, want := range map[time.Duration]time.Duration{
+			0: 0, 80 * time.Millisecond: 80 * time.Millisecond, time.Minute: time.Second,
+		} {
+			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, byte(10 + want/(20*time.Millisecond)), 7}), 6789)
+			ann, stopAnn := launchOn(t, net, "ann", at, reader(uint64(takes)), slowStore{takes, make(chan sessions.Done, 1000)})
+			if _, err := ann.client.Ping(netip.MustParseAddrPort("198.18.2.7:6789")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			for blocked := range 2 {
+				before := time.Now()
+				if _, err := ann.client.Block("bob", blocked == 0); err != nil || time.Since(before) != want {
+					t.Errorf("with a disk that takes %v: blocked after %v, %v", takes, time.Since(before), err)
+				}
+			}
+			to, err := ann.client.Resolve("bob")
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := time.Now()
+			if _, err := ann.client.Say(to, "hello"); err != nil || time.Since(before) != 0 {
+				t.Errorf("said after %v, %v", time.Since(before), err)
+			}
+			if _, err := ann.client.History(neighbors.Search{}); err != nil || time.Since(before) != want {
+				t.Errorf("with a disk that takes %v: the history after %v, %v", takes, time.Since(before), err)
+			}
+			before = time.Now()
+			if users := ann.client.Users(neighbors.FilterAll); len(users) == 0 || time.Since(before) != 0 {
+				t.Errorf("%d users, after %v", len(users), time.Since(before))
+			}
+			if err := stopAnn(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Minute) // the disk
+		}
+		if err := stopBob(); err != nil {
+			t.Fatal(err)
+		}
+		_ = bob
 	})
 }
 

@@ -166,9 +166,7 @@ func (n *Node) Cancel(now time.Time, typed string) (OutboxLine, error) {
 	for _, id := range n.edgeIDs() {
 		n.withdraw(n.edges[id], p)
 	}
-	n.progress([]sessions.Progress{p}, 0)
-	n.pumpAll(now, p.To)
-	n.wake(now)
+	n.whenWritten(now, []sessions.Progress{p}, 0)
 	ended := n.outboxLine(p)
 	ended.Handle, ended.By = l.Handle, l.By
 	return ended, nil

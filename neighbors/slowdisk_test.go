@@ -111,4 +111,3 @@ func forward(told map[uint64][]neighbors.DeliveryState) bool {
 	}
 	return true
 }
-
