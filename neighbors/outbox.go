@@ -19,20 +19,31 @@ const (
 
 // ends remembers how the last lines ended, for who asks.
 type ends struct {
-	lines []OutboxLine // oldest first; at most maxEnds
-	last  uint64       // the line that was typed last
+	ring [maxEnds]sessions.Progress
+	next int    // place in it that is written next
+	last uint64 // the line that was typed last
 }
 
-// note takes what became of a line.
+// note takes what became of a line. It is called for every step of every line.
 func (s *ends) note(n *Node, p sessions.Progress) {
-	if _, waits := n.outbox.Line(p.ID); waits {
-		return
+	if !n.outbox.Has(p.ID) {
+		s.ring[s.next] = p
+		s.next = (s.next + 1) % maxEnds
 	}
-	s.lines = slices.DeleteFunc(s.lines, func(l OutboxLine) bool { return l.ID == p.ID })
-	if len(s.lines) == maxEnds {
-		s.lines = slices.Delete(s.lines, 0, 1)
+}
+
+// endedLines lists the lines that ended last, oldest first.
+func (n *Node) endedLines() (list []OutboxLine) {
+	s := &n.ends
+	for i := range maxEnds {
+		p := s.ring[(s.next+i)%maxEnds]
+		if p.ID == 0 {
+			continue
+		}
+		list = slices.DeleteFunc(list, func(l OutboxLine) bool { return l.ID == p.ID }) // the later word counts
+		list = append(list, n.outboxLine(p))
 	}
-	s.lines = append(s.lines, n.outboxLine(p))
+	return list
 }
 
 // Outbox lists the lines that are not yet delivered, oldest first.
@@ -136,7 +147,7 @@ func (n *Node) Status(typed string) (OutboxLine, error) {
 	}
 	hits := lineMeant(waiting, typed)
 	if len(hits) == 0 {
-		all := slices.Concat(waiting, n.ends.lines)
+		all := slices.Concat(waiting, n.endedLines())
 		shorten(all)
 		hits = lineMeant(all[len(waiting):], typed)
 	}

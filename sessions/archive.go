@@ -8,15 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
 )
 
-// archive is the file of the history, a bbolt file beside the store. Rows lie in the
-// journal first and in pending, which a search reads too; a fold brings them here before it
+// archive is the file of the history, a bbolt file beside the store. Rows lie in a
+// journal first, where a search finds them too; a fold brings them here before it
 // brings the rest into the store. Nobody opens it before that, or before the first
 // question, so that a long history costs nothing at the start, and damage in it costs
 // nothing but the history.
@@ -24,16 +24,11 @@ type archive struct {
 	path  string
 	limit int // lines that are kept, 0: none
 
-	mu      sync.Mutex
-	bolt    *bbolt.DB // nil: not open
-	pending []pendingLine
-	notice  string // for whoever asks next
-}
+	file sync.Mutex               // held while the file is opened, written, replaced or closed
+	bolt atomic.Pointer[bbolt.DB] // nil: not open
 
-// pendingLine is a row that is in a journal only.
-type pendingLine struct {
-	journal uint64
-	row     Write
+	mu     sync.Mutex
+	notice string // for whoever asks next
 }
 
 const (
@@ -47,25 +42,14 @@ var (
 	archiveRows = []byte("lines")
 )
 
-// written takes the rows of batches that are in a journal now.
-func (a *archive) written(journal uint64, batch []Write) {
-	for _, w := range batch {
-		if w.Bucket == BucketHistory {
-			a.mu.Lock()
-			a.pending = append(a.pending, pendingLine{journal, w})
-			a.mu.Unlock()
-		}
-	}
-}
-
 // fold brings rows into the file and lets the oldest go beyond the bound. Folding them
 // twice changes nothing. A damaged file is set aside.
 func (a *archive) fold(rows []Write, now time.Time) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.file.Lock()
+	defer a.file.Unlock()
 	err := a.put(rows)
 	if errors.Is(err, ErrDamaged) {
 		if err = a.replace(now); err == nil {
@@ -75,45 +59,42 @@ func (a *archive) fold(rows []Write, now time.Time) error {
 	return err
 }
 
-// folded says that the journals up to number are no more.
-func (a *archive) folded(number uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.pending = slices.DeleteFunc(a.pending, func(p pendingLine) bool { return p.journal <= number })
-}
-
-// put writes rows in one synced transaction. The lock is held.
+// put writes rows in one synced transaction. The file is held.
 func (a *archive) put(rows []Write) error {
 	return guarded(func() error {
 		if err := a.open(true); err != nil {
 			return err
 		}
-		return a.bolt.Update(func(tx *bbolt.Tx) error {
+		return a.bolt.Load().Update(func(tx *bbolt.Tx) error {
 			meta, lines := tx.Bucket(archiveMeta), tx.Bucket(archiveRows)
 			if meta == nil || lines == nil {
 				return fmt.Errorf("%w: it is no history of darkchat", ErrDamaged)
 			}
 			lines.FillPercent = 0.95 // places rise: pages are left full
 			count, size := getCount(meta, "count"), getCount(meta, "bytes")
+			newest, _ := lines.Cursor().Last()
+			newest = bytes.Clone(newest)
 			for _, w := range rows {
-				if lines.Get(w.Key) == nil {
+				if bytes.Compare(w.Key, newest) > 0 || lines.Get(w.Key) == nil { // most are new
 					count, size = count+1, size+uint64(len(w.Value))
 				}
 				if err := lines.Put(w.Key, w.Value); err != nil {
 					return err
 				}
 			}
+			var gone [][]byte // first all of them: a deletion moves cursors
 			c := lines.Cursor()
-			k, v := c.First()
-			for range archiveTrim + len(rows) {
-				if k == nil || count <= uint64(a.limit) && size <= uint64(a.limit)*archiveBytes {
+			for k, v := c.First(); k != nil && len(gone) < archiveTrim+len(rows); k, v = c.Next() {
+				if count <= uint64(a.limit) && size <= uint64(a.limit)*archiveBytes {
 					break
 				}
 				count, size = count-1, size-min(size, uint64(len(v)))
-				if err := c.Delete(); err != nil {
+				gone = append(gone, bytes.Clone(k))
+			}
+			for _, k := range gone {
+				if err := lines.Delete(k); err != nil {
 					return err
 				}
-				k, v = c.First()
 			}
 			if err := meta.Put([]byte("count"), binary.BigEndian.AppendUint64(nil, count)); err != nil {
 				return err
@@ -130,9 +111,9 @@ func getCount(meta *bbolt.Bucket, name string) uint64 {
 	return 0
 }
 
-// open opens the file, and makes it if it is to be made. The lock is held.
+// open opens the file, and makes it if it is to be made. It is held.
 func (a *archive) open(create bool) error {
-	if a.bolt != nil {
+	if a.bolt.Load() != nil {
 		return nil
 	}
 	info, err := os.Stat(a.path)
@@ -167,7 +148,7 @@ func (a *archive) open(create bool) error {
 		b.Close()
 		return err
 	}
-	a.bolt = b
+	a.bolt.Store(b)
 	return nil
 }
 
@@ -200,14 +181,16 @@ func (a *archive) create() error {
 	return syncDir(filepath.Dir(a.path))
 }
 
-// replace sets a damaged file aside. The lock is held.
+// replace sets a damaged file aside. It is held.
 func (a *archive) replace(now time.Time) error {
 	_ = a.shut() // a file so damaged that it cannot be closed is left to the end of the process
-	a.bolt = nil
+	a.bolt.Store(nil)
 	aside, err := setAside(a.path, now)
 	if err != nil {
 		return err
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.notice = fmt.Sprintf("%s was damaged and is now %s: the history begins anew", a.path, aside)
 	return nil
 }
@@ -217,9 +200,9 @@ func (a *archive) replace(now time.Time) error {
 func (a *archive) find(q HistoryQuery, now time.Time) (HistoryPage, error) {
 	page, err := a.search(q)
 	if errors.Is(err, ErrDamaged) {
-		a.mu.Lock()
+		a.file.Lock()
 		err = a.replace(now)
-		a.mu.Unlock()
+		a.file.Unlock()
 		if err == nil {
 			page, err = a.search(q)
 		}
@@ -234,16 +217,23 @@ func (a *archive) find(q HistoryQuery, now time.Time) (HistoryPage, error) {
 }
 
 func (a *archive) search(q HistoryQuery) (HistoryPage, error) {
-	a.mu.Lock()
-	err := guarded(func() error { return a.open(false) })
-	bolt, pending := a.bolt, slices.Clone(a.pending)
-	a.mu.Unlock()
+	if a.bolt.Load() == nil {
+		a.file.Lock()
+		err := guarded(func() error { return a.open(false) })
+		a.file.Unlock()
+		if err != nil {
+			return HistoryPage{}, err
+		}
+	}
+	// In this order: what is folded meanwhile is in both, and counted once.
+	waiting, err := a.unfolded()
 	if err != nil {
 		return HistoryPage{}, err
 	}
+	bolt := a.bolt.Load()
 	f := newFinder(q)
 	if bolt == nil {
-		f.offerAll(pending, nil)
+		f.offerAll(waiting, nil)
 		return f.done(), nil
 	}
 	err = guarded(func() error {
@@ -251,7 +241,7 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, error) {
 			c := tx.Bucket(archiveRows).Cursor()
 			// A row may have been folded though its journal is not gone yet.
 			folded, _ := c.Last()
-			if !f.offerAll(pending, folded) {
+			if !f.offerAll(waiting, folded) {
 				return nil
 			}
 			for k, v := c.Last(); k != nil && f.offer(k, v); k, v = c.Prev() {
@@ -262,12 +252,33 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, error) {
 	return f.done(), err
 }
 
-// offerAll offers the rows of journals that lie behind what is folded; false: no older
-// ones are wanted.
-func (f *finder) offerAll(pending []pendingLine, folded []byte) bool {
-	for i := len(pending) - 1; i >= 0; i-- {
-		row := pending[i].row
-		if bytes.Compare(row.Key, folded) > 0 && !f.offer(row.Key, row.Value) {
+// unfolded reads the rows that are in a journal yet, in order.
+func (a *archive) unfolded() ([]Write, error) {
+	dir := filepath.Dir(a.path)
+	numbers, err := listJournals(dir)
+	if err != nil {
+		return nil, err
+	}
+	var rows lastRows
+	for _, n := range numbers {
+		_, err := scanJournal(journalPath(dir, n), n, new(bytes.Buffer), func(batch []Write) {
+			for i, w := range batch {
+				if w.Bucket == BucketHistory {
+					rows.add(batch[i : i+1])
+				}
+			}
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // folded just now
+			return nil, err
+		}
+	}
+	return rows.writes(), nil
+}
+
+// offerAll offers the rows that lie behind what is folded; false: no older ones are wanted.
+func (f *finder) offerAll(rows []Write, folded []byte) bool {
+	for i := len(rows) - 1; i >= 0; i-- {
+		if bytes.Compare(rows[i].Key, folded) > 0 && !f.offer(rows[i].Key, rows[i].Value) {
 			return false
 		}
 	}
@@ -276,17 +287,16 @@ func (f *finder) offerAll(pending []pendingLine, folded []byte) bool {
 
 // shut closes the file.
 func (a *archive) shut() error {
-	if a.bolt == nil {
+	bolt := a.bolt.Swap(nil)
+	if bolt == nil {
 		return nil
 	}
-	err := guarded(a.bolt.Close)
-	a.bolt = nil
-	return err
+	return guarded(bolt.Close)
 }
 
 func (a *archive) close() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	a.file.Lock()
+	defer a.file.Unlock()
 	return a.shut()
 }
 

@@ -1,8 +1,6 @@
 package sessions
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -210,7 +208,19 @@ func getNumber(tx *bbolt.Tx, key string) (uint64, error) {
 // fold writes the batches of the journals up to number into the store with one
 // synced transaction. Folding the same journals twice changes nothing.
 func (d *database) fold(batches [][]Write, number uint64) error {
-	if number <= d.folded || len(batches) == 0 {
+	if number <= d.folded {
+		return nil
+	}
+	var rows lastRows
+	for _, batch := range batches {
+		rows.add(batch)
+	}
+	return d.foldRows(rows.writes(), number)
+}
+
+// foldRows is fold of what batches leave, in order.
+func (d *database) foldRows(last []Write, number uint64) error {
+	if number <= d.folded || len(last) == 0 {
 		return nil
 	}
 	if d.bolt.Load() == nil {
@@ -218,7 +228,7 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 			return err
 		}
 	}
-	last, place := lastWrites(batches), d.place
+	place := d.place
 	n := slices.IndexFunc(last, func(w Write) bool { return w.Bucket == BucketHistory })
 	if n >= 0 {
 		if d.past != nil && d.past.limit > 0 {
@@ -233,10 +243,13 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 	}
 	err := guarded(func() error {
 		return d.bolt.Load().Update(func(tx *bbolt.Tx) error {
-			for _, w := range last {
-				b, err := tx.CreateBucketIfNotExists([]byte(w.Bucket.String()))
-				if err != nil {
-					return err
+			var b *bbolt.Bucket
+			for i, w := range last {
+				var err error
+				if i == 0 || w.Bucket != last[i-1].Bucket {
+					if b, err = tx.CreateBucketIfNotExists([]byte(w.Bucket.String())); err != nil {
+						return err
+					}
 				}
 				if w.Bucket == BucketTexts {
 					b.FillPercent = 0.9 // keys rise within a session: pages are left full
@@ -258,39 +271,8 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 	})
 	if err == nil {
 		d.folded, d.place = number, place
-		if d.past != nil {
-			d.past.folded(number)
-		}
 	}
 	return err
-}
-
-// lastWrites returns the last write to each key, in the order of bucket and
-// key, which touches each page of the store once.
-func lastWrites(batches [][]Write) []Write {
-	all := 0
-	for _, batch := range batches {
-		all += len(batch)
-	}
-	writes := make([]Write, 0, all)
-	at := make([]map[string]int, lastBucket+1) // by bucket and key, where in writes
-	for _, batch := range batches {
-		for _, w := range batch {
-			if i, ok := at[w.Bucket][string(w.Key)]; ok {
-				writes[i] = w
-				continue
-			}
-			if at[w.Bucket] == nil {
-				at[w.Bucket] = make(map[string]int, all/4)
-			}
-			at[w.Bucket][string(w.Key)] = len(writes)
-			writes = append(writes, w)
-		}
-	}
-	slices.SortFunc(writes, func(a, b Write) int {
-		return cmp.Or(cmp.Compare(a.Bucket, b.Bucket), bytes.Compare(a.Key, b.Key))
-	})
-	return writes
 }
 
 // clear empties buckets, and writes nothing when they are empty already.

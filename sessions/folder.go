@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,8 +16,17 @@ type folder struct {
 	db         *database
 	jobs       chan *journal // at most one, and only while not busy
 	busy       atomic.Bool
+	room       foldRoom
 	unfinished *journal // what Close is to fold, beside the journal in use
 }
+
+// foldRoom is what a fold needs of memory. It is kept for the next one for foldIdle.
+type foldRoom struct {
+	file bytes.Buffer
+	rows lastRows
+}
+
+const foldIdle = 5 * time.Second
 
 // foldLoop brings the journals that it is given into the store. One that fails
 // is tried again: until then the journal in use goes on growing to its bound.
@@ -25,11 +35,16 @@ func (s *Store) foldLoop() {
 	retry := time.NewTimer(0)
 	<-retry.C
 	defer retry.Stop()
+	idle := time.NewTimer(foldIdle)
+	defer idle.Stop()
 	said := false
 	for {
 		select {
 		case f.unfinished = <-f.jobs:
 		case <-retry.C:
+		case <-idle.C:
+			f.room = foldRoom{}
+			continue
 		case <-s.stop:
 			select {
 			case f.unfinished = <-f.jobs:
@@ -46,6 +61,7 @@ func (s *Store) foldLoop() {
 			continue
 		}
 		said = false
+		idle.Reset(foldIdle)
 		f.unfinished = nil
 		f.busy.Store(false)
 	}
@@ -56,7 +72,8 @@ func (s *Store) foldLoop() {
 func (s *Store) foldJournal(j *journal) error {
 	f := &s.folding
 	if j.size > journalHeader {
-		held, err := readJournal(j.path, j.number)
+		f.room.rows.reset()
+		held, err := scanJournal(j.path, j.number, &f.room.file, f.room.rows.add)
 		if err == nil && held.good < j.size {
 			err = fmt.Errorf("%w: it ends at byte %d of %d", ErrDamaged, held.good, j.size)
 		}
@@ -67,7 +84,7 @@ func (s *Store) foldJournal(j *journal) error {
 		// must find the journal, or lines would be in it that come again. A sync that
 		// fails is the syncLoop's to tell, and no reason not to save what can be.
 		_ = errors.Join(s.people.sync(), j.f.Sync(), syncDir(s.dir))
-		if err := f.db.fold(held.batches, j.number); err != nil {
+		if err := f.db.foldRows(f.room.rows.writes(), j.number); err != nil {
 			return fault(f.db.path, err, "check this disk")
 		}
 	}

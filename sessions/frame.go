@@ -96,10 +96,10 @@ func splitFrame(b []byte) (frame, rest []byte, err error) {
 	return frame, b[len(frame):], nil
 }
 
-// parseFrame returns the batch in a frame that splitFrame returned. Keys and
+// parseFrame appends the batch in a frame that splitFrame returned to dst. Keys and
 // values are parts of the frame.
-func parseFrame(frame []byte) ([]Write, error) {
-	batch, ok := readRows(frame[frameHeader:])
+func parseFrame(dst []Write, frame []byte) ([]Write, error) {
+	batch, ok := readRows(dst, frame[frameHeader:])
 	if !ok {
 		return nil, fmt.Errorf("%w: not the rows of a journal", ErrBatch)
 	}
@@ -109,24 +109,24 @@ func parseFrame(frame []byte) ([]Write, error) {
 	return batch, nil
 }
 
-// readFrames returns the batches at the start of b and the length that they
-// take. Reading stops at the first frame that is not sound. damaged says that
-// what follows is more than a write that was cut short: a sound frame lies
-// behind it, or a frame is whole and yet holds no batch.
-func readFrames(b []byte) (batches [][]Write, good int, damaged bool) {
+// readFrames gives the batches at the start of b to take, which may keep their parts but
+// not the slices, and returns the length that they have. Reading stops at the first frame
+// that is not sound. damaged says that what follows is more than a write that was cut
+// short: a sound frame lies behind it, or a frame is whole and yet holds no batch.
+func readFrames(b []byte, take func(batch []Write)) (good int, damaged bool) {
+	var batch []Write
 	for good < len(b) {
 		frame, _, err := splitFrame(b[good:])
 		if err != nil {
-			return batches, good, frameWithin(b[good:])
+			return good, frameWithin(b[good:])
 		}
-		batch, err := parseFrame(frame)
-		if err != nil {
-			return batches, good, true
+		if batch, err = parseFrame(batch[:0], frame); err != nil {
+			return good, true
 		}
-		batches = append(batches, batch)
+		take(batch)
 		good += len(frame)
 	}
-	return batches, good, false
+	return good, false
 }
 
 // frameWithin says whether a sound frame begins anywhere after b's first byte.

@@ -82,12 +82,24 @@ type historyStored struct {
 	Text    string
 }
 
+// encode is done by hand: it is done for each text.
 func (e HistoryEntry) encode() []byte {
-	w := historyStored{Version: storeHistory, User: e.User[:], Sent: millis(e.Sent), Late: e.Late, Text: e.Text}
-	if !e.Via.IsZero() {
-		w.Via = e.Via[:]
+	b := make([]byte, 0, 2+2*(2+len(UserKey{}))+9+1+5+len(e.Text))
+	b = appendItem(b, cborArray, 6)
+	b = append(b, storeHistory)
+	b = append(appendItem(b, cborBytes, len(e.User)), e.User[:]...)
+	b = appendUint(b, millis(e.Sent))
+	if e.Late {
+		b = append(b, cborTrue)
+	} else {
+		b = append(b, cborFalse)
 	}
-	return marshal(&w)
+	if e.Via.IsZero() {
+		b = appendItem(b, cborBytes, 0)
+	} else {
+		b = append(appendItem(b, cborBytes, len(e.Via)), e.Via[:]...)
+	}
+	return append(appendItem(b, cborText, len(e.Text)), e.Text...)
 }
 
 func decodeHistory(key, value []byte) (e HistoryEntry, err error) {

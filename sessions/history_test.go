@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 )
 
 // keeping opens a run that keeps so many lines.
@@ -257,4 +260,22 @@ func BenchmarkSearch(b *testing.B) {
 		})
 	}
 	a.close()
+}
+
+// What is written by hand is what the encoder would write.
+func TestHistoryRowIsCanonical(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		e := HistoryEntry{
+			User: userOf(rapid.IntRange(0, 9).Draw(r, "user")), Late: rapid.Bool().Draw(r, "late"),
+			Sent: fromMillis(rapid.Uint64Max(1<<50).Draw(r, "sent")), Text: rapid.StringN(0, 70000, 70000).Draw(r, "text"),
+		}
+		w := historyStored{Version: storeHistory, User: e.User[:], Sent: millis(e.Sent), Late: e.Late, Text: e.Text}
+		if rapid.Bool().Draw(r, "via") {
+			e.Via = userOf(1)
+			w.Via = e.Via[:]
+		}
+		if got := e.encode(); !bytes.Equal(got, marshal(&w)) {
+			r.Fatalf("%x, not %x", got, marshal(&w))
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -113,10 +114,28 @@ type stored struct {
 // with ErrNewer or what the system said; what cannot be read in it makes it
 // damaged, and what comes before that is returned.
 func readJournal(path string, number uint64) (stored, error) {
-	b, err := os.ReadFile(path)
+	var batches [][]Write
+	s, err := scanJournal(path, number, new(bytes.Buffer), func(batch []Write) { batches = append(batches, slices.Clone(batch)) })
+	s.batches = batches
+	return s, err
+}
+
+// scanJournal is readJournal into room, which gives the batches to take (see readFrames)
+// and does not keep them. They are parts of what is in room then.
+func scanJournal(path string, number uint64, room *bytes.Buffer, take func(batch []Write)) (stored, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return stored{}, err
 	}
+	defer f.Close()
+	room.Reset()
+	if info, err := f.Stat(); err == nil {
+		room.Grow(int(min(info.Size(), maxFrame)) + bytes.MinRead)
+	}
+	if _, err := room.ReadFrom(f); err != nil {
+		return stored{}, err
+	}
+	b := room.Bytes()
 	s := stored{path: path, number: number}
 	switch ok, err := checkHead(b, number); {
 	case err != nil:
@@ -126,8 +145,8 @@ func readJournal(path string, number uint64) (stored, error) {
 		return s, nil
 	}
 	s.follows = int64(binary.BigEndian.Uint32(b[12:16]))
-	batches, n, damaged := readFrames(b[journalHeader:])
-	s.batches, s.good, s.damaged = batches, int64(journalHeader+n), damaged
+	n, damaged := readFrames(b[journalHeader:], take)
+	s.good, s.damaged = int64(journalHeader+n), damaged
 	return s, nil
 }
 

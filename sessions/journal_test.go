@@ -21,13 +21,19 @@ func TestFramesComeBack(t *testing.T) {
 	for _, batch := range batches {
 		b = appendFrame(b, batch)
 	}
-	got, n, damaged := readFrames(b)
+	got, n, damaged := allFrames(b)
 	if n != len(b) || damaged || !reflect.DeepEqual(got, batches) {
 		t.Errorf("read %d of %d bytes, damaged %v, equal %v", n, len(b), damaged, reflect.DeepEqual(got, batches))
 	}
 	if del, empty := got[1][1].Value, got[1][2].Value; del != nil || empty == nil {
 		t.Errorf("delete came back as %v, an empty value as %v", del, empty)
 	}
+}
+
+// allFrames reads frames and keeps their batches.
+func allFrames(b []byte) (batches [][]Write, good int, damaged bool) {
+	good, damaged = readFrames(b, func(batch []Write) { batches = append(batches, slices.Clone(batch)) })
+	return batches, good, damaged
 }
 
 func TestBatchesThatNoJournalTakes(t *testing.T) {
@@ -197,7 +203,7 @@ func FuzzJournal(f *testing.F) {
 	f.Add(append(bytes.Clone(b), 0, 0, 0))
 	f.Add([]byte(frameMagic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		batches, n, _ := readFrames(b)
+		batches, n, _ := allFrames(b)
 		if n > len(b) {
 			t.Fatalf("read %d of %d bytes", n, len(b))
 		}
@@ -205,7 +211,7 @@ func FuzzJournal(f *testing.F) {
 			if err := checkBatch(batch); err != nil {
 				t.Fatal(err)
 			}
-			back, _, damaged := readFrames(appendFrame(nil, batch))
+			back, _, damaged := allFrames(appendFrame(nil, batch))
 			if damaged || len(back) != 1 || !reflect.DeepEqual(back[0], batch) {
 				t.Fatal("a batch does not come back")
 			}

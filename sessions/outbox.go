@@ -110,7 +110,7 @@ func (o *Outbox) Written(p Progress) (Progress, bool) {
 	}
 	l := o.lines[at]
 	l.unwritten = max(l.unwritten-1, 0)
-	if l.unwritten > 0 {
+	if l.unwritten > 0 || l.state == p.State && l.acked == p.Acked && l.open == len(p.Waiting) {
 		return p, true
 	}
 	return l.progress(), true

@@ -22,12 +22,10 @@ func (o *Outbox) List() []Line {
 	return list
 }
 
-// Line looks one line up by its id.
-func (o *Outbox) Line(id uint64) (Line, bool) {
-	if at, ok := o.find(id); ok {
-		return o.lines[at].listed(), true
-	}
-	return Line{}, false
+// Has says whether a line is in the outbox, by its id.
+func (o *Outbox) Has(id uint64) bool {
+	_, ok := o.find(id)
+	return ok
 }
 
 // LineOf looks up the line that a part belongs to.

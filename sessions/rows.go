@@ -1,16 +1,23 @@
 package sessions
 
+import (
+	"encoding/binary"
+	"slices"
+)
+
 // Rows are how a batch lies in a journal: a deterministic CBOR array of arrays
 // [bucket, key, value], where value null means delete. They are written for every
 // text and read back at every fold, which is why it is done by hand.
 
-// Major types of CBOR, and null (RFC 8949 3.1, 3.3).
+// Major types and simple values of CBOR (RFC 8949 3.1, 3.3).
 const (
 	cborUint  = 0
 	cborBytes = 2
 	cborText  = 3
 	cborArray = 4
 	cborNull  = 0xf6
+	cborFalse = 0xf4
+	cborTrue  = 0xf5
 )
 
 // rowItems is the length of a row.
@@ -31,13 +38,13 @@ func appendRows(dst []byte, batch []Write) []byte {
 	return dst
 }
 
-// readRows reads all of b. Keys and values are parts of it.
-func readRows(b []byte) (batch []Write, ok bool) {
+// readRows reads all of b and appends it to batch. Keys and values are parts of b.
+func readRows(batch []Write, b []byte) (_ []Write, ok bool) {
 	n, b, ok := readItem(b, cborArray)
 	if !ok || n > maxBatch {
 		return nil, false
 	}
-	batch = make([]Write, 0, min(n, len(b)/rowItems))
+	batch = slices.Grow(batch, min(n, len(b)/rowItems))
 	for range n {
 		var items, bucket int
 		var w Write
@@ -82,6 +89,14 @@ func appendItem(dst []byte, major byte, n int) []byte {
 		return append(dst, m|25, byte(n>>8), byte(n))
 	}
 	return append(dst, m|26, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}
+
+// appendUint appends any unsigned integer.
+func appendUint(dst []byte, n uint64) []byte {
+	if n < 1<<32 {
+		return appendItem(dst, cborUint, int(n))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, cborUint<<5|27), n)
 }
 
 // readItem reads the head of an item of the given major type.

@@ -27,17 +27,17 @@ func TestRowsAreCBOR(t *testing.T) {
 	if want := marshal(&rows); !bytes.Equal(got, want) {
 		t.Fatalf("%d bytes, the library writes %d", len(got), len(want))
 	}
-	back, ok := readRows(got)
+	back, ok := readRows(nil, got)
 	if !ok || !reflect.DeepEqual(back, batch) {
 		t.Fatal("the rows do not come back")
 	}
 	short := appendRows(nil, batch[:4])
 	for i := range short {
-		if _, ok := readRows(short[:i]); ok {
+		if _, ok := readRows(nil, short[:i]); ok {
 			t.Fatalf("the first %d bytes of %d are rows", i, len(short))
 		}
 	}
-	if _, ok := readRows(append(short, 0)); ok {
+	if _, ok := readRows(nil, append(short, 0)); ok {
 		t.Fatal("a byte more is accepted")
 	}
 }

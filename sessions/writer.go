@@ -68,9 +68,6 @@ func (s *Store) writeGroup() {
 		if err == nil {
 			err = failed
 		}
-		if err == nil && s.past != nil && s.past.limit > 0 {
-			s.past.written(w.journal.number, r.batch)
-		}
 		s.queued.Add(-r.size)
 		s.finish(Done{Seq: r.seq, Err: err})
 	}

@@ -279,14 +279,14 @@ func newBenchNode(b *testing.B, ephemeral bool) *benchNode {
 	if err != nil {
 		b.Fatal(err)
 	}
-	profile, err := sessions.OpenProfile(sessions.ProfileOptions{Dir: c.state, User: "ann", Ephemeral: ephemeral, Now: time.Now(), Random: rand.Reader})
+	profile, err := sessions.OpenProfile(sessions.ProfileOptions{Dir: c.state, User: "ann", Ephemeral: ephemeral, History: c.history, Now: time.Now(), Random: rand.Reader})
 	if err != nil {
 		b.Fatal(err)
 	}
 	around := ground{local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}.surroundings(interfaces())
 	node, err := neighbors.New(neighbors.Config{
 		Key: profile.Key, Name: profile.Name, Session: profile.Session, Random: rand.Reader,
-		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: ephemeral, Listen: around.Listen, LoopbackOnly: true, Interfaces: around.Interfaces,
+		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: ephemeral, Past: profile.Past, Listen: around.Listen, LoopbackOnly: true, Interfaces: around.Interfaces,
 	}, time.Now())
 	if err != nil {
 		b.Fatal(err)
