@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -278,4 +280,75 @@ func TestHistoryRowIsCanonical(t *testing.T) {
 			r.Fatalf("%x, not %x", got, marshal(&w))
 		}
 	})
+}
+
+// Whoever asks while journals begin and are folded finds each line that was stored, once.
+func TestHistoryIsWholeWhileItIsFolded(t *testing.T) {
+	d := newDiskTest(t)
+	p := d.keeping(100_000)
+	var stored atomic.Uint64
+	stop, ended := make(chan struct{}), make(chan struct{})
+	questions := 0
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			least := stored.Load()
+			page, err := p.Store().History(HistoryQuery{Most: 20})
+			n := len(page.Entries)
+			if err != nil || uint64(n+page.More) < least {
+				t.Errorf("%d lines of %d, %v", n+page.More, least, err)
+				return
+			}
+			for i, e := range page.Entries {
+				if e.ID != uint64(page.More+i)+1 {
+					t.Errorf("line %d is %d", page.More+i+1, e.ID)
+					return
+				}
+			}
+			questions++
+		}
+	}()
+	h := &History{}
+	for id := uint64(1); id <= 4000; id++ {
+		note(t, p, h, epoch.Add(time.Duration(id)*time.Millisecond), HistoryEntry{User: userOf(1), ID: id, Text: "x"})
+		stored.Store(id)
+	}
+	close(stop)
+	<-ended
+	if questions < 3 {
+		t.Errorf("%d questions only", questions)
+	}
+	d.close(p)
+}
+
+// A line that is folded while its journal is still there is found once, and those behind
+// it in the journal, too.
+func TestHistoryLineInBothPlaces(t *testing.T) {
+	dir := t.TempDir()
+	a := &archive{path: filepath.Join(dir, archiveName), limit: 10}
+	h := &History{}
+	b := journalHead(7)
+	for id := range uint64(5) {
+		h.Note(epoch.Add(time.Duration(id)*time.Hour), HistoryEntry{User: userOf(1), ID: id + 1, Text: "x"})
+		rows := h.TakeWrites()
+		b = appendFrame(b, rows)
+		if id < 3 {
+			if err := a.fold(rows, epoch); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	writeFile(t, journalPath(dir, 7), b)
+	for most, want := range map[int]string{0: "1 2 3 4 5", 2: "4 5", 3: "3 4 5"} {
+		page, err := a.find(HistoryQuery{Most: most}, epoch)
+		if got := lineIDs(page); err != nil || got != want || len(page.Entries)+page.More != 5 {
+			t.Errorf("most %d: %q and %d more, %v", most, got, page.More, err)
+		}
+	}
+	a.close()
 }
