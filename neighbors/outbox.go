@@ -27,6 +27,7 @@ type ends struct {
 // note takes what became of a line. It is called for every step of every line.
 func (s *ends) note(n *Node, p sessions.Progress) {
 	if !n.outbox.Has(p.ID) {
+		p.Text = "" // it is told once
 		s.ring[s.next] = p
 		s.next = (s.next + 1) % maxEnds
 	}

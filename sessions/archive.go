@@ -198,13 +198,16 @@ func (a *archive) replace(now time.Time) error {
 // find answers a question, newest rows first. It may be called by any goroutine, and
 // while it reads others write.
 func (a *archive) find(q HistoryQuery, now time.Time) (HistoryPage, error) {
-	page, err := a.search(q)
+	page, in, err := a.search(q)
 	if errors.Is(err, ErrDamaged) {
+		err = nil
 		a.file.Lock()
-		err = a.replace(now)
+		if a.bolt.Load() == in { // else a fold has found it, too
+			err = a.replace(now)
+		}
 		a.file.Unlock()
 		if err == nil {
-			page, err = a.search(q)
+			page, _, err = a.search(q)
 		}
 	}
 	if err != nil {
@@ -216,25 +219,26 @@ func (a *archive) find(q HistoryQuery, now time.Time) (HistoryPage, error) {
 	return page, nil
 }
 
-func (a *archive) search(q HistoryQuery) (HistoryPage, error) {
+// search also returns which file it has read.
+func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 	if a.bolt.Load() == nil {
 		a.file.Lock()
 		err := guarded(func() error { return a.open(false) })
 		a.file.Unlock()
 		if err != nil {
-			return HistoryPage{}, err
+			return HistoryPage{}, nil, err
 		}
 	}
 	// In this order: what is folded meanwhile is in both, and counted once.
 	waiting, err := a.unfolded()
 	if err != nil {
-		return HistoryPage{}, err
+		return HistoryPage{}, nil, err
 	}
 	bolt := a.bolt.Load()
 	f := newFinder(q)
 	if bolt == nil {
 		f.offerAll(waiting, nil)
-		return f.done(), nil
+		return f.done(), nil, nil
 	}
 	err = guarded(func() error {
 		return bolt.View(func(tx *bbolt.Tx) error {
@@ -249,7 +253,7 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, error) {
 			return nil
 		})
 	})
-	return f.done(), err
+	return f.done(), bolt, err
 }
 
 // unfolded reads the rows that are in a journal yet, in order.

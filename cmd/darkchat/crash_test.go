@@ -239,6 +239,11 @@ func TestKilledAgainAndAgain(t *testing.T) {
 				t.Errorf("%s never got %q", to.name, e.Text)
 			}
 		}
+		for _, e := range came {
+			if !known[fmt.Sprint(e.ID)] {
+				t.Errorf("%s read %q, of which %s knows nothing", to.name, e.Text, from.name)
+			}
+		}
 		for id := range from.told {
 			if !known[id] {
 				t.Errorf("%s was told of %s, and has forgotten it", from.name, id)
