@@ -184,7 +184,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 	n.contacts.learned(now, n, rec, out)
 	if e := n.edges[id]; e != nil && rec.State != sessions.StateGone && rec.Seq > known.Seq && had {
 		e.seed = rec.Flags&sessions.FlagSeed != 0
-		if e.online && direct {
+		if e.online { // whoever brought it: it is signed
 			n.contacts.changed(n, e, known, rec)
 			e.flap(now, flapRecord)
 			n.changedEdge(now, e)

@@ -237,3 +237,35 @@ func TestDigestSparesTheList(t *testing.T) {
 		t.Errorf("of the answers %d were spared and %d were whole lists", empty, full)
 	}
 }
+
+// A neighbour's record counts whoever brings it: when its own word is lost, and another
+// has passed it on meanwhile, we are told of it, and so are those behind us.
+func TestRecordByAnotherIsToldOn(t *testing.T) {
+	v := &village{bed: newBed(t, 71, simnet.Profile{Delay: 5 * time.Millisecond})}
+	for _, name := range []string{"bob", "carol", "dan", "eve"} {
+		v.join(name)
+	}
+	for _, e := range [][2]int{{0, 1}, {1, 2}, {1, 3}, {2, 3}} { // bob knows of eve through carol alone
+		v.befriend(e[0], e[1])
+	}
+	bob, carol, eve := v.nodes[0], v.nodes[1], v.nodes[3]
+	v.until(20*time.Second, "all know all within two edges", v.knowAll)
+	v.run(2 * time.Minute) // nobody is restless
+	for _, away := range []bool{true, false} {
+		v.net.Cut(eve.addr.Addr(), carol.addr.Addr())
+		do(eve, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, away) })
+		v.run(40 * time.Millisecond)
+		v.net.Heal(eve.addr.Addr(), carol.addr.Addr())
+		want := map[bool]neighbors.State{true: neighbors.Away, false: neighbors.Online}[away]
+		v.run(2 * time.Second)
+		for _, p := range []*person{bob, carol} {
+			if s, _ := p.node.Believes(sessions.SessionID(eve.id())); s != want {
+				t.Errorf("away %v: %s believes eve to be %s", away, p.name, s)
+			}
+		}
+		v.run(2 * time.Minute)
+	}
+	if told := all[neighbors.WentAway](carol); len(told) != 2 {
+		t.Errorf("carol is told %+v", told)
+	}
+}
