@@ -229,7 +229,7 @@ func TestLiarsAgainstSlowModel(t *testing.T) {
 				p.away = false
 			}
 		}
-		// News that were lost come with the next comparison of lists (spec/theory.md 6.2).
+		// News are told three times, and of who is restless once a minute (spec/theory.md 6.2).
 		v.until(2*lagRestless, "all know all within two edges again", v.knowAll)
 		for _, p := range v.nodes {
 			to := carol
