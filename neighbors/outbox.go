@@ -19,28 +19,30 @@ const (
 
 // ends remembers how the last lines ended, for who asks.
 type ends struct {
-	ring [maxEnds]sessions.Progress
-	next int    // place in it that is written next
-	last uint64 // the line that was typed last
+	lines []sessions.Progress // a ring of at most maxEnds
+	next  int                 // place of the oldest, once it is full
+	last  uint64              // the line that was typed last
 }
 
 // note takes what became of a line. It is called for every step of every line.
 func (s *ends) note(n *Node, p sessions.Progress) {
-	if !n.outbox.Has(p.ID) {
-		p.Text = "" // it is told once
-		s.ring[s.next] = p
-		s.next = (s.next + 1) % maxEnds
+	if n.outbox.Has(p.ID) {
+		return
 	}
+	p.Text = "" // it is told once
+	if len(s.lines) < maxEnds {
+		s.lines = append(s.lines, p)
+		return
+	}
+	s.lines[s.next] = p
+	s.next = (s.next + 1) % maxEnds
 }
 
 // endedLines lists the lines that ended last, oldest first.
 func (n *Node) endedLines() (list []OutboxLine) {
 	s := &n.ends
-	for i := range maxEnds {
-		p := s.ring[(s.next+i)%maxEnds]
-		if p.ID == 0 {
-			continue
-		}
+	for i := range s.lines {
+		p := s.lines[(s.next+i)%len(s.lines)]
 		list = slices.DeleteFunc(list, func(l OutboxLine) bool { return l.ID == p.ID }) // the later word counts
 		list = append(list, n.outboxLine(p))
 	}
