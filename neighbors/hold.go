@@ -71,20 +71,30 @@ func (n *Node) newHolds(now time.Time) {
 // startHolds makes the keys that our record publishes.
 func (n *Node) startHolds(now time.Time) {
 	if !n.cfg.Seed {
-		_, n.holds.keysAt = n.holds.keys.Turn(now, n.cfg.Random)
+		n.turnHoldKeys(now)
 	}
 	n.holds.shelfAt = n.holds.shelf.Expire(now)
 	n.holds.next = now
+}
+
+// turnHoldKeys makes and erases keys. A new one is in our record when it is written.
+func (n *Node) turnHoldKeys(now time.Time) {
+	if _, n.holds.keysAt = n.holds.keys.Turn(now, n.cfg.Random); n.cfg.Unstored {
+		n.holdKeyWritten(now)
+	}
+}
+
+func (n *Node) holdKeyWritten(now time.Time) {
+	if n.holds.keys.Written() && n.ep != nil && n.left.IsZero() {
+		_ = n.redeclare(now) // without a number the old key stands a while longer
+	}
 }
 
 // advanceHolds turns the keys, lets go of what has waited too long, and offers copies.
 func (n *Node) advanceHolds(now time.Time) (next time.Time) {
 	h := &n.holds
 	if due(h.keysAt, now) && n.left.IsZero() {
-		var fresh bool
-		if fresh, h.keysAt = h.keys.Turn(now, n.cfg.Random); fresh {
-			_ = n.redeclare(now) // without a number the old key stands a while longer
-		}
+		n.turnHoldKeys(now)
 	}
 	if due(h.shelfAt, now) {
 		h.shelfAt = h.shelf.Expire(now)

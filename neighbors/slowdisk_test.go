@@ -111,3 +111,25 @@ func forward(told map[uint64][]neighbors.DeliveryState) bool {
 	}
 	return true
 }
+
+// Copies are sealed to a key that is on its owner's disk: another would be lost with him.
+func TestHoldKeyIsWrittenBeforeItIsPublished(t *testing.T) {
+	for _, slow := range []bool{true, false} {
+		v, ann, bob, _ := triangle(t, 82, simnet.Profile{Delay: 5 * time.Millisecond})
+		bob.kill()
+		bob.disk = map[string][]byte{} // he has no key, and nobody in his memory
+		if slow {
+			bob.slow = func() time.Duration { return time.Hour }
+		}
+		bob.start()
+		v.until(time.Minute, "he is found", func() bool { return ann.sees(bob.name) })
+		v.run(10 * time.Second)
+		bob.kill()
+		v.run(30 * time.Second)
+		ann.say(bob.name, "for later")
+		v.run(time.Minute)
+		if held := ann.last().State == neighbors.Held; held == slow {
+			t.Errorf("slow disk %v: held %v", slow, held)
+		}
+	}
+}

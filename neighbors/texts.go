@@ -33,6 +33,7 @@ type waiting struct {
 	shown []textKey // printed: acknowledged once the store knows it, or cannot know it
 	lines []ownLine
 	kept  []dgram.Handle   // copies and receipts that are kept for others
+	keys  bool             // a hold key is in it
 	batch []sessions.Write // what is written again if this fails
 }
 
@@ -59,6 +60,7 @@ func newTexts() texts {
 // close ends the gathering of a batch and returns its number.
 func (t *texts) close(batch []sessions.Write) uint64 {
 	t.gathered.batch = batch
+	t.gathered.keys = slices.ContainsFunc(batch, func(w sessions.Write) bool { return w.Bucket == sessions.BucketHoldKeys })
 	t.supersede(batch)
 	t.unsure[t.seq] = t.gathered
 	t.gathered = waiting{}
@@ -142,6 +144,9 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 	}
 	for _, key := range w.shown {
 		n.acknowledge(now, key, dgram.ResultDelivered)
+	}
+	if w.keys && err == nil {
+		n.holdKeyWritten(now)
 	}
 	for _, h := range w.kept {
 		result := dgram.ResultDelivered

@@ -16,6 +16,7 @@ func TestCopyIsForOneReader(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{1})
 	var bob, eve HoldKeys
 	bob.Turn(now, random)
+	bob.Written()
 	eve.Turn(now, random)
 	ann := keyOf(1)
 	c := Copy{From: SessionID{1}, To: SessionID{2}, Part: Part{
@@ -76,6 +77,9 @@ func TestHoldKeysAreErased(t *testing.T) {
 	if !fresh || !at.Equal(now.Add(holdRotate)) {
 		t.Fatal("no first key")
 	}
+	if k.Public() != (HoldKey{}) || !k.Written() || k.Written() {
+		t.Fatal("it is published before it is written, or written twice")
+	}
 	again()
 	first := k.Public()
 	c := Copy{From: SessionID{1}, To: SessionID{2}, Part: Part{ID: 1, Parts: 1, Late: true, Text: "a"}}
@@ -88,8 +92,8 @@ func TestHoldKeysAreErased(t *testing.T) {
 		t.Fatal("too early")
 	}
 	now = now.Add(holdRotate)
-	if fresh, _ := k.Turn(now, random); !fresh || k.Public() == first || !opens() {
-		t.Fatal("not replaced, or the one before is gone")
+	if fresh, _ := k.Turn(now, random); !fresh || k.Public() != first || !k.Written() || k.Public() == first || !opens() {
+		t.Fatal("not replaced, too early, or the one before is gone")
 	}
 	again()
 	now = now.Add(holdErase - time.Second)
@@ -103,7 +107,7 @@ func TestHoldKeysAreErased(t *testing.T) {
 	}
 	// A clock that jumped back a year does not keep a key for a year.
 	before := k.Public()
-	if fresh, _ := k.Turn(now.AddDate(-1, 0, 0), random); !fresh || k.Public() == before {
+	if fresh, _ := k.Turn(now.AddDate(-1, 0, 0), random); !fresh || !k.Written() || k.Public() == before {
 		t.Error("a clock set back keeps the key")
 	}
 }

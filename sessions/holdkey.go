@@ -25,6 +25,7 @@ const storeHoldKeys = 1 // version of the stored keys
 // They belong to one goroutine.
 type HoldKeys struct {
 	current, previous holdKey
+	unwritten         bool // the current one is not in the store yet: the record has the one before
 	unstored          bool
 	changed           bool
 }
@@ -39,7 +40,7 @@ type holdKey struct {
 func (k *HoldKeys) Unstored() { k.unstored = true }
 
 // Turn makes a first key or the next one, and erases what is due. It reports whether
-// there is a new one, which the record must say, and when to come again.
+// there is a new one, which Written is to be called for, and when to come again.
 func (k *HoldKeys) Turn(now time.Time, random io.Reader) (fresh bool, next time.Time) {
 	if k.previous.private != nil && !now.Before(k.previous.ended.Add(holdErase)) {
 		clear(k.previous.private)
@@ -57,7 +58,7 @@ func (k *HoldKeys) Turn(now time.Time, random io.Reader) (fresh bool, next time.
 			panic("BUG: no randomness: " + err.Error())
 		}
 		k.current = holdKey{private: b, made: now}
-		k.changed, fresh = true, true
+		k.changed, fresh, k.unwritten = true, true, true
 	}
 	next = k.current.made.Add(holdRotate)
 	if k.previous.private != nil {
@@ -71,9 +72,21 @@ func (k *HoldKeys) Turn(now time.Time, random io.Reader) (fresh bool, next time.
 	return fresh, next
 }
 
-// Public returns the key for the record; zero before the first Turn.
+// Written says that the new key is in the store, or that there is none, and reports whether
+// that is news: the record is to have it from here on. What was sealed to a key that a
+// crash took away could be opened by nobody.
+func (k *HoldKeys) Written() (fresh bool) {
+	fresh, k.unwritten = k.unwritten, false
+	return fresh
+}
+
+// Public returns the key for the record; zero before the first is written.
 func (k *HoldKeys) Public() (key HoldKey) {
-	if p, err := ecdh.X25519().NewPrivateKey(k.current.private); err == nil {
+	private := k.current.private
+	if k.unwritten {
+		private = k.previous.private
+	}
+	if p, err := ecdh.X25519().NewPrivateKey(private); err == nil {
 		copy(key[:], p.PublicKey().Bytes())
 	}
 	return key
