@@ -265,7 +265,7 @@ func (a *archive) unfolded() ([]Write, error) {
 	}
 	var rows lastRows
 	for _, n := range numbers {
-		_, err := scanJournal(journalPath(dir, n), n, new(bytes.Buffer), func(batch []Write) {
+		_, err := scanJournal(journalPath(dir, n), n, new([]byte), func(batch []Write) {
 			for i, w := range batch {
 				if w.Bucket == BucketHistory {
 					rows.add(batch[i : i+1])

@@ -1,7 +1,6 @@
 package sessions
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,7 +21,7 @@ type folder struct {
 
 // foldRoom is what a fold needs of memory. It is kept for the next one for foldIdle.
 type foldRoom struct {
-	file bytes.Buffer
+	file []byte
 	rows lastRows
 }
 

@@ -1,10 +1,11 @@
 package sessions
 
 import (
-	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,27 +116,19 @@ type stored struct {
 // damaged, and what comes before that is returned.
 func readJournal(path string, number uint64) (stored, error) {
 	var batches [][]Write
-	s, err := scanJournal(path, number, new(bytes.Buffer), func(batch []Write) { batches = append(batches, slices.Clone(batch)) })
+	s, err := scanJournal(path, number, new([]byte), func(batch []Write) { batches = append(batches, slices.Clone(batch)) })
 	s.batches = batches
 	return s, err
 }
 
 // scanJournal is readJournal into room, which gives the batches to take (see readFrames)
 // and does not keep them. They are parts of what is in room then.
-func scanJournal(path string, number uint64, room *bytes.Buffer, take func(batch []Write)) (stored, error) {
-	f, err := os.Open(path)
+func scanJournal(path string, number uint64, room *[]byte, take func(batch []Write)) (stored, error) {
+	b, err := readInto(*room, path)
 	if err != nil {
 		return stored{}, err
 	}
-	defer f.Close()
-	room.Reset()
-	if info, err := f.Stat(); err == nil {
-		room.Grow(int(min(info.Size(), maxFrame)) + bytes.MinRead)
-	}
-	if _, err := room.ReadFrom(f); err != nil {
-		return stored{}, err
-	}
-	b := room.Bytes()
+	*room = b
 	s := stored{path: path, number: number}
 	switch ok, err := checkHead(b, number); {
 	case err != nil:
@@ -149,6 +142,30 @@ func scanJournal(path string, number uint64, room *bytes.Buffer, take func(batch
 	s.good, s.damaged = int64(journalHeader+n), damaged
 	return s, nil
 }
+
+// readInto reads a file into room, if it fits, else into new room and little more.
+func readInto(room []byte, path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if size := info.Size(); size > int64(cap(room)) {
+		room = make([]byte, (size/roomStep+1)*roomStep)
+	}
+	// What is appended meanwhile is of no concern to who reads a journal in use.
+	n, err := io.ReadFull(f, room[:info.Size()])
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return room[:n], err
+}
+
+const roomStep = 64 << 10 // of the room in which journals are read
 
 // checkHead says whether b begins with the header of the journal with this
 // number. A sound header of a newer format, which has the same form, is ErrNewer.

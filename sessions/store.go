@@ -31,7 +31,7 @@ type storeLimits struct {
 
 func usualLimits() storeLimits {
 	return storeLimits{
-		foldAt:     1 << 20,
+		foldAt:     256 << 10,
 		maxJournal: 64 << 20,
 		syncDelay:  40 * time.Millisecond,
 		foldRetry:  30 * time.Second,
