@@ -131,6 +131,7 @@ func (n *Node) Prune(now time.Time, want int) int {
 func (n *Node) Stats() (list []Stat) {
 	c := n.ep.Counters()
 	c.Each(func(name string, v uint64) { list = append(list, Stat{name, v}) })
+	n.budget.EachRefused(func(name string, v uint64) { list = append(list, Stat{name, v}) })
 	online := 0
 	for _, e := range n.edges {
 		if e.online {

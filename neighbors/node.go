@@ -12,6 +12,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // carrierGrade is the shared address space of RFC 6598: as private as RFC 1918.
@@ -24,6 +25,7 @@ type Node struct {
 	own
 
 	ep     *dgram.Endpoint
+	budget *budget.Ledger // who pays for what peers use up (payer.go)
 	book   *sessions.Book
 	inbox  *sessions.Inbox
 	outbox *sessions.Outbox
@@ -116,6 +118,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	if cfg.Crypto != nil {
 		n.signatures = cfg.Crypto.Signatures
 	}
+	n.budget = budget.New(cfg.Seed)
 	n.book = sessions.NewBook(n.user, cfg.Name, sessions.DefaultLimits(cfg.Seed))
 	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
 	n.outbox = sessions.NewOutbox()

@@ -42,10 +42,11 @@ var arrows = []arrow{
 		"github.com/fxamacker/cbor/v2", "github.com/flynn/noise", "github.com/hashicorp/golang-lru/v2",
 		"golang.org/x/crypto", "golang.org/x/net", "golang.org/x/sys"}},
 	{"dgram/simnet", []string{"dgram"}, nil},
-	{"sessions", nil, []string{
+	{"sessions", []string{"sessions/budget"}, []string{
 		"github.com/fxamacker/cbor/v2", "github.com/hashicorp/golang-lru/v2", "github.com/google/renameio/v2",
 		"github.com/rivo/uniseg", "go.etcd.io/bbolt", "golang.org/x/sys", "golang.org/x/text"}},
-	{"neighbors", []string{"dgram", "sessions"}, []string{
+	{"sessions/budget", nil, []string{"github.com/hashicorp/golang-lru/v2"}},
+	{"neighbors", []string{"dgram", "sessions", "sessions/budget"}, []string{
 		"github.com/hashicorp/golang-lru/v2", "github.com/rivo/uniseg"}},
 	{"neighbors/*", []string{"neighbors", "dgram"}, nil},
 	{"neighbors/sim", []string{"neighbors", "dgram", "sessions"}, nil},

@@ -1,0 +1,116 @@
+package budget
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Ledger is what everybody has used of each pool. It is not safe for many goroutines.
+type Ledger struct {
+	pools   [numPools]pool
+	refused [numPools][numClasses]uint64
+}
+
+// pool is one of them: a rate or a room.
+type pool struct {
+	shares
+	rates *rates
+	rooms *rooms
+}
+
+// New makes an empty Ledger, with the shares of a client or of a seed.
+func New(seed bool) *Ledger {
+	l := &Ledger{}
+	for i, row := range Table {
+		p := &l.pools[i]
+		p.shares = row.Client
+		if seed {
+			p.shares = row.Seed
+		}
+		if row.Rate {
+			p.rates = newRates(&p.shares)
+		} else {
+			p.rooms = newRooms()
+		}
+	}
+	return l
+}
+
+// Spend asks for cost of a rate, and takes it. False: it is used up for this payer, and
+// the work is not to be done.
+func (l *Ledger) Spend(now time.Time, of Pool, by Payer, cost float64) bool {
+	if l.pools[of].rates.spend(now, by, cost) {
+		return true
+	}
+	l.refused[of][by.Class]++
+	return false
+}
+
+// Claim asks for n of a room, and takes them. False: there is no room for this payer.
+// Whoever made the claim gives it back by Free, with the same payer.
+func (l *Ledger) Claim(of Pool, by Payer, n int) bool {
+	p := &l.pools[of]
+	if p.rooms.fits(&p.shares, by, n) {
+		p.rooms.add(by, n)
+		return true
+	}
+	l.refused[of][by.Class]++
+	return false
+}
+
+// Fits is Claim without taking.
+func (l *Ledger) Fits(of Pool, by Payer, n int) bool {
+	p := &l.pools[of]
+	return p.rooms.fits(&p.shares, by, n)
+}
+
+// Free gives n of a room back.
+func (l *Ledger) Free(of Pool, by Payer, n int) { l.pools[of].rooms.add(by, -n) }
+
+// Move has what was claimed by one payer stand under another: somebody was pinned, or has
+// another address. It asks nobody, since nothing more is used than before.
+func (l *Ledger) Move(of Pool, from, to Payer, n int) {
+	l.pools[of].rooms.add(from, -n)
+	l.pools[of].rooms.add(to, n)
+}
+
+// Used is how much of a room a class has.
+func (l *Ledger) Used(of Pool, c Class) int { return l.pools[of].rooms.classes[c] }
+
+// Of is how much of a room a payer's key has.
+func (l *Ledger) Of(of Pool, by Payer) int { return l.pools[of].rooms.keys[by.account()] }
+
+// Most is how much of a pool a class, with all worse ones, may have; 0: there is no bound.
+func (l *Ledger) Most(of Pool, c Class) float64 { return l.pools[of].All[c].Most }
+
+// Group is those of one class and network.
+type Group struct {
+	Class  Class
+	Prefix netip.Prefix
+}
+
+// Group is the payer's.
+func (p Payer) Group() Group { return Group{p.Class, p.Prefix} }
+
+// Yields says who has to give one place up for a payer for whom there is no room: the worst
+// class that is worse than his, and there the network that has most; else, in his own
+// class, a network that has two more than his, so that many from one place do not keep
+// others out. ok is false when nobody has, or when it is his own key or network that is
+// full: then he is refused.
+func (l *Ledger) Yields(of Pool, by Payer) (g Group, ok bool) {
+	p := &l.pools[of]
+	if !p.rooms.own(&p.shares, by, 1) {
+		return g, false
+	}
+	return p.rooms.yields(&p.shares, by)
+}
+
+// EachRefused calls f for each pool and class, also where nothing was refused, in a fixed
+// order; name is that of \stats.
+func (l *Ledger) EachRefused(f func(name string, n uint64)) {
+	for i, row := range Table {
+		for c, n := range l.refused[i] {
+			f("refused_"+row.Name+"_"+Class(c).String(), n)
+		}
+	}
+}
