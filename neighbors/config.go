@@ -60,9 +60,6 @@ const (
 	AddTimeout  = 10 * time.Second // \add ends by then
 	MaxLine     = 16 << 10         // bytes of one typed line
 
-	edgesClient = 150    // sessions with which we keep an edge
-	edgesSeed   = 131072 // the same for a seed
-
 	sleepLeast = 5 * time.Second // of difference between wall and monotonic clock: we slept
 
 	redialFirst = 2 * time.Second  // the missing are pinged for ever,

@@ -9,6 +9,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // Failure detection in the shape of SWIM (Das, Gupta, Motivala 2002), with the local
@@ -27,7 +28,8 @@ const (
 	recentLife   = time.Second      // heard so lately: a rumour of its death needs no probe
 	maxQuestions = 64               // under way to others
 	patience     = 13 * time.Second // after a change of our own network nobody is lost sooner
-	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients
+	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients,
+	seedPatience = 80 * time.Second // and forgets whom it does not know when three of their probes are missing
 	silenceTalk  = 5 * time.Second  // while texts come and go,
 	talkTime     = time.Minute      // and so long after the last
 	textPatience = time.Second      // a text not answered for so long is silence, too,
@@ -78,12 +80,12 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 	if n.cfg.Seed {
 		return silenceSeed
 	}
-	wait, pace := p.Every, time.Duration(n.onlineCount)*p.Pace
+	wait, pace := p.Every, time.Duration(n.onlineBeside(e))*p.Pace
 	switch {
 	case e.vouched.After(n.ep.LastHeard(dgram.PeerID(e.id))):
 		return vouchAgain
 	case e.seed:
-		wait = min(keepMapping, p.Last) // its clients are many; texts to it are none
+		wait, pace = min(keepMapping, p.Last), 0 // its clients are many, and leave the probing to us
 	case len(n.watchers(e)) < 2:
 		wait, pace = p.Alone, pace/3
 	}
@@ -100,6 +102,10 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 // watch is called when a neighbour's silence has lasted: it probes, asks, suspects, and
 // at last gives up.
 func (n *Node) watch(now time.Time, e *edge) {
+	if n.expires(e) {
+		n.expire(now, e)
+		return
+	}
 	life := n.lastLife(e)
 	wait := n.silence(now, e)
 	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(e.ignored(), now)
@@ -134,13 +140,18 @@ func (n *Node) watch(now time.Time, e *edge) {
 		n.suspect(now, e)
 		e.probes++
 		e.quietAt = now.Add(p.Gap)
+	case !n.budget.Spend(now, budget.Probes, e.payer, 1):
+		// Too many strangers are silent at once. Nobody is lost unasked.
+		e.until = e.until.Add(p.Gap)
+		e.quietAt = now.Add(p.Gap)
+		return
 	case !e.until.After(now) && !n.deaf(e):
 		n.lost(now, e)
 		return
 	default:
 		if e.probes++; e.probes%askEvery == 0 {
 			if e.asked && !e.answered || !e.asked && n.otherSuspect(e) {
-				n.health.worse() // nobody at all answers: it may be us
+				n.healthOf(e).worse() // nobody at all answers: it may be us
 				n.judgeSuspect(e)
 			}
 			n.askWatchers(now, e)
@@ -156,6 +167,10 @@ func (n *Node) watch(now time.Time, e *edge) {
 // came to many at once, who would all wonder at the same time, and late. So of many that
 // watch it one is soon the first.
 func (n *Node) drawTurn(now time.Time, e *edge) {
+	if n.expires(e) {
+		e.quietAt = now.Add(seedPatience)
+		return
+	}
 	if e.probes > 0 {
 		return
 	}
@@ -165,6 +180,18 @@ func (n *Node) drawTurn(now time.Time, e *edge) {
 	if at := e.ignored(); at.After(now) {
 		e.quietAt = earliest(e.quietAt, at)
 	}
+}
+
+// expires says that nobody probes e: a seed leaves that to its clients, which keep the contact.
+func (n *Node) expires(e *edge) bool { return n.cfg.Seed && e.payer.Class > budget.Seed }
+
+// expire ends an edge of a seed whose client has been silent for too long.
+func (n *Node) expire(now time.Time, e *edge) {
+	if at := n.lastLife(e).Add(seedPatience); at.After(now) {
+		e.quietAt = at
+		return
+	}
+	n.lost(now, e)
 }
 
 // ignored says when texts of ours to e will have got no answer for too long; zero: it
@@ -180,13 +207,13 @@ func (e *edge) ignored() time.Time {
 // answerTime is how long a probe of e may take.
 func (n *Node) answerTime(e *edge) time.Duration {
 	_, rtt, _ := n.ep.Path(dgram.PeerID(e.id))
-	return n.health.stretch(max(n.cfg.Profile.Wait, 3*rtt))
+	return n.healthOf(e).stretch(max(n.cfg.Profile.Wait, 3*rtt))
 }
 
 // calm ends what was done about a silence, because there was a sign of life.
 func (n *Node) calm(now time.Time, e *edge) {
 	if e.probes > 0 {
-		n.health.better()
+		n.healthOf(e).better()
 		if e.spoke.IsZero() {
 			// nothing is owed
 		} else if len(e.flying) > 0 || n.outbox.Waiting(e.id) {
@@ -219,7 +246,7 @@ func (n *Node) suspect(now time.Time, e *edge) {
 // shown that this is not for our own trouble.
 func (n *Node) otherSuspect(e *edge) bool {
 	for _, o := range n.edges { // the order does not matter
-		if o != e && o.online && !o.since.IsZero() && !o.answered && len(o.confirmed) == 0 {
+		if o != e && o.online && counterparts(e, o) && !o.since.IsZero() && !o.answered && len(o.confirmed) == 0 {
 			return true
 		}
 	}
@@ -236,7 +263,7 @@ func (n *Node) judgeSuspect(e *edge) {
 		shorter := math.Log(float64(c+1)) / math.Log(float64(k+1))
 		span = p.SuspectMost - time.Duration(shorter*float64(p.SuspectMost-p.SuspectLeast))
 	}
-	e.until = e.since.Add(n.health.stretch(span))
+	e.until = e.since.Add(n.healthOf(e).stretch(span))
 	if !e.unsure.IsZero() && e.until.Before(e.unsure.Add(patience)) {
 		e.until = e.unsure.Add(patience)
 	}
@@ -245,7 +272,7 @@ func (n *Node) judgeSuspect(e *edge) {
 // suspected: a neighbour says that it does not reach another one of ours. Who was not
 // heard a moment ago is probed at once; who is suspected here is so with more reason.
 func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
-	if now.Sub(n.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || n.cfg.Seed {
+	if w := n.edges[by]; now.Sub(n.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || n.cfg.Seed || w == nil || !counterparts(e, w) {
 		return
 	}
 	if len(e.confirmed) < maxWatchers && !slices.Contains(e.confirmed, by) {
@@ -276,7 +303,7 @@ func (n *Node) watching(e *edge, onLink int) (list []*edge) {
 		tellers = r.tellers
 	}
 	for _, t := range tellers {
-		if w := n.edges[t.by]; w != nil && w.online && w.since.IsZero() && t.state != uint64(sessions.StateGone) {
+		if w := n.edges[t.by]; w != nil && w.online && counterparts(e, w) && w.since.IsZero() && t.state != uint64(sessions.StateGone) {
 			list = append(list, w)
 		}
 	}
@@ -286,7 +313,7 @@ func (n *Node) watching(e *edge, onLink int) (list []*edge) {
 	for range onLink {
 		var next *edge // behind the last by session id, as on a ring that begins at e
 		for _, w := range n.edges {
-			if w.link && w != e && w.online && w.since.IsZero() && !slices.Contains(list, w) &&
+			if w.link && w != e && w.online && counterparts(e, w) && w.since.IsZero() && !slices.Contains(list, w) &&
 				(next == nil || after(e.id, w.id, next.id)) {
 				next = w
 			}
@@ -326,12 +353,33 @@ func (n *Node) askWatchers(now time.Time, e *edge) {
 		if id == 0 {
 			continue
 		}
-		if len(n.questions) == maxQuestions {
-			n.questions = n.questions[1:]
+		if len(n.questions) == maxQuestions && !n.dropQuestion(e) {
+			continue
 		}
 		n.questions = append(n.questions, question{id, e.id, w.id})
 		e.asked = true
 	}
+}
+
+// dropQuestion makes room for a question about e: the oldest goes, one about somebody less
+// known first; false when all are about people better known.
+func (n *Node) dropQuestion(e *edge) bool {
+	worst, class := -1, e.payer.Class
+	for i, q := range n.questions {
+		about := n.edges[q.about]
+		if about == nil {
+			worst = i
+			break
+		}
+		if c := about.payer.Class; worst < 0 && c >= class || c > class {
+			worst, class = i, c
+		}
+	}
+	if worst < 0 {
+		return false
+	}
+	n.questions = slices.Delete(n.questions, worst, worst+1)
+	return true
 }
 
 // reachSettled: another one says whether it reaches a neighbour of ours.
@@ -397,16 +445,27 @@ func (n *Node) deaf(e *edge) bool {
 }
 
 // isolated says that all who were online are suspected at once: rather we are cut off
-// than all of them.
+// than all of them. Strangers count only when nobody else is here.
 func (n *Node) isolated() bool {
+	known := n.onlineOf[budget.Own]+n.onlineOf[budget.Known]+n.onlineOf[budget.Seed] > 0
 	count := 0
 	for _, e := range n.edges { // the order does not matter
-		if e.online && e.since.IsZero() {
+		if !e.online || known && e.payer.Class > budget.Seed {
+			continue
+		}
+		if e.since.IsZero() {
 			return false
 		}
-		if e.online {
-			count++
-		}
+		count++
 	}
 	return count > 1
+}
+
+// healthOf is how much this node trusts its ears about e. What strangers make it doubt is
+// not held against people known.
+func (n *Node) healthOf(e *edge) *health {
+	if e.payer.Class <= budget.Seed {
+		return &n.health[0]
+	}
+	return &n.health[1]
 }

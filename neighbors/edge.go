@@ -8,6 +8,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // edge is one session that we keep in touch with (N1): somebody who is
@@ -17,6 +18,7 @@ type edge struct {
 	id   sessions.SessionID
 	user sessions.UserKey
 
+	payer  budget.Payer   // under whom its place was claimed
 	online bool           // the person was told so
 	seed   bool           // its record says it serves strangers
 	link   bool           // met on our own link, and still here
@@ -65,63 +67,6 @@ type dialogue struct {
 // plan puts e where its earliest deadline is.
 func (n *Node) plan(e *edge) {
 	n.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
-}
-
-// edge returns the edge to a session, making it when there is room. Edges to
-// sessions that are offline give way, those of users that nobody pinned first.
-func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
-	if e := n.edges[id]; e != nil {
-		return e
-	}
-	if len(n.edges) >= n.limits.edges && !n.dropEdge(user) {
-		return nil
-	}
-	e := &edge{id: id, user: user}
-	n.edges[id], n.order = e, nil
-	return e
-}
-
-// dropSample is how many edges are looked at to find one that may go: a seed that
-// is full must not sort its neighbours for every stranger.
-const dropSample = 256
-
-// dropEdge makes room for an edge to user; false when all others matter more.
-func (n *Node) dropEdge(user sessions.UserKey) bool {
-	var worst *edge
-	rank := func(e *edge) int {
-		r := 0
-		if e.online {
-			r += 2
-		}
-		if u, ok := n.book.User(e.user); ok && u.Trust.Known() {
-			r++
-		}
-		return r
-	}
-	for _, e := range n.timers.heap[:min(len(n.timers.heap), dropSample)] {
-		if worst == nil || rank(e) < rank(worst) {
-			worst = e
-		}
-	}
-	mine := 2
-	if u, ok := n.book.User(user); ok && u.Trust.Known() {
-		mine++
-	}
-	if worst == nil || rank(worst) >= mine {
-		return false
-	}
-	n.removeEdge(worst)
-	return true
-}
-
-func (n *Node) removeEdge(e *edge) {
-	n.timers.set(e, time.Time{})
-	if e.online {
-		n.onlineCount--
-	}
-	delete(n.edges, e.id)
-	n.order = nil
-	n.ep.Pin(dgram.PeerID(e.id), false)
 }
 
 // edgeIDs lists the edges in a fixed order: map order never reaches the wire. The list is

@@ -30,6 +30,7 @@ const (
 const (
 	ReasonDeclared = "declared" // it said so
 	ReasonLost     = "lost"     // it stopped answering
+	ReasonRoom     = "room"     // it may be there: others who matter more, or were fewer, took its place
 )
 
 // Paths on which datagrams to a session travel.
@@ -50,7 +51,7 @@ type WentOffline struct {
 	User    string
 	Session string
 	Trust   string
-	Reason  string // ReasonDeclared or ReasonLost
+	Reason  string // ReasonDeclared, ReasonLost or ReasonRoom
 }
 
 // HeardOf says what neighbours tell of a session two edges away: it is online, away,

@@ -218,6 +218,9 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 func (n *Node) moved(now time.Time, m dgram.Moved) {
 	id := sessions.SessionID(m.Peer)
 	n.alive(now, id, m.To)
+	if e := n.edges[id]; e != nil {
+		n.reclass(e)
+	}
 	n.lookAtWays(now)
 	why := "it answers from " + m.To.String()
 	switch {

@@ -7,24 +7,35 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
-// remember makes edges to those we remember, so that a node finds its people
-// again with every seed switched off (paper, section 3.2: offline sessions
-// "jump-start" the network). Pinned users come first.
+// remember looks for those we remember, so that a node finds its people again with every
+// seed switched off (paper, section 3.2: offline sessions "jump-start" the network). Of those
+// whom our user does not know a few are called, who have been around for long: of a flood
+// of strangers nothing is left to do.
 func (n *Node) remember(now time.Time) {
-	for _, known := range [2]bool{true, false} {
-		for _, u := range n.book.Users() {
-			if u.Trust.Known() != known || u.Trust == sessions.TrustBlocked || u.Key == n.user {
-				continue
-			}
-			if known {
-				n.seek(now, u.Key)
-				continue
-			}
-			n.missAll(now, u.Key)
-		}
+	for _, user := range n.book.KnownUsers() {
+		n.seek(now, user)
 	}
+	if n.cfg.Seed {
+		return // its clients come by themselves
+	}
+	for _, user := range n.book.AcquaintedUsers(maxAcquainted) {
+		n.missAll(now, user)
+	}
+}
+
+// maxAcquainted bounds the users that are called at the start though nobody pinned them.
+const maxAcquainted = 16
+
+// missed says whether somebody who is gone is called again: whoever is known, was met on our
+// link, or has been around for long. A seed calls whom its own user knows.
+func (n *Node) missed(e *edge) bool {
+	if n.cfg.Seed || e.payer.Class != budget.Stranger {
+		return e.payer.Class <= budget.Seed || !n.cfg.Seed
+	}
+	return n.book.Acquainted(e.user)
 }
 
 // miss begins to ping a session that is not reachable.
@@ -47,7 +58,7 @@ func (n *Node) redial(now time.Time, e *edge) {
 		return
 	}
 	wait := time.Second // the budget is spent: soon again, without back-off
-	if n.dialSession(now, s) {
+	if n.mayCall(now, e) && n.dialSession(now, s) {
 		last := redialLast
 		waits := n.outbox.Waiting(e.id)
 		if waits {
@@ -61,6 +72,15 @@ func (n *Node) redial(now time.Time, e *edge) {
 	}
 	e.redialAt = now.Add(wait)
 }
+
+// mayCall says whether we may say HELLO to somebody who is missing. That of people known is
+// bounded by the node's own budget alone.
+func (n *Node) mayCall(now time.Time, e *edge) bool {
+	return n.budget.Spend(now, budget.Hellos, e.payer, helloCost)
+}
+
+// helloCost is the HELLOs of one dial that nobody answers (spec/theory.md 2.1).
+const helloCost = 5
 
 // dialSession says HELLO to a known session wherever its key authenticated to
 // us; false when the budget allowed none of it.
@@ -104,7 +124,7 @@ func (n *Node) await(now time.Time, user sessions.UserKey) {
 // seeker is that of a user, made if there is none; nil: there is no room.
 func (n *Node) seeker(user sessions.UserKey) *seeker {
 	w := n.seeking[user]
-	if w == nil && len(n.seeking) < n.limits.edges {
+	if w == nil && len(n.seeking) < int(n.budget.Most(budget.Edges, budget.Own)) {
 		w = &seeker{}
 		n.seeking[user] = w
 	}
@@ -114,8 +134,9 @@ func (n *Node) seeker(user sessions.UserKey) *seeker {
 // missAll begins to ping the sessions of a user that are not online, where they
 // were.
 func (n *Node) missAll(now time.Time, user sessions.UserKey) {
+	n.searchSoon(now)
 	for _, s := range n.book.SessionsOf(user) {
-		if len(s.Seen) == 0 || len(n.edges) >= n.limits.edges && n.edges[s.ID] == nil {
+		if len(s.Seen) == 0 {
 			continue
 		}
 		if e := n.edge(s.ID, user); e != nil && !e.online {

@@ -20,8 +20,7 @@ var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
 // Node is one person's node. It is not safe for concurrent use: the loop owns it.
 type Node struct {
-	cfg    Config
-	limits limits
+	cfg Config
 	own
 
 	ep     *dgram.Endpoint
@@ -30,9 +29,9 @@ type Node struct {
 	inbox  *sessions.Inbox
 	outbox *sessions.Outbox
 
-	edges   map[sessions.SessionID]*edge // at most limits.edges
+	edges   map[sessions.SessionID]*edge // the pool Edges bounds them
 	timers  timers
-	seeking map[sessions.UserKey]*seeker // at most limits.edges
+	seeking map[sessions.UserKey]*seeker // known users; at most as many as edges
 	finding
 	twoEdges
 	requests requests
@@ -66,19 +65,19 @@ type own struct {
 // twoEdges is what a node knows of those within two edges, and what it does to keep
 // that true.
 type twoEdges struct {
-	order       []sessions.SessionID // of the edges, sorted; nil: it must be made anew
-	onlineCount int                  // edges to whom is online
-	health      health
-	questions   []question // at most maxQuestions
-	favours     []favour   // at most maxFavours
-	rumors      rumors
-	news        news
-	wants       wants
-	pulls       uint64 // lists asked for so far
-	seekers     seekers
-	seekAt      time.Time // when one of seeking is due; zero: it must be looked for
-	search      search
-	keepSign    time.Time // when a NAT was last seen to forget us, or our network changed
+	order     []sessions.SessionID // of the edges, sorted; nil: it must be made anew
+	onlineOf  [budget.Classes]int  // edges to whom is online, by class
+	health    [2]health            // of what is known of people known and of seeds, and of all others
+	questions []question           // at most maxQuestions
+	favours   []favour             // at most maxFavours
+	rumors    rumors
+	news      news
+	wants     wants
+	pulls     uint64 // lists asked for so far
+	seekers   seekers
+	seekAt    time.Time // when one of seeking is due; zero: it must be looked for
+	search    search
+	keepSign  time.Time // when a NAT was last seen to forget us, or our network changed
 }
 
 // reach is what a node knows of the ways between itself and others.
@@ -100,19 +99,14 @@ type Ready struct {
 	Reserve   []sessions.Counter // blocks to ask for; answered by Finished
 }
 
-type limits struct{ edges int }
-
 // New makes a node from what was stored of it.
 func New(cfg Config, now time.Time) (*Node, error) {
 	n := &Node{
-		cfg: cfg, limits: limits{edges: edgesClient},
+		cfg:     cfg,
 		own:     own{user: sessions.UserKey(cfg.Key.Public().(ed25519.PublicKey))},
 		edges:   map[sessions.SessionID]*edge{},
 		seeking: map[sessions.UserKey]*seeker{},
 		finding: finding{links: newLinks(cfg.Interfaces), announcer: -1},
-	}
-	if cfg.Seed {
-		n.limits.edges = edgesSeed
 	}
 	n.signatures = sessions.Ed25519{}
 	if cfg.Crypto != nil {

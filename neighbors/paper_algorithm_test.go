@@ -189,7 +189,7 @@ func TestPaperCommonNeighbourJoinsTheLost(t *testing.T) {
 	bob.say("ann", "first")
 	carol.meet(ann)
 	carol.meet(bob)
-	b.run(2 * time.Second)
+	b.run(11 * time.Minute) // nobody pinned carol: she has to be around for a while
 	bob.kill()
 	ann.kill()
 	b.run(30 * time.Second)
@@ -364,6 +364,7 @@ func TestPaperOldAddressesArePruned(t *testing.T) {
 	b := newBed(t, 1029, paperWeather())
 	ann, bob := b.join("ann"), b.join("bob")
 	ann.meet(bob)
+	bob.meet(ann)
 	home := bob.addr
 	var places []netip.AddrPort
 	for i := range 7 {

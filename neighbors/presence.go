@@ -7,7 +7,12 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
+
+// heardNoted is how exactly the memory knows when somebody was heard who says nothing but
+// that they are there.
+const heardNoted = 5 * time.Minute
 
 // alive: an authentic datagram of that session came, from addr if that is valid.
 // It is the only way to be online here; a record in other hands is hearsay.
@@ -18,6 +23,8 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	}
 	if addr.IsValid() && !dgram.Relayed(addr.Addr()) {
 		n.book.Authenticated(now, id, addr)
+	} else if now.Sub(s.LastHeard) >= heardNoted {
+		n.book.Authenticated(now, id, netip.AddrPort{})
 	}
 	n.heardAgain(id)
 	e := n.edges[id]
@@ -31,13 +38,14 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	if e = n.edge(id, s.User); e == nil {
 		return
 	}
-	n.onlineCount++
+	n.reclass(e)
+	n.onlineOf[e.payer.Class]++
 	e.online, e.vigil = true, vigil{}
 	e.seed = s.Flags&sessions.FlagSeed != 0
 	e.redialAt, e.redialWait, e.tries = time.Time{}, 0, 0
 	n.drawTurn(now, e)
 	n.book.SetPresence(id, sessions.PresenceOnline)
-	n.ep.Pin(dgram.PeerID(id), n.book.Trust(s.User).Known())
+	n.ep.Pin(dgram.PeerID(id), e.payer.Class <= budget.Seed)
 	delete(n.seeking, s.User)
 	n.contacts.online(now, n, s)
 	n.returned(now, e)
@@ -56,7 +64,7 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	if e == nil || !e.online {
 		return
 	}
-	n.onlineCount--
+	n.onlineOf[e.payer.Class]--
 	e.online, e.quietAt, e.retryAt, e.refreshAt = false, time.Time{}, time.Time{}, time.Time{}
 	e.vigil, e.pull = vigil{}, pull{}
 	e.told = netip.AddrPort{}
@@ -68,9 +76,14 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	}
 	if reason == ReasonDeclared {
 		n.textsBack(e)
+	}
+	switch {
+	case !n.missed(e):
+		// Nobody here asked for them: they come by themselves, or not.
+	case reason == ReasonDeclared:
 		// It said that it leaves; it will come by itself. From time to time we look.
 		n.miss(now, e, now.Add(redialFirst))
-	} else {
+	default:
 		e.lostAt = now
 		n.miss(now, e, now)
 	}
@@ -87,6 +100,9 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	n.forgetTeller(id)
 	if r := n.rumors.rumor(id); r != nil {
 		n.reconsider(r)
+	}
+	if !n.missed(e) {
+		n.removeEdge(e)
 	}
 }
 

@@ -1,7 +1,6 @@
 package neighbors
 
 import (
-	"bytes"
 	"time"
 
 	"darkchat/sessions"
@@ -33,7 +32,8 @@ type search struct {
 	wait  time.Duration      // till the next of those is heeded
 }
 
-// advanceSearch calls one of the missing whom our user knows, when it is time.
+// advanceSearch calls one of the missing whom our user knows, when it is time, whether or
+// not there was a place for an edge to them: it is how those are found for whom there was none.
 func (n *Node) advanceSearch(now time.Time) (next time.Time) {
 	s := &n.search
 	if !due(s.next, now) {
@@ -43,29 +43,14 @@ func (n *Node) advanceSearch(now time.Time) (next time.Time) {
 	if n.cfg.Seed || !n.left.IsZero() {
 		return time.Time{}
 	}
-	// The next one by session id, as on a ring.
-	var after, first *edge
-	for _, e := range n.edges { // the order does not matter
-		if e.online || e.redialAt.IsZero() || !n.known(e) {
-			continue
-		}
-		if bytes.Compare(e.id[:], s.last[:]) > 0 && (after == nil || bytes.Compare(e.id[:], after.id[:]) < 0) {
-			after = e
-		}
-		if first == nil || bytes.Compare(e.id[:], first.id[:]) < 0 {
-			first = e
-		}
-	}
-	if after == nil {
-		after = first
-	}
-	if after == nil {
+	missing, ok := n.book.NextKnown(s.last, func(s sessions.Session) bool {
+		return !n.isOnline(s.ID) && len(s.Seen) > 0
+	})
+	if !ok {
 		return time.Time{} // nobody is missing
 	}
-	s.last = after.id
-	if known, ok := n.book.Session(after.id); ok {
-		n.dialSession(now, known)
-	}
+	s.last = missing.ID
+	n.dialSession(now, missing)
 	s.next = now.Add(n.spread(n.cfg.Profile.Search))
 	return s.next
 }

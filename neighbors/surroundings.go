@@ -121,12 +121,14 @@ func (n *Node) metOnLink(id sessions.SessionID) {
 	if e := n.edges[id]; e != nil && e.user != n.user {
 		e.link = true
 		n.book.SetEdge(e.user, true)
+		n.reclass(e)
 	}
 }
 
 // leftLink: a session that was met on the link is gone.
 func (n *Node) leftLink(e *edge) {
 	e.link = false
+	n.reclass(e)
 	for _, id := range n.onlineSessions(e.user) {
 		if n.edges[id].link {
 			return

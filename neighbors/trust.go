@@ -3,6 +3,7 @@ package neighbors
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -44,8 +45,14 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	if n.book.Pin(user) != nil {
 		return
 	}
+	for _, s := range n.book.SessionsOf(user) {
+		if e := n.edges[s.ID]; e != nil {
+			n.reclass(e)
+		} else if n.ep.Live(dgram.PeerID(s.ID)) {
+			n.alive(now, s.ID, netip.AddrPort{}) // there was no place for a stranger
+		}
+	}
 	for _, id := range n.onlineSessions(user) {
-		n.ep.Pin(dgram.PeerID(id), true)
 		n.acquainted(now, n.edges[id])
 	}
 	n.reserve()

@@ -3,13 +3,14 @@ package budget
 // Pool is something that peers use up.
 type Pool uint8
 
-// The pools. Those up to Finds are rates, the others are rooms.
+// The pools. Those up to Probes are rates, the others are rooms.
 const (
 	Work   Pool = iota // the loop's time that their messages take
 	Lines              // texts that they leave unasked, of 1 KiB at most
 	Told               // events about their coming and going, and other lines about them
 	Hellos             // HELLOs that we say because of what they say
 	Finds              // searches that we answer, found or not
+	Probes             // of those who fell silent
 
 	Edges      // sessions that we keep in touch with
 	Handles    // texts taken that wait for the disk or the screen
@@ -74,6 +75,10 @@ var Table = [numPools]Row{
 		shares{of(unbound, rate(20, 100), rate(10, 50), rate(2, 10)), rate(0.2, 10), rate(0.5, 20)},
 		shares{of(unbound, unbound, unbound, rate(1000, 5000)), rate(0.2, 12), rate(2, 60)},
 		"two signatures each, and names could be guessed"},
+	{Probes, "probes", "probes", true,
+		shares{of(unbound, unbound, rate(80, 160), rate(40, 80)), rate(8, 16), rate(20, 40)},
+		shares{of(unbound, unbound, rate(80, 160), rate(40, 80)), rate(8, 16), rate(20, 40)},
+		"of the 200 datagrams of presence a second that a node sends in all (dgram.presencePerSecond)"},
 	{Edges, "edges", "sessions", false,
 		shares{of(room(150), room(145), room(140), room(40)), room(4), room(10)},
 		shares{of(room(131072), room(131072), room(131072), room(131072)), room(16), room(1024)},

@@ -1,0 +1,150 @@
+package neighbors
+
+import (
+	"bytes"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+	"darkchat/sessions/budget"
+)
+
+// Who has a place among the edges. The pool Edges says how many each class may have; who
+// gives way is decided here: a worse class for a better one, within a class the offline
+// before the online (invariant 5), and of those that are online the network that has most,
+// so that many from one place do not keep others out.
+
+// edge returns the edge to a session, making it when there is room; nil: there is none.
+func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
+	if e := n.edges[id]; e != nil {
+		return e
+	}
+	p := n.payer(id)
+	p.Key = [32]byte(user)
+	if !n.budget.Fits(budget.Edges, p, 1) && !n.dropEdge(p) || !n.budget.Claim(budget.Edges, p, 1) {
+		return nil
+	}
+	e := &edge{id: id, user: user, payer: p}
+	n.edges[id], n.order = e, nil
+	return e
+}
+
+// dropSample is how many edges are looked at to find one that may go: a seed that
+// is full must not look through its neighbours for every stranger.
+const dropSample = 512
+
+// dropEdge makes room for an edge of a payer; false when all others matter more.
+func (n *Node) dropEdge(p budget.Payer) bool {
+	crowded, yields := n.budget.Yields(budget.Edges, p)
+	var worst *edge
+	var place int
+	look := func(e *edge) {
+		at := n.giveWay(e, p, crowded, yields)
+		if at > 0 && (worst == nil || at > place || at == place && n.quieter(e, worst)) {
+			worst, place = e, at
+		}
+	}
+	if len(n.edges) <= dropSample {
+		for _, id := range n.edgeIDs() {
+			look(n.edges[id])
+		}
+	} else {
+		for _, e := range n.timers.heap[:min(len(n.timers.heap), dropSample)] {
+			look(e)
+		}
+	}
+	if worst == nil {
+		return false
+	}
+	if worst.online {
+		n.crowdedOut(worst)
+	}
+	n.removeEdge(worst)
+	return n.budget.Fits(budget.Edges, p, 1)
+}
+
+// giveWay says how well an edge can give way to a payer, the higher the better; 0: not at
+// all. yields says that some place must be given up by the group crowded; if it is not, the
+// payer's own key or network is full, and only what is offline of that counts.
+func (n *Node) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields bool) int {
+	if !yields && p.Class > budget.Seed {
+		if !e.online && e.payer.Class == p.Class && (e.payer.Key == p.Key || e.payer.Prefix == p.Prefix) {
+			return 1
+		}
+		return 0
+	}
+	worse := 4 * int(e.payer.Class) // a class apart counts more than anything within
+	switch {
+	case e.payer.Class < p.Class, e.payer.Class == budget.Own && e.online:
+		return 0
+	case !e.online:
+		return worse + 3
+	case e.payer.Class == p.Class && e.payer.Group() != crowded:
+		return 0
+	case e.payer.Class <= budget.Known: // two that are here, and known
+		return 0
+	case e.payer.Group() == crowded:
+		return worse + 2
+	}
+	return worse + 1
+}
+
+// quieter says whether a was heard before b; who was never heard comes first.
+func (n *Node) quieter(a, b *edge) bool {
+	at, bt := n.ep.LastHeard(dgram.PeerID(a.id)), n.ep.LastHeard(dgram.PeerID(b.id))
+	if !at.Equal(bt) {
+		return at.Before(bt)
+	}
+	return bytes.Compare(a.id[:], b.id[:]) < 0
+}
+
+// crowdedOut tells that we do not keep in touch with somebody any more, for want of room.
+func (n *Node) crowdedOut(e *edge) {
+	n.book.SetPresence(e.id, sessions.PresenceUnknown)
+	n.contacts.offline(time.Time{}, n, e, ReasonRoom)
+}
+
+// removeEdge ends an edge, once.
+func (n *Node) removeEdge(e *edge) {
+	if n.edges[e.id] != e {
+		return
+	}
+	n.timers.set(e, time.Time{})
+	if e.online {
+		n.onlineOf[e.payer.Class]--
+	}
+	delete(n.edges, e.id)
+	n.order = nil
+	n.budget.Free(budget.Edges, e.payer, 1)
+	n.ep.Pin(dgram.PeerID(e.id), false)
+}
+
+// reclass has an edge stand under who its session is now: somebody was pinned, met on the
+// link, or moved.
+func (n *Node) reclass(e *edge) {
+	p := n.payer(e.id)
+	p.Key = [32]byte(e.user)
+	if p == e.payer {
+		return
+	}
+	n.budget.Move(budget.Edges, e.payer, p, 1)
+	if e.online {
+		n.onlineOf[e.payer.Class]--
+		n.onlineOf[p.Class]++
+	}
+	e.payer = p
+	n.ep.Pin(dgram.PeerID(e.id), e.online && p.Class <= budget.Seed)
+}
+
+// counterparts says whether what is known of other may decide something about e: only of
+// those who are as well known. So strangers who come, lie and vanish change nothing in how a
+// friend's silence is seen.
+func counterparts(e, other *edge) bool { return other.payer.Class <= max(e.payer.Class, budget.Known) }
+
+// onlineBeside counts the online edges that share e's pace of probes.
+func (n *Node) onlineBeside(e *edge) (count int) {
+	for _, online := range n.onlineOf[:max(e.payer.Class, budget.Seed)+1] {
+		count += online
+	}
+	return count
+}

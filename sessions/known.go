@@ -1,0 +1,87 @@
+package sessions
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// acquaintance is how long a user whom nobody pinned must have been around to be worth a
+// call when they are missing: who came to be many does not wait for it.
+const acquaintance = 10 * time.Minute
+
+// Acquainted says whether somebody whom nobody pinned has been around for long.
+func (b *Book) Acquainted(key UserKey) bool {
+	u, ok := b.users[key]
+	return ok && u.Trust == TrustNew && u.around() >= acquaintance
+}
+
+// around is how long a user has been heard of, now and then.
+func (u *user) around() time.Duration {
+	last := u.LastSeen // a run before may have stored it earlier than its sessions
+	for _, s := range u.sessions {
+		if s.LastHeard.After(last) {
+			last = s.LastHeard
+		}
+	}
+	return last.Sub(u.FirstSeen)
+}
+
+// AcquaintedUsers lists those whom nobody pinned and that have been around for long, at most
+// so many, the longest first.
+func (b *Book) AcquaintedUsers(most int) []UserKey {
+	var list []*user
+	for key, u := range b.users {
+		if b.Acquainted(key) {
+			list = append(list, u)
+		}
+	}
+	slices.SortFunc(list, func(x, y *user) int {
+		return cmp.Or(cmp.Compare(y.around(), x.around()), compareKeys(x.Key, y.Key))
+	})
+	keys := make([]UserKey, 0, min(len(list), most))
+	for _, u := range list[:min(len(list), most)] {
+		keys = append(keys, u.Key)
+	}
+	return keys
+}
+
+// KnownUsers lists the users that are pinned or verified, our own aside, sorted by key.
+func (b *Book) KnownUsers() (list []UserKey) {
+	for key, u := range b.users {
+		if u.Trust.Known() && key != b.self {
+			list = append(list, key)
+		}
+	}
+	slices.SortFunc(list, compareKeys)
+	return list
+}
+
+// NextKnown returns the session of a pinned or verified user that comes next behind an id,
+// as on a ring, among those for which want holds; ok is false when there is none.
+func (b *Book) NextKnown(behind SessionID, want func(Session) bool) (next Session, ok bool) {
+	var first, after *entry
+	for key, u := range b.users { // the order does not matter: the smallest is looked for
+		if !u.Trust.Known() || key == b.self {
+			continue
+		}
+		for _, s := range u.sessions {
+			if !want(s.Session) {
+				continue
+			}
+			if first == nil || compareIDs(s.ID, first.ID) < 0 {
+				first = s
+			}
+			if compareIDs(s.ID, behind) > 0 && (after == nil || compareIDs(s.ID, after.ID) < 0) {
+				after = s
+			}
+		}
+	}
+	if after == nil {
+		after = first
+	}
+	if after == nil {
+		return Session{}, false
+	}
+	return after.Session, true
+}
