@@ -171,27 +171,83 @@ func TestRelayIsNoOpenProxy(t *testing.T) {
 	}
 }
 
-// Circuits are bounded for each address and in all.
+// Circuits are bounded for each user; what is idle gives way, and pairs that talk stay.
 func TestRelayCircuitsAreBounded(t *testing.T) {
 	b := newBed(t, 405, simnet.Profile{Delay: time.Millisecond})
 	seed := b.seedNode()
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(seed)
 	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
+	relay := func(from, to *raw) {
+		from.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(to.record.Session), Datagram: packet}}, 10*time.Millisecond)
+	}
 	var others []*raw
-	for i := range 10 {
+	for i := range 40 {
 		o := b.attacker(10+i, "other", netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(20 + i), 1}), 1).String())
 		o.meets(seed)
 		others = append(others, o)
-		m.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(o.record.Session), Datagram: packet}}, 10*time.Millisecond)
 	}
-	passed := 0
-	for _, o := range others {
-		o.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(m.record.Session), Datagram: packet}}, 10*time.Millisecond)
+	for _, o := range others[:20] {
+		relay(m, o)
+		relay(o, m)
 	}
-	passed = m.relayed()
-	if passed != 8 {
-		t.Errorf("%d circuits of one address", passed)
+	if got := m.relayed(); got != 16 {
+		t.Errorf("one user talks through %d circuits", got)
+	}
+	// Their own idle ones give way to new ones.
+	for range 9 {
+		for _, r := range append(others, m) {
+			r.ep.Probe(b.now, seed.id())
+			r.turn()
+		}
+		b.run(20 * time.Second)
+	}
+	relay(m, others[30])
+	relay(others[30], m)
+	if got := m.relayed(); got != 17 {
+		t.Errorf("an idle circuit does not give way: %d", got)
+	}
+}
+
+// Very many idle circuits take the place of no pair that talks, and no newcomer's.
+func TestIdleCircuitsGiveWay(t *testing.T) {
+	b := newBed(t, 406, simnet.Profile{Delay: time.Millisecond})
+	seed := b.seedNode()
+	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
+	relay := func(from, to *raw) {
+		from.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(to.record.Session), Datagram: packet}}, 2*time.Millisecond)
+	}
+	friend := func(number int) *raw {
+		r := b.attacker(number, "friend", netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(number), 1}), 1).String())
+		r.meets(seed)
+		return r
+	}
+	ann, bob := friend(1), friend(2)
+	relay(ann, bob)
+	relay(bob, ann)
+	var crowd []*raw
+	for i := range 280 { // on 32 addresses
+		m := b.attacker(1000+i, "mallory", netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, byte(i % 32), 113, 1}), uint16(1+i)).String())
+		m.meets(seed)
+		crowd = append(crowd, m)
+	}
+	for i, m := range crowd {
+		relay(m, crowd[(i+1)%len(crowd)])
+		if i%20 == 0 {
+			relay(ann, bob)
+			relay(bob, ann)
+		}
+	}
+	before := bob.relayed()
+	carol, dave := friend(3), friend(4)
+	relay(carol, dave)
+	relay(dave, carol)
+	if carol.relayed() != 1 {
+		t.Error("two newcomers get no circuit")
+	}
+	relay(ann, bob)
+	if bob.relayed() != before+1 {
+		t.Error("the two who talk have lost theirs")
 	}
 }
 

@@ -5,19 +5,30 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // circuits is a seed's side of relaying: who writes to whom, within quotas. It
 // carries one packet of the protocol at a time, sealed between the two, to a
 // session that is associated with us and never to an address. Nothing passes
 // before both have written to each other: that is how they ask for it.
+//
+// Each of the two pays for a circuit once they have used it (pool Circuits). When there is
+// no room, one that only one side ever used gives way before one on which two talk.
 type circuits struct {
-	pairs map[[16]byte]*circuit // by the two session ids in order; at most maxCircuits
-	hosts map[netip.Addr]int    // circuits of each address; as many as pairs, twice
-	count relayCount
+	budget *budget.Ledger
+	alone  *simplelru.LRU[pairKey, *circuit] // used by one side so far, the idle longest first
+	talk   *simplelru.LRU[pairKey, *circuit] // used by both; the pool Circuits bounds the two
+	of     map[sessions.SessionID]int        // circuits of each session
+	count  relayCount
 }
+
+// pairKey is two session ids in order.
+type pairKey [16]byte
 
 // relayCount is what a relay counts.
 type relayCount struct {
@@ -26,17 +37,23 @@ type relayCount struct {
 
 // circuit is one pair; side 0 is the smaller session id.
 type circuit struct {
-	key    [16]byte
+	key    pairKey
 	began  time.Time // of the time that the bytes are counted in
 	used   [2]time.Time
 	bytes  [2]int
-	hosts  [2]netip.Addr
+	payers [2]*budget.Payer // of each side that has used it
 	tokens float64
 	filled time.Time
 }
 
-func newCircuits() circuits {
-	return circuits{pairs: map[[16]byte]*circuit{}, hosts: map[netip.Addr]int{}}
+func newCircuits(l *budget.Ledger) circuits {
+	most := int(l.Most(budget.Circuits, budget.Own)) + 1 // the pool says when it is full
+	alone, err := simplelru.NewLRU[pairKey, *circuit](most, nil)
+	talk, err2 := simplelru.NewLRU[pairKey, *circuit](most, nil)
+	if err != nil || err2 != nil {
+		panic("BUG: the bound of circuits must be positive")
+	}
+	return circuits{budget: l, alone: alone, talk: talk, of: map[sessions.SessionID]int{}}
 }
 
 // pass carries one datagram from a neighbour to another, or counts why not.
@@ -48,13 +65,13 @@ func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort,
 		c.count.unknown++
 		return
 	}
-	p, side := c.circuit(now, from, to, addr.Addr())
+	p, side := c.circuit(now, from, to, n.payer(from))
 	switch {
 	case p == nil:
 		c.count.full++
 		return
 	case now.Sub(p.used[1-side]) >= circuitTime:
-		c.count.unasked++ // the other one has not written to him
+		c.count.unasked++ // the other one has not written to them
 		return
 	case p.bytes[side]+len(m.Datagram) > circuitBytes:
 		c.count.quota++
@@ -71,80 +88,113 @@ func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort,
 
 // circuit returns the pair's circuit, with the use by one side noted; nil: there is
 // no room for another one.
-func (c *circuits) circuit(now time.Time, from, to sessions.SessionID, host netip.Addr) (p *circuit, side int) {
+func (c *circuits) circuit(now time.Time, from, to sessions.SessionID, by budget.Payer) (p *circuit, side int) {
 	first, second := from, to
 	if bytes.Compare(from[:], to[:]) > 0 {
 		first, second, side = to, from, 1
 	}
-	key := [16]byte(append(first[:], second[:]...))
-	if p = c.pairs[key]; p == nil {
-		if c.hosts[host] >= circuitsPerHost || len(c.pairs) >= maxCircuits && !c.makeRoom(now) {
-			return nil, side
-		}
-		p = &circuit{key: key, began: now, tokens: circuitBurst, filled: now}
-		c.pairs[key] = p
+	key := pairKey(append(first[:], second[:]...))
+	p, talks := c.talk.Get(key)
+	if !talks {
+		p, _ = c.alone.Get(key)
 	}
-	if p.hosts[side] != host {
-		if c.hosts[host] >= circuitsPerHost {
+	fresh := p == nil
+	if fresh {
+		p = &circuit{key: key, began: now, tokens: circuitBurst, filled: now}
+	}
+	if p.payers[side] == nil {
+		if !c.claim(now, by, p) {
 			return nil, side
 		}
-		c.release(p, side)
-		p.hosts[side] = host
-		c.hosts[host]++
+		p.payers[side] = &by
 	}
 	p.used[side] = now
+	switch {
+	case fresh:
+		c.alone.Add(key, p)
+		c.of[first]++
+		c.of[second]++
+	case !talks && p.payers[1-side] != nil:
+		c.alone.Remove(key)
+		c.talk.Add(key, p)
+	}
 	if now.Sub(p.began) >= circuitTime {
 		p.began, p.bytes = now, [2]int{}
 	}
 	return p, side
 }
 
-// makeRoom ends the circuit that was idle longest, if it was idle long enough.
-func (c *circuits) makeRoom(now time.Time) bool {
-	var worst *circuit
-	for _, p := range c.pairs {
-		if worst == nil || p.last().Before(worst.last()) || p.last().Equal(worst.last()) && bytes.Compare(p.key[:], worst.key[:]) < 0 {
-			worst = p
+// claim finds room for one more use of circuits by a payer: what is idle gives way, but for
+// the circuit that it is wanted for.
+func (c *circuits) claim(now time.Time, by budget.Payer, but *circuit) bool {
+	for !c.budget.Fits(budget.Circuits, by, 1) && c.makeRoom(now, by, but) {
+	}
+	return c.budget.Claim(budget.Circuits, by, 1)
+}
+
+// makeRoom ends the circuit that was idle longest, if it was idle long enough: among those
+// that were used by one side alone first. Who has used up their own share ends one of their own.
+func (c *circuits) makeRoom(now time.Time, by budget.Payer, but *circuit) bool {
+	own := c.budget.OwnFull(budget.Circuits, by, 1)
+	for _, l := range []struct {
+		of   *simplelru.LRU[pairKey, *circuit]
+		idle time.Duration
+	}{{c.alone, circuitAlone}, {c.talk, circuitTime}} {
+		for _, key := range l.of.Keys() { // oldest first
+			p, _ := l.of.Peek(key)
+			if now.Sub(p.last()) < l.idle {
+				break
+			}
+			if p != but && (!own || p.paidBy(by)) {
+				c.end(p)
+				return true
+			}
 		}
 	}
-	idle := circuitTime
-	if worst.used[0].IsZero() || worst.used[1].IsZero() {
-		idle = circuitAlone
+	return false
+}
+
+// paidBy says whether a key or network pays for a side of it.
+func (p *circuit) paidBy(by budget.Payer) bool {
+	for _, payer := range p.payers {
+		if payer != nil && (payer.Key == by.Key || payer.Prefix == by.Prefix && by.Prefix.IsValid()) {
+			return true
+		}
 	}
-	if now.Sub(worst.last()) < idle {
-		return false
-	}
-	c.end(worst)
-	return true
+	return false
 }
 
 func (c *circuits) end(p *circuit) {
-	for side := range p.hosts {
-		c.release(p, side)
+	for _, payer := range p.payers {
+		if payer != nil {
+			c.budget.Free(budget.Circuits, *payer, 1)
+		}
 	}
-	delete(c.pairs, p.key)
-}
-
-// release takes one side's address off the count.
-func (c *circuits) release(p *circuit, side int) {
-	host := p.hosts[side]
-	if !host.IsValid() {
-		return
+	c.alone.Remove(p.key)
+	c.talk.Remove(p.key)
+	for _, id := range [2]sessions.SessionID{sessions.SessionID(p.key[:8]), sessions.SessionID(p.key[8:])} {
+		if c.of[id]--; c.of[id] == 0 {
+			delete(c.of, id)
+		}
 	}
-	if c.hosts[host]--; c.hosts[host] == 0 {
-		delete(c.hosts, host)
-	}
-	p.hosts[side] = netip.Addr{}
 }
 
 // leave ends the circuits of a session that is gone.
 func (c *circuits) leave(id sessions.SessionID) {
-	for key, p := range c.pairs {
-		if bytes.Equal(key[:8], id[:]) || bytes.Equal(key[8:], id[:]) {
-			c.end(p)
+	if c.of[id] == 0 {
+		return
+	}
+	for _, l := range [2]*simplelru.LRU[pairKey, *circuit]{c.alone, c.talk} {
+		for _, p := range l.Values() {
+			if bytes.Equal(p.key[:8], id[:]) || bytes.Equal(p.key[8:], id[:]) {
+				c.end(p)
+			}
 		}
 	}
 }
+
+// len is how many there are.
+func (c *circuits) len() int { return c.alone.Len() + c.talk.Len() }
 
 func (p *circuit) last() time.Time {
 	if p.used[0].After(p.used[1]) {

@@ -84,13 +84,11 @@ const (
 	sightingTime   = time.Minute      // two sightings of us so close are compared
 	signGap        = 10 * time.Second // between two records that say where we are
 
-	circuitTime     = 2 * time.Minute  // a relay counts bytes for so long, and closes what one side left
-	circuitAlone    = 10 * time.Second // the same for what only one side ever used
-	circuitBytes    = 128 << 10        // each way in circuitTime
-	circuitRate     = 20               // datagrams of one pair a second,
-	circuitBurst    = 40               // and at once
-	maxCircuits     = 128              // pairs
-	circuitsPerHost = 8                // of them with one address
+	circuitTime  = 2 * time.Minute  // a relay counts bytes for so long, and closes what one side left
+	circuitAlone = 10 * time.Second // the same for what only one side ever used
+	circuitBytes = 128 << 10        // each way in circuitTime
+	circuitRate  = 20               // datagrams of one pair a second,
+	circuitBurst = 40               // and at once
 
 	explodeGap  = time.Minute     // between two explodes of one origin
 	explodeWait = 2 * time.Second // for the answers before the cost is told

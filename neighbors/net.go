@@ -157,7 +157,7 @@ func limitNames() []string {
 func (n *Node) relayStats() []Stat {
 	c := n.circuits.count
 	return []Stat{
-		{"relay_circuits", uint64(len(n.circuits.pairs))}, {"relay_passed", c.passed}, {"relay_unknown", c.unknown},
+		{"relay_circuits", uint64(n.circuits.len())}, {"relay_passed", c.passed}, {"relay_unknown", c.unknown},
 		{"relay_unasked", c.unasked}, {"relay_full", c.full}, {"relay_quota", c.quota}, {"relay_rate", c.rate},
 	}
 }

@@ -122,7 +122,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	}
 	n.texts, n.numbers = newTexts(), newNumbers(cfg)
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
-	n.relays, n.circuits = newRelays(), newCircuits()
+	n.relays, n.circuits = newRelays(), newCircuits(n.budget)
 	n.rumors, n.seekers, n.wants.flying, n.keepSign = newRumors(), newSeekers(), map[uint64]want{}, now
 	if n.cfg.Profile.Name == "" {
 		n.cfg.Profile = lanProfile

@@ -58,14 +58,14 @@ mutant() {
 		fi
 		touch "$clean"
 	fi
-	git apply -p1 "$1" 2>"$out" || { echo "it does not apply any more:"; cat "$out"; return; }
+	git apply -C1 -p1 "$1" 2>"$out" || { echo "it does not apply any more:"; cat "$out"; return; }
 	if run "$package" "$test"; then
 		echo "$test in $package does not notice it"
 	elif ! noticed; then
 		echo "no test failed, something else did:"
 		tail -n 30 "$out"
 	fi
-	git apply -R -p1 "$1" || { echo "it cannot be taken back"; exit 1; }
+	git apply -R -C1 -p1 "$1" || { echo "it cannot be taken back"; exit 1; }
 }
 
 # worker N OF: every OFth patch, in a tree of its own.

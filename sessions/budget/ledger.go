@@ -64,6 +64,12 @@ func (l *Ledger) Fits(of Pool, by Payer, n int) bool {
 	return p.rooms.fits(&p.shares, by, n)
 }
 
+// OwnFull says whether it is the payer's own key or network that has no room for n more.
+func (l *Ledger) OwnFull(of Pool, by Payer, n int) bool {
+	p := &l.pools[of]
+	return !p.rooms.own(&p.shares, by, n)
+}
+
 // Free gives n of a room back.
 func (l *Ledger) Free(of Pool, by Payer, n int) { l.pools[of].rooms.add(by, -n) }
 
