@@ -3,6 +3,7 @@ package dgram
 import (
 	"crypto/cipher"
 	"net/netip"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,9 @@ type association struct {
 	caller        bool // we sent the HANDSHAKE
 	made          time.Time
 	receive, send cipher.AEAD
+
+	favoured atomic.Bool // of a pinned peer: its DATA is read before others'
+	intake   *bucket     // of DATA while it is not; under admission's lock
 
 	// The loop's alone.
 	link      *link

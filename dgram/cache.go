@@ -143,6 +143,7 @@ func (c *cache) put(a *association, to segment) {
 		c.protected.Remove(a.local)
 	}
 	a.segment = to
+	a.favoured.Store(to == pinned)
 	switch to {
 	case probation:
 		c.probation.Add(a.local, a)

@@ -38,6 +38,7 @@ const (
 	DroppedSelf         // our own session key at the other end
 	DroppedUsed         // a sender's e used again for another HANDSHAKE
 	DroppedFull         // the single-use memory is full
+	DroppedRate         // DATA of peers that are not pinned, over their limit
 	DroppedReplay       // a counter that was seen or is too old
 	DroppedGone         // for an association that was erased in the meantime
 	DroppedUnknownKinds // messages of later versions
@@ -82,6 +83,7 @@ func (c Counter) String() string {
 		DroppedSelf:         "dropped_self",
 		DroppedUsed:         "dropped_used",
 		DroppedFull:         "dropped_full",
+		DroppedRate:         "dropped_rate",
 		DroppedReplay:       "dropped_replay",
 		DroppedGone:         "dropped_gone",
 		DroppedUnknownKinds: "dropped_unknown_kinds",

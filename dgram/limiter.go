@@ -91,6 +91,7 @@ type admission struct {
 	near       near
 	challenges *bucket
 	shakes     *bucket
+	datas      *bucket // of peers that are not pinned
 	prefixes   limiter[netip.Prefix]
 	links      limiter[netip.AddrPort]
 	reserve    *bucket
@@ -99,13 +100,16 @@ type admission struct {
 
 func newAdmission(n near, seed bool) *admission {
 	keys, all, link := maxPrefixes, rate{shakeRate, shakeBurst}, rate{shakeLinkRate, shakeLinkBurst}
+	datas := rate{dataAllRate, dataAllBurst}
 	if seed {
 		keys, all, link = maxPrefixesSeed, rate{shakeRateSeed, shakeBurstSeed}, rate{shakeLinkRateSeed, shakeLinkBurstSeed}
+		datas = rate{dataAllRateSeed, dataAllBurstSeed}
 	}
 	return &admission{
 		near:       n,
 		challenges: newBucket(challengeRate, challengeBurst),
 		shakes:     newBucket(all.perSecond, all.burst),
+		datas:      newBucket(datas.perSecond, datas.burst),
 		prefixes:   newLimiter[netip.Prefix](rate{shakePrefixRate, shakePrefixBurst}, keys),
 		links:      newLimiter[netip.AddrPort](link, keys),
 		reserve:    newBucket(shakeReserveRate, shakeReserveBurst),
@@ -137,6 +141,17 @@ func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 	}
 	own := a.reserved[from.Addr()]
 	return own != nil && own.take(now, 1) && a.reserve.take(now, 1)
+}
+
+// data asks to open one DATA of a peer that is not pinned: a share of its own first, then
+// of what all such have. It comes before the AEAD, which costs more than to be asked.
+func (a *admission) data(now time.Time, of *association) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if of.intake == nil {
+		of.intake = newBucket(dataRate, dataBurst)
+	}
+	return of.intake.take(now, 1) && a.datas.take(now, 1)
 }
 
 // setReserved replaces the addresses that have tokens of their own.

@@ -116,6 +116,12 @@ const (
 	shakeLinkBurst     = 200
 	shakeLinkRateSeed  = 1_000 // a program on its host may bring many users
 	shakeLinkBurstSeed = 10_000
+	dataRate           = 200 // DATA of one association whose peer is not pinned: texts come 20 to 40 a second at most
+	dataBurst          = 400
+	dataAllRate        = 2_000 // and of all such together: 2 % of a core to open them
+	dataAllBurst       = 4_000
+	dataAllRateSeed    = 50_000 // a seed's clients
+	dataAllBurstSeed   = 100_000
 	shakeReservedRate  = 1 // per reserved address, beside all others
 	shakeReservedBurst = 10
 	shakeReserveRate   = 50 // all reserved addresses together

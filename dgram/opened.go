@@ -9,20 +9,21 @@ import (
 // why it did not. It owns its bytes. Hand it to Endpoint.Receive on the goroutine
 // that owns the Endpoint.
 type Opened struct {
-	kind    packetKind
-	reason  Counter // why it was dropped; CountNothing: it was not
-	size    int     // of the datagram
-	from    netip.AddrPort
-	local   netip.Addr
-	reply   []byte  // a CHALLENGE to send back
-	packet  *packet // CHALLENGE alone: a copy
-	of      *association
-	counter uint64 // DATA
-	said    said
-	bad     bool   // DATA: authentic, but not messages
-	shake   *shake // HANDSHAKE, ACCEPT
-	call    bool   // HELLO: an announcement, of this nonce
-	echo    [nonceSize]byte
+	kind     packetKind
+	reason   Counter // why it was dropped; CountNothing: it was not
+	size     int     // of the datagram
+	from     netip.AddrPort
+	local    netip.Addr
+	reply    []byte  // a CHALLENGE to send back
+	packet   *packet // CHALLENGE alone: a copy
+	of       *association
+	counter  uint64 // DATA
+	said     said
+	bad      bool   // DATA: authentic, but not messages
+	favoured bool   // of a pinned peer, or an answer to a HANDSHAKE of ours
+	shake    *shake // HANDSHAKE, ACCEPT
+	call     bool   // HELLO: an announcement, of this nonce
+	echo     [nonceSize]byte
 }
 
 // said is what authentic bytes carried.
@@ -56,6 +57,10 @@ type shake struct {
 // Empty says that there is nothing left for Endpoint.Receive to do: the datagram
 // was dropped and is counted already. A reader need not pass it on.
 func (o Opened) Empty() bool { return o.reason != CountNothing }
+
+// Favoured says that it is of a pinned peer, or the answer to a HANDSHAKE of ours: to be
+// treated before what strangers send.
+func (o Opened) Favoured() bool { return o.favoured }
 
 // Reason returns the counter under which a dropped datagram was counted, or
 // CountNothing.

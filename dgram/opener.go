@@ -185,7 +185,7 @@ func (o *Opener) accept(d Opened, p *packet) Opened {
 		return o.drop(d, DroppedSeal)
 	}
 	s := &shake{keys: keys, hash: try.secrets.Hash, attempt: try, remote: p.from}
-	d.shake = s
+	d.shake, d.favoured = s, true // we asked for it
 	a, err := parseAcceptPayload(plain)
 	if err != nil || !o.messages(&d, a.messages) {
 		return o.drop(d, DroppedPayload)
@@ -223,6 +223,10 @@ func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
 		}
 		echo := dataEcho(p.to, p.counter)
 		return o.challenge(now, d, echo[:])
+	}
+	d.favoured = a.favoured.Load()
+	if !d.favoured && !o.admit.data(now, a) {
+		return o.drop(d, DroppedRate)
 	}
 	x := o.boxes.get()
 	defer o.boxes.put(x)

@@ -30,9 +30,10 @@ type Store interface {
 // Bounds of the loop. What does not fit is dropped and counted: UDP may lose
 // anything, and the sender tries again.
 const (
-	readQueue = 512                     // opened datagrams between the readers and the loop
+	readQueue = 512                     // opened datagrams between the readers and the loop, of people known; as many of others
 	callQueue = 64                      // functions waiting to run on the loop
 	turnBatch = 64                      // datagrams handled before anything is sent: lets texts and acks share datagrams
+	turnLeast = 8                       // of them, those of people whom the user does not know
 	leaveTime = 1500 * time.Millisecond // at most this long for the goodbyes
 	readFails = 1000                    // consecutive read errors after which the socket is given up
 )
@@ -49,8 +50,9 @@ type Loop struct {
 
 	ears     []dgram.Conn                 // where announcements are heard
 	opener   atomic.Pointer[dgram.Opener] // what the readers use
-	opened   chan *dgram.Opened
-	spare    sync.Pool // of *dgram.Opened: a queue of values would be 90 kB
+	favoured chan *dgram.Opened           // of people known: they come first
+	opened   chan *dgram.Opened           // of all others
+	spare    sync.Pool                    // of *dgram.Opened: a queue of values would be 90 kB
 	calls    chan call
 	changers changers      // calls that wait for a write
 	signal   chan struct{} // receipts is not empty
@@ -70,6 +72,7 @@ type Loop struct {
 func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *Loop {
 	return &Loop{
 		node: node, conn: conn, readers: readers, store: store, sink: sink,
+		favoured: make(chan *dgram.Opened, readQueue),
 		opened:   make(chan *dgram.Opened, readQueue),
 		calls:    make(chan call, callQueue),
 		changers: changers{unsure: map[uint64][]call{}},
@@ -118,12 +121,13 @@ func (l *Loop) Run(ctx context.Context) error {
 	for {
 		now := time.Now()
 		select {
-		case o := <-l.opened:
+		case o := <-l.favoured:
 			now = time.Now()
 			l.receive(now, o)
-			for range min(len(l.opened), turnBatch) {
-				l.receive(now, <-l.opened)
-			}
+			l.receiveMore(now, nil)
+		case o := <-l.opened:
+			now = time.Now()
+			l.receiveMore(now, o)
 		case d := <-done:
 			now = time.Now()
 			l.finished(now, d)
@@ -307,11 +311,31 @@ func (l *Loop) hand(o dgram.Opened) {
 		p = new(dgram.Opened)
 	}
 	*p = o
+	queue := l.opened
+	if o.Favoured() {
+		queue = l.favoured
+	}
 	select {
-	case l.opened <- p:
+	case queue <- p:
 	default:
 		l.reuse(p)
 		l.dropped.Add(1)
+	}
+}
+
+// receiveMore takes what has come meanwhile, as much as one turn may: of people known
+// first, and of others, whose first is o if it is not nil, what then is left of it, a few at
+// least.
+func (l *Loop) receiveMore(now time.Time, o *dgram.Opened) {
+	left := turnBatch
+	for ; left > 0 && len(l.favoured) > 0; left-- {
+		l.receive(now, <-l.favoured)
+	}
+	if o != nil {
+		l.receive(now, o)
+	}
+	for left = max(left, turnLeast); left > 0 && len(l.opened) > 0; left-- {
+		l.receive(now, <-l.opened)
 	}
 }
 

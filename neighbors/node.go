@@ -112,8 +112,8 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	if cfg.Crypto != nil {
 		n.signatures = cfg.Crypto.Signatures
 	}
-	n.budget = budget.New(cfg.Seed)
-	n.book = sessions.NewBook(n.user, cfg.Name, sessions.DefaultLimits(cfg.Seed))
+	n.budget = cfg.newBudget()
+	n.book = sessions.NewBook(n.user, cfg.Name, cfg.bookLimits())
 	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
 	n.outbox = sessions.NewOutbox()
 	if cfg.Unstored {
@@ -168,7 +168,7 @@ func (n *Node) begin(now time.Time) error {
 	}
 	n.ep, err = dgram.New(dgram.Config{
 		Private: n.cfg.Session, Record: n.signed, Check: check(n.signatures), Random: n.cfg.Random, Seed: n.cfg.Seed, Suite: suite,
-		SameLink: n.links.near, Crowd: n.links.crowd,
+		SameLink: n.links.near, Crowd: n.links.crowd, MaxAssociations: n.cfg.mostSessions(),
 	}, now)
 	return err
 }

@@ -18,6 +18,7 @@ const (
 	defaultWait       = 10 * time.Second
 	maxReaders        = 64
 	maxSeeds          = 16 // seeds of one command line
+	defaultMemory     = 256 << 20 // of a seed
 )
 
 // The presence Sources that -presence can name.
@@ -57,6 +58,7 @@ type config struct {
 	profile      neighbors.Profile
 	history      int    // lines of conversations that are kept
 	holdOff      bool   // keep no copies for others
+	memory       int64  // bytes that a seed may take; 0: no seed
 	state        string // folder; empty only with ephemeral
 	identity     string // file; empty: the one in the state folder
 	ephemeral    bool

@@ -30,6 +30,7 @@ usage: darkchat [flags]
   -sip HOST       a seed to ask; several with commas or by repeating the flag
   -sp PORT        the seeds' port (8888); one for all, or one for each -sip
   -s              be a seed: serve strangers, ignore the end of input
+  -memory SIZE    memory of a seed: bounds the sessions that it has (256MB)
   -listen ADDR    listen on this address alone (all addresses)
   -presence LIST  how people are found: lan,seed,file (the default) or none
   -interfaces RE  announce on interfaces of such names (all but virtual ones)
@@ -73,7 +74,7 @@ func parseFlags(args []string) (config, error) {
 		hosts, ports    listFlag
 		listen, sources string
 		names, profile  string
-		hold            string
+		hold, memory    string
 		fs              = flag.NewFlagSet("darkchat", flag.ContinueOnError)
 		set             = map[string]bool{}
 	)
@@ -84,6 +85,7 @@ func parseFlags(args []string) (config, error) {
 	fs.Var(&hosts, "sip", "")
 	fs.Var(&ports, "sp", "")
 	fs.BoolVar(&c.seed, "s", false, "")
+	fs.StringVar(&memory, "memory", "", "")
 	fs.StringVar(&listen, "listen", "", "")
 	fs.StringVar(&sources, "presence", presenceLAN+","+presenceSeed+","+presenceFile, "")
 	fs.StringVar(&names, "interfaces", "", "")
@@ -142,6 +144,9 @@ func parseFlags(args []string) (config, error) {
 
 	c.holdOff = hold == holdOff
 	var err error
+	if c.memory, err = parseMemory(memory, c.seed); err != nil {
+		return config{}, err
+	}
 	if c.profile, err = neighbors.ProfileNamed(profile); err != nil {
 		return config{}, fmt.Errorf("-profile %w", err)
 	}
@@ -175,6 +180,29 @@ func positional(arg string) error {
 		return fmt.Errorf("unexpected argument %q: a switch such as -s takes its value with =, as in -s=%s", arg, arg)
 	}
 	return fmt.Errorf("unexpected argument %q: darkchat takes flags only (darkchat -h lists them)", arg)
+}
+
+// parseMemory reads a size such as 256MB. It is for seeds: what a client takes is bounded by
+// its tables.
+func parseMemory(s string, seed bool) (int64, error) {
+	switch {
+	case s == "" && seed:
+		return defaultMemory, nil
+	case s == "":
+		return 0, nil
+	case !seed:
+		return 0, errors.New("-memory is for a seed: give it together with -s")
+	}
+	number := strings.TrimRight(strings.ToUpper(s), "GMKB")
+	unit := map[string]int64{"": 1, "B": 1, "K": 1 << 10, "KB": 1 << 10, "M": 1 << 20, "MB": 1 << 20, "G": 1 << 30, "GB": 1 << 30}[strings.ToUpper(s)[len(number):]]
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || unit == 0 || n <= 0 || n > (1<<40)/unit {
+		return 0, fmt.Errorf("-memory %q is not a size, such as 256MB or 1GB", s)
+	}
+	if n*unit < neighbors.MemoryLeast {
+		return 0, fmt.Errorf("-memory %s is too little: 64MB at least", s)
+	}
+	return n * unit, nil
 }
 
 func parseListen(s string, given bool) (netip.Addr, error) {

@@ -28,8 +28,8 @@ func TestPaperDefaults(t *testing.T) {
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v, want %+v", c, want)
 	}
-	if c, err = parseFlags([]string{"-s"}); err != nil || c.port != 8888 || c.portGiven {
-		t.Errorf("a seed listens on 8888: %+v, %v", c, err)
+	if c, err = parseFlags([]string{"-s"}); err != nil || c.port != 8888 || c.portGiven || c.memory != 256<<20 {
+		t.Errorf("a seed listens on 8888 and takes 256 MB: %+v, %v", c, err)
 	}
 }
 
@@ -95,6 +95,7 @@ func TestHelpTellsTheTruth(t *testing.T) {
 		fmt.Sprintf("the seeds' port (%d)", defaultSeedPort),
 		fmt.Sprintf("(%v)", defaultWait),
 		fmt.Sprintf("erase them (%d)", sessions.DefaultHistory),
+		fmt.Sprintf("(%dMB)", defaultMemory>>20),
 		presenceLAN + "," + presenceSeed + "," + presenceFile + " (the default)",
 	} {
 		if !strings.Contains(helpText, part) {
@@ -108,6 +109,19 @@ func TestHelpTellsTheTruth(t *testing.T) {
 	for _, l := range lines {
 		if len(l) > 80 {
 			t.Errorf("longer than a line: %s", l)
+		}
+	}
+}
+
+func TestMemoryOfASeed(t *testing.T) {
+	for size, want := range map[string]int64{"64MB": 64 << 20, "1gb": 1 << 30, "100M": 100 << 20, "134217728": 128 << 20} {
+		if c, err := parseFlags([]string{"-s", "-memory", size}); err != nil || c.memory != want {
+			t.Errorf("%s: %d, %v", size, c.memory, err)
+		}
+	}
+	for _, args := range [][]string{{"-memory", "256MB"}, {"-s", "-memory", "1MB"}, {"-s", "-memory", "much"}, {"-s", "-memory", "-5GB"}, {"-s", "-memory", "9999999999GB"}} {
+		if _, err := parseFlags(args); err == nil || !strings.Contains(err.Error(), "-memory") {
+			t.Errorf("%v: %v", args, err)
 		}
 	}
 }

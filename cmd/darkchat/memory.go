@@ -8,5 +8,11 @@ import "runtime/debug"
 // creep up for millions of datagrams. A quarter of it is reached in seconds.
 const gcPercent = 25
 
-// useMemory sets the collector to it.
-func useMemory() { debug.SetGCPercent(gcPercent) }
+// useMemory sets the collector to it. limit, if it is not 0, is what a seed may take: near
+// it the collector works harder before it asks the system for more.
+func useMemory(limit int64) {
+	debug.SetGCPercent(gcPercent)
+	if limit > 0 {
+		debug.SetMemoryLimit(limit)
+	}
+}

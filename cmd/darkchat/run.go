@@ -40,7 +40,7 @@ func run(args []string, in, out, errs *os.File) int {
 	case err != nil:
 		return fail(errs, exitUsage, err)
 	}
-	useMemory()
+	useMemory(c.memory)
 	useProcessors(c)
 	terminal := term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd())) && !c.json
 	name, usage, err := whoName(c, terminal, in, out)
@@ -105,7 +105,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, NoHistory: c.history == 0,
 		Past: profile.Past, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
-		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff,
+		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff, Memory: c.memory,
 	}, time.Now())
 	if err != nil {
 		_ = conn.Close()

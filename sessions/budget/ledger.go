@@ -36,6 +36,13 @@ func New(seed bool) *Ledger {
 	return l
 }
 
+// Bound lowers every class's share of a room to at most n.
+func (l *Ledger) Bound(of Pool, n int) {
+	for c := range l.pools[of].All {
+		l.pools[of].All[c].Most = min(l.pools[of].All[c].Most, float64(n))
+	}
+}
+
 // Spend asks for cost of a rate, and takes it. False: it is used up for this payer, and
 // the work is not to be done.
 func (l *Ledger) Spend(now time.Time, of Pool, by Payer, cost float64) bool {

@@ -1,0 +1,49 @@
+package neighbors
+
+import (
+	"bytes"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// What a message costs the loop, in microseconds, as BenchmarkCosts measures it: the pool
+// Work is asked for so much before anything is done about the message. A signature that is
+// checked weighs more than all else.
+const (
+	costMessage   = 5   // to look at it and answer
+	costText      = 30  // windows, the journal, the screen
+	costSignature = 100 // to check one, or to make one
+	costSummary   = 2   // to compare one word with what is known
+	costList      = 50  // to make one of our neighbours
+	costRelay     = 25  // to carry one datagram on
+)
+
+// cost is what a message of a session will cost.
+func (n *Node) cost(m *dgram.Message, from *sessions.Session) float64 {
+	switch b := m.Body.(type) {
+	case dgram.Text:
+		return costText
+	case dgram.Online:
+		if len(b.Record) > 0 && !bytes.Equal(b.Record, from.Record) {
+			return costMessage + costSignature
+		}
+	case dgram.Offline:
+		return costMessage + costSignature
+	case dgram.Ping:
+		switch b.Scope {
+		case dgram.ScopeFind:
+			return costMessage + 2*costSignature
+		case dgram.ScopeExplode:
+			return costMessage + 2*costSignature + costList
+		}
+		return 2 * costMessage
+	case dgram.ListRequest:
+		return costList
+	case dgram.List:
+		return costMessage + costSummary*float64(len(b.Summaries)) + costSignature*float64(len(b.Records))
+	case dgram.Relay:
+		return costRelay
+	}
+	return costMessage
+}
