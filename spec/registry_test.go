@@ -122,6 +122,9 @@ func TestRegistryIsTheCode(t *testing.T) {
 		code[folder] = read(t, folder)
 	}
 	for _, row := range rows {
+		if row.Group == "budget" {
+			continue // TestBudgetsAreTheTable
+		}
 		if seen[row.Group+" "+row.Name] {
 			t.Errorf("%s %s stands twice in registry.csv", row.Group, row.Name)
 		}

@@ -13,7 +13,7 @@ type Ledger struct {
 
 // pool is one of them: a rate or a room.
 type pool struct {
-	shares
+	Shares
 	rates *rates
 	rooms *rooms
 }
@@ -23,12 +23,12 @@ func New(seed bool) *Ledger {
 	l := &Ledger{}
 	for i, row := range Table {
 		p := &l.pools[i]
-		p.shares = row.Client
+		p.Shares = row.Client
 		if seed {
-			p.shares = row.Seed
+			p.Shares = row.Seed
 		}
 		if row.Rate {
-			p.rates = newRates(&p.shares)
+			p.rates = newRates(&p.Shares)
 		} else {
 			p.rooms = newRooms()
 		}
@@ -57,7 +57,7 @@ func (l *Ledger) Spend(now time.Time, of Pool, by Payer, cost float64) bool {
 // Whoever made the claim gives it back by Free, with the same payer.
 func (l *Ledger) Claim(of Pool, by Payer, n int) bool {
 	p := &l.pools[of]
-	if p.rooms.fits(&p.shares, by, n) {
+	if p.rooms.fits(&p.Shares, by, n) {
 		p.rooms.add(by, n)
 		return true
 	}
@@ -68,13 +68,13 @@ func (l *Ledger) Claim(of Pool, by Payer, n int) bool {
 // Fits is Claim without taking.
 func (l *Ledger) Fits(of Pool, by Payer, n int) bool {
 	p := &l.pools[of]
-	return p.rooms.fits(&p.shares, by, n)
+	return p.rooms.fits(&p.Shares, by, n)
 }
 
 // OwnFull says whether it is the payer's own key or network that has no room for n more.
 func (l *Ledger) OwnFull(of Pool, by Payer, n int) bool {
 	p := &l.pools[of]
-	return !p.rooms.own(&p.shares, by, n)
+	return !p.rooms.own(&p.Shares, by, n)
 }
 
 // Free gives n of a room back.
@@ -112,10 +112,10 @@ func (p Payer) Group() Group { return Group{p.Class, p.Prefix} }
 // full: then he is refused.
 func (l *Ledger) Yields(of Pool, by Payer) (g Group, ok bool) {
 	p := &l.pools[of]
-	if !p.rooms.own(&p.shares, by, 1) {
+	if !p.rooms.own(&p.Shares, by, 1) {
 		return g, false
 	}
-	return p.rooms.yields(&p.shares, by)
+	return p.rooms.yields(&p.Shares, by)
 }
 
 // EachRefused calls f for each pool and class, also where nothing was refused, in a fixed

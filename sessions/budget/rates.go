@@ -14,7 +14,7 @@ const maxAccounts = 4096
 
 // rates is who has spent what of one rate.
 type rates struct {
-	shares   *shares
+	shares   *Shares
 	classes  [numClasses]bucket
 	keys     *simplelru.LRU[account, *bucket]
 	prefixes *simplelru.LRU[netip.Prefix, *bucket]
@@ -28,7 +28,7 @@ type account struct {
 
 func (p Payer) account() account { return account{p.Class, p.Key} }
 
-func newRates(s *shares) *rates {
+func newRates(s *Shares) *rates {
 	keys, err := simplelru.NewLRU[account, *bucket](maxAccounts, nil)
 	prefixes, err2 := simplelru.NewLRU[netip.Prefix, *bucket](maxAccounts, nil)
 	if err != nil || err2 != nil {
@@ -65,7 +65,7 @@ func (r *rates) spend(now time.Time, by Payer, cost float64) bool {
 // debit is a bucket and how it fills.
 type debit struct {
 	from *bucket
-	of   amount
+	of   Amount
 }
 
 func accountOf[K comparable](l *simplelru.LRU[K, *bucket], k K) *bucket {
@@ -85,7 +85,7 @@ type bucket struct {
 
 // has says whether cost is there now. What costs more than a whole bucket is let through
 // when the bucket is full, and has to be waited for longer.
-func (b *bucket) has(now time.Time, of amount, cost float64) bool {
+func (b *bucket) has(now time.Time, of Amount, cost float64) bool {
 	if now.After(b.at) {
 		if !b.at.IsZero() {
 			b.spent = max(0, b.spent-now.Sub(b.at).Seconds()*of.PerSecond)

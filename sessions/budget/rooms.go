@@ -18,7 +18,7 @@ func newRooms() *rooms {
 }
 
 // own says whether a payer's key and network have room for n more.
-func (r *rooms) own(s *shares, by Payer, n int) bool {
+func (r *rooms) own(s *Shares, by Payer, n int) bool {
 	if !by.Class.divided() {
 		return true
 	}
@@ -27,7 +27,7 @@ func (r *rooms) own(s *shares, by Payer, n int) bool {
 }
 
 // fits says whether there is room for n more.
-func (r *rooms) fits(s *shares, by Payer, n int) bool {
+func (r *rooms) fits(s *Shares, by Payer, n int) bool {
 	if !r.own(s, by, n) {
 		return false
 	}
@@ -40,7 +40,7 @@ func (r *rooms) fits(s *shares, by Payer, n int) bool {
 	return true
 }
 
-func within(n int, a amount) bool { return a == unbound || float64(n) <= a.Most }
+func within(n int, a Amount) bool { return a == unbound || float64(n) <= a.Most }
 
 // add takes n, or gives them back.
 func (r *rooms) add(by Payer, n int) {
@@ -55,7 +55,7 @@ func (r *rooms) add(by Payer, n int) {
 	}
 }
 
-func (r *rooms) yields(s *shares, by Payer) (g Group, ok bool) {
+func (r *rooms) yields(s *Shares, by Payer) (g Group, ok bool) {
 	for c := Stranger; c > by.Class; c-- {
 		if r.classes[c] > 0 {
 			p, _ := r.groups[c].most()

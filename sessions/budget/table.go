@@ -23,15 +23,15 @@ const (
 // Pools is their number.
 const Pools = int(numPools)
 
-// amount is how much of a pool somebody may have. In a room it is Most; of a rate Most at
-// once, and then PerSecond. The zero amount is no bound.
-type amount struct{ Most, PerSecond float64 }
+// Amount is how much of a pool somebody may have. In a room it is Most; of a rate Most at
+// once, and then PerSecond. The zero Amount is no bound.
+type Amount struct{ Most, PerSecond float64 }
 
-// shares divides a pool. All is nested: each class has it together with all worse ones.
+// Shares divides a pool. All is nested: each class has it together with all worse ones.
 // Key and Prefix bound one user and one network within Link and Stranger.
-type shares struct {
-	All         [Classes]amount
-	Key, Prefix amount
+type Shares struct {
+	All         [Classes]Amount
+	Key, Prefix Amount
 }
 
 // Row is one pool, as a client and as a seed divide it.
@@ -39,64 +39,64 @@ type Row struct {
 	Pool         Pool
 	Name, Unit   string
 	Rate         bool
-	Client, Seed shares
+	Client, Seed Shares
 	Why          string
 }
 
 // of makes a share for each class: own and known, seed, link, stranger.
-func of(known, seed, link, stranger amount) [Classes]amount {
-	return [Classes]amount{known, known, seed, link, stranger}
+func of(known, seed, link, stranger Amount) [Classes]Amount {
+	return [Classes]Amount{known, known, seed, link, stranger}
 }
 
-func room(n float64) amount             { return amount{Most: n} }
-func rate(perSecond, at float64) amount { return amount{at, perSecond} }
+func room(n float64) Amount             { return Amount{Most: n} }
+func rate(perSecond, at float64) Amount { return Amount{at, perSecond} }
 
-var unbound amount
+var unbound Amount
 
 // Table is all pools. spec/registry.csv has the same numbers, and a test compares them.
 var Table = [numPools]Row{
 	{Work, "work", "us", true,
-		shares{of(unbound, rate(300_000, 600_000), rate(200_000, 400_000), rate(100_000, 200_000)), rate(25_000, 50_000), rate(50_000, 100_000)},
-		shares{of(unbound, unbound, rate(800_000, 1_600_000), rate(700_000, 1_400_000)), rate(25_000, 50_000), rate(100_000, 200_000)},
+		Shares{of(unbound, rate(300_000, 600_000), rate(200_000, 400_000), rate(100_000, 200_000)), rate(25_000, 50_000), rate(50_000, 100_000)},
+		Shares{of(unbound, unbound, rate(800_000, 1_600_000), rate(700_000, 1_400_000)), rate(25_000, 50_000), rate(100_000, 200_000)},
 		"strangers have a tenth of a core; at a seed they are the business"},
 	{Lines, "lines", "KiB", true,
-		shares{of(unbound, rate(4, 400), rate(4, 400), rate(1, 100)), rate(0.1, 20), rate(0.3, 60)},
-		shares{of(unbound, rate(4, 400), rate(4, 400), rate(1, 100)), rate(0.1, 20), rate(0.3, 60)},
+		Shares{of(unbound, rate(4, 400), rate(4, 400), rate(1, 100)), rate(0.1, 20), rate(0.3, 60)},
+		Shares{of(unbound, rate(4, 400), rate(4, 400), rate(1, 100)), rate(0.1, 20), rate(0.3, 60)},
 		"enough to say who one is; an answer, or \\accept, takes the bound away"},
 	{Told, "told", "events", true,
-		shares{of(unbound, rate(10, 60), rate(10, 200), rate(4, 20)), rate(1, 6), rate(2, 12)},
-		shares{of(unbound, rate(10, 60), rate(10, 200), rate(4, 20)), rate(1, 6), rate(2, 12)},
+		Shares{of(unbound, rate(10, 200), rate(10, 200), rate(4, 20)), rate(1, 6), rate(2, 12)},
+		Shares{of(unbound, rate(10, 200), rate(10, 200), rate(4, 20)), rate(1, 6), rate(2, 12)},
 		"what a person, or whoever reads a log, can take in"},
 	{Hellos, "hellos", "HELLOs", true,
-		shares{of(unbound, rate(20, 200), rate(20, 150), rate(5, 40)), rate(1, 12), rate(2, 24)},
-		shares{of(unbound, rate(200, 1000), rate(200, 1000), rate(100, 500)), rate(1, 12), rate(4, 48)},
+		Shares{of(unbound, rate(20, 200), rate(20, 150), rate(5, 40)), rate(1, 12), rate(2, 24)},
+		Shares{of(unbound, rate(200, 1000), rate(200, 1000), rate(100, 500)), rate(1, 12), rate(4, 48)},
 		"of the 50 a second that a node says in all (dgram.helloRate)"},
 	{Finds, "finds", "searches", true,
-		shares{of(unbound, rate(20, 100), rate(10, 50), rate(2, 10)), rate(0.2, 10), rate(0.5, 20)},
-		shares{of(unbound, unbound, unbound, rate(1000, 5000)), rate(0.2, 12), rate(2, 60)},
+		Shares{of(unbound, rate(20, 100), rate(10, 50), rate(2, 20)), rate(0.2, 10), rate(0.5, 15)},
+		Shares{of(unbound, unbound, unbound, rate(1000, 5000)), rate(0.2, 12), rate(2, 60)},
 		"two signatures each, and names could be guessed"},
 	{Probes, "probes", "probes", true,
-		shares{of(unbound, unbound, rate(80, 160), rate(40, 80)), rate(8, 16), rate(20, 40)},
-		shares{of(unbound, unbound, rate(80, 160), rate(40, 80)), rate(8, 16), rate(20, 40)},
+		Shares{of(unbound, unbound, rate(80, 160), rate(40, 80)), rate(8, 16), rate(20, 40)},
+		Shares{of(unbound, unbound, rate(80, 160), rate(40, 80)), rate(8, 16), rate(20, 40)},
 		"of the 200 datagrams of presence a second that a node sends in all (dgram.presencePerSecond)"},
 	{Edges, "edges", "sessions", false,
-		shares{of(room(150), room(145), room(140), room(40)), room(4), room(10)},
-		shares{of(room(131072), room(131072), room(131072), room(131072)), room(16), room(1024)},
+		Shares{of(room(150), room(145), room(140), room(40)), room(4), room(10)},
+		Shares{of(room(131072), room(131072), room(131072), room(131072)), room(16), room(1024)},
 		"more than people keep friends"},
 	{Handles, "handles", "texts", false,
-		shares{of(room(2048), room(1280), room(1024), room(256)), room(32), room(64)},
-		shares{of(room(2048), room(1280), room(1024), room(256)), room(32), room(64)},
+		Shares{of(room(2048), room(1280), room(1024), room(256)), room(32), room(64)},
+		Shares{of(room(2048), room(1280), room(1024), room(256)), room(32), room(64)},
 		"a screen that stands still must not be theirs alone"},
 	{Held, "held", "texts", false,
-		shares{of(room(4096), room(1280), room(1024), room(256)), room(64), room(128)},
-		shares{of(room(4096), room(1280), room(1024), room(256)), room(64), room(128)},
+		Shares{of(room(4096), room(1280), room(1024), room(256)), room(64), room(128)},
+		Shares{of(room(4096), room(1280), room(1024), room(256)), room(64), room(128)},
 		"1 KiB each"},
 	{Unfinished, "unfinished", "B", false,
-		shares{of(room(4<<20), room(1<<20), room(1<<20), room(256<<10)), room(64 << 10), room(128 << 10)},
-		shares{of(room(4<<20), room(1<<20), room(1<<20), room(256<<10)), room(64 << 10), room(128 << 10)},
+		Shares{of(room(4<<20), room(1<<20), room(1<<20), room(256<<10)), room(64 << 10), room(128 << 10)},
+		Shares{of(room(4<<20), room(1<<20), room(1<<20), room(256<<10)), room(64 << 10), room(128 << 10)},
 		"a whole line has 16 KiB, one of 64 parts 64 KiB"},
 	{Circuits, "circuits", "pairs", false,
-		shares{of(room(128), room(128), room(128), room(128)), room(8), room(8)},
-		shares{of(room(8192), room(8192), room(8192), room(8192)), room(16), room(128)},
+		Shares{of(room(128), room(128), room(128), room(128)), room(8), room(8)},
+		Shares{of(room(8192), room(8192), room(8192), room(8192)), room(16), room(128)},
 		"900 bytes each; those that talk stay"},
 }
