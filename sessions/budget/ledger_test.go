@@ -225,3 +225,37 @@ func BenchmarkSpend(b *testing.B) {
 		})
 	}
 }
+
+// Fresh keys from everywhere, one class after the other from the worst: each has its share
+// to the last place, and what is left for the better ones is what the table says.
+func TestSharesAreNested(t *testing.T) {
+	for _, row := range budget.Table {
+		if row.Rate {
+			continue
+		}
+		l := budget.New(false)
+		fresh := 0
+		for c := budget.Stranger; ; c-- {
+			most := row.Client.All[c].Most
+			n := max(int(row.Client.Key.Most)/64, 1)
+			for {
+				fresh++
+				by := budget.Payer{Class: c, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{9, byte(fresh >> 8), byte(fresh), 0}), 24)}
+				by.Key[0], by.Key[1], by.Key[2] = byte(fresh), byte(fresh>>8), byte(c)
+				if !l.Claim(row.Pool, by, n) {
+					break
+				}
+			}
+			sum := 0
+			for k := c; int(k) < budget.Classes; k++ {
+				sum += l.Used(row.Pool, k)
+			}
+			if float64(sum) > most || float64(sum+n) <= most {
+				t.Errorf("%s: %v and worse have %d of %v", row.Name, c, sum, most)
+			}
+			if c == budget.Own {
+				break
+			}
+		}
+	}
+}
