@@ -23,16 +23,19 @@ func parseAddr(b []byte) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, port), port != 0 && !ip.Is4In6()
 }
 
-// prefixOf is the network that shares one allowance for strangers: a /24 or a
-// /56. Addresses that are not routed worldwide belong to none, because a whole
-// office sits behind one such prefix.
+// prefixOf is the network that shares one allowance for strangers: a /24 or a /56, where
+// one owner may have all addresses. A whole office sits behind one private prefix, so
+// there it is the address itself. This machine has none: who is on it needs no address to
+// be many.
 func prefixOf(a netip.AddrPort) (netip.Prefix, bool) {
 	ip := a.Addr().Unmap().WithZone("")
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return netip.Prefix{}, false
-	}
 	bits := 56
-	if ip.Is4() {
+	switch {
+	case ip.IsPrivate() || ip.IsLinkLocalUnicast():
+		bits = ip.BitLen()
+	case !ip.IsGlobalUnicast():
+		return netip.Prefix{}, false
+	case ip.Is4():
 		bits = 24
 	}
 	p, err := ip.Prefix(bits)

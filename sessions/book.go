@@ -6,10 +6,17 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
-// keptSessions of every pinned user are never pruned for strangers.
-const keptSessions = 4
+const (
+	// keptSessions of every pinned user are never pruned for strangers.
+	keptSessions = 4
+	// newPerPrefix is how many new users of one network a client remembers: an office is
+	// behind one address. A seed serves several offices there.
+	newPerPrefix     = 64
+	newPerPrefixSeed = 1024
+)
 
 // What a Book refuses.
 var (
@@ -26,14 +33,16 @@ type Limits struct {
 	Sessions        int // sessions of new users
 	Kept            int // pinned, verified and blocked users
 	SessionsPerUser int
-	NewPerPrefix    int // new users that authenticated from one /24 or /56
+	NewPerPrefix    int // new users that authenticated from one /24 or /56, or one private address
+	SameName        int // new users that go by one name
 }
 
 // DefaultLimits are those of a client, or of a seed.
 func DefaultLimits(seed bool) Limits {
 	if seed {
-		// Behind one address of a seed's users there may be a whole office.
-		return Limits{Users: 131072, Sessions: 262144, NewPerPrefix: 1024}.withDefaults()
+		return Limits{
+			Users: 131072, Sessions: 262144, NewPerPrefix: newPerPrefixSeed, SameName: maxClaimantsSeed,
+		}.withDefaults()
 	}
 	return Limits{}.withDefaults()
 }
@@ -43,7 +52,8 @@ func (l Limits) withDefaults() Limits {
 	l.Sessions = cmp.Or(l.Sessions, 8192)
 	l.Kept = cmp.Or(l.Kept, 65536)
 	l.SessionsPerUser = max(cmp.Or(l.SessionsPerUser, 16), keptSessions)
-	l.NewPerPrefix = cmp.Or(l.NewPerPrefix, 8)
+	l.NewPerPrefix = cmp.Or(l.NewPerPrefix, newPerPrefix)
+	l.SameName = cmp.Or(l.SameName, maxClaimants)
 	return l
 }
 
@@ -66,8 +76,8 @@ func classOf(t Trust) int {
 }
 
 // A Book remembers who a user is and where each session was last seen. Its
-// bounds are its Limits: strangers make room for each other, those that are
-// offline first, and never take the place of a user that is pinned. It belongs
+// bounds are its Limits: strangers who are offline make room for newcomers; when all are
+// here the newcomer is refused. None takes the place of a user that is pinned. It belongs
 // to one goroutine. Source: spec/theory.md 6.4 and 9.
 type Book struct {
 	self     UserKey
@@ -76,13 +86,15 @@ type Book struct {
 
 	users    map[UserKey]*user        // at most limits.Users + limits.Kept
 	byID     map[SessionID]*entry     // at most limits.SessionsPerUser for each
-	claims   map[string][]*user       // by mapped name
+	claims   map[string][]*user       // by mapped name, sorted by fingerprint; of new users at most limits.SameName each
 	pins     map[string][]*user       // by the mapped name an act bound to them
 	nearby   map[netip.Prefix][]*user // new users, at most limits.NewPerPrefix each
 	classes  [classCount]cache
 	floors   floors
 	expected map[string]string // fingerprint by mapped name; at most maxExpected
 	news     int               // new users
+	alive    func(time.Time, SessionID) bool
+	invited  SessionID // by the person; until the next record
 
 	changedUsers    map[UserKey]struct{}
 	changedSessions map[SessionID]struct{}
@@ -145,6 +157,14 @@ func (b *Book) Users() []User {
 	return list
 }
 
+// UserCount is how many users Users lists.
+func (b *Book) UserCount() int {
+	if _, ok := b.users[b.self]; ok {
+		return len(b.users) - 1
+	}
+	return len(b.users)
+}
+
 // Session looks a session up.
 func (b *Book) Session(id SessionID) (Session, bool) {
 	s, ok := b.byID[id]
@@ -152,6 +172,15 @@ func (b *Book) Session(id SessionID) (Session, bool) {
 		return Session{}, false
 	}
 	return s.Session, true
+}
+
+// Since is how long before a time the user of a session was first heard of.
+func (b *Book) Since(id SessionID, at time.Time) time.Duration {
+	s, ok := b.byID[id]
+	if !ok {
+		return 0
+	}
+	return at.Sub(s.owner.FirstSeen)
 }
 
 // SessionsOf lists the sessions of a user, sorted by id.

@@ -147,34 +147,55 @@ func TestStrangersCannotPushOutTombstonesOfFriends(t *testing.T) {
 	}
 }
 
+// A user with too many sessions loses those of them that are silent; while all are here
+// one more is refused. Nobody else pays.
 func TestUsersOwnCap(t *testing.T) {
 	b := newBookBed(t, Limits{})
 	b.mustLearn(2, 100, "bob", 1)
+	refused := 0
 	for s := range 40 {
 		b.later(time.Second)
-		b.mustLearn(1, s, "ann", 1)
-		if s == 3 {
+		if _, err := b.learn(1, s, "ann", 1, StateOnline, true); errors.Is(err, ErrFull) {
+			refused++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if s == 3 || s == 30 {
 			b.SetPresence(b.id(1, 3), PresenceOffline)
+		}
+		if s == 35 {
+			b.SetPresence(b.id(1, 7), PresenceOffline)
 		}
 	}
 	list := b.SessionsOf(userOf(1))
-	if len(list) != 16 {
-		t.Errorf("%d sessions", len(list))
+	if len(list) != 16 || refused != 40-16-2 {
+		t.Errorf("%d sessions, %d refused", len(list), refused)
+	}
+	for _, s := range []int{0, 15, 16, 36} {
+		if _, ok := b.Session(b.id(1, s)); !ok {
+			t.Errorf("session %d is gone", s)
+		}
 	}
 	if _, ok := b.Session(b.id(2, 100)); !ok {
 		t.Error("the cap of one user cost another's session")
 	}
 }
 
+// Newcomers of a network take the place of those of it that are silent; while all of it
+// are here they are refused, and nobody who is here is forgotten for them.
 func TestPrefixCapEvictsItsOwn(t *testing.T) {
-	b := newBookBed(t, Limits{})
-	from := func(n int, addr string) {
+	b := newBookBed(t, Limits{NewPerPrefix: 8})
+	here := map[SessionID]bool{}
+	b.SetLive(func(_ time.Time, id SessionID) bool { return here[id] })
+	from := func(n int, addr string) error {
 		t.Helper()
 		raw, rec := signed(t, n, n, fmt.Sprintf("user%d", n), 1, StateOnline)
 		b.later(time.Second)
-		if _, err := b.Learn(b.now, raw, rec, true, netip.MustParseAddr(addr)); err != nil {
+		_, err := b.Learn(b.now, raw, rec, true, netip.MustParseAddr(addr))
+		if err != nil && !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
+		return err
 	}
 	from(1, "198.51.100.1")
 	from(2, "2001:db8:0:1::1")
@@ -188,25 +209,76 @@ func TestPrefixCapEvictsItsOwn(t *testing.T) {
 		if _, ok := b.User(userOf(u)); !ok {
 			t.Errorf("user %d is gone", u)
 		}
+		here[b.id(u, u)] = true
+	}
+	for n := 30; n < 60; n++ {
+		if err := from(n, fmt.Sprintf("203.0.113.%d", n)); err != nil {
+			t.Errorf("%d, and six are silent: %v", n, err)
+		}
+	}
+	for n := 54; n < 60; n++ {
+		here[b.id(n, n)] = true
+	}
+	if err := from(60, "203.0.113.60"); !errors.Is(err, ErrFull) {
+		t.Errorf("all are here, and one more is taken: %v", err)
+	}
+	for _, u := range []int{1, 2, 29, 22, 54, 59} {
+		if _, ok := b.User(userOf(u)); !ok {
+			t.Errorf("user %d is gone, who is here", u)
+		}
+	}
+	b.Invite(b.id(60, 60))
+	if err := from(60, "203.0.113.60"); err != nil {
+		t.Errorf("the person asked for them: %v", err)
 	}
 	if err := b.Pin(userOf(29)); err != nil {
 		t.Fatal(err)
 	}
-	for n := 30; n < 60; n++ {
-		from(n, fmt.Sprintf("203.0.113.%d", n))
+	if err := b.Pin(userOf(60)); err != nil {
+		t.Fatal(err)
 	}
-	if _, ok := b.User(userOf(29)); !ok {
-		t.Error("a pinned user was evicted")
+	if err := from(61, "203.0.113.61"); err != nil {
+		t.Errorf("a place is free: %v", err)
 	}
-	for n := 60; n < 90; n++ { // an office behind one private prefix
+	for n := 70; n < 100; n++ { // an office behind one private prefix
 		from(n, fmt.Sprintf("192.168.1.%d", n))
 	}
-	if n := len(b.Users()); n != 2+1+8+30 {
+	if n := len(b.Users()); n != 2+2+8+30 {
+		t.Errorf("%d users", n)
+	}
+	for n := 100; n < 125; n++ { // many on one machine of it, who come and go
+		from(n, "192.168.2.1")
+	}
+	if n := len(b.Users()); n != 2+2+8+30+8 {
 		t.Errorf("%d users", n)
 	}
 	b.restart()
-	if n := len(b.Users()); n != 2+1+8+30 {
+	if n := len(b.Users()); n != 2+2+8+30+8 {
 		t.Errorf("%d users after a restart", n)
+	}
+}
+
+// When strangers who are here fill the book, one more is refused; a friend is not.
+func TestFullOfThoseWhoAreHere(t *testing.T) {
+	b := newBookBed(t, Limits{Users: 20, Sessions: 20})
+	for n := 1; n <= 20; n++ {
+		b.mustLearn(n, n, fmt.Sprintf("user%d", n), 1)
+	}
+	for n := 21; n < 40; n++ {
+		if _, err := b.learn(n, n, "late", 1, StateOnline, true); !errors.Is(err, ErrFull) {
+			t.Fatalf("%d: %v", n, err)
+		}
+	}
+	if err := b.Contact(b.now, userOf(40), "friend"); err != nil {
+		t.Fatal(err)
+	}
+	b.mustLearn(40, 40, "friend", 1)
+	b.SetPresence(b.id(7, 7), PresenceOffline)
+	b.mustLearn(41, 41, "late", 1)
+	for n := 1; n <= 20; n++ {
+		if _, ok := b.User(userOf(n)); ok == (n == 7) {
+			t.Errorf("user %d: remembered %v", n, ok)
+		}
 	}
 }
 

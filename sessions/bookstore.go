@@ -125,16 +125,15 @@ func (b *Book) Loaded(now time.Time) {
 		b.touch(s)
 	}
 	for _, key := range inOrder(keySet(b.users), compareKeys) {
-		b.settle(now, b.users[key])
+		if u := b.users[key]; u != nil { // nil: dropped for another of its network, or name
+			b.settle(now, u)
+		}
 	}
-	b.shrink(now)
+	b.shrink(now, nil)
 }
 
 // settle holds a loaded user to the bounds.
 func (b *Book) settle(now time.Time, u *user) {
-	if u == nil {
-		return // dropped for another of its network
-	}
 	for len(u.sessions) > b.limits.SessionsPerUser {
 		b.drop(now, slices.MinFunc(u.sessions, compareSilence))
 	}
@@ -149,7 +148,10 @@ func (b *Book) settle(now time.Time, u *user) {
 		}
 	}
 	if last.IsValid() {
-		b.place(now, u, last)
+		b.place(now, u, last) // nobody is here yet: there is room
+	}
+	if !b.seat(now, u, u.mapped, false) {
+		b.dropUser(now, u)
 	}
 }
 

@@ -6,49 +6,41 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// cache holds the sessions of one trust class, each in the order in which it was
-// last heard. Two lists instead of one: in a single list a flood of sessions
-// that come and go would push out those that are online. The bounds are kept by
-// the Book; these lists never evict by themselves.
+// A cache holds the sessions of one trust class in the order in which they were touched
+// last: heard, or found to be here when room was looked for. Its bounds are kept by the
+// Book; the list never evicts by itself.
 type cache struct {
-	online, offline *simplelru.LRU[SessionID, *entry]
+	list *simplelru.LRU[SessionID, *entry]
 }
+
+// victimSample is how many sessions are looked at to find one that may go. Each that may
+// not, because it is here, becomes the newest, so the next search begins behind it.
+const victimSample = 256
 
 func newCache() cache {
-	return cache{online: newList(), offline: newList()}
-}
-
-func newList() *simplelru.LRU[SessionID, *entry] {
 	l, err := simplelru.NewLRU[SessionID, *entry](math.MaxInt, nil)
 	if err != nil {
 		panic("BUG: session list: " + err.Error())
 	}
-	return l
+	return cache{l}
 }
 
-func (c cache) len() int { return c.online.Len() + c.offline.Len() }
+func (c cache) len() int { return c.list.Len() }
 
-// put makes s the newest of the list where it belongs now.
-func (c cache) put(s *entry) {
-	to, from := c.offline, c.online
-	if s.live() {
-		to, from = from, to
+// put makes s the newest.
+func (c cache) put(s *entry) { c.list.Add(s.ID, s) }
+
+func (c cache) remove(s *entry) { c.list.Remove(s.ID) }
+
+// victim is who leaves first: the one touched longest ago that is not here. ok is false
+// when all are, or all of those that were looked at.
+func (c cache) victim(live func(*entry) bool) (s *entry, ok bool) {
+	for range min(c.len(), victimSample) {
+		_, s, _ := c.list.GetOldest()
+		if !live(s) {
+			return s, true
+		}
+		c.put(s)
 	}
-	from.Remove(s.ID)
-	to.Add(s.ID, s)
-}
-
-func (c cache) remove(s *entry) {
-	c.online.Remove(s.ID)
-	c.offline.Remove(s.ID)
-}
-
-// victim is who leaves first: the offline session that was silent longest, and
-// an online one only when no other is left.
-func (c cache) victim() (*entry, bool) {
-	if _, s, ok := c.offline.GetOldest(); ok {
-		return s, true
-	}
-	_, s, ok := c.online.GetOldest()
-	return s, ok
+	return nil, false
 }

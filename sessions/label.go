@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 )
 
 // minDigits is how much of a fingerprint a label shows, unless two keys of one
@@ -27,16 +28,19 @@ func (b *Book) label(u *user) string {
 	if u.Key == b.self || b.meant(u.mapped) == u {
 		return u.Name
 	}
-	n := minDigits
-	for _, other := range b.claims[u.mapped] {
-		if other == u {
-			continue
-		}
-		for n < len(u.digits) && strings.HasPrefix(other.digits, u.digits[:n]) {
+	// The claimants are sorted, so the one that is most like u stands beside it.
+	n, list := minDigits, b.claims[u.mapped]
+	i, _ := findDigits(list, u.digits)
+	for _, other := range list[max(i-1, 0):min(i+2, len(list))] {
+		for other != u && n < len(u.digits) && strings.HasPrefix(other.digits, u.digits[:n]) {
 			n++
 		}
 	}
 	return u.Name + "~" + u.digits[:n]
+}
+
+func findDigits(list []*user, digits string) (int, bool) {
+	return slices.BinarySearchFunc(list, digits, func(u *user, digits string) int { return strings.Compare(u.digits, digits) })
 }
 
 // meant is the one user that a plain name means: the key that is pinned under
@@ -47,10 +51,9 @@ func (b *Book) meant(mapped string) *user {
 		return nil
 	}
 	if digits, ok := b.expected[mapped]; ok {
-		for _, u := range b.claims[mapped] {
-			if u.digits == digits {
-				return u
-			}
+		list := b.claims[mapped]
+		if i, ok := findDigits(list, digits); ok {
+			return list[i]
 		}
 		return nil
 	}
@@ -124,6 +127,46 @@ func (b *Book) claimants(mapped string) []*user {
 	return list
 }
 
+// takenFrom says whether the name that u claims is another's by right: somebody is pinned
+// who goes by it, or a file of people gives it to another key.
+func (b *Book) takenFrom(u *user) bool {
+	if digits, ok := b.expected[u.mapped]; ok && digits != u.digits {
+		return true
+	}
+	return slices.ContainsFunc(b.claimants(u.mapped), func(x *user) bool { return x != u && x.Trust.Known() })
+}
+
+// maxClaimants is how many new users may go by one name: more than a person would compare.
+// At a seed there are many of one name who do not know each other.
+const (
+	maxClaimants     = 32
+	maxClaimantsSeed = 1024
+)
+
+// seat makes room for u among the new users of a name: the one that was silent longest
+// leaves, if it is not here, and more silent than u. It answers false when there is none.
+func (b *Book) seat(now time.Time, u *user, mapped string, invited bool) bool {
+	if u.Trust != TrustNew || invited || b.expected[mapped] == u.digits {
+		return true
+	}
+	for {
+		others := 0
+		for _, x := range b.claims[mapped] {
+			if x != u && x.Trust == TrustNew {
+				others++
+			}
+		}
+		if others < b.limits.SameName {
+			return true
+		}
+		quiet := b.quietest(now, b.claims[mapped])
+		if quiet == nil || quiet == u || !b.here(now, u) && compareQuiet(u, quiet) < 0 {
+			return false
+		}
+		b.dropUser(now, quiet)
+	}
+}
+
 // Named lists the keys that go by a name, sorted. The name is compared in its
 // mapped form.
 func (b *Book) Named(name string) []UserKey {
@@ -141,7 +184,9 @@ func (b *Book) Named(name string) []UserKey {
 
 func (b *Book) claim(u *user) {
 	if u.Key != b.self {
-		b.claims[u.mapped] = append(b.claims[u.mapped], u)
+		list := b.claims[u.mapped]
+		i, _ := findDigits(list, u.digits)
+		b.claims[u.mapped] = slices.Insert(list, i, u)
 	}
 }
 

@@ -220,3 +220,98 @@ func TestExpectedFingerprint(t *testing.T) {
 		t.Error("half a fingerprint or no name is taken")
 	}
 }
+
+// A name has room for few new users: the silent ones of it give way to newcomers, who are
+// refused when all are here. Who is pinned does not count, and stays.
+func TestClaimantsAreBounded(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	b.mustLearn(1, 1, "ann", 1)
+	if err := b.Pin(userOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	for n := 2; n < 2+maxClaimants; n++ {
+		if out := b.mustLearn(n, n, "Ann", 1); !out.ClaimsKnown {
+			t.Fatalf("%+v", out)
+		}
+	}
+	late := func(n int) error {
+		b.later(1)
+		_, err := b.learn(n, n, "ann", 1, StateOnline, true)
+		return err
+	}
+	if err := late(100); !errors.Is(err, ErrFull) {
+		t.Errorf("all are here: %v", err)
+	}
+	b.mustLearn(101, 101, "dora", 1)
+	if out := b.mustLearn(101, 101, "ann", 2); out.Renamed != "" || b.Label(userOf(101)) != "dora" {
+		t.Errorf("a name without room is taken by a rename: %+v", out)
+	}
+	b.SetPresence(b.id(5, 5), PresenceOffline)
+	if err := late(102); err != nil {
+		t.Error(err)
+	}
+	if _, ok := b.User(userOf(5)); ok || len(b.Named("ann")) != 1+maxClaimants {
+		t.Errorf("%d claim the name", len(b.Named("ann")))
+	}
+	b.expect("ann", "1")
+	if err := b.Expect("ann", Fingerprint(userOf(103))); err != nil {
+		t.Fatal(err)
+	}
+	if err := late(103); err != nil {
+		t.Errorf("whom a file of people names: %v", err)
+	}
+	b.restart()
+	if n := len(b.Named("ann")); n != 1+maxClaimants {
+		t.Errorf("%d claim the name after a restart", n)
+	}
+}
+
+// What is said of an unclear name is short, however many claim it.
+func TestAmbiguityIsShort(t *testing.T) {
+	b := newBookBed(t, Limits{})
+	for n := 1; n <= maxClaimants; n++ {
+		b.mustLearn(n, n, "ann", 1)
+		b.later(1)
+	}
+	var several *AmbiguousError
+	if _, _, err := b.Resolve("ann"); !errors.As(err, &several) || len(several.Candidates) != maxCandidates || several.More != maxClaimants-maxCandidates {
+		t.Fatalf("%+v", several)
+	}
+	if s := several.Error(); len(s) > 200 || !strings.Contains(s, "and 24 more") || !strings.Contains(s, b.tilde("ann", 1)) {
+		t.Error(s)
+	}
+}
+
+// crowded is a Book of 4,096 users of whom 32 share each name.
+func crowded(t testing.TB) *bookBed {
+	b := newBookBed(t, Limits{})
+	for n := range 4096 {
+		key := UserKey{byte(n), byte(n >> 8), 1}
+		static := [32]byte{byte(n), byte(n >> 8)}
+		rec := Record{Name: fmt.Sprintf("name%d", n/maxClaimants), User: key, Static: static, Session: MakeSessionID(key, static), Seq: 1}
+		if _, err := b.Learn(b.now, []byte{1}, rec, true, netip.Addr{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+func BenchmarkUsersOfAFullBook(bench *testing.B) {
+	b := crowded(bench)
+	for bench.Loop() {
+		if len(b.Users()) != 4096 {
+			bench.Fatal("not all")
+		}
+	}
+}
+
+func BenchmarkNewcomerOfAFullBook(bench *testing.B) {
+	b := crowded(bench)
+	key, static := UserKey{1, 2, 3}, [32]byte{4}
+	rec := Record{Name: "name7", User: key, Static: static, Session: MakeSessionID(key, static), Seq: 1}
+	for bench.Loop() {
+		if _, err := b.Learn(b.now, []byte{1}, rec, true, netip.Addr{}); !errors.Is(err, ErrFull) {
+			bench.Fatal(err)
+		}
+	}
+}

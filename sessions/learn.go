@@ -1,8 +1,8 @@
 package sessions
 
 import (
+	"cmp"
 	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -12,6 +12,7 @@ type Outcome struct {
 	NewSession    bool
 	Newer         bool   // the record was not known yet
 	Clash         bool   // by this record its user first claims a name that another key has
+	ClaimsKnown   bool   // and that other is pinned, or named by a file of people
 	ClaimsOwnName bool   // by this record another key first claims our own name
 	Renamed       string // the user's former name, "" if it stayed the same
 	Unverified    bool   // the new name cost the user the mark of being verified
@@ -22,7 +23,8 @@ type Outcome struct {
 // from (which may be zero); otherwise it is hearsay. A record with a lower
 // sequence number than a known one, a tombstone included, is ErrStale and
 // changes nothing, whoever brings it; the same number again is no error. ErrFull
-// means that the session could not be kept.
+// means that the session was not kept: it is a newcomer, and all who have the room that
+// it wants are here.
 func (b *Book) Learn(now time.Time, signed []byte, rec Record, direct bool, from netip.Addr) (Outcome, error) {
 	var out Outcome
 	s := b.byID[rec.Session]
@@ -47,27 +49,42 @@ func (b *Book) Learn(now time.Time, signed []byte, rec Record, direct bool, from
 		s.assume(signed, rec)
 		b.sessionChanged(s)
 	}
+	met := s.owner.met() // before: who was here once is no newcomer
 	if direct {
 		s.Heard, s.LastHeard = true, now
 		s.Online = presenceOf(s.State)
 		s.owner.LastSeen = now
 	}
-	if out.NewSession {
-		b.floors.remove(s.ID)
-		b.admit(now, s)
-	} else {
+	invited := b.invited == s.ID && b.news <= b.limits.Users+maxGuests &&
+		b.classes[classNew].len() <= b.limits.Sessions+maxGuests
+	b.invited = SessionID{}
+	var newcomer *entry
+	if !out.NewSession {
 		b.touch(s)
+	} else if !b.admit(now, s, invited) {
+		return Outcome{}, ErrFull
+	} else if !invited {
+		newcomer = s
 	}
-	b.rename(s.owner, rec, &out)
-	if direct && from.IsValid() {
-		b.place(now, s.owner, netip.AddrPortFrom(from, 0))
+	room := !direct || !from.IsValid() || b.place(now, s.owner, netip.AddrPortFrom(from, 0)) || met || invited
+	if !room || !b.rename(now, s.owner, rec, &out, invited) {
+		b.dropUser(now, s.owner)
+		return Outcome{}, ErrFull
 	}
-	b.shrink(now)
+	b.shrink(now, newcomer)
 	if b.byID[s.ID] != s {
 		return Outcome{}, ErrFull
 	}
 	return out, nil
 }
+
+// maxGuests is how many of those who were invited may be here beyond the bounds: there may
+// be many keys at an address that the person named.
+const maxGuests = 64
+
+// Invite has the next record of a session taken even if strangers fill all the room that
+// it wants: the person asked for whoever it is.
+func (b *Book) Invite(id SessionID) { b.invited = id }
 
 // ownerOf finds the user of a record, or makes one.
 func (b *Book) ownerOf(now time.Time, rec Record) (u *user, isNew bool) {
@@ -90,53 +107,67 @@ func (b *Book) addUser(u *user) {
 	b.userChanged(u)
 }
 
-// admit adds s to its user. The user's own cap costs that user's own sessions:
-// the one heard longest ago, an online one only if all are.
-func (b *Book) admit(now time.Time, s *entry) {
+// admit adds s to its user. The user's own cap costs that user's own sessions: the one
+// heard longest ago, of those that are not here. If all are, s finds no room, unless it is
+// invited.
+func (b *Book) admit(now time.Time, s *entry, invited bool) bool {
 	u := s.owner
 	for len(u.sessions) >= b.limits.SessionsPerUser {
-		b.drop(now, slices.MinFunc(u.sessions, compareSilence))
+		quiet, ok := b.silent(now, u)
+		if !ok {
+			if invited {
+				break
+			}
+			return false
+		}
+		b.drop(now, quiet)
 	}
+	b.floors.remove(s.ID)
 	u.sessions = append(u.sessions, s)
 	b.byID[s.ID] = s
 	b.touch(s)
+	return true
 }
 
-// compareSilence orders sessions by who leaves first: the offline ones, then
-// who was heard longest ago.
-func compareSilence(x, y *entry) int {
-	if x.live() != y.live() {
-		if y.live() {
-			return -1
+// silent is the session of a user that was heard longest ago and is not here.
+func (b *Book) silent(now time.Time, u *user) (quiet *entry, ok bool) {
+	for _, s := range u.sessions {
+		if (quiet == nil || compareSilence(s, quiet) < 0) && !b.live(now, s) {
+			quiet = s
 		}
-		return 1
 	}
-	if c := x.LastHeard.Compare(y.LastHeard); c != 0 {
-		return c
-	}
-	return compareIDs(x.ID, y.ID)
+	return quiet, quiet != nil
+}
+
+// compareSilence orders sessions by when they were heard, those heard longest ago first.
+func compareSilence(x, y *entry) int {
+	return cmp.Or(x.LastHeard.Compare(y.LastHeard), compareIDs(x.ID, y.ID))
 }
 
 // rename lets the record with the highest number say what its user is called. A
 // pin stays with the name that it was given for, so that nobody moves to
-// another's plain name.
-func (b *Book) rename(u *user, rec Record, out *Outcome) {
+// another's plain name. It answers false when there is no room for a newcomer of that
+// name; a user that is known already keeps the old one then.
+func (b *Book) rename(now time.Time, u *user, rec Record, out *Outcome, invited bool) bool {
 	if rec.Seq <= u.nameSeq && u.Name != "" {
-		return
+		return true
+	}
+	mapped, err := MapName(rec.Name)
+	if err != nil {
+		return true // Verify has refused such a name
+	}
+	if mapped != u.mapped && !b.seat(now, u, mapped, invited) {
+		return u.Name != ""
 	}
 	u.nameSeq = rec.Seq
 	b.userChanged(u)
 	if rec.Name == u.Name {
-		return
-	}
-	mapped, err := MapName(rec.Name)
-	if err != nil {
-		return // Verify has refused such a name
+		return true
 	}
 	former := u.Name
 	u.Name = rec.Name
 	if mapped == u.mapped {
-		return // written differently only
+		return true // written differently only
 	}
 	b.unclaim(u)
 	u.mapped, u.Mixed = mapped, MixedScript(rec.Name)
@@ -148,7 +179,9 @@ func (b *Book) rename(u *user, rec Record, out *Outcome) {
 	if u.Trust != TrustBlocked && u.Key != b.self {
 		out.ClaimsOwnName = mapped == b.selfName
 		out.Clash = len(b.claimants(mapped)) > 1
+		out.ClaimsKnown = b.takenFrom(u)
 	}
+	return true
 }
 
 // Authenticated notes that an authentic datagram of a known session came from

@@ -80,7 +80,7 @@ func (b *Book) Contact(now time.Time, key UserKey, name string) error {
 		}
 		u := newUser(key, now)
 		b.addUser(u)
-		b.rename(u, Record{Name: name}, &Outcome{})
+		b.rename(now, u, Record{Name: name}, &Outcome{}, true)
 	}
 	return b.keep(key, TrustPinned)
 }

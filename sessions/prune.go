@@ -6,36 +6,66 @@ import (
 	"time"
 )
 
-// shrink brings strangers back within their bounds. It touches no user that is
-// kept: those are bounded by their own caps.
-func (b *Book) shrink(now time.Time) {
+// SetLive gives the Book the word of the node on who is here: something authentic came
+// from that session lately, or it is kept in touch with. Without it the Book believes its
+// own Presence. Whoever is here is never forgotten to make room for a newcomer.
+func (b *Book) SetLive(live func(now time.Time, id SessionID) bool) { b.alive = live }
+
+// live says that a session counts as online when room is made: only what authenticated to
+// us does, not what somebody tells.
+func (b *Book) live(now time.Time, s *entry) bool {
+	switch {
+	case !s.Heard || s.Online == PresenceOffline:
+		return false
+	case b.alive != nil:
+		return b.alive(now, s.ID)
+	}
+	return s.Online != PresenceUnknown
+}
+
+// here says whether a session of the user counts as online.
+func (b *Book) here(now time.Time, u *user) bool {
+	return slices.ContainsFunc(u.sessions, func(s *entry) bool { return b.live(now, s) })
+}
+
+// shrink brings strangers back within their bounds, for the newcomer, who may be nil. When
+// all others are here the newcomer is the one that goes. It touches no user that is kept:
+// those are bounded by their own caps.
+func (b *Book) shrink(now time.Time, newcomer *entry) {
 	c := b.classes[classNew]
 	for c.len() > b.limits.Sessions || b.news > b.limits.Users {
-		s, ok := c.victim()
-		if !ok {
-			return
+		s, ok := c.victim(func(s *entry) bool { return s == newcomer || b.live(now, s) })
+		switch {
+		case ok:
+		case newcomer == nil || classOf(newcomer.owner.Trust) != classNew || b.byID[newcomer.ID] != newcomer:
+			return // all are here; those who come next find no room
+		default:
+			s = newcomer
 		}
 		b.drop(now, s)
 	}
 }
 
-// place counts a new user under the network that its key authenticated from. When
-// that network has more new users than it may, the one of them that was silent
-// longest leaves, an online one only if all are.
-func (b *Book) place(now time.Time, u *user, from netip.AddrPort) {
+// place counts a new user under the network that its key authenticated from. When that
+// network has as many new users as it may, the one of them that was silent longest leaves,
+// of those that are not here; if all are, place answers false, and the user stays counted
+// where it was.
+func (b *Book) place(now time.Time, u *user, from netip.AddrPort) bool {
 	p, counted := prefixOf(from)
-	if u.Trust != TrustNew || u.prefix == p || b.limits.NewPerPrefix < 0 {
-		return
-	}
-	b.unplace(u)
-	if !counted {
-		return
+	if u.Trust != TrustNew || u.prefix == p || !counted || b.limits.NewPerPrefix < 0 {
+		return true
 	}
 	for len(b.nearby[p]) >= b.limits.NewPerPrefix {
-		b.dropUser(now, slices.MinFunc(b.nearby[p], compareQuiet))
+		quiet := b.quietest(now, b.nearby[p])
+		if quiet == nil {
+			return false
+		}
+		b.dropUser(now, quiet)
 	}
+	b.unplace(u)
 	u.prefix = p
 	b.nearby[p] = append(b.nearby[p], u)
+	return true
 }
 
 func (b *Book) unplace(u *user) {
@@ -51,13 +81,18 @@ func (b *Book) unplace(u *user) {
 	u.prefix = netip.Prefix{}
 }
 
-func compareQuiet(x, y *user) int {
-	if x.anyLive() != y.anyLive() {
-		if y.anyLive() {
-			return -1
+// quietest is the new user of the list that is not here and was silent longest; nil if
+// all are here.
+func (b *Book) quietest(now time.Time, list []*user) (quiet *user) {
+	for _, u := range list {
+		if u.Trust == TrustNew && (quiet == nil || compareQuiet(u, quiet) < 0) && !b.here(now, u) {
+			quiet = u
 		}
-		return 1
 	}
+	return quiet
+}
+
+func compareQuiet(x, y *user) int {
 	if c := x.LastSeen.Compare(y.LastSeen); c != 0 {
 		return c
 	}
@@ -71,11 +106,11 @@ func compareQuiet(x, y *user) int {
 func (b *Book) Prune(now time.Time, n int) int {
 	before := len(b.byID)
 	for _, class := range []int{classBlocked, classNew, classKept} {
-		for _, s := range b.classes[class].offline.Values() { // oldest first
+		for _, s := range b.classes[class].list.Values() { // oldest first
 			if len(b.byID) <= n {
 				break
 			}
-			if class != classKept || s.owner.rank(s) >= keptSessions {
+			if !b.live(now, s) && (class != classKept || s.owner.rank(s) >= keptSessions) {
 				b.drop(now, s)
 			}
 		}

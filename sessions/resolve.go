@@ -1,7 +1,9 @@
 package sessions
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -15,11 +17,22 @@ var (
 // An AmbiguousError says that a typed name can mean several users or sessions.
 type AmbiguousError struct {
 	Typed      string
-	Candidates []string // what to type instead, sorted
+	Candidates []string // what to type instead, sorted; at most maxCandidates
+	More       int      // that are not among them
 }
 
-func (e *AmbiguousError) Error() string {
-	return e.Typed + " is ambiguous: " + strings.Join(e.Candidates, ", ")
+// maxCandidates is how many an AmbiguousError names.
+const maxCandidates = 8
+
+func (e *AmbiguousError) Error() string { return e.Typed + " is ambiguous: " + e.List() }
+
+// List is the candidates in one line, with how many more there are.
+func (e *AmbiguousError) List() string {
+	s := strings.Join(e.Candidates, ", ")
+	if e.More > 0 {
+		s += fmt.Sprintf(" and %d more", e.More)
+	}
+	return s
 }
 
 // Resolve finds the key that a typed name means, and the session if one is named:
@@ -106,9 +119,21 @@ func (b *Book) unclear(typed, mapped string) error {
 	return b.ambiguous(typed, users)
 }
 
+// ambiguous names those that are likeliest meant: whom the user knows, then who was met
+// first.
 func (b *Book) ambiguous(typed string, users []*user) error {
-	e := &AmbiguousError{Typed: typed}
-	for _, u := range users {
+	users = slices.SortedFunc(slices.Values(users), func(x, y *user) int {
+		if x.Trust.Known() != y.Trust.Known() {
+			if x.Trust.Known() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(x.FirstSeen.Compare(y.FirstSeen), compareKeys(x.Key, y.Key))
+	})
+	named := min(len(users), maxCandidates)
+	e := &AmbiguousError{Typed: typed, More: len(users) - named}
+	for _, u := range users[:named] {
 		e.Candidates = append(e.Candidates, b.label(u))
 	}
 	slices.Sort(e.Candidates)
@@ -135,5 +160,7 @@ func (b *Book) sessionOf(typed string, u *user, prefix string) (*SessionID, erro
 		e.Candidates = append(e.Candidates, b.label(u)+"/"+id.String())
 	}
 	slices.Sort(e.Candidates)
+	named := min(len(found), maxCandidates)
+	e.Candidates, e.More = e.Candidates[:named], len(found)-named
 	return nil, e
 }

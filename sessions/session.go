@@ -74,12 +74,6 @@ type entry struct {
 	stored time.Time // LastHeard in the store
 }
 
-// live says that the session counts as online when room is made: only what
-// authenticated to us does, not what somebody tells.
-func (s *entry) live() bool {
-	return s.Heard && (s.Online == PresenceOnline || s.Online == PresenceAway || s.Online == PresenceSuspect)
-}
-
 // assume takes over what a newer record says.
 func (s *entry) assume(signed []byte, rec Record) {
 	s.Name, s.Seq, s.State = rec.Name, rec.Seq, rec.State

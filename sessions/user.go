@@ -55,9 +55,9 @@ func (u *user) remove(s *entry) {
 	}
 }
 
-// anyLive says whether a session of the user counts as online.
-func (u *user) anyLive() bool {
-	return slices.ContainsFunc(u.sessions, (*entry).live)
+// met says whether a session of the user ever authenticated to us.
+func (u *user) met() bool {
+	return slices.ContainsFunc(u.sessions, func(s *entry) bool { return s.Heard })
 }
 
 // userStored is a user in the store.
