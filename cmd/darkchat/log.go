@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +33,8 @@ func newLog(c config, w io.Writer, screen bool) *slog.Logger {
 
 // lineQueue is a writer that never blocks: the loop must not wait for stderr.
 type lineQueue struct {
+	mu      sync.RWMutex // of lines being closed
+	closed  bool
 	lines   chan []byte
 	done    chan struct{}
 	dropped atomic.Uint64
@@ -49,6 +53,11 @@ func newLineQueue(w io.Writer) *lineQueue {
 
 // Write queues one whole line, as slog's handlers give them.
 func (q *lineQueue) Write(line []byte) (int, error) {
+	q.mu.RLock()
+	defer q.mu.RUnlock()
+	if q.closed {
+		return len(line), nil // a timer that was late
+	}
 	select {
 	case q.lines <- append([]byte(nil), line...):
 	default:
@@ -59,20 +68,48 @@ func (q *lineQueue) Write(line []byte) (int, error) {
 
 // flush ends the queue and waits for what is in it, until give.
 func (q *lineQueue) flush(give <-chan time.Time) {
+	q.mu.Lock()
+	q.closed = true
 	close(q.lines)
+	q.mu.Unlock()
 	select {
 	case <-q.done:
 	case <-give:
 	}
 }
 
-// logEvent logs what an operator wants to see. Texts of people are not among it.
-func logEvent(log *slog.Logger, e neighbors.Event) {
+// How many lines there are about who comes and goes: so many at once, then so many a
+// second. The others are counted in one line now and then.
+const (
+	logAtOnce   = 100
+	logEvery    = 100 * time.Millisecond
+	logCountGap = 10 * time.Second
+)
+
+// eventLog logs what an operator wants to see. Texts of people are not among it, and their
+// names only with -v: who uses a seed is no business of whoever reads its log.
+type eventLog struct {
+	log *slog.Logger
+
+	mu      sync.Mutex // the count is told by a timer
+	spent   float64
+	at      time.Time // of spent
+	online  int       // lines left out
+	offline int
+	later   *time.Timer // that tells how many; nil: none were
+}
+
+func (l *eventLog) event(now time.Time, e neighbors.Event) {
+	log := l.log
 	switch e := e.(type) {
 	case neighbors.CameOnline:
-		log.Info("online", "user", e.User, "session", e.Session, "trust", e.Trust)
+		if l.room(now, &l.online) {
+			log.Info("online", l.who(e.User, "session", e.Session, "trust", e.Trust)...)
+		}
 	case neighbors.WentOffline:
-		log.Info("offline", "user", e.User, "session", e.Session, "reason", e.Reason)
+		if l.room(now, &l.offline) {
+			log.Info("offline", l.who(e.User, "session", e.Session, "reason", e.Reason)...)
+		}
 	case neighbors.Notice:
 		log.Warn("notice", "text", e.Text)
 	case neighbors.FirstContact:
@@ -84,4 +121,41 @@ func logEvent(log *slog.Logger, e neighbors.Event) {
 	case neighbors.Delivery:
 		log.Debug("delivery", "id", e.ID, "user", e.To, "state", string(e.State), "acked", e.Acked, "sessions", e.Sessions)
 	}
+}
+
+// who puts the name before the rest of a line, if names are wanted.
+func (l *eventLog) who(user string, rest ...any) []any {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		return append([]any{"user", user}, rest...)
+	}
+	return rest
+}
+
+// room says whether there is room for one more line; if not, it is counted.
+func (l *eventLog) room(now time.Time, left *int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spent = max(0, l.spent-float64(now.Sub(l.at))/float64(logEvery))
+	l.at = now
+	if l.spent+1 <= logAtOnce {
+		l.spent++
+		return true
+	}
+	*left++
+	if l.later == nil {
+		l.later = time.AfterFunc(logCountGap, l.count)
+	}
+	return false
+}
+
+// count tells how many lines were left out.
+func (l *eventLog) count() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.later == nil {
+		return
+	}
+	l.later.Stop()
+	l.log.Info("more came and went", "online", l.online, "offline", l.offline)
+	l.online, l.offline, l.later = 0, 0, nil
 }

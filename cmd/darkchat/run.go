@@ -176,7 +176,9 @@ func renewal(profile *sessions.Profile) func() ([32]byte, error) {
 func logged(c config, at surface, sink neighbors.Sink) (_ neighbors.Sink, flush func()) {
 	lines := newLineQueue(at.errs)
 	log := newLog(c, lines, at.screen)
+	events := &eventLog{log: log}
 	flush = func() {
+		events.count()
 		if n := lines.dropped.Load(); n > 0 && log != nil {
 			log.Warn("log lines were dropped", "count", n)
 		}
@@ -187,7 +189,7 @@ func logged(c config, at surface, sink neighbors.Sink) (_ neighbors.Sink, flush 
 	}
 	log.Info("start", slog.String("user", c.user), slog.Int("port", int(c.port)), slog.Int("pid", os.Getpid()))
 	return func(e neighbors.Event) {
-		logEvent(log, e)
+		events.event(time.Now(), e)
 		sink(e)
 	}, flush
 }
