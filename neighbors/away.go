@@ -30,11 +30,11 @@ func (n *Node) Away(now time.Time, away bool) (bool, error) {
 }
 
 // changed tells the person that somebody is away or back.
-func (c *contacts) changed(n *Node, e *edge, was sessions.Session, rec sessions.Record) {
+func (c *contacts) changed(now time.Time, n *Node, e *edge, was sessions.Session, rec sessions.Record) {
 	if e.user == n.user || was.State == rec.State {
 		return
 	}
-	n.tell(WentAway{
+	c.tell(now, n, e.id, WentAway{
 		User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(),
 		Away: rec.State == sessions.StateAway,
 	})

@@ -326,7 +326,7 @@ func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.Addr
 	case strings.EqualFold(sessions.Fingerprint(s.User), print):
 		n.pin(now, s.User)
 	default:
-		n.contacts.warn(n, s.User, fmt.Sprintf("at %s answers %s with fingerprint %s, not %s of fingerprint %s as your file of people says",
+		n.contacts.mismatch(now, n, name, s.User, fmt.Sprintf("at %s answers %s with fingerprint %s, not %s of fingerprint %s as your file of people says",
 			addr, u.Label, sessions.Fingerprint(s.User), name, print))
 	}
 }

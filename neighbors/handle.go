@@ -52,7 +52,13 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 	}
 	if len(a.Record) > 0 {
 		rec, err := sessions.Decode(a.Record) // dgram had it checked: see check
-		if err != nil || !n.learn(now, id, rec, a.Record, a.Addr, true) {
+		if err != nil {
+			return
+		}
+		if !n.learn(now, id, rec, a.Record, a.Addr, true) {
+			if _, ok := n.book.Session(id); !ok && rec.State != sessions.StateGone {
+				n.ep.Forget(a.Peer.ID) // refused: there is no answer, and the caller backs off
+			}
 			return
 		}
 	}
@@ -89,7 +95,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	id := sessions.SessionID(r.From)
 	s, ok := n.book.Session(id)
 	if !ok {
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		n.ep.Forget(r.From) // we forgot who that is: what comes next is challenged, and brings the record
 		return
 	}
 	blocked := n.book.Trust(s.User) == sessions.TrustBlocked
@@ -183,18 +189,21 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		return known.State != sessions.StateGone
 	}
 	var prefix netip.Addr
-	if direct {
+	if direct && !dgram.Relayed(addr.Addr()) {
 		prefix = addr.Addr()
+	}
+	if direct && !had && n.invited(rec.User, addr) {
+		n.book.Invite(id)
 	}
 	out, err := n.book.Learn(now, signed, rec, direct, prefix)
 	if err != nil {
 		return false
 	}
-	n.contacts.learned(now, n, rec, out)
+	n.contacts.learned(now, n, id, rec, out)
 	if e := n.edges[id]; e != nil && rec.State != sessions.StateGone && rec.Seq > known.Seq && had {
 		e.seed = rec.Flags&sessions.FlagSeed != 0
 		if e.online { // whoever brought it: it is signed
-			n.contacts.changed(n, e, known, rec)
+			n.contacts.changed(now, n, e, known, rec)
 			e.flap(now, flapRecord)
 			n.changedEdge(now, e)
 		}
@@ -202,7 +211,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 	if rec.State == sessions.StateGone {
 		n.gone(now, id, ReasonDeclared)
 		if r := n.rumors.rumor(id); r != nil {
-			n.reconsider(r)
+			n.reconsider(now, r)
 		}
 		return false
 	}

@@ -64,7 +64,7 @@ func (n *Node) Sessions(typed string) (UserView, error) {
 var states = [...]State{Online, Away, Suspect, Unknown, Offline}
 
 func (n *Node) view(u sessions.User) UserView {
-	v := UserView{Name: n.book.Label(u.Key), Fingerprint: sessions.Fingerprint(u.Key), Trust: u.Trust.String(), State: Offline}
+	v := UserView{Name: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Trust: u.Trust.String(), State: Offline}
 	for _, s := range n.book.SessionsOf(u.Key) {
 		sv := SessionView{ID: s.ID.String(), State: n.stateOf(s), LastHeard: s.LastHeard}
 		if addr, _, ok := n.ep.Path(dgram.PeerID(s.ID)); ok {
@@ -141,7 +141,7 @@ func (n *Node) Stats() (list []Stat) {
 	lines := n.outbox.List()
 	list = append(list,
 		Stat{"neighbors", uint64(len(n.edges))}, Stat{"neighbors_online", uint64(online)},
-		Stat{"outbox_lines", uint64(len(lines))}, Stat{"users", uint64(len(n.book.Users()))},
+		Stat{"outbox_lines", uint64(len(lines))}, Stat{"users", uint64(n.book.UserCount())},
 	)
 	return sortStats(append(list, n.relayStats()...))
 }

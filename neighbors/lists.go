@@ -172,7 +172,7 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 		return
 	}
 	for _, gone := range n.rumors.drop(e.id, e.pull.number) {
-		n.reconsider(gone)
+		n.reconsider(now, gone)
 	}
 }
 
@@ -209,7 +209,7 @@ func (n *Node) again(now time.Time, r *rumor, by *edge) {
 			n.sighted(now, r.id, by)
 		}
 	}
-	n.reconsider(r)
+	n.reconsider(now, r)
 }
 
 // want has a record pulled from who told of it.

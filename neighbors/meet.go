@@ -147,7 +147,7 @@ func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 			continue
 		}
 		w.why = "the relay " + n.book.Label(r.User) + " is gone"
-		n.tell(PathChange{
+		n.contacts.tell(now, n, id, PathChange{
 			User: n.book.Label(s.User), Session: id.String(),
 			Why: w.why + "; texts wait until it is back or there is another way",
 		})
@@ -186,7 +186,7 @@ func (n *Node) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duratio
 			change.Why = "through " + n.book.Label(r.User)
 		}
 	}
-	n.tell(change)
+	n.contacts.tell(now, n, id, change)
 }
 
 // shownAddr is the address by which a session is reached, as the person knows

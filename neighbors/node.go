@@ -114,6 +114,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	}
 	n.budget = cfg.newBudget()
 	n.book = sessions.NewBook(n.user, cfg.Name, cfg.bookLimits())
+	n.book.SetLive(n.isHere)
 	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
 	n.outbox = sessions.NewOutbox()
 	if cfg.Unstored {

@@ -113,7 +113,7 @@ func (n *Node) Add(now time.Time, name string) (Token, error) {
 		if online := n.onlineSessions(user); len(online) > 0 {
 			// Told again: who asks waits for this line, or for an error.
 			for _, id := range online {
-				n.tell(CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
+				n.contacts.again(now, n, id, CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
 			}
 			n.end(q, Done{q.token})
 		} else {
@@ -277,6 +277,7 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 				addr, path = q.addr, PathDirect
 			}
 			n.pin(now, s.User)
+			n.contacts.flush(n, id) // online comes before pong
 			n.end(q, Pong{Token: q.token, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
 		case addUser:
 			if q.find.sent[a.ID] && a.Result != dgram.ResultDelivered {

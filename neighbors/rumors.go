@@ -248,12 +248,12 @@ func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary, was u
 			n.echo(now)
 		}
 	}
-	n.reconsider(r)
+	n.reconsider(now, r)
 }
 
 // reconsider tells what is believed of somebody two edges away, if that is another
 // thing now. Suspicion is not told: it passes, or becomes more.
-func (n *Node) reconsider(r *rumor) {
+func (n *Node) reconsider(now time.Time, r *rumor) {
 	s, ok := n.book.Session(r.id)
 	if !ok || s.User == n.user {
 		return
@@ -275,13 +275,13 @@ func (n *Node) reconsider(r *rumor) {
 	if by != nil {
 		h.Via = n.book.Label(by.user)
 	}
-	n.tell(h)
+	n.contacts.heard(now, n, r.id, h)
 }
 
 // forgetTeller: a neighbour is not here any more, and what he told may be no longer so.
-func (n *Node) forgetTeller(id sessions.SessionID) {
+func (n *Node) forgetTeller(now time.Time, id sessions.SessionID) {
 	for _, r := range n.rumors.drop(id, 0) {
-		n.reconsider(r)
+		n.reconsider(now, r)
 	}
 }
 

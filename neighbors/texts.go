@@ -288,6 +288,7 @@ func (n *Node) show(line sessions.Incoming) {
 	via := n.broughtBy(line)
 	t.printing[t.receipt] = shown{line, via}
 	t.bytes += len(line.Text)
+	n.contacts.flush(n, line.From) // who they are comes before what they say
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
 		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.book.Label(via),

@@ -24,7 +24,7 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 		if err := n.hintedError(typed, true); err != nil {
 			return user, nil, err // a key is named, and none of these has it
 		}
-		return user, nil, fmt.Errorf("%s can mean %s: type one of them", typed, strings.Join(several.Candidates, ", "))
+		return user, nil, fmt.Errorf("%s can mean %s: type one of them", typed, several.List())
 	}
 	if who, _, ok := strings.Cut(typed, "/"); ok {
 		if user, _, err := n.book.Resolve(who); err == nil && user != n.user {

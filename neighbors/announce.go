@@ -1,0 +1,319 @@
+package neighbors
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+	"darkchat/sessions/budget"
+)
+
+// What the person is told of each session at once, and then; strangers also pay from the
+// pool Told. What there is no room for waits, the newest of each kind, so that in the end
+// the person has been told how it is.
+const (
+	toldAtOnce = 10
+	toldGap    = time.Second
+	maxShown   = 8192 // sessions of which it is remembered what was told; who was not spoken of for longest goes
+
+	flushGap   = 200 * time.Millisecond // between two looks at who waits
+	flushAtOne = 256                    // sessions that one look takes
+	leftOutGap = 10 * time.Second       // between two lines about what was left out
+)
+
+// contacts tells the person who comes and goes. It belongs to the node.
+type contacts struct {
+	now     time.Time // the latest that was heard of
+	shown   *simplelru.LRU[sessions.SessionID, *toldOf]
+	waiting []sessions.SessionID // each once; at most as many as shown
+	flushAt time.Time            // of the next look; zero: nobody waits
+	leftOut int                  // events and lines
+	leftAt  time.Time            // when that is told
+
+	strangers strangers
+	warnings  warnings
+}
+
+// kind is what an event is about; what waits is told in this order.
+type kind int
+
+const (
+	ofPresence kind = iota
+	ofHearsay
+	ofAway
+	ofPath
+	ofName
+	kinds
+)
+
+// toldOf is what the person was told of a session, and what waits.
+type toldOf struct {
+	online  bool
+	away    bool
+	heard   State
+	name    string // before the renaming that waits
+	waiting [kinds]Event
+	queued  bool
+	pace    allowance
+}
+
+func newContacts() contacts {
+	c := contacts{strangers: newStrangers(), warnings: newWarnings()}
+	var err error
+	if c.shown, err = simplelru.NewLRU[sessions.SessionID, *toldOf](maxShown, nil); err != nil {
+		panic("BUG: the bound of what is shown must be positive")
+	}
+	return c
+}
+
+func (c *contacts) online(now time.Time, n *Node, s sessions.Session) {
+	if s.User == n.user {
+		return
+	}
+	u, _ := n.book.User(s.User)
+	if u.Trust == sessions.TrustNew && !u.Told &&
+		c.stranger(now, n, FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(s.User), Mixed: u.Mixed}) {
+		n.book.Tell(s.User)
+	}
+	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String()}
+	if n.awaited(s) {
+		c.again(now, n, s.ID, e)
+	} else {
+		c.tell(now, n, s.ID, e)
+	}
+}
+
+func (c *contacts) offline(now time.Time, n *Node, e *edge, reason string) {
+	if e.user == n.user {
+		return
+	}
+	c.tell(now, n, e.id, WentOffline{User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(), Reason: reason})
+}
+
+func (c *contacts) heard(now time.Time, n *Node, id sessions.SessionID, e HeardOf) {
+	c.tell(now, n, id, e)
+}
+
+// again tells at once what the person waits for, whatever was told before.
+func (c *contacts) again(now time.Time, n *Node, id sessions.SessionID, e Event) {
+	s := c.of(id)
+	s.supersede(e)
+	s.waiting[kindOf(e)] = nil
+	c.flush(n, id)
+	s.note(e)
+	n.tell(e)
+}
+
+// tell tells an event about a session when there is room, or has it wait.
+func (c *contacts) tell(now time.Time, n *Node, id sessions.SessionID, e Event) {
+	if now.IsZero() {
+		now = c.now
+	}
+	c.now = now
+	s := c.of(id)
+	c.skip(now, n, s.supersede(e))
+	if !s.waits() && c.pays(now, n, id, s) {
+		s.note(e)
+		n.tell(e)
+		return
+	}
+	k := kindOf(e)
+	if s.waiting[k] != nil {
+		c.skip(now, n, 1)
+		if s.told(e) { // things are again as the person was told
+			s.waiting[k] = nil
+			c.skip(now, n, 1)
+			return
+		}
+	}
+	s.waiting[k] = e
+	if !s.queued {
+		s.queued = true
+		c.waiting = append(c.waiting, id)
+	}
+	if c.flushAt.IsZero() {
+		c.flushAt = now.Add(flushGap)
+	}
+	n.wake(c.flushAt)
+}
+
+// of is what was told of a session.
+func (c *contacts) of(id sessions.SessionID) *toldOf {
+	s, ok := c.shown.Get(id)
+	if !ok {
+		s = &toldOf{}
+		c.shown.Add(id, s)
+	}
+	return s
+}
+
+// pays says whether one more event about a session may be told.
+func (c *contacts) pays(now time.Time, n *Node, id sessions.SessionID, s *toldOf) bool {
+	was := s.pace
+	if !s.pace.take(now, toldAtOnce, toldGap) {
+		return false
+	}
+	if p := n.payer(id); p.Class >= budget.Link && !n.budget.Spend(now, budget.Told, p, 1) {
+		s.pace = was
+		return false
+	}
+	return true
+}
+
+// flush tells at once what waits about a session.
+func (c *contacts) flush(n *Node, id sessions.SessionID) {
+	s, ok := c.shown.Peek(id)
+	if !ok {
+		return
+	}
+	for k, e := range s.waiting {
+		if e != nil {
+			s.waiting[k] = nil
+			s.note(e)
+			n.tell(e)
+		}
+	}
+}
+
+// skip counts what is left out.
+func (c *contacts) skip(now time.Time, n *Node, events int) {
+	if events == 0 {
+		return
+	}
+	if c.leftOut == 0 && c.leftAt.Before(now.Add(time.Second)) {
+		c.leftAt = now.Add(time.Second)
+	}
+	c.leftOut += events
+	n.wake(c.leftAt)
+}
+
+// advance tells what waits and may be told now, and how much was left out.
+func (c *contacts) advance(now time.Time, n *Node) (next time.Time) {
+	c.now = now
+	if due(c.flushAt, now) {
+		c.look(now, n)
+	}
+	next = earliest(c.flushAt, c.strangers.advance(now, n))
+	next = earliest(next, c.warnings.advance(now, n))
+	if c.leftOut > 0 && !c.leftAt.After(now) {
+		n.tell(Notice{fmt.Sprintf("%d more lines about who comes and goes are left out; \\users shows how it is now", c.leftOut)})
+		c.leftOut, c.leftAt = 0, now.Add(leftOutGap)
+	}
+	if c.leftOut > 0 {
+		next = earliest(next, c.leftAt)
+	}
+	return next
+}
+
+// look goes through those who wait, a part of them at a time, and each in turn.
+func (c *contacts) look(now time.Time, n *Node) {
+	c.flushAt = time.Time{}
+	for range min(len(c.waiting), flushAtOne) {
+		id := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		s, ok := c.shown.Peek(id)
+		if !ok {
+			c.skip(now, n, 1) // it went for want of room
+			continue
+		}
+		for k, e := range s.waiting {
+			if e != nil && c.pays(now, n, id, s) {
+				s.waiting[k] = nil
+				s.note(e)
+				n.tell(e)
+			}
+		}
+		if s.queued = s.waits(); s.queued {
+			c.waiting = append(c.waiting, id)
+		}
+	}
+	if len(c.waiting) > 0 {
+		c.flushAt = now.Add(flushGap)
+	}
+}
+
+func kindOf(e Event) kind {
+	switch e.(type) {
+	case HeardOf:
+		return ofHearsay
+	case WentAway:
+		return ofAway
+	case PathChange:
+		return ofPath
+	case Notice:
+		return ofName
+	}
+	return ofPresence
+}
+
+func (s *toldOf) waits() bool { return s.waiting != [kinds]Event{} }
+
+// supersede drops what waits and is past by this event, and returns how much that was.
+func (s *toldOf) supersede(e Event) (dropped int) {
+	drop := func(k kind) {
+		if s.waiting[k] != nil {
+			s.waiting[k] = nil
+			dropped++
+		}
+	}
+	switch e.(type) {
+	case CameOnline:
+		drop(ofHearsay)
+	case WentOffline:
+		drop(ofAway)
+		drop(ofPath)
+	}
+	return dropped
+}
+
+// told says whether the person was told last what this event says.
+func (s *toldOf) told(e Event) bool {
+	switch e := e.(type) {
+	case CameOnline:
+		return s.online
+	case WentOffline:
+		return !s.online
+	case WentAway:
+		return s.away == e.Away
+	case HeardOf:
+		return s.heard == e.State
+	}
+	return false
+}
+
+// note remembers what the person is told.
+func (s *toldOf) note(e Event) {
+	switch e := e.(type) {
+	case CameOnline:
+		s.online, s.heard = true, ""
+	case WentOffline:
+		s.online, s.heard = false, ""
+	case WentAway:
+		s.away = e.Away
+	case HeardOf:
+		s.heard = e.State
+	case Notice:
+		s.name = ""
+	}
+}
+
+// awaited says whether the person asked for a session, and waits for it to come online.
+func (n *Node) awaited(s sessions.Session) bool {
+	for _, q := range n.requests.list {
+		at, _, _ := n.ep.Path(dgram.PeerID(s.ID))
+		switch q.kind {
+		case pingAddr:
+			if q.addr == at || q.peer == s.ID {
+				return true
+			}
+		case pingUser, addUser:
+			if q.find.means(s, n) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,218 @@
+package neighbors
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/sessions"
+)
+
+// Bounds of lines about keys and names.
+const (
+	maxStrangers = 16          // lines about strangers that wait to be told
+	maxWarned    = 1024        // names of which it is remembered who was warned of; who was not claimed for longest goes
+	maxClaims    = 4096        // claims of keys to names that are told once
+	warnGap      = time.Minute // between two lines about one name: what comes in it is counted
+	warnAtOnce   = 8           // names that are told of at once; then one so often:
+	warnEvery    = time.Second
+)
+
+// strangers keeps those whom the person does not know from flooding the screen: one line
+// about them a second, the next ones wait.
+type strangers struct {
+	told    time.Time // when the last line was
+	waiting []Event   // at most maxStrangers
+}
+
+func newStrangers() strangers { return strangers{} }
+
+// stranger tells a line about somebody whom the person does not know, or has it
+// wait. It answers false when there is no room.
+func (c *contacts) stranger(now time.Time, n *Node, e Event) bool {
+	s := &c.strangers
+	switch {
+	case n.cfg.Seed:
+		return false // its business is with strangers
+	case len(s.waiting) == 0 && now.Sub(s.told) >= time.Second/newPerSecond:
+		s.told = now
+		n.tell(e)
+	case len(s.waiting) < maxStrangers:
+		s.waiting = append(s.waiting, e)
+	default:
+		c.skip(now, n, 1)
+		return false
+	}
+	n.wake(now)
+	return true
+}
+
+// advance tells the lines that wait.
+func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
+	if len(s.waiting) == 0 {
+		return time.Time{}
+	}
+	if at := s.told.Add(time.Second / newPerSecond); at.After(now) {
+		return at
+	}
+	s.told = now
+	n.tell(s.waiting[0])
+	s.waiting = s.waiting[1:]
+	if len(s.waiting) == 0 {
+		return time.Time{}
+	}
+	return now.Add(time.Second / newPerSecond)
+}
+
+// warnings are those that never run out: that another key has a name which belongs to
+// somebody the person knows, or to the person. They are bounded by their rate for each
+// name, and wait behind no line about strangers.
+type warnings struct {
+	names  *simplelru.LRU[string, *warned] // by mapped name
+	claims *simplelru.LRU[claim, struct{}] // told of once
+	pace   allowance
+	next   time.Time // of the next look at the names; zero: none waits
+}
+
+// warned is what was said about one name.
+type warned struct {
+	at    time.Time // of the last line
+	more  int       // claims since
+	text  string    // about the last of them
+	count string    // what several of them do
+}
+
+// claim is a key with a name.
+type claim struct {
+	user sessions.UserKey
+	name string
+}
+
+func newWarnings() warnings {
+	names, err := simplelru.NewLRU[string, *warned](maxWarned, nil)
+	claims, err2 := simplelru.NewLRU[claim, struct{}](maxClaims, nil)
+	if err != nil || err2 != nil {
+		panic("BUG: the bounds of warnings must be positive")
+	}
+	return warnings{names: names, claims: claims}
+}
+
+// first says whether that key was not told of under that name yet.
+func (w *warnings) first(user sessions.UserKey, name string) bool {
+	c := claim{user, name}
+	_, known := w.claims.Get(c)
+	w.claims.Add(c, struct{}{})
+	return !known
+}
+
+// say tells a warning about a name, or counts it.
+func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
+	if n.cfg.Seed {
+		return // nobody reads them
+	}
+	mapped, err := sessions.MapName(name)
+	if err != nil {
+		mapped = name
+	}
+	o, ok := w.names.Peek(mapped)
+	if !ok {
+		if w.names.Len() == maxWarned {
+			if _, oldest, _ := w.names.RemoveOldest(); oldest.more > 0 {
+				oldest.tell(now, n)
+			}
+		}
+		o = &warned{}
+	}
+	w.names.Add(mapped, o)
+	o.more++
+	o.text, o.count = text, count
+	w.pass(now, n, o)
+	if o.more > 0 {
+		w.next = earliest(w.next, now.Add(warnEvery))
+		n.wake(w.next)
+	}
+}
+
+// pass tells what there is about a name if it is time.
+func (w *warnings) pass(now time.Time, n *Node, o *warned) {
+	if o.more > 0 && now.Sub(o.at) >= warnGap && w.pace.take(now, warnAtOnce, warnEvery) {
+		o.tell(now, n)
+	}
+}
+
+func (o *warned) tell(now time.Time, n *Node) {
+	text := o.text
+	if o.more > 1 {
+		text = fmt.Sprintf("%d more keys %s, the last of them: %s", o.more, o.count, text)
+	}
+	o.at, o.more = now, 0
+	n.tell(Notice{text})
+}
+
+// advance tells what was counted.
+func (w *warnings) advance(now time.Time, n *Node) (next time.Time) {
+	if !due(w.next, now) {
+		return w.next
+	}
+	w.next = time.Time{}
+	for _, o := range w.names.Values() { // the oldest first
+		w.pass(now, n, o)
+		if o.more > 0 {
+			w.next = now.Add(warnEvery)
+		}
+	}
+	return w.next
+}
+
+// mismatch warns that another key answers where a file of people says that somebody is.
+func (c *contacts) mismatch(now time.Time, n *Node, name string, user sessions.UserKey, text string) {
+	if c.warnings.first(user, "~"+name) { // no name begins so: the key may claim it, too
+		c.warnings.say(now, n, name, text, "answer for "+name)
+	}
+}
+
+// learned tells what a record says of names.
+func (c *contacts) learned(now time.Time, n *Node, id sessions.SessionID, rec sessions.Record, out sessions.Outcome) {
+	if rec.User == n.user {
+		return
+	}
+	if out.ClaimsOwnName || out.Clash {
+		c.claimed(now, n, rec, out)
+	}
+	if out.Renamed != "" && n.book.Trust(rec.User).Known() {
+		c.renamed(now, n, id, rec, out.Renamed)
+	}
+}
+
+func (c *contacts) claimed(now time.Time, n *Node, rec sessions.Record, out sessions.Outcome) {
+	label := n.book.Label(rec.User)
+	if !out.ClaimsOwnName && label == rec.Name {
+		return // it is theirs
+	}
+	if !c.warnings.first(rec.User, rec.Name) {
+		return
+	}
+	what, count := "another key claims the name "+rec.Name, "claim the name "+rec.Name
+	if out.ClaimsOwnName {
+		what, count = "somebody else uses your name "+rec.Name, "use your name "+rec.Name
+	}
+	text := fmt.Sprintf("%s: shown as %s, fingerprint %s; compare it with \\verify %s before you trust it", what, label, sessions.Fingerprint(rec.User), label)
+	if out.ClaimsOwnName || out.ClaimsKnown {
+		c.warnings.say(now, n, rec.Name, text, count)
+	} else {
+		c.stranger(now, n, Notice{text})
+	}
+}
+
+// renamed tells that somebody whom the person knows has another name; of many changes the
+// first name and the last.
+func (c *contacts) renamed(now time.Time, n *Node, id sessions.SessionID, rec sessions.Record, former string) {
+	s := c.of(id)
+	if s.waiting[ofName] != nil {
+		former = s.name
+	}
+	label := n.book.Label(rec.User)
+	c.tell(now, n, id, Notice{fmt.Sprintf("%s is now called %s: compare fingerprints with \\verify %s", former, rec.Name, label)})
+	s.name = former
+}
