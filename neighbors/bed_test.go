@@ -48,6 +48,7 @@ type person struct {
 	seed    bool
 	sources []neighbors.Source
 	nowhere bool // stores nothing
+	links   []netip.Prefix
 
 	node   *neighbors.Node
 	opener *dgram.Opener
@@ -61,8 +62,9 @@ type person struct {
 	of    [32]byte
 
 	screen  []neighbors.Event
-	mute    bool // does not print: texts stay unprinted
-	away    bool // what its user said last
+	at      []time.Time // of each
+	mute    bool        // does not print: texts stay unprinted
+	away    bool        // what its user said last
 	full    error
 	slow    func() time.Duration // how long a write takes; nil: no time
 	writes  []writing            // under way, in order
@@ -157,7 +159,7 @@ func (p *person) start() {
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: load, Listen: []netip.AddrPort{p.addr},
-		Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+		Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	node, err := neighbors.New(cfg, p.bed.now)
 	if err != nil {
@@ -194,7 +196,7 @@ func (p *person) write(r neighbors.Ready) {
 // writer's disk.
 func (p *person) saw(e neighbors.Event) {
 	p.bed.t.Helper()
-	p.screen = append(p.screen, e)
+	p.screen, p.at = append(p.screen, e), append(p.at, p.bed.now)
 	switch e := e.(type) {
 	case neighbors.Delivery:
 		if !p.lax && !p.nowhere && !p.safe[e.ID] && e.State != neighbors.Undelivered {

@@ -17,7 +17,7 @@ const (
 	defaultReaders    = 5
 	defaultWait       = 10 * time.Second
 	maxReaders        = 64
-	maxSeeds          = 16 // seeds of one command line
+	maxSeeds          = 16        // seeds of one command line
 	defaultMemory     = 256 << 20 // of a seed
 )
 

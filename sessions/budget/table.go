@@ -80,7 +80,7 @@ var Table = [numPools]Row{
 		Shares{of(unbound, unbound, rate(80, 160), rate(40, 80)), rate(8, 16), rate(20, 40)},
 		"of the 200 datagrams of presence a second that a node sends in all (dgram.presencePerSecond)"},
 	{Edges, "edges", "sessions", false,
-		Shares{of(room(150), room(145), room(140), room(40)), room(4), room(10)},
+		Shares{of(room(150), room(145), room(140), room(40)), room(4), room(32)},
 		Shares{of(room(131072), room(131072), room(131072), room(131072)), room(16), room(1024)},
 		"more than people keep friends"},
 	{Handles, "handles", "texts", false,
