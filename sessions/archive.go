@@ -40,68 +40,26 @@ const (
 var (
 	archiveMeta = []byte("meta")
 	archiveRows = []byte("lines")
+
+	archiveStrangers = []byte("strangers") // of lines (archiverows.go)
 )
 
-// fold brings rows into the file and lets the oldest go beyond the bound. Folding them
-// twice changes nothing. A damaged file is set aside.
-func (a *archive) fold(rows []Write, now time.Time) error {
-	if len(rows) == 0 {
+// fold brings rows into the file and lets the oldest go beyond the bound; lines of those
+// who are befriended are strangers' no more. Folding the same twice changes nothing. A
+// damaged file is set aside.
+func (a *archive) fold(rows []Write, befriended map[UserKey]bool, now time.Time) error {
+	if len(rows)+len(befriended) == 0 {
 		return nil
 	}
 	a.file.Lock()
 	defer a.file.Unlock()
-	err := a.put(rows)
+	err := a.put(rows, befriended)
 	if errors.Is(err, ErrDamaged) {
 		if err = a.replace(now); err == nil {
-			err = a.put(rows)
+			err = a.put(rows, befriended)
 		}
 	}
 	return err
-}
-
-// put writes rows in one synced transaction. The file is held.
-func (a *archive) put(rows []Write) error {
-	return guarded(func() error {
-		if err := a.open(true); err != nil {
-			return err
-		}
-		return a.bolt.Load().Update(func(tx *bbolt.Tx) error {
-			meta, lines := tx.Bucket(archiveMeta), tx.Bucket(archiveRows)
-			if meta == nil || lines == nil {
-				return fmt.Errorf("%w: it is no history of darkchat", ErrDamaged)
-			}
-			lines.FillPercent = 0.95 // places rise: pages are left full
-			count, size := getCount(meta, "count"), getCount(meta, "bytes")
-			newest, _ := lines.Cursor().Last()
-			newest = bytes.Clone(newest)
-			for _, w := range rows {
-				if bytes.Compare(w.Key, newest) > 0 || lines.Get(w.Key) == nil { // most are new
-					count, size = count+1, size+uint64(len(w.Value))
-				}
-				if err := lines.Put(w.Key, w.Value); err != nil {
-					return err
-				}
-			}
-			var gone [][]byte // first all of them: a deletion moves cursors
-			c := lines.Cursor()
-			for k, v := c.First(); k != nil && len(gone) < archiveTrim+len(rows); k, v = c.Next() {
-				if count <= uint64(a.limit) && size <= uint64(a.limit)*archiveBytes {
-					break
-				}
-				count, size = count-1, size-min(size, uint64(len(v)))
-				gone = append(gone, bytes.Clone(k))
-			}
-			for _, k := range gone {
-				if err := lines.Delete(k); err != nil {
-					return err
-				}
-			}
-			if err := meta.Put([]byte("count"), binary.BigEndian.AppendUint64(nil, count)); err != nil {
-				return err
-			}
-			return meta.Put([]byte("bytes"), binary.BigEndian.AppendUint64(nil, size))
-		})
-	})
 }
 
 func getCount(meta *bbolt.Bucket, name string) uint64 {

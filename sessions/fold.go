@@ -230,16 +230,17 @@ func (d *database) foldRows(last []Write, number uint64) error {
 	}
 	place := d.place
 	n := slices.IndexFunc(last, func(w Write) bool { return w.Bucket == BucketHistory })
+	said := []Write(nil)
 	if n >= 0 {
-		if d.past != nil && d.past.limit > 0 {
-			if err := d.past.fold(last[n:], time.Now()); err != nil {
-				return err
-			}
-			if key := last[len(last)-1].Key; len(key) >= historyKey {
-				place = max(place, binary.BigEndian.Uint64(key))
-			}
+		last, said = last[:n], last[n:]
+	}
+	if d.past != nil && d.past.limit > 0 {
+		if err := d.past.fold(said, befriendedIn(last), time.Now()); err != nil {
+			return err
 		}
-		last = last[:n]
+		if n >= 0 && len(said[len(said)-1].Key) >= historyKey {
+			place = max(place, binary.BigEndian.Uint64(said[len(said)-1].Key))
+		}
 	}
 	err := guarded(func() error {
 		return d.bolt.Load().Update(func(tx *bbolt.Tx) error {

@@ -28,6 +28,9 @@ type HistoryEntry struct {
 	Late    bool    // it had waited
 	Via     UserKey // the friend that held it; zero: none
 	Text    string
+	// Stranger says that nobody knew whom it came from, when it was shown. Such lines have a
+	// part of the room, until their writer is known.
+	Stranger bool
 }
 
 // Own says whether the line was typed here.
@@ -55,6 +58,9 @@ func (h *History) Note(now time.Time, e HistoryEntry) {
 	if at := millis(now); at != h.last>>placeBits {
 		key = binary.BigEndian.AppendUint64(key, at)
 	}
+	if e.Stranger {
+		key = append(key, strangerMark)
+	}
 	h.writes = append(h.writes, Write{BucketHistory, key, e.encode()})
 }
 
@@ -66,8 +72,9 @@ func (h *History) TakeWrites() []Write {
 }
 
 const (
-	historyKey   = 24 // place, session, id; 8 more where the place is not the time
-	storeHistory = 1  // version of a stored line of the history
+	historyKey   = 24 // place, session, id; 8 more where the place is not the time; one more of a stranger's line
+	strangerMark = 's'
+	storeHistory = 1 // version of a stored line of the history
 )
 
 // historyStored is a line of the history in the store. The text comes last: a search
@@ -102,10 +109,19 @@ func (e HistoryEntry) encode() []byte {
 	return append(appendItem(b, cborText, len(e.Text)), e.Text...)
 }
 
+// isStrangers says whether the key of a row is that of a line which a stranger wrote.
+func isStrangers(key []byte) bool {
+	return (len(key) == historyKey+1 || len(key) == historyKey+8+1) && key[len(key)-1] == strangerMark
+}
+
 func decodeHistory(key, value []byte) (e HistoryEntry, err error) {
 	var w historyStored
 	if err := unmarshalStored(value, storeHistory, &w); err != nil {
 		return e, err
+	}
+	stranger := isStrangers(key)
+	if stranger {
+		key = key[:len(key)-1]
 	}
 	if len(key) != historyKey && len(key) != historyKey+8 || len(w.User) != len(UserKey{}) || len(w.Via) != 0 && len(w.Via) != len(UserKey{}) {
 		return e, errForm
@@ -116,6 +132,7 @@ func decodeHistory(key, value []byte) (e HistoryEntry, err error) {
 	}
 	e = HistoryEntry{
 		At: fromMillis(at), Session: SessionID(key[8:16]), ID: binary.BigEndian.Uint64(key[16:]), User: UserKey(w.User), Sent: fromMillis(w.Sent), Late: w.Late, Text: w.Text,
+		Stranger: stranger,
 	}
 	if len(w.Via) > 0 {
 		e.Via = UserKey(w.Via)

@@ -246,7 +246,7 @@ func BenchmarkSearch(b *testing.B) {
 			Text: fmt.Sprintf("Line %d is about as long as what people write to each other, most often", id),
 		})
 		if id%10_000 == 9_999 {
-			if err := a.fold(h.TakeWrites(), epoch); err != nil {
+			if err := a.fold(h.TakeWrites(), nil, epoch); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -338,7 +338,7 @@ func TestHistoryLineInBothPlaces(t *testing.T) {
 		rows := h.TakeWrites()
 		b = appendFrame(b, rows)
 		if id < 3 {
-			if err := a.fold(rows, epoch); err != nil {
+			if err := a.fold(rows, nil, epoch); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -37,10 +37,12 @@ func cutBatch(n uint64) []Write {
 	}
 	if n%decideEvery == 0 {
 		user := cutUser(n)
-		batch = append(batch, Write{BucketUsers, user[:], marshal(&userStored{Version: storeUser, Name: "zoe", Pin: fmt.Sprint(n)})})
+		batch = append(batch, Write{BucketUsers, user[:], marshal(&userStored{
+			Version: storeUser, Name: "zoe", Trust: uint64(TrustPinned), Pin: fmt.Sprint(n),
+		})})
 	}
 	var h History
-	h.Note(fromMillis(n), HistoryEntry{User: UserKey{1}, Session: SessionID{2}, ID: n, Text: text})
+	h.Note(fromMillis(n), HistoryEntry{User: cutUser(n + 1), Session: SessionID{2}, ID: n, Text: text, Stranger: n%3 == 0})
 	return append(batch, h.TakeWrites()...)
 }
 

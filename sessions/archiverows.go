@@ -1,0 +1,231 @@
+package sessions
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// Of what is kept at most a tenth is lines of strangers, so that nobody fills the file by
+// writing who is nobody's friend. They give way to each other, and to all others; a
+// friend's line goes for a friend's alone. Whose they are is written beside them, in the
+// order of their age, until their writer is known. A file of before has no such list: all
+// its lines are friends'.
+const (
+	strangersPart  = 10     // of the bound
+	strangersLines = 10_000 // and at most
+)
+
+// archiveTx is one change of the file.
+type archiveTx struct {
+	meta, lines          *bbolt.Bucket
+	strangers            *bbolt.Bucket // key of a line -> user; nil: there are none
+	tx                   *bbolt.Tx
+	count, size          uint64 // of all lines
+	strange, strangeSize uint64 // of strangers'
+	limit                uint64 // lines, and KiB
+	room                 int    // lines that it may let go yet
+}
+
+// put writes rows in one synced transaction, and has those who are known be strangers no
+// more. The file is held.
+func (a *archive) put(rows []Write, befriended map[UserKey]bool) error {
+	return guarded(func() error {
+		if err := a.open(len(rows) > 0); err != nil {
+			return err
+		}
+		bolt := a.bolt.Load()
+		if len(rows) == 0 {
+			if bolt == nil {
+				return nil
+			}
+			if some, err := hasStrangers(bolt, befriended); err != nil || !some {
+				return err
+			}
+		}
+		return bolt.Update(func(tx *bbolt.Tx) error {
+			t := archiveTx{
+				meta: tx.Bucket(archiveMeta), lines: tx.Bucket(archiveRows), strangers: tx.Bucket(archiveStrangers), tx: tx,
+				limit: uint64(a.limit), room: archiveTrim + len(rows),
+			}
+			if t.meta == nil || t.lines == nil {
+				return fmt.Errorf("%w: it is no history of darkchat", ErrDamaged)
+			}
+			t.lines.FillPercent = 0.95 // places rise: pages are left full
+			t.count, t.size = getCount(t.meta, "count"), getCount(t.meta, "bytes")
+			t.strange, t.strangeSize = getCount(t.meta, "strangers"), getCount(t.meta, "strangers bytes")
+			return t.change(rows, befriended)
+		})
+	})
+}
+
+func (t *archiveTx) change(rows []Write, befriended map[UserKey]bool) error {
+	if err := t.befriend(befriended); err != nil {
+		return err
+	}
+	newest, _ := t.lines.Cursor().Last()
+	newest = bytes.Clone(newest)
+	for _, w := range rows {
+		if bytes.Compare(w.Key, newest) > 0 || t.lines.Get(w.Key) == nil { // most are new
+			t.count, t.size = t.count+1, t.size+uint64(len(w.Value))
+			if err := t.note(w, befriended); err != nil {
+				return err
+			}
+		}
+		if err := t.lines.Put(w.Key, w.Value); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(t.trimStrangers(), t.trim()); err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name string
+		n    uint64
+	}{{"count", t.count}, {"bytes", t.size}, {"strangers", t.strange}, {"strangers bytes", t.strangeSize}} {
+		if c.n == getCount(t.meta, c.name) {
+			continue
+		}
+		if err := t.meta.Put([]byte(c.name), binary.BigEndian.AppendUint64(nil, c.n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note writes whose a new row is, if that is a stranger.
+func (t *archiveTx) note(w Write, befriended map[UserKey]bool) error {
+	if !isStrangers(w.Key) {
+		return nil
+	}
+	e, err := decodeHistory(w.Key, w.Value)
+	if err != nil || befriended[e.User] {
+		return nil
+	}
+	if t.strangers == nil {
+		if t.strangers, err = t.tx.CreateBucket(archiveStrangers); err != nil {
+			return err
+		}
+	}
+	t.strange, t.strangeSize = t.strange+1, t.strangeSize+uint64(len(w.Value))
+	return t.strangers.Put(w.Key, e.User[:])
+}
+
+// befriend takes the lines of those who are known out of the strangers'.
+func (t *archiveTx) befriend(users map[UserKey]bool) error {
+	if t.strangers == nil || len(users) == 0 {
+		return nil
+	}
+	var known [][]byte // first all of them: a deletion moves cursors
+	c := t.strangers.Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if len(v) == len(UserKey{}) && users[UserKey(v)] {
+			known = append(known, bytes.Clone(k))
+		}
+	}
+	for _, k := range known {
+		if err := t.own(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own takes a line out of the strangers'.
+func (t *archiveTx) own(key []byte) error {
+	size := uint64(len(t.lines.Get(key)))
+	t.strange, t.strangeSize = t.strange-min(1, t.strange), t.strangeSize-min(size, t.strangeSize)
+	return t.strangers.Delete(key)
+}
+
+// trimStrangers lets strangers' oldest lines go, while they have more than their part, and
+// while all together are too many.
+func (t *archiveTx) trimStrangers() error {
+	if t.strangers == nil {
+		return nil
+	}
+	part := min(max(t.limit/strangersPart, 1), strangersLines)
+	var oldest [][]byte
+	count, size, strange, strangeSize := t.count, t.size, t.strange, t.strangeSize
+	c := t.strangers.Cursor()
+	for k, _ := c.First(); k != nil && len(oldest) < t.room; k, _ = c.Next() {
+		n := uint64(len(t.lines.Get(k)))
+		if strange <= part && strangeSize <= part*archiveBytes && count <= t.limit && size <= t.limit*archiveBytes {
+			break
+		}
+		count, size, strange, strangeSize = count-1, size-n, strange-1, strangeSize-n
+		oldest = append(oldest, bytes.Clone(k))
+	}
+	t.room -= len(oldest)
+	for _, k := range oldest {
+		if err := errors.Join(t.own(k), t.drop(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trim lets the oldest lines go while there are too many: strangers' are gone by then.
+func (t *archiveTx) trim() error {
+	var oldest [][]byte
+	count, size := t.count, t.size
+	c := t.lines.Cursor()
+	for k, v := c.First(); k != nil && len(oldest) < t.room; k, v = c.Next() {
+		if count <= t.limit && size <= t.limit*archiveBytes {
+			break
+		}
+		count, size = count-1, size-min(size, uint64(len(v)))
+		oldest = append(oldest, bytes.Clone(k))
+	}
+	for _, k := range oldest {
+		if err := t.drop(k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop lets a line go.
+func (t *archiveTx) drop(key []byte) error {
+	v := t.lines.Get(key)
+	if v == nil {
+		return nil
+	}
+	t.count, t.size = t.count-min(1, t.count), t.size-min(t.size, uint64(len(v)))
+	return t.lines.Delete(key)
+}
+
+// hasStrangers says whether lines of one of these users are among the strangers'.
+func hasStrangers(b *bbolt.DB, users map[UserKey]bool) (some bool, err error) {
+	err = b.View(func(tx *bbolt.Tx) error {
+		strangers := tx.Bucket(archiveStrangers)
+		if strangers == nil {
+			return nil
+		}
+		c := strangers.Cursor()
+		for k, v := c.First(); k != nil && !some; k, v = c.Next() {
+			some = len(v) == len(UserKey{}) && users[UserKey(v)]
+		}
+		return nil
+	})
+	return some, err
+}
+
+// befriendedIn lists whom rows of users call known.
+func befriendedIn(rows []Write) (users map[UserKey]bool) {
+	for _, w := range rows {
+		if w.Bucket != BucketUsers || len(w.Key) != len(UserKey{}) || w.Value == nil {
+			continue
+		}
+		if d, err := decisionIn(w.Value); err == nil && Trust(d.Trust).Known() {
+			if users == nil {
+				users = map[UserKey]bool{}
+			}
+			users[UserKey(w.Key)] = true
+		}
+	}
+	return users
+}
