@@ -16,6 +16,7 @@ import (
 
 	"darkchat/neighbors"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // FuzzJournal starts a node on a slot whose journal is any bytes: b itself, or, when
@@ -104,7 +105,9 @@ func newSlot(f *testing.F) *slot {
 	if _, err := outbox.Put(epoch, 1, bob.user(), nil, []string{"hello"}, nil); err != nil {
 		f.Fatal(err)
 	}
-	inbox := sessions.NewInbox(func(sessions.UserKey) bool { return true })
+	inbox := sessions.NewInbox(budget.New(false), func(sessions.SessionID, sessions.UserKey) budget.Payer {
+		return budget.Payer{Class: budget.Known}
+	})
 	inbox.Offer(epoch, r.Session, r.User, sessions.Part{ID: 1, Parts: 1, Text: "hello"})
 	s.real = append(append(book.TakeWrites(), outbox.TakeWrites()...), inbox.TakeWrites()...)
 	if !p.Store().Append(s.real, 1) {

@@ -5,76 +5,81 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
-
-// broughts says who brought a text that is being recorded.
-type broughts struct {
-	by   sessions.SessionID
-	user sessions.UserKey
-}
 
 // copyBrought: a friend brings a copy that was sealed to us. What is in it is treated as
 // if its sender had sent it himself; he who brought it can neither read nor change it.
+//
+// Opening one costs as much as a hundred other messages, and anybody may bring anything:
+// what can be asked without that is asked first, and who brings it pays.
 func (n *Node) copyBrought(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
+	from := sessions.SessionID(b.From)
+	key := textKey{from, b.Text}
+	back := asker{r.Handle, bringer{by.ID, by.User}}
+	sender, known := n.book.Session(from)
+	blocked := n.book.Trust(sender.User) == sessions.TrustBlocked
+	what := digestOf(from, b.Text, b.Sealed)
+	sound, seen := n.holds.verdicts.sound.Get(what)
+	again, taken := n.inbox.Taken(from, b.Text)
+	switch {
+	case !known:
+		n.wantSender(now, from, by)
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	case sender.User == n.user, seen && !sound, blocked && !n.book.Trust(by.User).Known():
+		// That somebody is blocked is told to friends alone, who have his copies.
+		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		return
+	case seen && taken && !blocked && again == sessions.AnswerPending:
+		n.texts.wait(key, back)
+		return
+	case seen && taken && !blocked && n.affords(now, by, costSignature):
+		n.answerText(now, key, back, dgram.ResultDelivered)
+		return
+	case seen && taken && !blocked, !n.affords(now, by, costCopy):
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	}
 	c, err := n.holds.keys.Open(n.self, b.Sealed)
-	if err != nil || c.From != sessions.SessionID(b.From) || c.ID != b.Text {
+	sound = err == nil && c.From == from && c.ID == b.Text && c.Verify(sender.User) == nil
+	n.holds.verdicts.sound.Add(what, sound)
+	switch {
+	case !sound:
 		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+	case blocked:
+		n.answerText(now, key, back, dgram.ResultNotTrusted)
+	default:
+		n.textReceived(now, sender, c.ID, back, dgram.Text{
+			Prev: c.Prev, Sent: c.Sent, Late: true, Part: c.Part.Part, Parts: c.Parts, Text: c.Text,
+		})
+	}
+}
+
+// wantSender asks who brings a copy for the record of its sender: with it we know whose
+// key must have signed. A stranger's word fills a part of that queue alone.
+func (n *Node) wantSender(now time.Time, from sessions.SessionID, by sessions.Session) {
+	if n.payer(by.ID).Class == budget.Stranger && len(n.wants.queue) >= maxWants/4 || !n.affords(now, by, costSignature) {
 		return
 	}
-	sender, known := n.book.Session(c.From)
-	if !known {
-		n.want(now, c.From, by.ID)
-		n.pumpWants(now)
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0) // with his record we know whose key must have signed
-		return
-	}
-	if c.Verify(sender.User) != nil || sender.User == n.user {
-		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
-		return
-	}
-	key := textKey{c.From, c.ID}
-	if len(n.holds.brought) < maxUnprinted {
-		n.holds.brought[key] = broughts{by.ID, by.User}
-	}
-	if n.book.Trust(sender.User) == sessions.TrustBlocked {
-		n.answerText(now, key, r.Handle, dgram.ResultNotTrusted, 0)
-		return
-	}
-	r.Message.ID = c.ID
-	n.textReceived(now, sender, r, dgram.Text{
-		Prev: c.Prev, Sent: c.Sent, Late: true, Part: c.Part.Part, Parts: c.Parts, Text: c.Text,
-	})
+	n.want(now, from, by.ID)
+	n.pumpWants(now)
 }
 
 // answerText answers a text, and if a friend brought it also with a receipt that its
 // sender will believe.
-func (n *Node) answerText(now time.Time, key textKey, h dgram.Handle, result dgram.Result, have uint64) {
-	n.ep.Settle(now, h, result, have)
-	b, ok := n.holds.brought[key]
-	if !ok {
+func (n *Node) answerText(now time.Time, key textKey, to asker, result dgram.Result) {
+	n.ep.Settle(now, to.handle, result, 0)
+	if to.by.IsZero() {
 		return
 	}
-	delete(n.holds.brought, key)
 	switch result {
 	case dgram.ResultDelivered, dgram.ResultNotTrusted, dgram.ResultTooOld:
 	default:
 		return
 	}
 	word := sessions.Receipt{From: n.self, To: key.from, ID: key.id, Result: uint64(result)}
-	n.ep.Send(now, dgram.PeerID(b.by), dgram.Message{ID: n.ep.NextID(), Body: dgram.Receipt{
+	n.ep.Send(now, dgram.PeerID(to.by), dgram.Message{ID: n.ep.NextID(), Body: dgram.Receipt{
 		From: dgram.PeerID(n.self), To: dgram.PeerID(key.from), Text: key.id, Result: result, Sig: word.Sign(n.cfg.Key),
 	}})
-}
-
-// broughtBy is the friend who brought a line; zero: its sender did himself.
-func (n *Node) broughtBy(line sessions.Incoming) sessions.UserKey {
-	if len(n.holds.brought) == 0 {
-		return sessions.UserKey{}
-	}
-	for part := range uint64(sessions.MaxParts) { // the first ones may be answered already
-		if b, ok := n.holds.brought[textKey{line.From, line.ID + part}]; ok {
-			return b.user
-		}
-	}
-	return sessions.UserKey{}
 }

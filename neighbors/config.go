@@ -95,7 +95,6 @@ const (
 	explodeWait = 2 * time.Second // for the answers before the cost is told
 
 	inFlight          = 128              // texts handed to the wire for one session at a time
-	maxUnprinted      = 2048             // texts written or being written, not yet printed
 	maxUnprintedBytes = 2 << 20          // of lines handed to the shell, half of what it takes
 	maxRequests       = 64               // \ping and \add under way
 	reserveAt         = 4096             // numbers left when the next block is asked for

@@ -17,6 +17,7 @@ const (
 	costSummary   = 2   // to compare one word with what is known
 	costList      = 50  // to make one of our neighbours
 	costRelay     = 25  // to carry one datagram on
+	costCopy      = 300 // to open a held copy, with each of two keys, and check the signature in it (BenchmarkCopyCost)
 )
 
 // cost is what a message of a session will cost.

@@ -93,6 +93,7 @@ type Incoming struct {
 	Late    bool      // it waited at the sender or, unread, here
 	Trust   string
 	Via     string // who held it; empty: nobody
+	Missing string // what of it never came: words of start, middle and end; empty: nothing
 }
 
 // DeliveryState is how far a line of ours has come. It only improves.

@@ -118,7 +118,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	}
 	switch b := r.Message.Body.(type) {
 	case dgram.Text:
-		n.textReceived(now, s, r, b)
+		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
 	case dgram.Online:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 		if len(b.Record) > 0 {

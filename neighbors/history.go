@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // The history of what was said here (package sessions keeps it). A line that came is noted
@@ -17,14 +18,21 @@ type said struct {
 	ends ends
 }
 
-// noteShown notes a line that is on the screen.
+// noteShown notes a line that is on the screen. A seed keeps none of strangers: it serves
+// them, and nobody looks.
 func (n *Node) noteShown(now time.Time, s shown) {
-	if n.keepsHistory() {
-		n.past.Note(now, sessions.HistoryEntry{
-			User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
-			Via: s.via, Text: s.line.Text,
-		})
+	stranger := n.userPayer(s.line.User).Class == budget.Stranger
+	if !n.keepsHistory() || n.cfg.Seed && stranger {
+		return
 	}
+	text := s.line.Text
+	if s.line.Lost != 0 {
+		text += " (of this line never came: " + s.line.Lost.String() + ")"
+	}
+	n.past.Note(now, sessions.HistoryEntry{
+		User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
+		Via: s.via, Text: text, Stranger: stranger,
+	})
 }
 
 // noteOwn notes a line that was typed here.

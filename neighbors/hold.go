@@ -24,15 +24,16 @@ const (
 
 // holds is what a node does about held copies.
 type holds struct {
-	keys    sessions.HoldKeys
-	shelf   *sessions.Shelf
-	off     bool                 // keeps nothing for others
-	offers  map[copyKey]*offer   // of our own texts; at most maxOffers
-	carried map[uint64]carriage  // messages under way, by id; at most maxCarried
-	brought map[textKey]broughts // texts that a friend brought, until they are answered; at most maxUnprinted
-	keysAt  time.Time            // when the keys are turned
-	shelfAt time.Time            // when something expires
-	next    time.Time            // when copies are offered again; zero: there is nothing to offer
+	keys     sessions.HoldKeys
+	shelf    *sessions.Shelf
+	off      bool                   // keeps nothing for others
+	offers   map[copyKey]*offer     // of our own texts; at most maxOffers
+	carried  map[uint64]carriage    // messages under way, by id; at most maxCarried
+	handed   map[carriage]time.Time // answered copies that the shelf has yet: when they may go again; at most what it has
+	verdicts verdicts               // on copies that were brought
+	keysAt   time.Time              // when the keys are turned
+	shelfAt  time.Time              // when something expires
+	next     time.Time              // when copies are offered again; zero: there is nothing to offer
 }
 
 // copyKey names a copy: a text for one session.
@@ -60,7 +61,8 @@ type carriage struct {
 func (n *Node) newHolds(now time.Time) {
 	n.holds = holds{
 		shelf: sessions.NewShelf(), off: n.cfg.HoldOff || n.cfg.Seed,
-		offers: map[copyKey]*offer{}, carried: map[uint64]carriage{}, brought: map[textKey]broughts{},
+		offers: map[copyKey]*offer{}, carried: map[uint64]carriage{},
+		handed: map[carriage]time.Time{}, verdicts: newVerdicts(),
 	}
 	if n.cfg.Unstored {
 		n.holds.shelf.Unstored()
@@ -222,7 +224,7 @@ func (n *Node) carriageSettled(now time.Time, peer sessions.SessionID, id uint64
 	delete(n.holds.carried, id)
 	switch {
 	case c.receipt:
-		n.receiptHandedOver(now, c, answered)
+		n.receiptHandedOver(now, c, result, answered)
 	case !c.from.IsZero():
 		n.copyHandedOver(now, c, result, answered)
 	default:
@@ -288,11 +290,16 @@ func (n *Node) receiptReceived(now time.Time, by sessions.Session, r dgram.Recei
 		n.keepReceipt(now, by, r, b)
 		return
 	}
-	n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 	from, ok := n.book.Session(sessions.SessionID(b.From))
 	word := sessions.Receipt{From: sessions.SessionID(b.From), To: n.self, ID: b.Text, Result: uint64(b.Result)}
 	line, waits := n.outbox.LineOf(b.Text)
-	if !ok || !waits || line.To != from.User || !word.Verify(from.User, b.Sig) {
+	waits = ok && waits && line.To == from.User
+	if waits && !n.affords(now, by, costSignature) {
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	}
+	n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	if !waits || !word.Verify(from.User, b.Sig) {
 		return
 	}
 	why := sessions.ReasonNone

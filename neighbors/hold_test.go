@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,5 +143,26 @@ func TestHolderReadsAndClaimsNothing(t *testing.T) {
 	v.run(5 * time.Second)
 	if d := ann.last(); d.State != neighbors.Held {
 		t.Errorf("a forged receipt made it %s", d.State)
+	}
+}
+
+// A copy is handed over once, though its answer comes before its receipt.
+func TestCopyIsHandedOverOnce(t *testing.T) {
+	v, ann, bob, _ := triangle(t, 24, simnet.Profile{Delay: 5 * time.Millisecond})
+	bob.leave()
+	ann.say("p01", "hello")
+	v.until(5*time.Second, "held", func() bool { return ann.last().State == neighbors.Held })
+	ann.leave()
+	copies := 0
+	v.opened = func(to *person, o dgram.Opened) {
+		if to == bob && strings.Contains(o.Summary(), "hold") {
+			copies++
+		}
+	}
+	bob.start()
+	v.until(10*time.Second, "bob has it", func() bool { return len(bob.texts()) == 1 })
+	v.run(2 * time.Minute)
+	if copies != 1 {
+		t.Errorf("it was handed over %d times", copies)
 	}
 }

@@ -1,6 +1,7 @@
 package neighbors
 
 import (
+	"maps"
 	"time"
 
 	"darkchat/dgram"
@@ -39,12 +40,17 @@ func (n *Node) holdReceived(now time.Time, by sessions.Session, r dgram.Received
 	n.wake(now)
 }
 
+// maxKept bounds those who wait for one write of what they brought to keep.
+const maxKept = 1024
+
 // answerKept answers who brought something to keep once it is on disk. If it is not
 // fresh, it was brought before: nothing is to be written for it, but it may be under way.
 func (n *Node) answerKept(now time.Time, h dgram.Handle, fresh bool) {
 	t := &n.texts
 	newest, writing := t.unsure[t.seq-1]
 	switch {
+	case len(t.gathered.kept) >= maxKept, !fresh && len(newest.kept) >= maxKept:
+		n.ep.Settle(now, h, dgram.ResultBusy, 0)
 	case fresh || len(t.gathered.kept) > 0:
 		t.gathered.kept = append(t.gathered.kept, h)
 	case len(t.unstored) > 0:
@@ -74,7 +80,7 @@ func (n *Node) handOver(now time.Time, e *edge) {
 	}
 	for _, h := range n.holds.shelf.For(e.id) {
 		c := carriage{peer: e.id, copy: copyKey{h.To, h.ID}, from: h.From}
-		if n.isCarried(c) {
+		if n.isCarried(c) || n.holds.handed[c].After(now) {
 			continue
 		}
 		if n.carrying(e.id) >= holdAtOnce || !n.sendHeld(now, e.id, c, dgram.Hold{
@@ -102,14 +108,26 @@ func (n *Node) copyHandedOver(now time.Time, c carriage, result dgram.Result, an
 	case answered && result == dgram.ResultUnknownRecipient:
 		n.holds.shelf.Drop(c.copy.to, c.from, c.copy.id)
 	case !answered, result == dgram.ResultBusy, result == dgram.ResultGap:
-		if e := n.edges[c.peer]; e != nil {
-			e.handAt = now.Add(holdRetry)
-			n.plan(e)
-		}
+		n.handLater(now, c.peer)
 		return
+	case n.holds.shelf.Has(c.copy.to, c.from, c.copy.id):
+		// Its receipt is on the way. Whoever never sends one is not asked again at once.
+		maps.DeleteFunc(n.holds.handed, func(c carriage, _ time.Time) bool {
+			return !n.holds.shelf.Has(c.copy.to, c.from, c.copy.id)
+		})
+		n.holds.handed[c] = now.Add(holdRetry)
+		n.handLater(now, c.peer)
 	}
 	if e := n.edges[c.peer]; e != nil && e.online {
 		n.handOver(now, e)
+	}
+}
+
+// handLater has what is kept for a session handed over after a while.
+func (n *Node) handLater(now time.Time, to sessions.SessionID) {
+	if e := n.edges[to]; e != nil {
+		e.handAt = now.Add(holdRetry) // when those of handed are due, too
+		n.plan(e)
 	}
 }
 
@@ -119,8 +137,17 @@ func (n *Node) keepReceipt(now time.Time, by sessions.Session, r dgram.Received,
 	word := sessions.Receipt{
 		From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
 	}
-	if word.From != by.ID || !n.holds.shelf.Has(word.From, word.To, word.ID) || !word.Verify(by.User, b.Sig) {
-		n.answerKept(now, r.Handle, false) // nothing that we could do with it, or it came before
+	waits := word.From == by.ID && n.holds.shelf.Has(word.From, word.To, word.ID)
+	if waits && !n.affords(now, by, costSignature) {
+		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		return
+	}
+	if !waits || !word.Verify(by.User, b.Sig) {
+		if word.From == by.ID && n.holds.shelf.HasReceipt(word) {
+			n.answerKept(now, r.Handle, false) // it came before
+		} else {
+			n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0) // nothing that we could do with it
+		}
 		return
 	}
 	n.holds.shelf.Drop(word.From, word.To, word.ID)
@@ -133,8 +160,12 @@ func (n *Node) keepReceipt(now time.Time, by sessions.Session, r dgram.Received,
 	n.wake(now)
 }
 
-// receiptHandedOver: a text's sender has the receipt.
-func (n *Node) receiptHandedOver(now time.Time, c carriage, answered bool) {
+// receiptHandedOver: a text's sender has the receipt, or has no time to look at it.
+func (n *Node) receiptHandedOver(now time.Time, c carriage, result dgram.Result, answered bool) {
+	if answered && result == dgram.ResultBusy {
+		n.handLater(now, c.peer)
+		return
+	}
 	if answered {
 		n.holds.shelf.DropReceipt(c.peer, c.copy.to, c.copy.id)
 	}

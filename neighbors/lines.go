@@ -166,7 +166,10 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 		e.retryWait, e.busy, e.tries = 0, false, 0
 		moved = n.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
-		n.outbox.Gap(id, s.ID, s.Have)
+		if n.outbox.Gap(id, s.ID, s.Have) { // it may never mean anything else
+			e.busy = true
+			n.retryLater(now, e)
+		}
 	case dgram.ResultUnknownRecipient:
 		moved = n.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
 	case dgram.ResultNotTrusted:

@@ -60,7 +60,7 @@ type Loop struct {
 	broken   chan error
 
 	mu       sync.Mutex
-	receipts []uint64 // bounded by the texts that wait for their print (maxUnprinted)
+	receipts []uint64 // bounded by the texts that wait for their print (budget.Handles)
 
 	dropped atomic.Uint64 // datagrams for which readQueue had no room
 	oob     []byte

@@ -115,7 +115,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.budget = cfg.newBudget()
 	n.book = sessions.NewBook(n.user, cfg.Name, cfg.bookLimits())
 	n.book.SetLive(n.isHere)
-	n.inbox = sessions.NewInbox(func(u sessions.UserKey) bool { return n.book.Trust(u).Known() })
+	n.inbox = sessions.NewInbox(n.budget, n.mailPayer)
 	n.outbox = sessions.NewOutbox()
 	if cfg.Unstored {
 		n.inbox.Unstored()
@@ -185,7 +185,7 @@ func (n *Node) Renewed(now time.Time, session [32]byte) error {
 		n.textsBack(e)
 		n.removeEdge(e)
 	}
-	clear(n.texts.held) // what the old endpoint handed up is offered again
+	clear(n.texts.waiting) // what the old endpoint handed up is offered again
 	n.cfg.Session = session
 	if err := n.begin(now); err != nil {
 		return err
@@ -290,6 +290,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(next, n.outbox.Expiry())
 	next = earliest(next, n.advanceNews(now))
 	next = earliest(next, n.advanceHolds(now))
+	next = earliest(next, n.advanceTexts(now))
 	next = earliest(next, n.advanceLeaving(now))
 	// The endpoint comes last: what this turn wants sent shares datagrams.
 	n.passWrite(now)

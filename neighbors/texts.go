@@ -7,19 +7,20 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // texts keeps the order write, print, acknowledge for texts that come, and
 // write, send for our own lines.
 type texts struct {
-	seq      uint64                   // the batch that is being gathered
-	gathered waiting                  // what depends on that batch
-	unsure   map[uint64]waiting       // batches handed out and not yet written; as many as the store takes
-	held     map[textKey]dgram.Handle // to be acknowledged later; at most maxUnprinted
-	printing map[uint64]shown         // lines by receipt; the inbox bounds them
+	seq      uint64             // the batch that is being gathered
+	gathered waiting            // what depends on that batch
+	unsure   map[uint64]waiting // batches handed out and not yet written; as many as the store takes
+	waiting  map[textKey]asker  // who is to be answered later: for texts that the inbox has alone
+	printing map[uint64]shown   // lines by receipt; the inbox bounds them
 	receipt  uint64
 	bytes    int                 // of them, at most maxUnprintedBytes and one line
-	backlog  []sessions.Incoming // for which there is no room there; while there is one texts are answered busy
+	backlog  []sessions.Incoming // for which there is no room there, in order; the inbox bounds them
 	failed   time.Time           // when the last batch failed, until storing works again
 	worked   bool                // a batch was stored since then
 
@@ -42,6 +43,18 @@ type textKey struct {
 	id   uint64
 }
 
+// asker is who is to be answered about a text: who sent it, or a friend who brought it.
+type asker struct {
+	handle dgram.Handle
+	bringer
+}
+
+// bringer is the session that brings a copy, and its user; zero: the sender itself does.
+type bringer struct {
+	by   sessions.SessionID
+	user sessions.UserKey
+}
+
 type ownLine struct {
 	token    Token
 	progress []sessions.Progress
@@ -54,7 +67,7 @@ type shown struct {
 }
 
 func newTexts() texts {
-	return texts{seq: 1, unsure: map[uint64]waiting{}, held: map[textKey]dgram.Handle{}, printing: map[uint64]shown{}}
+	return texts{seq: 1, unsure: map[uint64]waiting{}, waiting: map[textKey]asker{}, printing: map[uint64]shown{}}
 }
 
 // close ends the gathering of a batch and returns its number.
@@ -70,6 +83,7 @@ func (t *texts) close(batch []sessions.Write) uint64 {
 
 // startTexts shows what was written but not printed when an earlier run died.
 func (n *Node) startTexts(now time.Time) {
+	n.inbox.Aside() // those lines are unread, too
 	for _, line := range n.inbox.Unread() {
 		line.Late = true
 		n.show(line)
@@ -77,37 +91,72 @@ func (n *Node) startTexts(now time.Time) {
 	n.progress(n.outbox.Expire(now), 0)
 }
 
-// textReceived: a text came. It is answered at once only when nothing has to be
-// written for it.
-func (n *Node) textReceived(now time.Time, s sessions.Session, r dgram.Received, b dgram.Text) {
-	t := &n.texts
-	id := r.Message.ID
-	n.talk(now, n.edges[s.ID])
-	if len(t.held) >= maxUnprinted || len(t.backlog) > 0 {
-		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultBusy, 0)
-		return
+// mailPayer says who pays for what a session's texts use here.
+func (n *Node) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Payer {
+	p := n.userPayer(user)
+	if s, ok := n.book.Session(id); ok && p.Class == budget.Stranger && n.ep != nil {
+		return n.payer(s.ID)
 	}
+	return p
+}
+
+// textReceived: a text came. It is answered at once only when nothing has to be
+// written for it, and who asks is kept in mind only for what the inbox has.
+func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
+	key := textKey{s.ID, id}
+	n.talk(now, n.edges[s.ID])
 	v := n.inbox.Offer(now, s.ID, s.User, sessions.Part{
 		ID: id, Prev: b.Prev, Sent: b.Sent, Late: b.Late, Part: b.Part, Parts: b.Parts, Text: b.Text,
 	})
+	n.putAside()
 	switch v.Answer {
 	case sessions.AnswerDeliver:
-		t.held[textKey{s.ID, id}] = r.Handle
+		n.texts.wait(key, from)
 		for _, id := range v.IDs {
-			t.gathered.texts = append(t.gathered.texts, textKey{s.ID, id})
+			n.texts.gathered.texts = append(n.texts.gathered.texts, textKey{s.ID, id})
 		}
 	case sessions.AnswerPending:
-		t.held[textKey{s.ID, id}] = r.Handle // the newest attempt is the one to answer
+		n.texts.wait(key, from)
 	case sessions.AnswerGap:
-		t.held[textKey{s.ID, id}] = r.Handle
-		n.ep.Settle(now, r.Handle, dgram.ResultGap, v.Have)
+		if v.Kept {
+			n.texts.wait(key, from)
+		}
+		n.ep.Settle(now, from.handle, dgram.ResultGap, v.Have)
 	case sessions.AnswerDuplicate:
-		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultDelivered, 0)
+		n.answerText(now, key, from, dgram.ResultDelivered)
 	case sessions.AnswerTooOld:
-		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultTooOld, 0)
+		n.answerText(now, key, from, dgram.ResultTooOld)
 	default:
-		n.answerText(now, textKey{s.ID, id}, r.Handle, dgram.ResultBusy, 0)
+		n.answerText(now, key, from, dgram.ResultBusy)
 	}
+}
+
+// wait keeps in mind whom to answer. The newest attempt is the one to answer, but a friend
+// who brought the text gets a receipt all the same.
+func (t *texts) wait(key textKey, from asker) {
+	if old := t.waiting[key]; from.by.IsZero() {
+		from.bringer = old.bringer
+	}
+	t.waiting[key] = from
+}
+
+// putAside takes what the inbox gave up: texts that wait there for an earlier one no more,
+// and lines of which the rest never came.
+func (n *Node) putAside() {
+	dropped, ended := n.inbox.Aside()
+	for _, k := range dropped {
+		delete(n.texts.waiting, textKey{k.From, k.ID})
+	}
+	for _, line := range ended {
+		n.show(line)
+	}
+}
+
+// advanceTexts has lines shown as far as they came whose rest does not come.
+func (n *Node) advanceTexts(now time.Time) (next time.Time) {
+	next = n.inbox.Expire(now)
+	n.putAside()
+	return next
 }
 
 // Finished says what became of a batch or of a wish for numbers.
@@ -268,11 +317,11 @@ func (n *Node) textWritten(now time.Time, key textKey, err error) {
 	}
 }
 
-// acknowledge answers a text whose handle was kept.
+// acknowledge answers who waits for it.
 func (n *Node) acknowledge(now time.Time, key textKey, r dgram.Result) {
-	if h, ok := n.texts.held[key]; ok {
-		delete(n.texts.held, key)
-		n.answerText(now, key, h, r, 0)
+	if from, ok := n.texts.waiting[key]; ok {
+		delete(n.texts.waiting, key)
+		n.answerText(now, key, from, r)
 	}
 }
 
@@ -285,13 +334,14 @@ func (n *Node) show(line sessions.Incoming) {
 		return
 	}
 	t.receipt++
-	via := n.broughtBy(line)
+	via := n.texts.waiting[textKey{line.From, line.Last}].user
 	t.printing[t.receipt] = shown{line, via}
 	t.bytes += len(line.Text)
 	n.contacts.flush(n, line.From) // who they are comes before what they say
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
 		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.book.Label(via),
+		Missing: line.Lost.String(),
 	})
 }
 
@@ -306,7 +356,7 @@ func (n *Node) Printed(now time.Time, receipts []uint64) {
 		}
 		delete(t.printing, r)
 		t.bytes -= len(p.line.Text)
-		acks := n.inbox.Shown(p.line.From, p.line.ID)
+		acks := n.inbox.Shown(p.line.From, p.line.Last)
 		for _, id := range acks {
 			t.gathered.shown = append(t.gathered.shown, textKey{p.line.From, id})
 		}

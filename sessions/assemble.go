@@ -5,15 +5,28 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"darkchat/sessions/budget"
 )
 
 // unfinished is a line of which the last parts are missing.
 type unfinished struct {
-	first uint64
+	line  Incoming // but for its text
+	first uint64   // the id of its first part, whether that came or not
 	parts uint64
 	ids   []uint64 // in the store
 	texts []string
-	size  int
+	size  int          // in the pool Unfinished
+	at    time.Time    // when it was added to
+	class budget.Class // whose list it is in
+}
+
+// room is what the line has in the pool Unfinished; there may be none.
+func (u *unfinished) room() int {
+	if u == nil {
+		return 0
+	}
+	return u.size
 }
 
 // Recorded says that a part is in the store. When all before it are too, it is
@@ -31,52 +44,82 @@ func (i *Inbox) Recorded(from SessionID, id uint64) (acks []uint64, messages []I
 	}
 	n := 0
 	for ; n < len(w.writing) && w.writing[n].recorded; n++ {
-		i.release(w, w.writing[n])
+		i.place(w, w.writing[n])
 	}
 	w.writing = slices.Delete(w.writing, 0, n)
-	i.writing -= n
 	return i.acks, i.messages
 }
 
-// release adds a recorded part to its line.
-func (i *Inbox) release(w *window, t taken) {
-	if line, ids, ok := i.add(t.at, w, t.part); ok {
-		i.unshown[lineKey{w.session, line.ID}] = shown{line, ids}
+// place adds a recorded part to its line.
+func (i *Inbox) place(w *window, t taken) {
+	line, whole, fresh := i.add(t.at, w, t.part)
+	switch {
+	case fresh:
 		i.messages = append(i.messages, line)
-	} else {
+	case !whole:
+		i.ledger.Free(budget.Handles, w.by, 1)
 		i.acks = append(i.acks, t.part.ID)
 	}
 }
 
-// add gives the line and the ids of its parts when p is the last one. A line
-// whose sender went on without finishing it is forgotten. Of a line whose
-// beginning is lost, here or by the sender's choice, the rest is shown.
-func (i *Inbox) add(at time.Time, w *window, p Part) (Incoming, []uint64, bool) {
+// add adds a part to its line, and gives the line when that is whole. It is fresh when it
+// does not wait already to be shown, taken before its window was forgotten. A line
+// whose sender went on without finishing it is forgotten. Of a line whose beginning is
+// lost, here or by the sender's choice, the rest is shown as what it is.
+func (i *Inbox) add(at time.Time, w *window, p Part) (line Incoming, whole, fresh bool) {
 	first := p.ID - p.Part
-	line := Incoming{
-		ID: first, From: w.session, User: w.user, Text: p.Text,
-		Sent: fromMillis(p.Sent), Late: p.Late, At: at,
-	}
 	if w.line != nil && (w.line.first != first || w.line.parts != p.Parts) {
 		i.abandon(w)
 	}
-	if p.Parts == 1 {
-		return line, []uint64{p.ID}, true
-	}
-	if w.line == nil {
-		w.line = &unfinished{first: first, parts: p.Parts}
-	}
 	u := w.line
-	u.ids, u.texts = append(u.ids, p.ID), append(u.texts, p.Text)
-	if p.Part < p.Parts-1 {
-		u.size += len(p.Text)
-		i.partial += len(p.Text)
-		i.begin(w)
-		return Incoming{}, nil, false
+	if p.Parts == 1 {
+		line = Incoming{
+			ID: p.ID, Last: p.ID, From: w.session, User: w.user, Text: p.Text, Sent: fromMillis(p.Sent), Late: p.Late, At: at,
+		}
+		return line, true, i.wait(shown{line: line, parts: []uint64{p.ID}, by: w.by, handles: 1})
 	}
-	line.Text = strings.Join(u.texts, "")
-	i.end(w)
-	return line, u.ids, true
+	if u == nil {
+		u = &unfinished{first: first, parts: p.Parts, line: Incoming{ID: p.ID, From: w.session, User: w.user}}
+		if p.Part > 0 {
+			u.line.Lost = LostStart
+		}
+	} else if p.ID != u.line.Last+1 {
+		u.line.Lost |= LostMiddle
+	}
+	u.line.Last, u.line.Sent, u.line.Late, u.line.At = p.ID, fromMillis(p.Sent), p.Late, at
+	u.ids, u.texts = append(u.ids, p.ID), append(u.texts, p.Text)
+	u.size += roomOf(p)
+	u.at = at
+	if p.Part < p.Parts-1 {
+		w.line = u
+		i.list(w)
+		return line, false, false
+	}
+	i.unlist(w)
+	u.line.Text = strings.Join(u.texts, "")
+	return u.line, true, i.wait(shown{line: u.line, parts: u.ids, by: w.by, size: u.size, handles: 1})
+}
+
+// wait makes a line one that is to be shown. false: it is one already, and was taken anew
+// after its window was forgotten.
+func (i *Inbox) wait(s shown) (fresh bool) {
+	key := TextKey{s.line.From, s.line.Last}
+	old, again := i.unshown[key]
+	if again {
+		i.release(old)
+	}
+	i.unshown[key] = s
+	return !again
+}
+
+// release gives back what a line has that is to be shown.
+func (i *Inbox) release(s shown) {
+	if s.handles > 0 {
+		i.ledger.Free(budget.Handles, s.by, s.handles)
+	}
+	if s.size > 0 {
+		i.ledger.Free(budget.Unfinished, s.by, s.size)
+	}
 }
 
 // abandon forgets a window's unfinished line, in the store as well.
@@ -87,37 +130,70 @@ func (i *Inbox) abandon(w *window) {
 	for _, id := range w.line.ids {
 		i.erase(w.session, id)
 	}
-	i.end(w)
+	i.ledger.Free(budget.Unfinished, w.by, w.line.size)
+	i.unlist(w)
 }
 
-// begin notes that a window has an unfinished line that was added to, and makes
-// room: the lines that nothing was added to for longest are given up, those of
-// new users first.
-func (i *Inbox) begin(w *window) {
-	strangers, friends := i.begun[0], i.begun[1]
-	if i.known(w.user) {
-		strangers.Remove(w.session)
-		friends.Add(w.session, w)
-	} else {
-		strangers.Add(w.session, w)
+// cut has a window's unfinished line shown as far as it came: all of it was acknowledged.
+func (i *Inbox) cut(w *window) {
+	if w.line == nil {
+		return
 	}
-	for i.partial > maxUnfinished {
-		_, oldest, ok := strangers.GetOldest()
-		if !ok || oldest == w {
-			if _, oldest, ok = friends.GetOldest(); !ok || oldest == w {
-				return // w alone is far below the bound
-			}
+	u := w.line
+	i.unlist(w)
+	u.line.Lost |= LostEnd
+	u.line.Text = strings.Join(u.texts, "")
+	if i.wait(shown{line: u.line, parts: u.ids, by: w.by, size: u.size}) {
+		i.ended = append(i.ended, u.line)
+	}
+}
+
+// list notes that a window has an unfinished line, which was added to.
+func (i *Inbox) list(w *window) {
+	if u := w.line; u.class != w.by.Class {
+		i.begun[u.class].Remove(w.session)
+		u.class = w.by.Class
+	}
+	i.begun[w.line.class].Add(w.session, w)
+}
+
+// unlist takes the unfinished line out of a window.
+func (i *Inbox) unlist(w *window) {
+	if w.line != nil {
+		i.begun[w.line.class].Remove(w.session)
+		w.line = nil
+	}
+}
+
+// cutOlder has the lines of a class shown as far as they came to which nothing was added
+// for so long, and says when the next of them will be so old; zero: there is none.
+func (i *Inbox) cutOlder(of budget.Class, now time.Time, age time.Duration) time.Time {
+	for {
+		_, w, ok := i.begun[of].GetOldest()
+		if !ok {
+			return time.Time{}
 		}
-		i.abandon(oldest)
+		if at := w.line.at.Add(age); at.After(now) {
+			return at
+		}
+		if w.idle() {
+			i.cut(w)
+		} else { // something follows it
+			w.line.at = now
+			i.list(w)
+		}
 	}
 }
 
-// end takes the unfinished line out of a window.
-func (i *Inbox) end(w *window) {
-	i.partial -= w.line.size
-	w.line = nil
-	i.begun[0].Remove(w.session)
-	i.begun[1].Remove(w.session)
+// Expire has those lines shown as far as they came to which nothing was added for long,
+// and says when to call it next; zero: no line is unfinished.
+func (i *Inbox) Expire(now time.Time) (next time.Time) {
+	for of := range i.begun {
+		if at := i.cutOlder(budget.Class(of), now, unfinishedLife); next.IsZero() || !at.IsZero() && at.Before(next) {
+			next = at
+		}
+	}
+	return next
 }
 
 // Failed says that a part could not be stored. It, and what was taken after it,
@@ -136,23 +212,25 @@ func (i *Inbox) Failed(from SessionID, id uint64) (busy []uint64) {
 	w.untake(w.writing[at].before)
 	for _, t := range w.writing[at:] {
 		i.ids = append(i.ids, t.part.ID)
+		i.ledger.Free(budget.Handles, w.by, 1)
+		i.ledger.Free(budget.Unfinished, w.by, roomOf(t.part))
 	}
-	i.writing -= len(w.writing) - at
 	w.writing = slices.Delete(w.writing, at, len(w.writing))
 	i.change(w)
 	return i.ids
 }
 
-// Shown says that a line was shown. What it returns can be acknowledged now: its
-// last part, or nothing for a line that was shown before. The slice is valid
-// until the next call.
-func (i *Inbox) Shown(from SessionID, first uint64) (acks []uint64) {
-	key := lineKey{from, first}
+// Shown says that the line with this last part was shown. What it returns can be
+// acknowledged now: its last part, or nothing for a line that was shown before. The slice
+// is valid until the next call.
+func (i *Inbox) Shown(from SessionID, last uint64) (acks []uint64) {
+	key := TextKey{from, last}
 	u, ok := i.unshown[key]
 	if !ok {
 		return nil
 	}
 	delete(i.unshown, key)
+	i.release(u)
 	for _, id := range u.parts {
 		i.erase(from, id)
 	}

@@ -3,7 +3,7 @@ package sessions
 import "testing"
 
 func BenchmarkInboxText(b *testing.B) {
-	i := NewInbox(stranger)
+	i := inboxOf(stranger)
 	from, user := SessionID{1}, userOf(1)
 	id := uint64(0)
 	b.ReportAllocs()

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"darkchat/sessions/budget"
 )
 
 const (
@@ -111,10 +113,10 @@ func (i *Inbox) Load(bucket Bucket, key, value []byte) error {
 }
 
 // Loaded ends loading. Complete lines are Unread now; an unfinished one waits for
-// the rest if its sender can still go on with it.
+// the rest if its sender can still go on with it, and else is Unread as far as it came.
 func (i *Inbox) Loaded(now time.Time) {
 	for _, w := range i.strangers.Values() {
-		if i.known(w.user) {
+		if w.by = i.payer(w.session, w.user); known(w.by) {
 			i.strangers.Remove(w.session)
 			i.friends.Add(w.session, w)
 		}
@@ -125,20 +127,45 @@ func (i *Inbox) Loaded(now time.Time) {
 	for n, t := range i.loaded {
 		w, ok := i.window(t.from)
 		if !ok {
-			w = i.open(t.from, t.user) // forgotten since
+			w = i.open(t.from, t.user, i.payer(t.from, t.user)) // forgotten since
 		}
 		if t.part.ID > w.head {
 			w.take(t.part.ID)
 			i.change(w)
 		}
-		if line, ids, ok := i.add(t.at, w, t.part); ok {
-			i.unshown[lineKey{t.from, line.ID}] = shown{line, ids}
-		}
+		i.reload(now, w, t)
 		if n+1 == len(i.loaded) || i.loaded[n+1].from != t.from {
 			if w.line != nil && t.part.ID != w.head {
-				i.abandon(w)
+				i.cut(w)
 			}
 		}
 	}
 	i.loaded = nil
+	i.relist()
+	i.Aside() // they are Unread
+}
+
+// reload adds a stored part to its line. One that the sender went on from without
+// finishing it was acknowledged, and nobody remembers why it ended.
+func (i *Inbox) reload(now time.Time, w *window, t loadedText) {
+	if w.line != nil && w.line.first != t.part.ID-t.part.Part {
+		i.cut(w)
+	}
+	i.ledger.Take(budget.Unfinished, w.by, roomOf(t.part))
+	if _, whole, _ := i.add(t.at, w, t.part); whole {
+		i.ledger.Take(budget.Handles, w.by, 1)
+	} else if w.line.at.After(now) {
+		w.line.at = now // the clock was set back since
+	}
+}
+
+// relist brings loaded windows with an unfinished line into the order of their age.
+func (i *Inbox) relist() {
+	for _, of := range i.begun {
+		list := of.Values()
+		slices.SortStableFunc(list, func(x, y *window) int { return x.line.at.Compare(y.line.at) })
+		for _, w := range list {
+			of.Add(w.session, w)
+		}
+	}
 }

@@ -12,6 +12,39 @@ type lane struct {
 	flights []*flight // none has arrived or was given up
 	base    uint64    // the last text that left the lane acknowledged, 0 unknown
 	first   int       // no flight before it has an idle part
+	gaps    gaps
+}
+
+// gaps counts the answers that made parts go again at once, because the receiver said that
+// an earlier one is missing, since it acknowledged something new. A receiver that means it
+// needs one such answer for each text that was taken back, and one when it forgot.
+type gaps struct {
+	best uint64 // the highest part that it ever acknowledged
+	have uint64 // as it said last
+	same int    // answers since it said so first
+	all  int
+}
+
+const (
+	gapsSame = 3  // answers with one have, and then there is a pause after each
+	gapsAll  = 16 // the same of any answers
+)
+
+// acked notes that a part was acknowledged.
+func (g *gaps) acked(id uint64) {
+	if id > g.best {
+		*g = gaps{best: id}
+	}
+}
+
+// again notes such an answer, and says whether there is to be a pause.
+func (g *gaps) again(have uint64) (wait bool) {
+	if have != g.have {
+		g.have, g.same = have, 0
+	}
+	g.same++
+	g.all++
+	return g.same >= gapsSame || g.all >= gapsAll
 }
 
 // find gives the flight that the text id belongs to, and its part.
@@ -134,8 +167,9 @@ func (a *lane) release(at int, bit uint64, left bool) {
 }
 
 // forgot believes a receiver that it holds nothing above have: parts above it
-// that were acknowledged, of lines that are unfinished, are missing again.
-func (a *lane) forgot(have uint64) {
+// that were acknowledged, of lines that are unfinished, are missing again. It says whether
+// there are any.
+func (a *lane) forgot(have uint64) (some bool) {
 	for at, f := range a.flights {
 		if f.acked == 0 {
 			continue
@@ -150,7 +184,9 @@ func (a *lane) forgot(have uint64) {
 		if f.acked&^keep != 0 {
 			f.acked &= keep
 			a.first = min(a.first, at)
+			some = true
 		}
 	}
 	a.base = min(a.base, have)
+	return some
 }

@@ -14,7 +14,7 @@ func FuzzLoad(f *testing.F) {
 	if _, err := book.learn(2, 2, "bob", 1, StateGone, true); err != nil {
 		f.Fatal(err)
 	}
-	in, out := NewInbox(stranger), NewOutbox()
+	in, out := inboxOf(stranger), NewOutbox()
 	in.Offer(epoch, s1, userOf(1), Part{ID: 1, Parts: 2, Text: "a"})
 	if _, err := out.Put(epoch, 1, userOf(1), nil, []string{"a", "b"}, []SessionID{s1, s2}); err != nil {
 		f.Fatal(err)
@@ -26,7 +26,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(uint8(w.Bucket), w.Key, w.Value, w.Key, w.Value)
 	}
 	f.Fuzz(func(t *testing.T, bucket uint8, key1, value1, key2, value2 []byte) {
-		b, in, out := NewBook(userOf(me), "me", Limits{}), NewInbox(stranger), NewOutbox()
+		b, in, out := NewBook(userOf(me), "me", Limits{}), inboxOf(stranger), NewOutbox()
 		for _, load := range []func(Bucket, []byte, []byte) error{b.Load, in.Load, out.Load} {
 			for n := range 2 {
 				key, value := key1, value1

@@ -243,6 +243,7 @@ func (o *Outbox) Acked(session SessionID, id uint64) []Progress {
 	if !ok || a.flights[at].acked&bit != 0 {
 		return nil
 	}
+	a.gaps.acked(id)
 	f := a.flights[at]
 	f.acked |= bit
 	f.flying &^= bit
@@ -269,24 +270,26 @@ func (o *Outbox) Acked(session SessionID, id uint64) []Progress {
 // Gap says that a session holds no text of ours above have that is in order, and
 // so cannot record the part id yet. If it waits for an earlier part, that goes
 // first. If that part was cancelled, or the session forgot it, this one goes
-// again and names another predecessor.
-func (o *Outbox) Gap(session SessionID, id, have uint64) {
+// again and names another predecessor. wait: that was so too often since it acknowledged
+// something, and this is to be a while from now.
+func (o *Outbox) Gap(session SessionID, id, have uint64) (wait bool) {
 	a := o.lanes[session]
 	if a == nil {
-		return
+		return false
 	}
 	at, bit, ok := a.find(id)
 	if !ok || a.flights[at].acked&bit != 0 {
-		return
+		return false
 	}
-	a.forgot(have)
+	forgot := a.forgot(have)
 	if prev, waits := a.before(at, bit); waits && prev > have {
 		f := a.flights[at]
 		f.flying &^= bit
 		f.held |= bit
-		return
+		return forgot && a.gaps.again(have)
 	}
 	a.rest(at, bit)
+	return a.gaps.again(have)
 }
 
 // Refused says that a session will never record a part, and so not its line. It

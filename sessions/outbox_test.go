@@ -443,3 +443,47 @@ func TestRestartKeepsTheOutbox(t *testing.T) {
 		t.Error(b.Last())
 	}
 }
+
+// A receiver that asks for an earlier text again and again is given a pause from the third
+// time on, however it puts it, and one that goes on is not.
+func TestGapForEverMakesAPause(t *testing.T) {
+	b := newOutboxBed(t)
+	b.put(nil, []string{"a", "b"}, s1)
+	sends := func(n int, answer func() bool) (waits int) {
+		t.Helper()
+		for range n {
+			if len(b.Next(s1, 9)) == 0 {
+				t.Fatal("nothing is sent")
+			}
+			if answer() {
+				waits++
+			}
+		}
+		return waits
+	}
+	if n := sends(10, func() bool { return b.Gap(s1, 1, 0) }); n != 8 {
+		t.Errorf("%d pauses for ten equal answers", n)
+	}
+	b.Acked(s1, 1)
+	b.PutBack(s1, 2)
+	if sends(2, func() bool { return b.Gap(s1, 2, 1) }) != 0 {
+		t.Error("a pause after an ack")
+	}
+	have := uint64(0)
+	if n := sends(30, func() bool { have++; return b.Gap(s1, 2, 1+have) }); n != 30-14+1 {
+		t.Errorf("%d pauses for thirty answers", n)
+	}
+	// It acknowledges a part, and says that it has none.
+	waits := 0
+	for range 20 {
+		b.Acked(s1, 1)
+		b.Next(s1, 9)
+		if b.Gap(s1, 2, 0) {
+			waits++
+		}
+		b.Next(s1, 9)
+	}
+	if waits < 18 {
+		t.Errorf("%d pauses of twenty", waits)
+	}
+}

@@ -170,6 +170,9 @@ func (s *Shelf) PutReceipt(r HeldReceipt) {
 	s.change(rowReceipt, key)
 }
 
+// HasReceipt says whether a receipt of that recipient for that text is kept.
+func (s *Shelf) HasReceipt(r Receipt) bool { return s.receipts[shelfKey{r.To, r.From, r.ID}] != nil }
+
 // ReceiptsFor lists the receipts for a session, by recipient and id.
 func (s *Shelf) ReceiptsFor(to SessionID) (list []HeldReceipt) {
 	for _, r := range s.receipts {

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"time"
+
+	"darkchat/sessions/budget"
 )
 
 const (
@@ -19,8 +21,9 @@ const (
 type window struct {
 	session SessionID
 	user    UserKey
-	head    uint64 // the highest that was taken
-	runs    []run  // of the last that were taken, rising; at most windowRuns
+	by      budget.Payer // of what it has
+	head    uint64       // the highest that was taken
+	runs    []run        // of the last that were taken, rising; at most windowRuns
 
 	held    []Part  // by id: their predecessor has not come; at most maxHeld
 	writing []taken // in order: taken, and not all before them recorded
@@ -87,6 +90,11 @@ func (w *window) writingAt(id uint64) (int, bool) {
 		}
 		return 0
 	})
+}
+
+// heldAt finds a held text, or where it would be.
+func (w *window) heldAt(id uint64) (int, bool) {
+	return slices.BinarySearchFunc(w.held, id, func(h Part, id uint64) int { return cmp.Compare(h.ID, id) })
 }
 
 // idle reports whether the window may be forgotten now.

@@ -96,6 +96,7 @@ type messageReport struct {
 	Trust   string `json:"trust"`
 	Late    bool   `json:"late,omitempty"`
 	Via     string `json:"via,omitempty"`
+	Missing string `json:"missing,omitempty"`
 	sent    time.Time
 }
 
@@ -172,7 +173,7 @@ func newReport(e neighbors.Event) report {
 		return awayReport{Event: "away", User: e.User, Session: e.Session, Trust: e.Trust, Away: e.Away}
 	case neighbors.Incoming:
 		return messageReport{Event: "message", ID: number(e.ID), From: e.From, Session: e.Session, Text: e.Text,
-			Sent: stamp(e.Sent), Trust: e.Trust, Late: e.Late, Via: e.Via, sent: e.Sent}
+			Sent: stamp(e.Sent), Trust: e.Trust, Late: e.Late, Via: e.Via, Missing: e.Missing, sent: e.Sent}
 	case neighbors.Delivery:
 		return newDelivery(e)
 	case neighbors.Pong:

@@ -93,6 +93,9 @@ func (r notifyReport) text(p *page, _ view) {
 
 func (r messageReport) text(p *page, look view) {
 	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").add(normal, r.Text)
+	if r.Missing != "" {
+		p.add(faint, " (of this line never came: "+r.Missing+")")
+	}
 	if r.Late && !r.sent.IsZero() {
 		p.add(faint, " (sent "+look.clock(r.sent)+")")
 	}

@@ -1,0 +1,28 @@
+package neighbors
+
+import "darkchat/sessions/budget"
+
+// Waiting is who is to be answered about texts later, and the texts that there are: those
+// that wait for an earlier one, for the disk, or for the screen.
+func (n *Node) Waiting() (waiting, texts int) {
+	return len(n.texts.waiting), n.usedAll(budget.Held) + n.usedAll(budget.Handles) + len(n.texts.gathered.shown) + n.unsureShown()
+}
+
+// WaitingEarlier is the same of those that wait for an earlier one alone.
+func (n *Node) WaitingEarlier() (waiting, texts int) {
+	return len(n.texts.waiting), n.usedAll(budget.Held)
+}
+
+func (n *Node) usedAll(of budget.Pool) (sum int) {
+	for c := range budget.Classes {
+		sum += n.budget.Used(of, budget.Class(c))
+	}
+	return sum
+}
+
+func (n *Node) unsureShown() (sum int) {
+	for _, w := range n.texts.unsure {
+		sum += len(w.shown)
+	}
+	return sum
+}
