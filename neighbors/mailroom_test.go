@@ -85,7 +85,7 @@ func TestStrangersFillTheScreenToABound(t *testing.T) {
 	b, ann, bob := friends(t, 501)
 	bob.mute = true
 	for n := range 300 {
-		m := b.attacker(10+n, "mallory", netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 1, byte(n), byte(n >> 8)}), 1).String())
+		m := b.attacker(10+n, fmt.Sprint("m", n), netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 1, byte(n), byte(n >> 8)}), 1).String())
 		m.meets(bob)
 		m.says(bob.id(), dgram.Message{ID: 1, Body: dgram.Text{Parts: 1, Text: fmt.Sprintf("%01024d", n)}}, 10*time.Millisecond)
 	}
