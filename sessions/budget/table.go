@@ -51,7 +51,7 @@ func of(known, seed, link, stranger Amount) [Classes]Amount {
 func room(n float64) Amount             { return Amount{Most: n} }
 func rate(perSecond, at float64) Amount { return Amount{at, perSecond} }
 
-var unbound Amount
+var unbound = Amount{}
 
 // Table is all pools. spec/registry.csv has the same numbers, and a test compares them.
 var Table = [numPools]Row{
