@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 		echo()
 		return
 	}
+	if os.Getenv(asAttacker) != "" {
+		besiege()
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -93,11 +97,18 @@ type node struct {
 	stdin  io.WriteCloser
 	exited chan struct{} // closed once the process ended and all its output is here
 
+	reading sync.RWMutex // who holds it keeps the output from being read
+
 	mu     sync.Mutex
 	more   chan struct{} // closed and replaced at each new line
 	lines  []string      // of stdout
 	events []event
 	errs   bytes.Buffer // stderr
+
+	// skip, if set, names lines that are counted and not kept.
+	skip         func(line string) bool
+	skipped      int
+	skippedBytes int
 }
 
 // start runs a node that speaks JSON on loopback at a port of the system's
@@ -158,6 +169,8 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 func (n *node) collect(stdout io.Reader) {
 	r := bufio.NewReader(stdout)
 	for {
+		n.reading.RLock() // a gate: what is read after it may take as long as it likes
+		n.reading.RUnlock()
 		line, err := r.ReadString('\n')
 		if line != "" {
 			n.add(strings.TrimSuffix(line, "\n"))
@@ -171,6 +184,9 @@ func (n *node) collect(stdout io.Reader) {
 }
 
 func (n *node) add(line string) {
+	if n.skips(line) {
+		return
+	}
 	e := event{raw: line, at: time.Now()}
 	_ = json.Unmarshal([]byte(line), &e) // the test that all is JSON is one of its own
 	n.mu.Lock()
@@ -179,6 +195,17 @@ func (n *node) add(line string) {
 	n.events = append(n.events, e)
 	close(n.more)
 	n.more = make(chan struct{})
+}
+
+func (n *node) skips(line string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.skip == nil || !n.skip(line) {
+		return false
+	}
+	n.skipped++
+	n.skippedBytes += len(line) + 1
+	return true
 }
 
 // dump shows the whole conversation of a node when a test failed.
