@@ -55,7 +55,7 @@ func (e *Endpoint) answered(now time.Time, o Opened, d *dial) *dial {
 	case ok && c.authentic && e.LastHeard(c.peer).After(e.calls.said.at):
 		e.tally.add(DroppedRepeated) // we have met since: both called at once
 		return nil
-	case e.calls.said.answers >= maxAnswers, d == nil && len(e.dials) >= maxDials:
+	case e.calls.said.answers >= maxAnswers, d == nil && !e.roomForDial(false):
 		e.tally.add(DroppedFull)
 		return nil
 	}

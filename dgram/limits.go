@@ -42,6 +42,8 @@ const (
 	silentAfter  = time.Second            // of two associations the one that was heard so much later is alive
 	maxPerPeer   = 4                      // associations with one peer session
 	keptResend   = 100 * time.Millisecond // between two answers to a repeated HANDSHAKE
+	maxDraw      = 3                      // times the bytes of an unconfirmed association's caller that are sent to it
+	assureSends  = 3                      // DATA by which a caller confirms an association, until it hears something on it
 	forgetUnused = 120 * time.Second      // an unconfirmed association whose handshake can no longer be repeated
 )
 
@@ -53,7 +55,8 @@ const (
 	dialSends     = 5                      // HELLOs of one dial
 	shakeSends    = 2                      // HANDSHAKEs before starting again at HELLO: our address may have changed
 	maxChallenges = 3                      // different CHALLENGEs answered for one echo: the first may be forged
-	maxDials      = 256                    // under way at once
+	maxDials      = 256                    // under way at once,
+	maxAskedDials = 32                     // and so many more that the person asked for
 	maxWant       = 64                     // sessions that one dial may expect
 	punchSends    = 6                      // HELLOs to one address when both sides meet: at 0, 100, 250, 500, 1000, 2000 ms
 	punchInAll    = 10                     // and to all addresses of one peer: fewer bytes than the request for it had
@@ -147,4 +150,8 @@ const (
 	helloBurst       = 300
 	helloRateSeed    = 500
 	helloBurstSeed   = 2_000
+	askedRate        = 10 // and those that the person asked for, when the others are used up
+	askedBurst       = 60
+	askedPrefixRate  = 1 // per destination /24 or /56, or address of the own link
+	askedPrefixBurst = 6
 )

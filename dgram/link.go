@@ -171,9 +171,12 @@ func (l *link) deadline() time.Time {
 	if !l.live() {
 		return time.Time{} // no key, no timers: what waits, waits
 	}
-	next := l.courier.next()
+	var next time.Time
+	if !preferred(l.list).stuck() { // else what waits, waits
+		next = l.courier.next()
+	}
 	for _, a := range l.list {
-		next = sooner(sooner(next, a.end()), a.muteAt())
+		next = sooner(sooner(next, a.end()), sooner(a.muteAt(), a.assureAt()))
 	}
 	return sooner(next, l.tryAt())
 }

@@ -89,8 +89,8 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		return
 	}
 	e.rekey(now, l, use)
-	for {
-		ms, padTo, ok := l.courier.take(now, room(use.path.to))
+	for !use.stuck() {
+		ms, padTo, ok := l.courier.take(now, roomOn(use))
 		if !ok {
 			break
 		}
@@ -100,7 +100,7 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		e.sendData(now, use, ms, padTo)
 	}
 	for _, a := range l.list {
-		if a.owes {
+		if at := a.assureAt(); a.owes || !at.IsZero() && !at.After(now) {
 			e.sendData(now, a, []Message{{Body: Acknowledgement{}}}, 0)
 		}
 	}
@@ -123,6 +123,8 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	a.demands(now, ms)
 	a.counter++
 	a.owes = false
+	a.gave += len(b)
+	e.assure(now, a)
 	e.send(kindData, a.path, b)
 }
 
@@ -145,8 +147,7 @@ func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
 	return e.out.box.sealData(a.send, a.remote, a.counter, plain)
 }
 
-// pad adds an empty ack message of about missing bytes, at least as many as asked
-// for, but never one that does not fit.
+// pad adds an empty ack message of missing bytes, or of the fewest that there can be.
 func pad(ms []Message, missing int) []Message {
 	if missing <= 0 || len(ms) >= maxMessages {
 		return ms
@@ -157,6 +158,9 @@ func pad(ms []Message, missing int) []Message {
 		if messageSize(&m) <= missing {
 			break
 		}
+	}
+	if messageSize(&m) == missing-1 {
+		m.ID = 24 // where a longer head would be a byte too many: this id means nothing, and has two
 	}
 	return append(slices.Clip(ms), m)
 }

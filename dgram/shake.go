@@ -93,7 +93,7 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 		return nil
 	}
 	if d == nil {
-		if len(e.dials) >= maxDials {
+		if !e.roomForDial(false) {
 			e.tally.add(DroppedFull)
 			return nil
 		}
@@ -174,6 +174,6 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 		l.courier.measured(rtt)
 	}
 	e.authenticated(now, s.peer.ID, d.to)
-	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Fresh: fresh, Link: d.link})
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Confirmed: true, Fresh: fresh, Link: d.link})
 	e.deliver(now, l, o)
 }
