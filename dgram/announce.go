@@ -52,7 +52,7 @@ func (e *Endpoint) answered(now time.Time, o Opened, d *dial) *dial {
 	case now.Sub(e.calls.said.at) > answerLife:
 		e.tally.add(DroppedEcho)
 		return nil
-	case ok && c.authentic && e.LastHeard(c.peer).After(e.calls.said.at):
+	case ok && c.authentic && e.Confirmed(c.peer) && e.LastHeard(c.peer).After(e.calls.said.at):
 		e.tally.add(DroppedRepeated) // we have met since: both called at once
 		return nil
 	case e.calls.said.answers >= maxAnswers, d == nil && !e.roomForDial(false):

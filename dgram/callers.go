@@ -84,7 +84,7 @@ func (e *Endpoint) heardCall(now time.Time, o Opened) {
 // a row and has said nothing since it began may have lost the keys: a new program at
 // the old address. He is a stranger again.
 func (e *Endpoint) inTouch(now time.Time, c *caller) bool {
-	if !c.authentic || !e.Live(c.peer) {
+	if !c.authentic || !e.Confirmed(c.peer) {
 		return false
 	}
 	heard := e.LastHeard(c.peer)

@@ -193,6 +193,9 @@ func (a *association) end() time.Time {
 func (e *Endpoint) ring(now time.Time, l *link) {
 	for _, a := range slices.Clone(l.list) {
 		if !a.end().After(now) {
+			if !a.confirmed && a == preferred(l.list) {
+				e.abandon(l) // who called has vanished; elsewhere they were not heard since
+			}
 			e.erase(a, AssociationsErased)
 		}
 	}

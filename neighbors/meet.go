@@ -39,7 +39,7 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 			n.mappingLost(now) // he looks for us though we had a way to each other
 		}
 		w.why = "not answered yet"
-		n.ep.Punch(now, addrs, want, delay)
+		n.ep.Punch(now, addrs, want, delay, n.askedFor(rec))
 	}
 	w.next = now.Add(n.spread(meetRetry))
 	if w.tries > 1 {
