@@ -68,7 +68,21 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 		p.messages = []byte{majorArray << 5}
 	}
 	a.accept = e.out.box.sealAccept(a.send, a.remote, a.local, a.salt[:], p.appendTo(nil))
-	a.kept = now
+	e.sendAccept(now, a)
+}
+
+// sendAccept sends the ACCEPT, and has it go again if the caller does not show that it came.
+func (e *Endpoint) sendAccept(now time.Time, a *association) {
+	a.accepts++
+	a.kept, a.acceptAt = now, now.Add(e.backOff(a.path.to, a.accepts))
 	a.gave += len(a.accept)
 	e.send(kindAccept, a.path, a.accept)
+}
+
+// acceptDue returns when an ACCEPT goes again, zero if it does not.
+func (a *association) acceptDue() time.Time {
+	if a.accept == nil || a.accepts >= acceptSends || len(a.accept) > a.leftToSend() {
+		return time.Time{}
+	}
+	return a.acceptAt
 }

@@ -43,6 +43,8 @@ type association struct {
 	knows     bool      // the peer has our record
 	accept    []byte    // the kept ACCEPT, until it is confirmed or its epoch is over
 	kept      time.Time // when it was last sent
+	accepts   int       // how often it was sent unasked, at most acceptSends
+	acceptAt  time.Time // when it goes again
 }
 
 // path is where datagrams go, and the own address they leave from.

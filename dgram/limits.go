@@ -43,7 +43,8 @@ const (
 	maxPerPeer   = 4                      // associations with one peer session
 	keptResend   = 100 * time.Millisecond // between two answers to a repeated HANDSHAKE
 	maxDraw      = 3                      // times the bytes of an unconfirmed association's caller that are sent to it
-	assureSends  = 3                      // DATA by which a caller confirms an association, until it hears something on it
+	acceptSends  = 3                      // ACCEPTs of an answerer that hears nothing more, within maxDraw
+	assureSends  = 3                      // probes by which a caller that has nothing to say confirms its keys
 	forgetUnused = 120 * time.Second      // an unconfirmed association whose handshake can no longer be repeated
 )
 
@@ -74,17 +75,23 @@ const (
 
 // Announcing ourselves on our own links (spec/wire.md 6.7).
 const (
-	maxAnswers      = 64                     // CHALLENGEs obeyed for one announcement
+	maxAnswers      = 64                     // CHALLENGEs obeyed for one announcement, drawn from those that come in
+	gatherTime      = 150 * time.Millisecond // this time,
+	maxLateAnswers  = 16                     // and so many later ones
+	answersOfIP     = 4                      // of one IP
+	maxGathered     = 512                    // IPs of one family that are drawn from, or were obeyed in vain
 	answerLife      = 5 * time.Second        // after it they are too late
 	answerWaitLeast = 20 * time.Millisecond  // before an announcement is answered,
 	answerWaitMost  = 120 * time.Millisecond // so that not all of a link answer at once
 	announceRow     = 10 * time.Second       // announcements closer than this are those of somebody new
 	inTouchTime     = 20 * time.Second       // who was heard so lately needs no answer
-	maxKnocks       = 64                     // announcements waiting for our answer
+	maxKnocks       = 256                    // announcements waiting for our answer
 	maxKnockPaths   = 8                      // ways by which one of them came
 	maxCallers      = 1024                   // addresses remembered
-	answerRate      = 20                     // our answers, a second
-	answerBurst     = 64                     // and at once
+	answerRate      = 50                     // our answers in one family, a second
+	answerBurst     = 128                    // and at once; half of them for IPs not answered within announceRow
+	answerRateOfIP  = 2                      // and to one IP
+	answerBurstOfIP = 16                     // the same, at once: programs of one machine
 )
 
 // Caches. A seed's numbers come second.

@@ -176,7 +176,7 @@ func (l *link) deadline() time.Time {
 		next = l.courier.next()
 	}
 	for _, a := range l.list {
-		next = sooner(sooner(next, a.end()), sooner(a.muteAt(), a.assureAt()))
+		next = sooner(sooner(next, a.end()), sooner(a.muteAt(), sooner(a.assureAt(), a.acceptDue())))
 	}
 	return sooner(next, l.tryAt())
 }
@@ -201,6 +201,11 @@ func (e *Endpoint) ring(now time.Time, l *link) {
 	}
 	if !l.live() {
 		return
+	}
+	for _, a := range l.list {
+		if at := a.acceptDue(); !at.IsZero() && !at.After(now) {
+			e.sendAccept(now, a)
+		}
 	}
 	e.hush(now, l)
 	e.retry(now, l)

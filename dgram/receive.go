@@ -97,5 +97,7 @@ func (e *Endpoint) acked(now time.Time, l *link, o Opened, a Ack) {
 		e.emit(Settled{Peer: l.peer.ID, Kind: s.kind, ID: s.id, Result: s.result, Have: s.have, RTT: s.rtt})
 		return
 	}
-	e.probed(now, l, a)
+	if !l.assured(a) {
+		e.probed(now, l, a)
+	}
 }

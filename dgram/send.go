@@ -13,6 +13,7 @@ import (
 func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	e.ringDue(now)
 	e.answerCalls(now)
+	e.drawAnswers(now)
 	e.flushDirty(now)
 	// What went inside a HANDSHAKE counts as sent when that left: by the time of its ACCEPT
 	// it may be due again.
@@ -22,7 +23,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
 		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
 	}
-	return sooner(e.calls.knockAt, sooner(e.timers.next(), e.expireAt))
+	return sooner(sooner(e.calls.knockAt, e.calls.until), sooner(e.timers.next(), e.expireAt))
 }
 
 // ringDue does what is due, and says whether anything was.
@@ -100,8 +101,8 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		e.sendData(now, use, ms, padTo)
 	}
 	for _, a := range l.list {
-		if at := a.assureAt(); a.owes || !at.IsZero() && !at.After(now) {
-			e.sendData(now, a, []Message{{Body: Acknowledgement{}}}, 0)
+		if a.owes {
+			e.assure(now, a)
 		}
 	}
 }
@@ -122,9 +123,8 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	}
 	a.demands(now, ms)
 	a.counter++
-	a.owes = false
+	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.Body.confirmed() }) // that goes again until it is answered
 	a.gave += len(b)
-	e.assure(now, a)
 	e.send(kindData, a.path, b)
 }
 

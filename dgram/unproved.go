@@ -49,26 +49,44 @@ func (e *Endpoint) Confirmed(id PeerID) bool {
 	return false
 }
 
-// assurance is the empty DATA by which a caller confirms what it has nothing to say on. It
-// may be lost, so it goes again, until something of the peer's comes back.
+// assurance is the probe by which a caller that has nothing to say confirms its keys. It may
+// be lost, so it goes again until it is answered.
 type assurance struct {
+	id   uint64
 	sent int // at most assureSends
 	at   time.Time
 }
 
-// assure notes that a DATA was sent on an association whose peer may not know yet that we
-// have the keys.
+// assure sends it, when it is due.
 func (e *Endpoint) assure(now time.Time, a *association) {
-	if !a.caller || a.count > 0 || a.assurance.sent >= assureSends {
+	s := &a.assurance
+	if s.at.After(now) {
 		return
 	}
-	a.assurance.sent++
-	a.assurance.at = now.Add(e.backOff(a.path.to, a.assurance.sent))
+	if s.sent == 0 {
+		s.id = e.nextProbe()
+	}
+	if s.sent++; s.sent == assureSends {
+		a.owes = false
+	}
+	s.at = now.Add(e.backOff(a.path.to, s.sent))
+	e.sendData(now, a, []Message{{ID: s.id, Body: Ping{Scope: ScopeProbe}}}, 0)
 }
 
-// assureAt returns when the assurance goes again, zero if it does not.
+// assured ends it: the peer has opened a DATA of ours.
+func (l *link) assured(k Ack) bool {
+	for _, a := range l.list {
+		if a.assurance.sent > 0 && k.Kind == KindPing && k.ID == a.assurance.id {
+			a.owes, a.assurance = false, assurance{}
+			return true
+		}
+	}
+	return false
+}
+
+// assureAt returns when it goes again, zero if it does not.
 func (a *association) assureAt() time.Time {
-	if !a.caller || a.count > 0 || a.assurance.sent >= assureSends {
+	if !a.owes {
 		return time.Time{}
 	}
 	return a.assurance.at

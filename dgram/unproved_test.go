@@ -78,10 +78,10 @@ func TestConfirmedLetsGo(t *testing.T) {
 	}
 }
 
-// The one DATA by which a caller that has nothing to say confirms its keys may be lost: it
-// goes again, three times in all, until something comes back.
+// The probe by which a caller that has nothing to say confirms its keys may be lost: it goes
+// again, three times in all, until it is answered. What must be answered serves as well.
 func TestAssurance(t *testing.T) {
-	for lost := range assureSends + 1 {
+	for lost := range uint64(assureSends + 1) {
 		w, a, b := pair(t)
 		left := lost
 		w.pass = func(f flying) bool {
@@ -98,15 +98,54 @@ func TestAssurance(t *testing.T) {
 		if got := count[Confirmed](b) == 1; got != (lost < assureSends) {
 			t.Errorf("%d lost: confirmed %v", lost, got)
 		}
-		if n := a.Counters().Of(SentData); n != assureSends {
+		if n := a.Counters().Of(SentData); n != min(lost+1, assureSends) {
 			t.Errorf("%d lost: %d DATA", lost, n)
 		}
 	}
 	w, a, b := pair(t)
-	w.connect(a, b)
-	b.Send(w.now, a.self.ID, text(1, "x"))
+	if err := a.Dial(w.now, b.addr, b.want()); err != nil {
+		t.Fatal(err)
+	}
+	w.run(25 * time.Millisecond)
+	for i := range uint64(100) { // more than the HANDSHAKE has room for
+		a.Send(w.now, b.self.ID, text(i+1, strings.Repeat("x", 100)))
+	}
 	w.run(30 * time.Second)
-	if n := a.Counters().Of(SentData); n != 3 { // the first, its repetition within that second, the ack
-		t.Errorf("%d DATA though it was answered", n)
+	if len(strings.Fields(b.texts())) != 100 || a.ids.probe != 0 {
+		t.Errorf("%d texts, %d probes", len(strings.Fields(b.texts())), a.ids.probe)
+	}
+}
+
+// An ACCEPT that is lost comes again by itself, so that both sides know of each other though
+// the caller says no more; three in all, and never more than the caller paid for.
+func TestAcceptAgain(t *testing.T) {
+	for lost := range acceptSends + 1 {
+		w, a, b := pair(t)
+		shakes, accepts, left := 0, 0, lost
+		w.pass = func(f flying) bool {
+			switch f.kind() {
+			case kindHandshake:
+				shakes++
+				return shakes == 1
+			case kindAccept:
+				accepts++
+				left--
+				return left < 0
+			case kindHello:
+				return shakes == 0
+			}
+			return true
+		}
+		if err := a.Dial(w.now, b.addr, b.want()); err != nil {
+			t.Fatal(err)
+		}
+		w.run(2500 * time.Millisecond)
+		if got := count[Confirmed](b) == 1; got != (lost < 2) || accepts != min(lost+1, 2) {
+			t.Errorf("%d lost: %d ACCEPTs, confirmed %v", lost, accepts, got)
+		}
+		w.run(10 * time.Second)
+		if accepts > acceptSends {
+			t.Errorf("%d ACCEPTs", accepts)
+		}
 	}
 }
