@@ -101,6 +101,9 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	}
 	switch b := r.Message.Body.(type) {
 	case dgram.Text:
+		if n.atTheDoor(id, r.Addr) {
+			n.book.Authenticated(now, id, netip.AddrPort{}) // whoever leaves a line is remembered, so that it can be answered
+		}
 		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
 	case dgram.Online:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)

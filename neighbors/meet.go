@@ -6,6 +6,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // meet brings us together with a session that a common neighbour introduced: through
@@ -155,10 +156,11 @@ func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 }
 
 // silent: what we send to a peer directly is not answered. Whoever can introduce us
-// is asked to; both sides then find each other through a relay or at new addresses.
+// is asked to; both sides then find each other through a relay or at new addresses. Of
+// strangers nobody is asked: whom we asked may have vanished, too, and so on.
 func (n *Node) silent(now time.Time, id sessions.SessionID) {
 	s, ok := n.book.Session(id)
-	if !ok || n.book.Trust(s.User) == sessions.TrustBlocked {
+	if !ok || n.book.Trust(s.User) == sessions.TrustBlocked || n.payer(id).Class > budget.Seed {
 		return
 	}
 	if w := n.relays.ways[id]; w != nil {
