@@ -177,9 +177,11 @@ func TestCopiedAnnouncementsAreAnswered(t *testing.T) {
 		if f.to == friend {
 			answered++
 		}
-		return false
+		return f.to == bob.addr || f.to == mallory.addr
 	}
 	for i := range 8 {
+		mallory.Probe(w.now, bob.self.ID)
+		w.run(50 * time.Millisecond)
 		w.hear(bob, friend, announced(i))
 		for port := range uint16(10) {
 			w.hear(bob, netip.AddrPortFrom(mallory.addr.Addr(), mallory.addr.Port()+port), announced(i))
