@@ -62,14 +62,30 @@ func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
 // confirmed: who called us is there. Of whom we know that was believed at once.
 func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
 	id := sessions.SessionID(c.Peer)
-	if _, ok := n.book.Session(id); !ok {
+	s, ok := n.book.Session(id)
+	if !ok {
 		n.ep.Forget(c.Peer) // we forgot who that is: next time we ask for the record
 		return
 	}
 	if e := n.edges[id]; e != nil && e.online && !n.notSought(id, c.Addr) {
 		return
 	}
+	rec, err := sessions.Decode(s.Record) // the book's: it was verified
+	if err != nil {
+		return
+	}
+	if !n.learn(now, id, rec, s.Record, c.Addr, true) {
+		n.refused(id, rec)
+		return
+	}
 	n.met(now, id, encounter{c.Addr, false, c.Fresh, c.Link})
+}
+
+// refused: there was no room for a session. It gets no answer, and the caller backs off.
+func (n *Node) refused(id sessions.SessionID, rec sessions.Record) {
+	if _, ok := n.book.Session(id); !ok && rec.State != sessions.StateGone {
+		n.ep.Forget(dgram.PeerID(id))
+	}
 }
 
 // closed: keys are a cache, and nothing that the person sees depends on them; a neighbour
