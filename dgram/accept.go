@@ -7,13 +7,13 @@ import "time"
 func (e *Endpoint) shaken(now time.Time, o Opened) {
 	s := o.shake
 	if s.repeat != nil {
-		e.acceptAgain(now, s.repeat.made)
+		e.acceptAgain(now, o.size, s.repeat.made)
 		return
 	}
 	a := &association{
 		local: e.newIndex(), remote: s.index, hash: s.hash,
 		receive: s.keys.toAnswerer, send: s.keys.toCaller,
-		path: path{o.from, o.local}, counter: 1,
+		path: path{o.from, o.local}, counter: 1, got: o.size,
 	}
 	s.used.made = a
 	if !e.table.use(now, s.epoch, s.e, &s.used) {
@@ -33,21 +33,26 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	e.settle(l, 0)
 	l.accepting = append(l.accepting, a)
 	a.knows, a.salt = s.have == e.self.Seq, s.salt
-	called := e.authenticated(now, s.peer.ID, o.from)
-	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh, Link: called})
+	a.fresh, a.called = fresh, e.authenticated(now, s.peer.ID, o.from)
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh, Link: a.called})
 	e.deliver(now, l, o)
 }
 
 // acceptAgain answers a HANDSHAKE that came again with the kept ACCEPT, or not at
 // all: nothing is made of it. Its cookie says that it comes from where the first one
 // came from.
-func (e *Endpoint) acceptAgain(now time.Time, a *association) {
-	if a.accept == nil || now.Sub(a.kept) < keptResend {
+func (e *Endpoint) acceptAgain(now time.Time, size int, a *association) {
+	a.got += size
+	if a.accept == nil || now.Sub(a.kept) < keptResend || len(a.accept) > a.leftToSend() {
 		e.tally.add(DroppedRepeated)
 		return
 	}
 	a.kept = now
+	a.gave += len(a.accept)
 	e.send(kindAccept, a.path, a.accept)
+	if !a.erased {
+		e.touch(a.link) // there is room again for what waited
+	}
 }
 
 // answer makes and sends the ACCEPT of an association, with what waits for the peer.
@@ -56,13 +61,28 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 	if !a.knows {
 		p.record = e.record
 	}
-	room := largest(a.path.to) - acceptOverhead - (1 + 3 + len(p.record) + 1)
+	room := min(largest(a.path.to), a.leftToSend()) - acceptOverhead - (1 + 3 + len(p.record) + 1)
 	ms, _, _ := l.courier.take(now, room)
 	var err error
 	if p.messages, err = appendMessages(nil, ms); err != nil {
 		p.messages = []byte{majorArray << 5}
 	}
 	a.accept = e.out.box.sealAccept(a.send, a.remote, a.local, a.salt[:], p.appendTo(nil))
-	a.kept = now
+	e.sendAccept(now, a)
+}
+
+// sendAccept sends the ACCEPT, and has it go again if the caller does not show that it came.
+func (e *Endpoint) sendAccept(now time.Time, a *association) {
+	a.accepts++
+	a.kept, a.acceptAt = now, now.Add(e.backOff(a.path.to, a.accepts))
+	a.gave += len(a.accept)
 	e.send(kindAccept, a.path, a.accept)
+}
+
+// acceptDue returns when an ACCEPT goes again, zero if it does not.
+func (a *association) acceptDue() time.Time {
+	if a.accept == nil || a.accepts >= acceptSends || len(a.accept) > a.leftToSend() {
+		return time.Time{}
+	}
+	return a.acceptAt
 }

@@ -18,9 +18,8 @@ type Outlet struct {
 // announcement is the last HELLO that we said to whole links. Whoever hears it may
 // answer, so its nonce is good for many CHALLENGEs (spec/wire.md 6.7).
 type announcement struct {
-	nonce   [nonceSize]byte
-	at      time.Time // zero: there was none
-	answers int       // CHALLENGEs that were obeyed, at most maxAnswers
+	nonce [nonceSize]byte
+	at    time.Time // zero: there was none
 }
 
 // Announce says one HELLO through every outlet. Who hears it and does not know us
@@ -33,6 +32,7 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 	old := e.calls.said.nonce
 	e.calls.said = announcement{at: now}
 	mustRead(e.random, e.calls.said.nonce[:])
+	e.calls.begin(now, e.random)
 	e.table.change(func() {
 		delete(e.table.hellos, old)
 		e.table.hellos[e.calls.said.nonce] = netip.AddrPort{}
@@ -44,28 +44,65 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 	}
 }
 
-// answered returns the dial that obeys a CHALLENGE for our announcement; nil: it is
-// not obeyed. Such a dial is two HANDSHAKEs and nothing else: the next announcement
-// begins anew. d is the dial to that address that is under way, or nil.
-func (e *Endpoint) answered(now time.Time, o Opened, d *dial) *dial {
-	switch c, ok := e.calls.callers.Peek(o.from); {
+// heardAnswer treats a CHALLENGE for our announcement: it waits for the draw, or is obeyed
+// if it is late and there is room.
+func (e *Endpoint) heardAnswer(now time.Time, o Opened) {
+	g := &e.calls.gathering
+	switch {
+	case !e.answers(now, o):
+	case !g.until.IsZero() && now.Before(g.until):
+		if !g.add(o) {
+			e.tally.add(DroppedFull)
+		}
+	case g.late >= maxLateAnswers || g.served[o.from.Addr()] > 0:
+		e.tally.add(DroppedFull)
+	default:
+		g.late++
+		e.obeyAnswer(now, o)
+	}
+}
+
+// answers says whether a CHALLENGE for our announcement is worth anything, still.
+func (e *Endpoint) answers(now time.Time, o Opened) bool {
+	c, ok := e.calls.callers.Peek(o.from)
+	switch {
 	case now.Sub(e.calls.said.at) > answerLife:
 		e.tally.add(DroppedEcho)
-		return nil
-	case ok && c.authentic && e.LastHeard(c.peer).After(e.calls.said.at):
+	case ok && c.authentic && e.Confirmed(c.peer) && e.LastHeard(c.peer).After(e.calls.said.at):
 		e.tally.add(DroppedRepeated) // we have met since: both called at once
-		return nil
-	case e.calls.said.answers >= maxAnswers, d == nil && len(e.dials) >= maxDials:
-		e.tally.add(DroppedFull)
-		return nil
+	default:
+		return true
 	}
-	if d == nil {
+	return false
+}
+
+// drawAnswers obeys those of the gathered CHALLENGEs that the lot falls on.
+func (e *Endpoint) drawAnswers(now time.Time) {
+	if g := &e.calls.gathering; !g.until.IsZero() && !g.until.After(now) {
+		for _, o := range g.draw() {
+			if e.answers(now, o) {
+				e.obeyAnswer(now, o)
+			}
+		}
+	}
+}
+
+// obeyAnswer begins the dial of a CHALLENGE for our announcement. It is two HANDSHAKEs and
+// nothing else: the next announcement begins anew.
+func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
+	d := e.dials[o.from]
+	switch {
+	case d != nil && d.waiting && d.echo != e.calls.said.nonce:
+		e.tally.add(DroppedRepeated) // one exchange at a time
+		return
+	case d == nil && !e.roomForDial(false):
+		e.tally.add(DroppedFull)
+		return
+	case d == nil:
 		d = e.newDial(o.from)
 		d.quiet, d.near = true, true
 	}
-	if d.echo != e.calls.said.nonce {
-		e.calls.said.answers++
-	}
+	e.calls.served[o.from.Addr()]++
 	d.anyone, d.link = true, true
-	return d
+	e.obey(now, o, d)
 }

@@ -30,6 +30,10 @@ type association struct {
 	asked     time.Time // sent directly and to be answered, the first since then; zero: nothing
 	mute      bool      // that was too long ago
 	confirmed bool      // the peer showed that it has the keys
+	got, gave int       // bytes that came by it and that were sent on it, until it is confirmed
+	fresh     bool      // there was none with this session when it was made
+	called    bool      // an announcement of theirs brought us together
+	assurance assurance // of a caller
 	owes      bool      // the peer cannot know yet that we have them: send something
 	retired   bool      // the peer seems to have lost the keys: receive only
 	erased    bool
@@ -39,6 +43,8 @@ type association struct {
 	knows     bool      // the peer has our record
 	accept    []byte    // the kept ACCEPT, until it is confirmed or its epoch is over
 	kept      time.Time // when it was last sent
+	accepts   int       // how often it was sent unasked, at most acceptSends
+	acceptAt  time.Time // when it goes again
 }
 
 // path is where datagrams go, and the own address they leave from.

@@ -10,19 +10,25 @@ import (
 
 // calls is what an Endpoint keeps about announcements, its own and others'.
 type calls struct {
-	said    announcement
-	callers *simplelru.LRU[netip.AddrPort, *caller] // at most maxCallers
-	knocks  []knock                                 // at most maxKnocks
-	knockAt time.Time                               // the earliest of them
-	answers *bucket                                 // CHALLENGEs for announcements
+	said announcement
+	gathering
+	callers *simplelru.LRU[netip.AddrPort, *caller]  // at most maxCallers
+	knocks  []knock                                  // at most maxKnocks
+	knockAt time.Time                                // the earliest of them
+	hosts   *simplelru.LRU[netip.Addr, *callingHost] // at most maxCallers
+	answers [2]*bucket                               // CHALLENGEs for announcements: IPv6, IPv4
 }
 
 func newCalls() calls {
 	callers, err := simplelru.NewLRU[netip.AddrPort, *caller](maxCallers, nil)
-	if err != nil {
+	hosts, err2 := simplelru.NewLRU[netip.Addr, *callingHost](maxCallers, nil)
+	if err != nil || err2 != nil {
 		panic("BUG: the bound of callers must be positive")
 	}
-	return calls{callers: callers, answers: newBucket(answerRate, answerBurst)}
+	return calls{
+		callers: callers, hosts: hosts,
+		answers: [2]*bucket{newBucket(answerRate, answerBurst), newBucket(answerRate, answerBurst)},
+	}
 }
 
 // caller is what is remembered of one address on our own links that announced itself
@@ -37,63 +43,120 @@ type caller struct {
 	authentic bool
 }
 
+// callingHost is one IP from which announcements come: the programs of a machine.
+type callingHost struct {
+	budget   *bucket   // of announcements of it that are heeded
+	answered time.Time // our last CHALLENGE for one
+}
+
 // knock is an announcement that waits for our answer. They are at most maxKnocks.
 type knock struct {
 	echo  [nonceSize]byte
 	from  []path // it may come by several interfaces and families; at most maxKnockPaths
-	known bool   // whoever says it is in touch with us: no answer
+	known bool   // who said it is in touch with us: no answer
 	at    time.Time
 }
 
 // heardCall treats the HELLO of somebody who announces himself. The answer is one
 // CHALLENGE by unicast, later, so that not all of a link answer at once; somebody
-// with whom we are in touch already gets none (spec/wire.md 6.7).
+// with whom we are in touch already gets none (spec/wire.md 6.7). Where it came from first
+// decides that: anybody can say the same HELLO after them.
 func (e *Endpoint) heardCall(now time.Time, o Opened) {
-	c, ok := e.calls.callers.Get(o.from)
-	if !ok {
-		c = &caller{}
-		e.calls.callers.Add(o.from, c)
+	p := path{o.from, o.local}
+	i := slices.IndexFunc(e.calls.knocks, func(k knock) bool { return k.echo == o.echo })
+	if i >= 0 {
+		if k := &e.calls.knocks[i]; len(k.from) < maxKnockPaths && !slices.Contains(k.from, p) {
+			k.from = append(k.from, p)
+			e.note(now, o)
+		}
+		return
 	}
+	if !e.host(o.from.Addr()).budget.take(now, 1) || !e.roomForKnock(o.from.Addr()) {
+		e.tally.add(DroppedFull)
+		return
+	}
+	c := e.note(now, o)
+	wait := answerWaitLeast + time.Duration(randomUint64(e.random)%uint64(answerWaitMost-answerWaitLeast))
+	e.calls.knocks = append(e.calls.knocks, knock{echo: o.echo, from: []path{p}, known: e.inTouch(now, c), at: now.Add(wait)})
+	e.calls.knockAt = sooner(e.calls.knockAt, now.Add(wait))
+}
+
+// note remembers that an announcement came from an address.
+func (e *Endpoint) note(now time.Time, o Opened) *caller {
+	c := e.caller(o.from)
 	if c.nonce != o.echo {
 		if now.Sub(c.last) > announceRow {
 			c.row = now
 		}
 		c.nonce, c.last = o.echo, now
 	}
-	known := e.inTouch(now, c)
-	i := slices.IndexFunc(e.calls.knocks, func(k knock) bool { return k.echo == o.echo })
-	if i < 0 {
-		if len(e.calls.knocks) >= maxKnocks {
-			e.tally.add(DroppedFull)
-			return
+	return c
+}
+
+// caller returns what is remembered of an address.
+func (e *Endpoint) caller(a netip.AddrPort) *caller {
+	c, ok := e.calls.callers.Get(a)
+	if !ok {
+		c = &caller{}
+		e.calls.callers.Add(a, c)
+	}
+	return c
+}
+
+// host returns what is remembered of an IP.
+func (e *Endpoint) host(ip netip.Addr) *callingHost {
+	h, ok := e.calls.hosts.Get(ip)
+	if !ok {
+		h = &callingHost{budget: newBucket(answerRateOfIP, answerBurstOfIP)}
+		e.calls.hosts.Add(ip, h)
+	}
+	return h
+}
+
+// roomForKnock makes room for an announcement that waits for our answer: one of the IP
+// that has the most gives way, and if that is the newcomer's, or all have as many, the lot
+// decides. false: it fell on the newcomer.
+func (e *Endpoint) roomForKnock(ip netip.Addr) bool {
+	list := e.calls.knocks
+	if len(list) < maxKnocks {
+		return true
+	}
+	of := map[netip.Addr]int{ip: 1}
+	most := 1
+	for i := range list {
+		a := list[i].from[0].to.Addr()
+		of[a]++
+		most = max(most, of[a])
+	}
+	drawn := int(randomUint64(e.random) % uint64(len(list)+1))
+	for i := range list {
+		k := (drawn + i) % (len(list) + 1)
+		if k == len(list) {
+			if of[ip] == most {
+				return false
+			}
+			continue
 		}
-		wait := answerWaitLeast + time.Duration(randomUint64(e.random)%uint64(answerWaitMost-answerWaitLeast))
-		e.calls.knocks = append(e.calls.knocks, knock{echo: o.echo, at: now.Add(wait)})
-		i = len(e.calls.knocks) - 1
-		e.calls.knockAt = sooner(e.calls.knockAt, e.calls.knocks[i].at)
+		if of[list[k].from[0].to.Addr()] == most {
+			e.calls.knocks = slices.Delete(list, k, k+1)
+			return true
+		}
 	}
-	k := &e.calls.knocks[i]
-	k.known = k.known || known
-	p := path{o.from, o.local}
-	if len(k.from) < maxKnockPaths && !slices.Contains(k.from, p) {
-		k.from = append(k.from, p)
-	}
+	return false
 }
 
 // inTouch says whether the peer at c and we hear each other. Who announces himself in
 // a row and has said nothing since it began may have lost the keys: a new program at
 // the old address. He is a stranger again.
 func (e *Endpoint) inTouch(now time.Time, c *caller) bool {
-	if !c.authentic || !e.Live(c.peer) {
+	if !c.authentic || !e.Confirmed(c.peer) {
 		return false
 	}
 	heard := e.LastHeard(c.peer)
 	return now.Sub(heard) < inTouchTime && (c.row.Equal(c.last) || heard.After(c.row))
 }
 
-// answerCalls sends the CHALLENGEs whose time has come. Of the addresses of one
-// announcement the one that was answered longest ago is chosen: one answer each time
-// is enough, and if one way is closed the next time takes another.
+// answerCalls sends the CHALLENGEs whose time has come.
 func (e *Endpoint) answerCalls(now time.Time) {
 	if e.calls.knockAt.IsZero() || e.calls.knockAt.After(now) {
 		return
@@ -114,16 +177,18 @@ func (e *Endpoint) answerCalls(now time.Time) {
 	e.calls.knocks = rest
 }
 
+// answerCall answers an announcement at one of its addresses: one answer each time is
+// enough. By lot it is where it came from first, or the address that was answered longest
+// ago: if one way is closed another time takes another, and false addresses that somebody
+// adds do not take all the answers.
 func (e *Endpoint) answerCall(now time.Time, k knock) {
-	var to path
-	var chosen *caller
-	for _, p := range k.from {
-		c, ok := e.calls.callers.Peek(p.to)
-		if ok && (chosen == nil || c.answered.Before(chosen.answered)) {
-			to, chosen = p, c
-		}
+	to := k.from[0]
+	if len(k.from) > 1 && randomUint64(e.random)&1 == 1 {
+		to = slices.MinFunc(k.from, func(p, q path) int {
+			return e.caller(p.to).answered.Compare(e.caller(q.to).answered)
+		})
 	}
-	if chosen == nil || !e.calls.answers.take(now, 1) {
+	if !e.mayAnswer(now, to.to.Addr()) {
 		e.tally.add(DroppedChallenges)
 		return
 	}
@@ -131,9 +196,28 @@ func (e *Endpoint) answerCall(now time.Time, k knock) {
 	if d.reply == nil {
 		return
 	}
-	chosen.answered = now
+	e.caller(to.to).answered, e.host(to.to.Addr()).answered = now, now
 	e.send(kindChallenge, to, d.reply)
 	e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
+}
+
+// mayAnswer asks the budget of answers. The families have one each, since of IPv6 one host
+// has as many addresses as it likes; and half of it is for IPs that were not answered lately.
+func (e *Endpoint) mayAnswer(now time.Time, ip netip.Addr) bool {
+	b := e.calls.answers[family(ip)]
+	h := e.host(ip)
+	if !h.answered.IsZero() && now.Sub(h.answered) < announceRow && b.at(now, answerBurst/2+1).After(now) {
+		return false
+	}
+	return b.take(now, 1)
+}
+
+// family is the index of an IP's: 0 IPv6, 1 IPv4.
+func family(ip netip.Addr) int {
+	if ip.Is4() {
+		return 1
+	}
+	return 0
 }
 
 // authenticated notes who is at an address on our own links, and says whether the
@@ -142,11 +226,8 @@ func (e *Endpoint) authenticated(now time.Time, peer PeerID, from netip.AddrPort
 	if !e.near(from.Addr()) {
 		return false
 	}
-	c, ok := e.calls.callers.Get(from)
-	if !ok {
-		c = &caller{}
-		e.calls.callers.Add(from, c)
-	}
+	e.calls.met(from.Addr())
+	c := e.caller(from)
 	c.peer, c.authentic = peer, true
 	return !c.answered.IsZero() && now.Sub(c.answered) <= answerLife
 }

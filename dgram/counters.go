@@ -34,6 +34,7 @@ const (
 	DroppedNoise        // a HANDSHAKE that does not open
 	DroppedSeal         // a DATA or ACCEPT that does not open
 	DroppedPayload      // authentic, but the payload or messages are not what they must be
+	DroppedShort        // an introduction in a datagram that is too small for it
 	DroppedRecord       // a record that does not verify, or is not of who sent it
 	DroppedSelf         // our own session key at the other end
 	DroppedUsed         // a sender's e used again for another HANDSHAKE
@@ -79,6 +80,7 @@ func (c Counter) String() string {
 		DroppedNoise:        "dropped_noise",
 		DroppedSeal:         "dropped_seal",
 		DroppedPayload:      "dropped_payload",
+		DroppedShort:        "dropped_short",
 		DroppedRecord:       "dropped_record",
 		DroppedSelf:         "dropped_self",
 		DroppedUsed:         "dropped_used",

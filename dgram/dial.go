@@ -22,6 +22,7 @@ type dial struct {
 	want   []Peer     // whose keys are expected, at most maxWant
 	anyone bool       // whoever answers will do
 	quiet  bool       // nobody asked for it: it ends without an event
+	asked  bool       // the person waits for it
 	near   bool       // it answers an answer to our announcement, and does nothing else
 	link   bool       // it answered one
 	renews *association
@@ -49,6 +50,16 @@ type dial struct {
 // done so for a while: who asks now may know that the peer is back. It ends with Associated or
 // with Unanswered; there may be more than one Associated if keys are renewed.
 func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
+	return e.dial(now, addr, want, false)
+}
+
+// DialAsked is Dial for what the person asked for and waits for: it has a budget and room
+// of its own, which nothing that others cause can use up.
+func (e *Endpoint) DialAsked(now time.Time, addr netip.AddrPort, want []Peer) error {
+	return e.dial(now, addr, want, true)
+}
+
+func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked bool) error {
 	addr = unmapped(addr)
 	if !reachable(addr) {
 		return ErrAddress
@@ -56,24 +67,33 @@ func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
 	if d := e.dials[addr]; d != nil {
 		d.expect(want)
 		d.quiet, d.near, d.began = false, false, now
+		d.asked = d.asked || asked
+		if asked && d.hellos == 0 && !d.waiting {
+			e.timers.set(&d.timer, now) // it waited for the common budget, or for the other side
+		}
 		if d.punch == nil && !d.waiting && now.Sub(d.said) >= dialAgain {
-			if _, ok := e.contacts.take(now, addr); ok {
+			if _, ok := e.contacts.take(now, addr, d.asked); ok {
 				e.sayAgain(now, d)
 			}
 		}
 		return nil
 	}
-	if len(e.dials) >= maxDials {
+	if !e.roomForDial(asked) {
 		return ErrDials
 	}
-	if _, ok := e.contacts.take(now, addr); !ok {
+	if _, ok := e.contacts.take(now, addr, asked); !ok {
 		return ErrBudget
 	}
 	d := e.newDial(addr)
-	d.began = now
+	d.began, d.asked = now, asked
 	d.expect(want)
 	e.greet(now, d)
 	return nil
+}
+
+// roomForDial says whether one more may be under way.
+func (e *Endpoint) roomForDial(asked bool) bool {
+	return len(e.dials) < maxDials || asked && len(e.dials) < maxDials+maxAskedDials
 }
 
 func (e *Endpoint) newDial(addr netip.AddrPort) *dial {
@@ -214,7 +234,7 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 		e.fail(d, d.stage)
 		return
 	}
-	if at, ok := e.contacts.take(now, d.to); !ok {
+	if at, ok := e.contacts.take(now, d.to, d.asked); !ok {
 		e.timers.set(&d.timer, at)
 		return
 	}

@@ -75,7 +75,7 @@ type Endpoint struct {
 	pins     int
 	maxPins  int
 	cache    *cache
-	dials    map[netip.AddrPort]*dial // at most maxDials
+	dials    map[netip.AddrPort]*dial // at most maxDials + maxAskedDials
 	contacts *contacts
 	pace     *bucket // presence of the whole node
 	calls    calls

@@ -16,8 +16,21 @@ type Associated struct {
 	Record   []byte // what Config.Check accepted; nil when the peer knew that we have it
 	Addr     netip.AddrPort
 	Outbound bool // this node asked (sent HELLO or DATA), the peer answered
-	Fresh    bool // there was no live association with this session before
-	Link     bool // an announcement brought us together (Announce): it is on our own link
+	// Confirmed says that the peer is known to have the keys, too: true if this node
+	// asked. Who called may be gone already, or want only that we send: until the event
+	// Confirmed it is somebody who was at the door, and no neighbour.
+	Confirmed bool
+	Fresh     bool // there was no live association with this session before
+	Link      bool // an announcement brought us together (Announce): it is on our own link
+}
+
+// Confirmed says that the caller of an association showed that it has the keys: its first
+// DATA opened. It comes before the Received events of what that DATA said.
+type Confirmed struct {
+	Peer  PeerID
+	Addr  netip.AddrPort
+	Fresh bool // as in the Associated of that association
+	Link  bool
 }
 
 // Received is one message of a peer. Duplicates come again: dgram remembers
@@ -72,6 +85,7 @@ type Silent struct{ Peer PeerID }
 type Closed struct{ Peer PeerID }
 
 func (Associated) isEvent() {}
+func (Confirmed) isEvent()  {}
 func (Received) isEvent()   {}
 func (Settled) isEvent()    {}
 func (Lapsed) isEvent()     {}

@@ -41,12 +41,15 @@ func (l limiter[K]) bucket(k K) *bucket {
 // prefix: a whole office, or all programs of a machine, share that prefix.
 type near func(netip.Addr) bool
 
-// contacts are the budgets of our own HELLOs. The loop alone uses them.
+// contacts are the budgets of our own HELLOs. The loop alone uses them. Those that the
+// person asked for have one more, which nobody else can use up.
 type contacts struct {
 	near     near
 	all      *bucket
 	prefixes limiter[netip.Prefix]
 	links    limiter[netip.AddrPort]
+	asked    *bucket
+	askedOf  limiter[netip.Prefix] // one address alone, of those that are near
 }
 
 func newContacts(n near, seed bool) *contacts {
@@ -55,6 +58,8 @@ func newContacts(n near, seed bool) *contacts {
 		all:      newBucket(helloRate, helloBurst),
 		prefixes: newLimiter[netip.Prefix](rate{helloPrefixRate, helloPrefixBurst}, maxPrefixes),
 		links:    newLimiter[netip.AddrPort](rate{helloLinkRate, helloLinkBurst}, maxPrefixes),
+		asked:    newBucket(askedRate, askedBurst),
+		askedOf:  newLimiter[netip.Prefix](rate{askedPrefixRate, askedPrefixBurst}, maxPrefixes),
 	}
 	if seed {
 		c.all = newBucket(helloRateSeed, helloBurstSeed)
@@ -62,26 +67,33 @@ func newContacts(n near, seed bool) *contacts {
 	return c
 }
 
-// take asks for one HELLO. ok false: not before the returned time.
-func (c *contacts) take(now time.Time, to netip.AddrPort) (at time.Time, ok bool) {
-	var b *bucket
-	if c.near(to.Addr()) {
+// take asks for one HELLO. ok false: not before the returned time. asked: the person
+// waits for what comes of it.
+func (c *contacts) take(now time.Time, to netip.AddrPort, asked bool) (at time.Time, ok bool) {
+	near, p := c.near(to.Addr()), prefixOf(to.Addr())
+	if near || Relayed(to.Addr()) {
+		p = netip.PrefixFrom(to.Addr().WithZone(""), to.Addr().BitLen()) // it reaches that host, or session, or nobody
+	}
+	b := c.prefixes.bucket(p)
+	if near {
 		b = c.links.bucket(to)
-	} else {
-		p := prefixOf(to.Addr())
-		if Relayed(to.Addr()) {
-			p = netip.PrefixFrom(to.Addr(), to.Addr().BitLen()) // it reaches that session or nobody
+	}
+	if at, ok = takeBoth(now, b, c.all); ok || !asked {
+		return at, ok
+	}
+	own, ok := takeBoth(now, c.askedOf.bucket(p), c.asked)
+	return sooner(at, own), ok
+}
+
+// takeBoth takes one token out of each of two buckets, or none. ok false: not before at.
+func takeBoth(now time.Time, a, b *bucket) (at time.Time, ok bool) {
+	for _, x := range []*bucket{a, b} {
+		if at = x.at(now, 1); at.After(now) {
+			return at, false
 		}
-		b = c.prefixes.bucket(p)
 	}
-	if at = b.at(now, 1); at.After(now) {
-		return at, false
-	}
-	if at = c.all.at(now, 1); at.After(now) {
-		return at, false
-	}
+	a.take(now, 1)
 	b.take(now, 1)
-	c.all.take(now, 1)
 	return now, true
 }
 

@@ -34,7 +34,7 @@ func TestHelloBudget(t *testing.T) {
 	to := func(s string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(s), 7) }
 	granted := 0
 	for ms := range 10_000 {
-		if _, ok := c.take(began.Add(time.Duration(ms)*time.Millisecond), to(fmt.Sprintf("198.51.100.%d", ms%256))); ok {
+		if _, ok := c.take(began.Add(time.Duration(ms)*time.Millisecond), to(fmt.Sprintf("198.51.100.%d", ms%256)), false); ok {
 			granted++
 		}
 	}
@@ -42,20 +42,20 @@ func TestHelloBudget(t *testing.T) {
 		t.Fatalf("%d HELLOs to one prefix in 10 s", granted)
 	}
 	now := began.Add(10 * time.Second)
-	if _, ok := c.take(now, to("198.51.101.1")); !ok {
+	if _, ok := c.take(now, to("198.51.101.1"), false); !ok {
 		t.Fatal("another prefix suffers")
 	}
-	c.take(now, to("198.51.100.1"))
-	at, ok := c.take(now, to("198.51.100.1"))
+	c.take(now, to("198.51.100.1"), false)
+	at, ok := c.take(now, to("198.51.100.1"), false)
 	if ok {
 		t.Fatal("over the budget")
 	}
-	if _, ok := c.take(at, to("198.51.100.1")); !ok {
+	if _, ok := c.take(at, to("198.51.100.1"), false); !ok {
 		t.Fatal("not even at the time that was said")
 	}
 	granted = 0
 	for i := range 2000 {
-		if _, ok := c.take(at, to(fmt.Sprintf("10.%d.%d.1", i/250, i%250))); ok {
+		if _, ok := c.take(at, to(fmt.Sprintf("10.%d.%d.1", i/250, i%250)), false); ok {
 			granted++
 		}
 	}

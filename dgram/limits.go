@@ -42,6 +42,9 @@ const (
 	silentAfter  = time.Second            // of two associations the one that was heard so much later is alive
 	maxPerPeer   = 4                      // associations with one peer session
 	keptResend   = 100 * time.Millisecond // between two answers to a repeated HANDSHAKE
+	maxDraw      = 3                      // times the bytes of an unconfirmed association's caller that are sent to it
+	acceptSends  = 3                      // ACCEPTs of an answerer that hears nothing more, within maxDraw
+	assureSends  = 3                      // probes by which a caller that has nothing to say confirms its keys
 	forgetUnused = 120 * time.Second      // an unconfirmed association whose handshake can no longer be repeated
 )
 
@@ -53,7 +56,8 @@ const (
 	dialSends     = 5                      // HELLOs of one dial
 	shakeSends    = 2                      // HANDSHAKEs before starting again at HELLO: our address may have changed
 	maxChallenges = 3                      // different CHALLENGEs answered for one echo: the first may be forged
-	maxDials      = 256                    // under way at once
+	maxDials      = 256                    // under way at once,
+	maxAskedDials = 32                     // and so many more that the person asked for
 	maxWant       = 64                     // sessions that one dial may expect
 	punchSends    = 6                      // HELLOs to one address when both sides meet: at 0, 100, 250, 500, 1000, 2000 ms
 	punchInAll    = 10                     // and to all addresses of one peer: fewer bytes than the request for it had
@@ -71,17 +75,23 @@ const (
 
 // Announcing ourselves on our own links (spec/wire.md 6.7).
 const (
-	maxAnswers      = 64                     // CHALLENGEs obeyed for one announcement
+	maxAnswers      = 64                     // CHALLENGEs obeyed for one announcement, drawn from those that come in
+	gatherTime      = 150 * time.Millisecond // this time,
+	maxLateAnswers  = 16                     // and so many later ones
+	answersOfIP     = 4                      // of one IP
+	maxGathered     = 512                    // IPs of one family that are drawn from, or were obeyed in vain
 	answerLife      = 5 * time.Second        // after it they are too late
 	answerWaitLeast = 20 * time.Millisecond  // before an announcement is answered,
 	answerWaitMost  = 120 * time.Millisecond // so that not all of a link answer at once
 	announceRow     = 10 * time.Second       // announcements closer than this are those of somebody new
 	inTouchTime     = 20 * time.Second       // who was heard so lately needs no answer
-	maxKnocks       = 64                     // announcements waiting for our answer
+	maxKnocks       = 256                    // announcements waiting for our answer
 	maxKnockPaths   = 8                      // ways by which one of them came
 	maxCallers      = 1024                   // addresses remembered
-	answerRate      = 20                     // our answers, a second
-	answerBurst     = 64                     // and at once
+	answerRate      = 50                     // our answers in one family, a second
+	answerBurst     = 128                    // and at once; half of them for IPs not answered within announceRow
+	answerRateOfIP  = 2                      // and to one IP
+	answerBurstOfIP = 16                     // the same, at once: programs of one machine
 )
 
 // Caches. A seed's numbers come second.
@@ -147,4 +157,8 @@ const (
 	helloBurst       = 300
 	helloRateSeed    = 500
 	helloBurstSeed   = 2_000
+	askedRate        = 10 // and those that the person asked for, when the others are used up
+	askedBurst       = 60
+	askedPrefixRate  = 1 // per destination /24 or /56, or address of the own link
+	askedPrefixBurst = 6
 )

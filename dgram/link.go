@@ -171,9 +171,12 @@ func (l *link) deadline() time.Time {
 	if !l.live() {
 		return time.Time{} // no key, no timers: what waits, waits
 	}
-	next := l.courier.next()
+	var next time.Time
+	if !preferred(l.list).stuck() { // else what waits, waits
+		next = l.courier.next()
+	}
 	for _, a := range l.list {
-		next = sooner(sooner(next, a.end()), a.muteAt())
+		next = sooner(sooner(next, a.end()), sooner(a.muteAt(), sooner(a.assureAt(), a.acceptDue())))
 	}
 	return sooner(next, l.tryAt())
 }
@@ -190,11 +193,19 @@ func (a *association) end() time.Time {
 func (e *Endpoint) ring(now time.Time, l *link) {
 	for _, a := range slices.Clone(l.list) {
 		if !a.end().After(now) {
+			if !a.confirmed && a == preferred(l.list) {
+				e.abandon(l) // who called has vanished; elsewhere they were not heard since
+			}
 			e.erase(a, AssociationsErased)
 		}
 	}
 	if !l.live() {
 		return
+	}
+	for _, a := range l.list {
+		if at := a.acceptDue(); !at.IsZero() && !at.After(now) {
+			e.sendAccept(now, a)
+		}
 	}
 	e.hush(now, l)
 	e.retry(now, l)

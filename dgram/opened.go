@@ -19,10 +19,10 @@ type Opened struct {
 	of       *association
 	counter  uint64 // DATA
 	said     said
-	bad      bool   // DATA: authentic, but not messages
-	favoured bool   // of a pinned peer, or an answer to a HANDSHAKE of ours
-	shake    *shake // HANDSHAKE, ACCEPT
-	call     bool   // HELLO: an announcement, of this nonce
+	fault    Counter // DATA: authentic, and why what it says is not obeyed; CountNothing: it is
+	favoured bool    // of a pinned peer, or an answer to a HANDSHAKE of ours
+	shake    *shake  // HANDSHAKE, ACCEPT
+	call     bool    // HELLO: an announcement, of this nonce
 	echo     [nonceSize]byte
 }
 

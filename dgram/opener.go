@@ -158,8 +158,8 @@ func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
 	if why := o.verify(s, h.record, static); why != CountNothing {
 		return o.drop(d, why)
 	}
-	if !o.messages(&d, h.messages) {
-		return o.drop(d, DroppedPayload)
+	if why := o.messages(&d, h.messages); why != CountNothing {
+		return o.drop(d, why)
 	}
 	s.have = h.have
 	s.hash = secrets.Hash
@@ -187,8 +187,11 @@ func (o *Opener) accept(d Opened, p *packet) Opened {
 	s := &shake{keys: keys, hash: try.secrets.Hash, attempt: try, remote: p.from}
 	d.shake, d.favoured = s, true // we asked for it
 	a, err := parseAcceptPayload(plain)
-	if err != nil || !o.messages(&d, a.messages) {
+	if err != nil {
 		return o.drop(d, DroppedPayload)
+	}
+	if why := o.messages(&d, a.messages); why != CountNothing {
+		return o.drop(d, why)
 	}
 	switch {
 	case len(a.record) == 0 && try.have != 0:
@@ -235,18 +238,19 @@ func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
 		return o.drop(d, DroppedSeal)
 	}
 	d.of, d.counter = a, p.counter
-	if !o.messages(&d, plain) {
-		d.bad = true // the loop marks its counter as seen all the same
-	}
+	d.fault = o.messages(&d, plain) // the loop marks its counter as seen all the same
 	return d
 }
 
-// messages reads authentic messages into d.
-func (o *Opener) messages(d *Opened, b []byte) bool {
+// messages reads authentic messages into d, or says why they are not obeyed.
+func (o *Opener) messages(d *Opened, b []byte) Counter {
 	ms, skipped, err := parseMessages(b)
 	if err != nil {
-		return false
+		return DroppedPayload
 	}
 	d.said.messages, d.said.skipped = ms, skipped
-	return true
+	if !d.paid() {
+		return DroppedShort
+	}
+	return CountNothing
 }

@@ -94,14 +94,19 @@ func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 	if l == nil || !l.live() {
 		return 0
 	}
-	e.ids.probe = e.ids.probe%maxProbeID + 1
-	id = e.ids.probe
+	id = e.nextProbe()
 	if !l.courier.put(Message{ID: id, Body: Ping{Scope: ScopeProbe}}) {
 		return 0
 	}
 	l.remember(probe{id: id, at: now})
 	e.touch(l)
 	return id
+}
+
+// nextProbe returns the id of a probe.
+func (e *Endpoint) nextProbe() uint64 {
+	e.ids.probe = e.ids.probe%maxProbeID + 1
+	return e.ids.probe
 }
 
 // Reach asks a peer whether it can reach a session among its neighbours. The answer is

@@ -39,8 +39,7 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 	l.heard, a.heard = now, now
 	a.count++
 	if !a.confirmed {
-		a.confirmed, a.accept = true, nil
-		e.cache.confirmed(a)
+		e.confirm(a)
 	}
 	e.cache.used(a, a.count >= usedOften)
 	a.asked, a.mute = time.Time{}, false
@@ -53,8 +52,8 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 	case newest && Relayed(o.from.Addr()) == a.relayed():
 		e.strayed(now, l, o)
 	}
-	if o.bad {
-		e.tally.add(DroppedPayload)
+	if o.fault != CountNothing {
+		e.tally.add(o.fault)
 		return
 	}
 	e.deliver(now, l, o)
@@ -98,5 +97,7 @@ func (e *Endpoint) acked(now time.Time, l *link, o Opened, a Ack) {
 		e.emit(Settled{Peer: l.peer.ID, Kind: s.kind, ID: s.id, Result: s.result, Have: s.have, RTT: s.rtt})
 		return
 	}
-	e.probed(now, l, a)
+	if !l.assured(a) {
+		e.probed(now, l, a)
+	}
 }

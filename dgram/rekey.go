@@ -11,10 +11,10 @@ func (e *Endpoint) rekey(now time.Time, l *link, a *association) {
 		return
 	}
 	l.rekeyed = now
-	if e.dials[a.path.to] != nil || len(e.dials) >= maxDials {
+	if e.dials[a.path.to] != nil || !e.roomForDial(false) {
 		return
 	}
-	if _, ok := e.contacts.take(now, a.path.to); !ok {
+	if _, ok := e.contacts.take(now, a.path.to, false); !ok {
 		return
 	}
 	d := e.newDial(a.path.to)

@@ -118,8 +118,8 @@ func TestDirectWayReplacesRelay(t *testing.T) {
 	direct := false
 	w, a, b := relayedPair(t, &direct)
 	direct = true
-	a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 0)
-	b.Punch(w.now, []netip.AddrPort{a.addr}, a.self, 5*time.Millisecond)
+	a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 0, false)
+	b.Punch(w.now, []netip.AddrPort{a.addr}, a.self, 5*time.Millisecond, false)
 	w.run(time.Second)
 	for _, n := range []*node{a, b} {
 		other := map[*node]*node{a: b, b: a}[n]
@@ -153,9 +153,9 @@ func TestBothEndOnOneWay(t *testing.T) {
 		direct = true
 		lossy := w.now.Add(3 * time.Second)
 		w.pass = func(f flying) bool { return w.now.After(lossy) || random.Uint64()%3 > 0 }
-		a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 0)
+		a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 0, false)
 		if seed%2 == 0 {
-			b.Punch(w.now, []netip.AddrPort{a.addr}, a.self, 5*time.Millisecond)
+			b.Punch(w.now, []netip.AddrPort{a.addr}, a.self, 5*time.Millisecond, false)
 		}
 		for i := range uint64(20) {
 			a.Send(w.now, b.self.ID, text(1000*seed+i+1, "a"))
@@ -176,7 +176,7 @@ func TestSilentWayFallsBack(t *testing.T) {
 	direct := false
 	w, a, b := relayedPair(t, &direct)
 	direct = true
-	a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 0)
+	a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 0, false)
 	w.run(30 * time.Second)
 	if at, _, _ := b.Path(a.self.ID); at != a.addr {
 		t.Fatal("no direct way")
@@ -213,7 +213,7 @@ func TestPunchTimes(t *testing.T) {
 		to[f.to]++
 		return true
 	}
-	a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 50*time.Millisecond)
+	a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 50*time.Millisecond, false)
 	w.run(time.Minute)
 	for i, want := range []int{0, 100, 250, 500, 1000, 2000} {
 		d := time.Duration(want) * time.Millisecond
@@ -229,7 +229,7 @@ func TestPunchTimes(t *testing.T) {
 	for i := range byte(6) {
 		many = append(many, netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 100 + i, 1}), 1))
 	}
-	a.Punch(w.now, append(many, RelayAddr(1, b.self.ID)), b.self, 0)
+	a.Punch(w.now, append(many, RelayAddr(1, b.self.ID)), b.self, 0, false)
 	w.run(time.Minute)
 	sum := 0
 	for _, n := range to {
@@ -252,7 +252,7 @@ func TestPunchStopsAtFirst(t *testing.T) {
 		}
 		return true
 	}
-	a.Punch(w.now, []netip.AddrPort{other, b.addr}, b.self, 0)
+	a.Punch(w.now, []netip.AddrPort{other, b.addr}, b.self, 0, false)
 	w.run(10 * time.Second)
 	if !a.Live(b.self.ID) || hellos != 1 || count[Unanswered](a) != 0 {
 		t.Fatalf("live %v, %d HELLOs elsewhere, %d ends", a.Live(b.self.ID), hellos, count[Unanswered](a))

@@ -30,8 +30,8 @@ const (
 	// A datagram this long is at least a CHALLENGE and one byte: a peer that forgot
 	// the key may say so (spec/wire.md 6.5).
 	resentSize = 112
-	// A datagram that asks for an introduction outweighs what it makes others send
-	// to any one address (spec/theory.md 7).
+	// A datagram that introduces outweighs what it makes others send to any one
+	// address (spec/theory.md 7).
 	introductionSize = 1200
 
 	presencePerSecond     = 200  // datagrams of presence of a whole node

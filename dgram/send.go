@@ -13,6 +13,7 @@ import (
 func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	e.ringDue(now)
 	e.answerCalls(now)
+	e.drawAnswers(now)
 	e.flushDirty(now)
 	// What went inside a HANDSHAKE counts as sent when that left: by the time of its ACCEPT
 	// it may be due again.
@@ -22,7 +23,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
 		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
 	}
-	return sooner(e.calls.knockAt, sooner(e.timers.next(), e.expireAt))
+	return sooner(sooner(e.calls.knockAt, e.calls.until), sooner(e.timers.next(), e.expireAt))
 }
 
 // ringDue does what is due, and says whether anything was.
@@ -89,8 +90,8 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		return
 	}
 	e.rekey(now, l, use)
-	for {
-		ms, padTo, ok := l.courier.take(now, room(use.path.to))
+	for !use.stuck() {
+		ms, padTo, ok := l.courier.take(now, roomOn(use))
 		if !ok {
 			break
 		}
@@ -101,7 +102,7 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 	}
 	for _, a := range l.list {
 		if a.owes {
-			e.sendData(now, a, []Message{{Body: Acknowledgement{}}}, 0)
+			e.assure(now, a)
 		}
 	}
 }
@@ -122,7 +123,8 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	}
 	a.demands(now, ms)
 	a.counter++
-	a.owes = false
+	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.Body.confirmed() }) // that goes again until it is answered
+	a.gave += len(b)
 	e.send(kindData, a.path, b)
 }
 
@@ -145,8 +147,7 @@ func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
 	return e.out.box.sealData(a.send, a.remote, a.counter, plain)
 }
 
-// pad adds an empty ack message of about missing bytes, at least as many as asked
-// for, but never one that does not fit.
+// pad adds an empty ack message of missing bytes, or of the fewest that there can be.
 func pad(ms []Message, missing int) []Message {
 	if missing <= 0 || len(ms) >= maxMessages {
 		return ms
@@ -157,6 +158,9 @@ func pad(ms []Message, missing int) []Message {
 		if messageSize(&m) <= missing {
 			break
 		}
+	}
+	if messageSize(&m) == missing-1 {
+		m.ID = 24 // where a longer head would be a byte too many: this id means nothing, and has two
 	}
 	return append(slices.Clip(ms), m)
 }

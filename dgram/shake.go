@@ -37,25 +37,40 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 	switch {
 	case d != nil && d.hellos > 0 && d.nonce == echo:
 	case !e.calls.said.at.IsZero() && e.calls.said.nonce == echo:
-		d = e.answered(now, o, d)
+		e.heardAnswer(now, o)
+		return
 	default:
 		d = e.renewal(o, d, echo)
 	}
-	if d == nil {
-		return
+	if d != nil {
+		e.obey(now, o, d)
 	}
+}
+
+// obey answers a CHALLENGE for what a dial has sent. One that is worth nothing leaves no
+// dial behind that was made for it.
+func (e *Endpoint) obey(now time.Time, o Opened, d *dial) {
+	if !e.shakeHands(now, o, d) && d.timer.pos == 0 {
+		e.endDial(d)
+	}
+}
+
+// shakeHands sends the HANDSHAKE that answers a CHALLENGE, or reports false.
+func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
+	p := o.packet
+	echo := [nonceSize]byte(p.echo)
 	static := [keySize]byte(p.s)
 	i := slices.IndexFunc(d.want, func(w Peer) bool { return w.Static == static })
 	if static == e.self.Static {
 		e.tally.add(DroppedSelf)
-		return
+		return false
 	}
 	if i < 0 && !d.anyone {
 		e.tally.add(DroppedKey)
 		if d.stage == StageSilent {
 			d.stage = StageMismatch
 		}
-		return
+		return false
 	}
 	if !d.waiting {
 		e.dropAttempts(d)
@@ -64,7 +79,7 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 	all := [cookieSize + 2*keySize]byte(slices.Concat(p.cookie, p.e, p.s))
 	if slices.Contains(d.answered, all) || len(d.answered) >= maxChallenges {
 		e.tally.add(DroppedRepeated)
-		return
+		return false
 	}
 	d.answered = append(d.answered, all)
 	t := &attempt{dial: d, index: e.newIndex(), static: static, at: now}
@@ -72,12 +87,13 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 		t.expected, t.want, t.have = true, d.want[i], d.want[i].Seq
 	}
 	if !e.shake(now, d, t, p) {
-		return
+		return false
 	}
 	e.won(d)
 	d.local, d.stage, d.waiting = o.local, StageChallenged, true
 	d.shakes = max(d.shakes, 1)
 	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
+	return true
 }
 
 // renewal returns the dial that answers a CHALLENGE for DATA of ours: the peer has
@@ -93,7 +109,7 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 		return nil
 	}
 	if d == nil {
-		if len(e.dials) >= maxDials {
+		if !e.roomForDial(false) {
 			e.tally.add(DroppedFull)
 			return nil
 		}
@@ -174,6 +190,6 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 		l.courier.measured(rtt)
 	}
 	e.authenticated(now, s.peer.ID, d.to)
-	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Fresh: fresh, Link: d.link})
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Confirmed: true, Fresh: fresh, Link: d.link})
 	e.deliver(now, l, o)
 }

@@ -15,7 +15,7 @@ type load struct {
 	sure    bool // it carries a confirmed message
 	resent  bool
 	whole   bool // it is a DATA of full size, which can be padded to the end
-	finds   bool // it asks for an introduction: one a datagram, and only a padded one
+	finds   bool // it introduces: one a datagram, and only a padded one
 	full    bool // something ready did not fit
 	paced   bool // the node's share of presence is used up
 }
@@ -26,6 +26,7 @@ const (
 	loadHead      = 2
 	attemptGrowth = 2 // bytes by which an attempt's number grows in practice
 	ackAround     = 1 + 1 + 1 + 1 + 2 + 2
+	padRoom       = 8 // least that padding takes; a find leaves so much, to be padded to the byte
 )
 
 // take returns the messages for one datagram with room bytes of plaintext, marked
@@ -87,16 +88,22 @@ func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 			if sure && (!open || len(c.under)+len(l.errands) >= maxOutstanding) {
 				continue // a probe or a list behind it may go
 			}
-			find := e.m.asksIntroduction()
+			find := e.m.introduces()
 			alone := len(l.errands) == 0 && l.acks == 0 && l.whole
-			size := e.size
+			size, most := e.size, maxMessages
+			if find {
+				size += padRoom
+			}
+			if find || l.finds {
+				most-- // for the padding
+			}
 			if alone && size > l.free {
 				size = messageSize(&e.m) + attemptGrowth - (loadHead - 1)
 			}
 			if alone && size > l.free {
 				continue // only on a direct way
 			}
-			if size > l.free || len(l.errands) == maxMessages || find && (l.finds || !l.whole) {
+			if size > l.free || len(l.errands) >= most || find && (l.finds || !l.whole) {
 				l.full = true
 				return
 			}
@@ -179,7 +186,7 @@ func (c *courier) takeFirst(_ time.Time, room int) []Message {
 	for _, text := range []bool{true, false} {
 		for _, e := range c.everything() {
 			if text != (e.m.Kind() == KindText) || !e.m.Body.confirmed() || e.place == parked ||
-				e.m.asksIntroduction() {
+				e.m.introduces() {
 				continue
 			}
 			if e.size > free || len(ms) == maxMessages {
@@ -213,11 +220,4 @@ func (c *courier) sent(at time.Time, ms []Message) {
 		f.prompt = f.prompt || e.m.Kind() == KindText
 		c.board(f, e, 0)
 	}
-}
-
-// asksIntroduction reports whether m asks others to be introduced; the forwarded
-// half, which names the introducer, does not.
-func (m Message) asksIntroduction() bool {
-	p, ok := m.Body.(Ping)
-	return ok && p.Scope == ScopeFind && len(p.By) == 0
 }

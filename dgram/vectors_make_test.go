@@ -190,7 +190,7 @@ func allVectors(t *testing.T) []vector {
 		r.Hold = sessions.HoldKey(fixedKey(t, 13).PublicKey().Bytes())
 	})
 	return slices.Concat(
-		exchangeVectors(t, ann, bob), badExchangeVectors(t, ann, bob), badDatagramVectors(),
+		exchangeVectors(t, ann, bob), introductionVectors(t, ann, bob), badExchangeVectors(t, ann, bob), badDatagramVectors(),
 		messageVectors(t, ann, bob), badMessageVectors(ann), recordVectors(t, ann, bob),
 	)
 }
@@ -241,6 +241,44 @@ func exchangeVectors(t *testing.T, ann, bob person) (vs []vector) {
 			Message{Acks: []Ack{{Kind: KindText, ID: 3, Attempt: 2, Result: ResultGap, Have: 1}}, Body: Acknowledgement{}})}),
 	)
 	return vs
+}
+
+// introductionVectors are both halves of an introduction as they must travel, and as they
+// must not.
+func introductionVectors(t *testing.T, ann, bob person) []vector {
+	cyd := newPerson(t, "cyd", 51, nil)
+	s := newStory(t, "introduced", ann, bob, 61, "203.0.113.6:50123")
+	nonce := []byte("a nonce of 12 bytes")[:nonceSize]
+	ticket := sessions.Ticket{Asker: ann.session, Introducer: bob.session, Name: "cyd", Number: 1_700_000_000_124}
+	find := Ping{Scope: ScopeFind, Name: "cyd", Record: ann.record, Ticket: Ticket{Number: ticket.Number, Sig: ticket.Sign(ann.key)}}
+	half := find
+	half.Session, half.Record, half.By = cyd.session[:], cyd.record, bob.session[:]
+	half.Addrs = []netip.AddrPort{netip.MustParseAddrPort("203.0.113.7:50123")}
+	asks, tells := Message{ID: 91, Attempt: 1, Body: find}, Message{ID: 92, Attempt: 1, Body: half}
+	// full pads to a datagram of so many bytes under the counter 2, with a tail of two-byte lengths.
+	full := func(size int, ms ...Message) []byte {
+		plain := encoded(t, ms...)
+		return encoded(t, append(ms, Message{Body: Acknowledgement{Pad: size - len(s.data("", "caller", 2, plain).bytes) - 9}})...)
+	}
+	sized := func(v vector, size int) vector {
+		if len(v.bytes) != size {
+			t.Fatalf("%s has %d bytes, want %d", v.name, len(v.bytes), size)
+		}
+		return v
+	}
+	vs := []vector{
+		s.challenge("introduced-1-challenge", nonce),
+		s.handshake("introduced-2-handshake", nonce, handshakePayload{record: ann.record, messages: encoded(t)}),
+		s.accept("introduced-3-accept", vectorSalt, acceptPayload{record: bob.record, messages: encoded(t)}),
+	}
+	return append(vs,
+		sized(s.data("introduced-4-find", "caller", 2, full(introductionSize, asks)), introductionSize),
+		sized(s.data("introduced-5-forwarded", "answerer", 2, full(introductionSize, tells)), introductionSize),
+		sized(s.data("bad-find-short", "caller", 2, full(introductionSize-1, asks)), introductionSize-1).bad("short"),
+		s.data("bad-forwarded-short", "answerer", 2, encoded(t, tells)).bad("short"),
+		sized(s.data("bad-forwarded-twice", "answerer", 2, full(introductionSize, tells, Message{ID: 93, Attempt: 1, Body: half})), introductionSize).bad("short"),
+		s.handshake("bad-find-in-handshake", nonce, handshakePayload{record: ann.record, messages: encoded(t, asks)}).bad("short"),
+	)
 }
 
 func badExchangeVectors(t *testing.T, ann, bob person) []vector {

@@ -225,7 +225,17 @@ func readHandshake(v spec.Vector, p *packet, keys map[string][]byte) (why string
 	if err != nil || !bytes.Equal(r.Static[:], peer) {
 		return "record", err
 	}
-	return "", nil
+	return readSize(v, p, h.messages), nil
+}
+
+// readSize says whether a datagram is as large as its messages, which are in order, must be.
+func readSize(v spec.Vector, p *packet, messages []byte) string {
+	ms, _, _ := parseMessages(messages)
+	d := Opened{kind: p.kind, size: len(v.Bytes), said: said{messages: ms}}
+	if !d.paid() {
+		return "short"
+	}
+	return ""
 }
 
 // readSealed opens an ACCEPT or DATA.
@@ -247,5 +257,9 @@ func readSealed(v spec.Vector, p *packet, keys map[string][]byte) (why string, e
 	if err := readPlaintext(rule, plain); err != nil {
 		return "payload", err
 	}
-	return "", nil
+	if p.kind == kindAccept {
+		a, _ := parseAcceptPayload(plain)
+		plain = a.messages
+	}
+	return readSize(v, p, plain), nil
 }

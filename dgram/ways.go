@@ -169,9 +169,9 @@ type punch struct {
 
 // Punch contacts a session at several addresses at once, by a common neighbour's
 // word. The first HELLO goes after the given wait. The first CHALLENGE wins; the
-// budget of HELLOs is that of Dial. Each address ends with Associated or
+// budget of HELLOs is that of Dial, or of DialAsked if the person asked for it. Each address ends with Associated or
 // with Unanswered, or without an event when another one was first.
-func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after time.Duration) {
+func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after time.Duration, asked bool) {
 	p := &punch{left: punchInAll}
 	for _, a := range addrs[:min(len(addrs), maxPingAddrs)] {
 		a = unmapped(a)
@@ -180,11 +180,12 @@ func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after
 		}
 		d := e.dials[a]
 		if d == nil {
-			if len(e.dials) >= maxDials {
+			if !e.roomForDial(asked) {
 				continue
 			}
 			d = e.newDial(a)
 		}
+		d.asked = d.asked || asked
 		p.addrs = append(p.addrs, a)
 		d.expect([]Peer{want})
 		if d.punch = p; !d.waiting {

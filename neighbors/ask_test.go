@@ -2,6 +2,7 @@ package neighbors_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,9 +18,11 @@ func TestFewAreAskedForTheMissing(t *testing.T) {
 	v.run(30 * time.Second)
 	v.nodes[3].kill()
 	asked := map[netip.AddrPort]int{}
-	v.tapped = func(d simnet.Delivery) {
-		if len(d.Bytes) == dgram.MaxDatagram {
-			asked[d.From]++
+	var from netip.AddrPort
+	v.tapped = func(d simnet.Delivery) { from = d.From }
+	v.opened = func(_ *person, o dgram.Opened) {
+		if line := o.Summary(); strings.Contains(line, " find") && !strings.Contains(line, " by=") {
+			asked[from]++
 		}
 	}
 	total := 0

@@ -118,7 +118,7 @@ func TestKilledIsLost(t *testing.T) {
 	ann, bob := b.join("ann"), b.join("bob")
 	ann.meet(bob)
 	bob.kill()
-	b.run(4 * time.Second)
+	b.run(3500 * time.Millisecond) // an eighth of the silence, two answers, the suspicion
 	if count[neighbors.WentOffline](ann) != 0 {
 		t.Fatal("too early")
 	}

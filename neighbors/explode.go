@@ -254,7 +254,7 @@ func (n *Node) explodeHeard(now time.Time, rec sessions.Record, by sessions.Sess
 	if !ok {
 		return
 	}
-	for _, a := range p.Addrs {
+	for _, a := range p.Addrs[:min(len(p.Addrs), 1)] { // whoever passes it on has seen the origin at one
 		if n.dialable(a, r.Addr.Addr()) {
 			n.dial(now, a, []dgram.Peer{peerOf(s)})
 		}

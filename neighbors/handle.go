@@ -15,6 +15,8 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 	switch e := e.(type) {
 	case dgram.Associated:
 		n.associated(now, e)
+	case dgram.Confirmed:
+		n.confirmed(now, e)
 	case dgram.Received:
 		n.received(now, e)
 	case dgram.Settled:
@@ -39,8 +41,7 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 		n.lookAtWays(now)
 		n.silent(now, sessions.SessionID(e.Peer))
 	case dgram.Closed:
-		// Keys are a cache: nothing that the person sees depends on them. A
-		// neighbour that went silent is found by its probes.
+		n.closed(now, sessions.SessionID(e.Peer))
 	}
 }
 
@@ -50,15 +51,16 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 	if sessions.UserKey(a.Peer.User) == n.user && id == n.self {
 		return
 	}
+	known, had := n.book.Session(id)
+	door := !a.Confirmed && n.notSought(id, a.Addr)
 	if len(a.Record) > 0 {
 		rec, err := sessions.Decode(a.Record) // dgram had it checked: see check
+		direct := !door || had && rec.Seq < known.Seq
 		if err != nil {
 			return
 		}
-		if !n.learn(now, id, rec, a.Record, a.Addr, true) {
-			if _, ok := n.book.Session(id); !ok && rec.State != sessions.StateGone {
-				n.ep.Forget(a.Peer.ID) // refused: there is no answer, and the caller backs off
-			}
+		if !n.learn(now, id, rec, a.Record, a.Addr, direct) {
+			n.refused(id, rec)
 			return
 		}
 	}
@@ -66,27 +68,8 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		n.ep.Forget(a.Peer.ID) // we forgot who that is: next time we ask for the record
 		return
 	}
-	n.confirmHint(now, id, a.Addr)
-	n.alive(now, id, a.Addr)
-	if a.Link || n.isNear(a.Addr) {
-		n.metOnLink(id)
-	}
-	if _, through := n.throughRelay(id); a.Fresh && (through || n.relays.ways[id] != nil) {
-		n.wayChanged(now, id, 0, "")
-	}
-	if w := n.relays.ways[id]; w != nil {
-		n.lookAtWays(now)
-		if number, ok := n.relays.numbers[w.by]; ok {
-			n.ep.Withdraw(dgram.RelayAddr(number, a.Peer.ID)) // one way is enough to begin with
-		}
-	}
-	if !a.Outbound || n.relays.ways[id] != nil {
-		n.tellWhere(now, id, a.Addr)
-	}
-	n.requestAssociated(now, id, a.Addr)
-	n.retryNow(now, id)
-	if e := n.edges[id]; e != nil && a.Fresh {
-		n.plan(e)
+	if !door || !n.notSought(id, a.Addr) { // the record may say that it is a seed's
+		n.met(now, id, encounter{a.Addr, a.Outbound, a.Fresh, a.Link})
 	}
 }
 
@@ -105,7 +88,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		}
 		return
 	}
-	if _, bye := r.Message.Body.(dgram.Offline); !bye {
+	if _, bye := r.Message.Body.(dgram.Offline); !bye && !n.atTheDoor(id, r.Addr) {
 		addr := r.Addr
 		if at, _, _ := n.ep.Path(r.From); at != addr {
 			addr = netip.AddrPort{} // a source is not proved: it may be forged, and we would call there for ever
@@ -118,6 +101,9 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	}
 	switch b := r.Message.Body.(type) {
 	case dgram.Text:
+		if n.atTheDoor(id, r.Addr) {
+			n.book.Authenticated(now, id, netip.AddrPort{}) // whoever leaves a line is remembered, so that it can be answered
+		}
 		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
 	case dgram.Online:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
@@ -192,7 +178,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 	if direct && !dgram.Relayed(addr.Addr()) {
 		prefix = addr.Addr()
 	}
-	if direct && !had && n.invited(rec.User, addr) {
+	if direct && (!had || !known.Heard) && n.invited(rec.User, addr) {
 		n.book.Invite(id)
 	}
 	out, err := n.book.Learn(now, signed, rec, direct, prefix)
@@ -219,7 +205,9 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 }
 
 func (n *Node) settled(now time.Time, s dgram.Settled) {
-	n.alive(now, sessions.SessionID(s.Peer), netip.AddrPort{})
+	if id := sessions.SessionID(s.Peer); !n.atTheDoor(id, netip.AddrPort{}) {
+		n.alive(now, id, netip.AddrPort{})
+	}
 	switch s.Kind {
 	case dgram.KindOnline:
 		n.exploded(s)
@@ -235,6 +223,9 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 
 func (n *Node) moved(now time.Time, m dgram.Moved) {
 	id := sessions.SessionID(m.Peer)
+	if n.atTheDoor(id, m.To) {
+		return
+	}
 	n.alive(now, id, m.To)
 	if e := n.edges[id]; e != nil {
 		n.reclass(e)

@@ -26,6 +26,9 @@ func (n *Node) isHere(now time.Time, id sessions.SessionID) bool {
 	if n.ep == nil {
 		return false // the memory is being loaded
 	}
+	if !n.ep.Confirmed(dgram.PeerID(id)) {
+		return false // it called, and may be gone already
+	}
 	heard := n.ep.LastHeard(dgram.PeerID(id))
 	if n.book.Since(id, heard) < hereCame {
 		return now.Sub(heard) < hereSilent

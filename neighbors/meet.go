@@ -6,6 +6,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // meet brings us together with a session that a common neighbour introduced: through
@@ -39,7 +40,7 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 			n.mappingLost(now) // he looks for us though we had a way to each other
 		}
 		w.why = "not answered yet"
-		n.ep.Punch(now, addrs, want, delay)
+		n.ep.Punch(now, addrs, want, delay, n.askedFor(rec))
 	}
 	w.next = now.Add(n.spread(meetRetry))
 	if w.tries > 1 {
@@ -155,10 +156,11 @@ func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 }
 
 // silent: what we send to a peer directly is not answered. Whoever can introduce us
-// is asked to; both sides then find each other through a relay or at new addresses.
+// is asked to; both sides then find each other through a relay or at new addresses. Of
+// strangers nobody is asked: whom we asked may have vanished, too, and so on.
 func (n *Node) silent(now time.Time, id sessions.SessionID) {
 	s, ok := n.book.Session(id)
-	if !ok || n.book.Trust(s.User) == sessions.TrustBlocked {
+	if !ok || n.book.Trust(s.User) == sessions.TrustBlocked || n.payer(id).Class > budget.Seed {
 		return
 	}
 	if w := n.relays.ways[id]; w != nil {

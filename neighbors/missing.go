@@ -83,15 +83,25 @@ func (n *Node) mayCall(now time.Time, e *edge) bool {
 const helloCost = 5
 
 // dialSession says HELLO to a known session wherever its key authenticated to
-// us; false when the budget allowed none of it.
+// us; false when the budget allowed none of it. A text that waits for somebody known is
+// what the person asked for.
 func (n *Node) dialSession(now time.Time, s sessions.Session) bool {
-	want := []dgram.Peer{peerOf(s)}
+	waits := n.outbox.Waiting(s.ID) || n.outbox.Queued(s.User)
+	return n.callSession(now, s, waits && n.book.Trust(s.User).Known())
+}
+
+// callSession is dialSession; asked: the person waits for it.
+func (n *Node) callSession(now time.Time, s sessions.Session, asked bool) bool {
+	dial, want := n.dial, []dgram.Peer{peerOf(s)}
+	if asked {
+		dial = n.dialAsked
+	}
 	tried, spent := false, false
 	for _, seen := range s.Seen {
 		if !n.dialable(seen.Addr, netip.Addr{}) {
 			continue
 		}
-		if err := n.dial(now, seen.Addr, want); errors.Is(err, dgram.ErrBudget) {
+		if err := dial(now, seen.Addr, want); errors.Is(err, dgram.ErrBudget) {
 			spent = true
 		} else {
 			tried = true

@@ -165,7 +165,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 			q.send(now, n, q.peer)
 		}
 		if q.peer.IsZero() || len(q.probes) == 2 {
-			n.dial(now, q.addr, nil) // somebody else may be there by now
+			n.dialAsked(now, q.addr, nil) // somebody else may be there by now
 		}
 		return time.Second / 2
 	case pingUser:
@@ -177,7 +177,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 				q.send(now, n, s.ID)
 			}
 			if q.asked == 1 || !n.ep.Live(dgram.PeerID(s.ID)) {
-				n.dialSession(now, s)
+				n.callSession(now, s, true)
 			}
 		}
 		q.asked++

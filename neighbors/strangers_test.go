@@ -147,6 +147,7 @@ func TestSeedLetsStrangersExpire(t *testing.T) {
 	b := newBed(t, 505, simnet.Profile{Delay: 5 * time.Millisecond})
 	seed := b.seedNode()
 	b.crowd(seed, 100, 50, 25)
+	b.run(time.Second) // the last one hears where it is seen
 	b.vanish()
 	clear(b.spent)
 	b.run(20 * time.Minute)

@@ -24,6 +24,13 @@ class Wrong(Exception):
     """What a receiver finds, by its name in wire.md 8."""
 
 
+def must_be_paid(b, messages):
+    """wire.md 6.5: what makes others say HELLO fills its DATA, and is alone of its kind in it."""
+    introductions = sum(1 for kind, _, _, _, body in messages if kind == 3 and (body[0] == 1 or body[6]))
+    if introductions > 1 or introductions == 1 and (b[1] != 21 or len(b) < 1200):
+        raise Wrong("short")
+
+
 class Exchange:
     """The keys of one story, gathered from all its files."""
 
@@ -66,14 +73,18 @@ class Exchange:
                 raise Wrong("record")
         except record.Refused:
             raise Wrong("record")
+        must_be_paid(b, payload[2])
         return got
 
     def open(self, b, key):
         *head, sealed = cbor2.loads(b)
         try:
-            return nx.unseal(key, 0 if head[0] == 20 else head[2], cbor(head), sealed)
+            plain = nx.unseal(key, 0 if head[0] == 20 else head[2], cbor(head), sealed)
         except InvalidTag:
             raise Wrong("seal")
+        read = cbor2.loads(plain)
+        must_be_paid(b, read[1] if head[0] == 20 else read)
+        return plain
 
     def reproduce(self):
         """Makes every good datagram of the story again; returns how many."""
@@ -82,6 +93,8 @@ class Exchange:
             made = self.make(v, cbor2.loads(v.bytes))
             if made != v.bytes:
                 raise SystemExit(f"{v.name}: made {made.hex()}")
+            if made[1] in (20, 21):
+                self.open(made, self.key_of(v))
         return len(good)
 
     def make(self, v, read):
@@ -121,7 +134,10 @@ class Exchange:
         if kind == 19:
             self.receive_handshake(v.bytes)
         else:
-            self.open(v.bytes, self.hex("key_answerer" if kind == 20 else "key_" + v.keys["from"]))
+            self.open(v.bytes, self.key_of(v))
+
+    def key_of(self, v):
+        return self.hex("key_answerer" if v.bytes[1] == 20 else "key_" + v.keys["from"])
 
 
 def check_ticket(v):

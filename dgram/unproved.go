@@ -1,0 +1,93 @@
+package dgram
+
+import "time"
+
+// An association that we answered is unconfirmed until a DATA of its caller opens: the
+// caller may have vanished right behind the HANDSHAKE, or may want nothing but to have us
+// send. On it we send at most maxDraw times the bytes that came by it (RFC 9000 8.1), and
+// whatever else there is to say waits for the confirmation (spec/theory.md 2.1).
+
+// leftToSend is how many bytes may go on an association before it is confirmed; then it is
+// any number.
+func (a *association) leftToSend() int {
+	if a.confirmed {
+		return MaxDatagram
+	}
+	return maxDraw*a.got - a.gave
+}
+
+// stuck says that nothing goes on an association before its caller shows up: not even the
+// shortest datagram that may be sent.
+func (a *association) stuck() bool { return !a.confirmed && a.leftToSend() < resentSize }
+
+// roomOn returns the bytes of plaintext in a DATA on an association.
+func roomOn(a *association) int {
+	most := room(a.path.to)
+	if !a.confirmed {
+		most = min(most, a.leftToSend()-maxOverhead)
+	}
+	return most
+}
+
+// confirm takes in that the caller of an association that we answered has its keys.
+func (e *Endpoint) confirm(a *association) {
+	a.confirmed, a.accept = true, nil
+	e.cache.confirmed(a)
+	e.emit(Confirmed{Peer: a.link.peer.ID, Addr: a.path.to, Fresh: a.fresh, Link: a.called})
+}
+
+// Confirmed says whether a peer is known to have the keys of an association: as an
+// answerer it is, and as a caller when something that it sent on it has come.
+func (e *Endpoint) Confirmed(id PeerID) bool {
+	if l := e.links[id]; l != nil {
+		for _, a := range l.list {
+			if a.confirmed {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// assurance is the probe by which a caller that has nothing to say confirms its keys. It may
+// be lost, so it goes again until it is answered.
+type assurance struct {
+	id   uint64
+	sent int // at most assureSends
+	at   time.Time
+}
+
+// assure sends it, when it is due.
+func (e *Endpoint) assure(now time.Time, a *association) {
+	s := &a.assurance
+	if s.at.After(now) {
+		return
+	}
+	if s.sent == 0 {
+		s.id = e.nextProbe()
+	}
+	if s.sent++; s.sent == assureSends {
+		a.owes = false
+	}
+	s.at = now.Add(e.backOff(a.path.to, s.sent))
+	e.sendData(now, a, []Message{{ID: s.id, Body: Ping{Scope: ScopeProbe}}}, 0)
+}
+
+// assured ends it: the peer has opened a DATA of ours.
+func (l *link) assured(k Ack) bool {
+	for _, a := range l.list {
+		if a.assurance.sent > 0 && k.Kind == KindPing && k.ID == a.assurance.id {
+			a.owes, a.assurance = false, assurance{}
+			return true
+		}
+	}
+	return false
+}
+
+// assureAt returns when it goes again, zero if it does not.
+func (a *association) assureAt() time.Time {
+	if !a.owes {
+		return time.Time{}
+	}
+	return a.assurance.at
+}

@@ -1,0 +1,31 @@
+package neighbors
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+)
+
+// What the person asked for and waits for (\ping, \add, \chat, a typed text) may be said
+// out of a budget of HELLOs that nothing else can use up (spec/wire.md 6.3).
+
+// dialAsked is dial for such.
+func (n *Node) dialAsked(now time.Time, addr netip.AddrPort, want []dgram.Peer) error {
+	n.wake(now)
+	return n.ep.DialAsked(now, addr, want)
+}
+
+// askedFor says that the person waits for somebody whom an introducer brings to us.
+func (n *Node) askedFor(rec sessions.Record) bool {
+	if n.book.Trust(rec.User).Known() && n.outbox.Queued(rec.User) {
+		return true
+	}
+	mapped, err := sessions.MapName(rec.Name)
+	return err == nil && slices.ContainsFunc(n.requests.list, func(q *request) bool {
+		return q.kind == addUser && q.find.user.IsZero() && q.find.name == mapped ||
+			(q.kind == addUser || q.kind == pingUser) && q.find.user == rec.User
+	})
+}
