@@ -13,7 +13,7 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	a := &association{
 		local: e.newIndex(), remote: s.index, hash: s.hash,
 		receive: s.keys.toAnswerer, send: s.keys.toCaller,
-		path: path{o.from, o.local}, counter: 1, got: o.size,
+		path: path{o.from, o.local}, counter: 1, proof: proof{got: o.size},
 	}
 	s.used.made = a
 	if !e.table.use(now, s.epoch, s.e, &s.used) {
@@ -32,9 +32,9 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	}
 	e.settle(l, 0)
 	l.accepting = append(l.accepting, a)
-	a.knows, a.salt = s.have == e.self.Seq, s.salt
-	a.fresh, a.called = fresh, e.authenticated(now, s.peer.ID, o.from)
-	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh, Link: a.called})
+	a.knows, a.reply.salt = s.have == e.self.Seq, s.salt
+	a.proof.fresh, a.proof.called = fresh, e.authenticated(now, s.peer.ID, o.from)
+	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh, Link: a.proof.called})
 	e.deliver(now, l, o)
 }
 
@@ -42,14 +42,14 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 // all: nothing is made of it. Its cookie says that it comes from where the first one
 // came from.
 func (e *Endpoint) acceptAgain(now time.Time, size int, a *association) {
-	a.got += size
-	if a.accept == nil || now.Sub(a.kept) < keptResend || len(a.accept) > a.leftToSend() {
+	a.proof.got += size
+	if a.reply.bytes == nil || now.Sub(a.reply.at) < keptResend || len(a.reply.bytes) > a.leftToSend() {
 		e.tally.add(DroppedRepeated)
 		return
 	}
-	a.kept = now
-	a.gave += len(a.accept)
-	e.send(kindAccept, a.path, a.accept)
+	a.reply.at = now
+	a.proof.gave += len(a.reply.bytes)
+	e.send(kindAccept, a.path, a.reply.bytes)
 	if !a.erased {
 		e.touch(a.link) // there is room again for what waited
 	}
@@ -67,22 +67,22 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 	if p.messages, err = appendMessages(nil, ms); err != nil {
 		p.messages = []byte{majorArray << 5}
 	}
-	a.accept = e.out.box.sealAccept(a.send, a.remote, a.local, a.salt[:], p.appendTo(nil))
+	a.reply.bytes = e.out.box.sealAccept(a.send, a.remote, a.local, a.reply.salt[:], p.appendTo(nil))
 	e.sendAccept(now, a)
 }
 
 // sendAccept sends the ACCEPT, and has it go again if the caller does not show that it came.
 func (e *Endpoint) sendAccept(now time.Time, a *association) {
-	a.accepts++
-	a.kept, a.acceptAt = now, now.Add(e.backOff(a.path.to, a.accepts))
-	a.gave += len(a.accept)
-	e.send(kindAccept, a.path, a.accept)
+	a.reply.times++
+	a.reply.at, a.reply.again = now, now.Add(e.backOff(a.path.to, a.reply.times))
+	a.proof.gave += len(a.reply.bytes)
+	e.send(kindAccept, a.path, a.reply.bytes)
 }
 
 // acceptDue returns when an ACCEPT goes again, zero if it does not.
 func (a *association) acceptDue() time.Time {
-	if a.accept == nil || a.accepts >= acceptSends || len(a.accept) > a.leftToSend() {
+	if a.reply.bytes == nil || a.reply.times >= acceptSends || len(a.reply.bytes) > a.leftToSend() {
 		return time.Time{}
 	}
-	return a.acceptAt
+	return a.reply.again
 }

@@ -17,8 +17,7 @@ type association struct {
 	made          time.Time
 	receive, send cipher.AEAD
 
-	favoured atomic.Bool // of a pinned peer: its DATA is read before others'
-	intake   *bucket     // of DATA while it is not; under admission's lock
+	reading reading // shared by the readers, too
 
 	// The loop's alone.
 	link      *link
@@ -30,21 +29,37 @@ type association struct {
 	asked     time.Time // sent directly and to be answered, the first since then; zero: nothing
 	mute      bool      // that was too long ago
 	confirmed bool      // the peer showed that it has the keys
-	got, gave int       // bytes that came by it and that were sent on it, until it is confirmed
+	proof     proof
+	owes      bool // the peer cannot know yet that we have them: send something
+	retired   bool // the peer seems to have lost the keys: receive only
+	erased    bool
+	segment   segment
+	knows     bool // the peer has our record
+	reply     reply
+}
+
+// reading is how the readers treat the DATA of an association.
+type reading struct {
+	favoured atomic.Bool // of a pinned peer: it is read before others'
+	spent    *bucket     // while it is not; under admission's lock
+}
+
+// proof is what there is about an association until it is confirmed.
+type proof struct {
+	got, gave int       // bytes that came by it and that were sent on it
 	fresh     bool      // there was none with this session when it was made
 	called    bool      // an announcement of theirs brought us together
 	assurance assurance // of a caller
-	owes      bool      // the peer cannot know yet that we have them: send something
-	retired   bool      // the peer seems to have lost the keys: receive only
-	erased    bool
-	segment   segment
-	counted   crowd // that it counts against until it is confirmed; zero: none
-	salt      [saltSize]byte
-	knows     bool      // the peer has our record
-	accept    []byte    // the kept ACCEPT, until it is confirmed or its epoch is over
-	kept      time.Time // when it was last sent
-	accepts   int       // how often it was sent unasked, at most acceptSends
-	acceptAt  time.Time // when it goes again
+	counted   crowd     // that it counts against; zero: none
+}
+
+// reply is our ACCEPT, the answerer's.
+type reply struct {
+	salt  [saltSize]byte
+	bytes []byte    // kept until it is confirmed or its epoch is over
+	at    time.Time // when it was last sent
+	times int       // how often it was sent unasked, at most acceptSends
+	again time.Time // when it goes again
 }
 
 // path is where datagrams go, and the own address they leave from.

@@ -77,7 +77,7 @@ func (c *cache) add(a *association, of crowd) {
 			}
 		}
 	}
-	a.counted = of
+	a.proof.counted = of
 	c.unproved[of] = append(list, a)
 	switch {
 	case ofAddr >= maxUnprovedAddr:
@@ -89,7 +89,7 @@ func (c *cache) add(a *association, of crowd) {
 
 // confirmed ends the counting of an association against its crowd.
 func (c *cache) confirmed(a *association) {
-	list := c.unproved[a.counted]
+	list := c.unproved[a.proof.counted]
 	for i, b := range list {
 		if b == a {
 			list = append(list[:i:i], list[i+1:]...)
@@ -97,11 +97,11 @@ func (c *cache) confirmed(a *association) {
 		}
 	}
 	if len(list) == 0 {
-		delete(c.unproved, a.counted)
+		delete(c.unproved, a.proof.counted)
 	} else {
-		c.unproved[a.counted] = list
+		c.unproved[a.proof.counted] = list
 	}
-	a.counted = crowd{}
+	a.proof.counted = crowd{}
 }
 
 // used notes that an association served; often says that it did so enough to be
@@ -143,7 +143,7 @@ func (c *cache) put(a *association, to segment) {
 		c.protected.Remove(a.local)
 	}
 	a.segment = to
-	a.favoured.Store(to == pinned)
+	a.reading.favoured.Store(to == pinned)
 	switch to {
 	case probation:
 		c.probation.Add(a.local, a)

@@ -21,7 +21,7 @@ func checkCache(t interface{ Fatalf(string, ...any) }, c *cache, alive map[*asso
 	}
 	for a := range alive {
 		members[a.segment]++
-		if a.counted != (crowd{}) {
+		if a.proof.counted != (crowd{}) {
 			counted--
 		}
 	}

@@ -106,7 +106,7 @@ func (n *node) state() string {
 		fmt.Fprintln(&s, l.peer, l.heard, l.near, l.probes, l.candidate, l.switched, l.rekeyed, l.timer.at,
 			len(l.accepting), len(l.courier.held), l.courier.acks, l.courier.trip, l.courier.allowed)
 		for _, a := range l.list {
-			fmt.Fprintln(&s, a.local, a.remote, a.path, a.counter, a.seen, a.count, a.heard, a.confirmed, a.owes, a.retired, a.segment, len(a.accept), a.kept)
+			fmt.Fprintln(&s, a.local, a.remote, a.path, a.counter, a.seen, a.count, a.heard, a.confirmed, a.owes, a.retired, a.segment, len(a.reply.bytes), a.reply.at)
 		}
 	}
 	return s.String()
@@ -163,7 +163,7 @@ func TestNoUnauthenticatedChange(t *testing.T) {
 				n.Drain()
 				for _, l := range n.links {
 					for _, as := range l.list {
-						as.kept = time.Time{}
+						as.reply.at = time.Time{}
 					}
 				}
 				continue

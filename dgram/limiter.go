@@ -160,10 +160,10 @@ func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 func (a *admission) data(now time.Time, of *association) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if of.intake == nil {
-		of.intake = newBucket(dataRate, dataBurst)
+	if of.reading.spent == nil {
+		of.reading.spent = newBucket(dataRate, dataBurst)
 	}
-	return of.intake.take(now, 1) && a.datas.take(now, 1)
+	return of.reading.spent.take(now, 1) && a.datas.take(now, 1)
 }
 
 // setReserved replaces the addresses that have tokens of their own.

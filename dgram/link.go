@@ -115,7 +115,7 @@ func (e *Endpoint) erase(a *association, why Counter) {
 
 // forgotten ends what depends on an association that is in the cache no more.
 func (e *Endpoint) forgotten(a *association, why Counter) {
-	a.erased, a.accept = true, nil
+	a.erased, a.reply.bytes = true, nil
 	e.table.change(func() {
 		delete(e.table.keys, a.local)
 		if at := (remoteIndex{a.path.to, a.remote}); e.table.sending[at] == a {

@@ -227,7 +227,7 @@ func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
 		echo := dataEcho(p.to, p.counter)
 		return o.challenge(now, d, echo[:])
 	}
-	d.favoured = a.favoured.Load()
+	d.favoured = a.reading.favoured.Load()
 	if !d.favoured && !o.admit.data(now, a) {
 		return o.drop(d, DroppedRate)
 	}

@@ -124,7 +124,7 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	a.demands(now, ms)
 	a.counter++
 	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.Body.confirmed() }) // that goes again until it is answered
-	a.gave += len(b)
+	a.proof.gave += len(b)
 	e.send(kindData, a.path, b)
 }
 

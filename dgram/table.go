@@ -140,7 +140,7 @@ func (t *table) expireUsed(now time.Time) (next time.Time) {
 		}
 		if !ep.accepts(now) {
 			for _, u := range t.used[i].entries {
-				u.made.accept = nil
+				u.made.reply.bytes = nil
 			}
 			t.used[i] = usedUp{}
 			continue

@@ -185,7 +185,7 @@ func TestKeptAccept(t *testing.T) {
 		t.Fatal("not one association")
 	}
 	for _, as := range b.links[a.self.ID].list {
-		if as.accept != nil {
+		if as.reply.bytes != nil {
 			t.Fatal("a confirmed association keeps its ACCEPT")
 		}
 	}

@@ -13,7 +13,7 @@ func (a *association) leftToSend() int {
 	if a.confirmed {
 		return MaxDatagram
 	}
-	return maxDraw*a.got - a.gave
+	return maxDraw*a.proof.got - a.proof.gave
 }
 
 // stuck says that nothing goes on an association before its caller shows up: not even the
@@ -31,9 +31,9 @@ func roomOn(a *association) int {
 
 // confirm takes in that the caller of an association that we answered has its keys.
 func (e *Endpoint) confirm(a *association) {
-	a.confirmed, a.accept = true, nil
+	a.confirmed, a.reply.bytes = true, nil
 	e.cache.confirmed(a)
-	e.emit(Confirmed{Peer: a.link.peer.ID, Addr: a.path.to, Fresh: a.fresh, Link: a.called})
+	e.emit(Confirmed{Peer: a.link.peer.ID, Addr: a.path.to, Fresh: a.proof.fresh, Link: a.proof.called})
 }
 
 // Confirmed says whether a peer is known to have the keys of an association: as an
@@ -59,7 +59,7 @@ type assurance struct {
 
 // assure sends it, when it is due.
 func (e *Endpoint) assure(now time.Time, a *association) {
-	s := &a.assurance
+	s := &a.proof.assurance
 	if s.at.After(now) {
 		return
 	}
@@ -76,8 +76,8 @@ func (e *Endpoint) assure(now time.Time, a *association) {
 // assured ends it: the peer has opened a DATA of ours.
 func (l *link) assured(k Ack) bool {
 	for _, a := range l.list {
-		if a.assurance.sent > 0 && k.Kind == KindPing && k.ID == a.assurance.id {
-			a.owes, a.assurance = false, assurance{}
+		if a.proof.assurance.sent > 0 && k.Kind == KindPing && k.ID == a.proof.assurance.id {
+			a.owes, a.proof.assurance = false, assurance{}
 			return true
 		}
 	}
@@ -89,5 +89,5 @@ func (a *association) assureAt() time.Time {
 	if !a.owes {
 		return time.Time{}
 	}
-	return a.assurance.at
+	return a.proof.assurance.at
 }
