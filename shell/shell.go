@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,8 @@ type Options struct {
 	Stay        bool          // the end of input does not end the shell
 	Wait        time.Duration // for acknowledgements, at the end of input
 	History     string        // path of the file of typed lines; empty: none
+	// Open opens that file, if it is a regular one; nil: there is none.
+	Open func(path string, flags int, mode fs.FileMode) (*os.File, error)
 	// Export writes the file of \export-contacts; replace says that an old one may go.
 	// WriteExport is one; nil: this shell writes none.
 	Export func(path, text string, replace bool) error
@@ -195,7 +199,7 @@ func (s *Shell) edit(node Node, rows []macro) (*editor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newEditor(tty, openHistory(s.opt.History), node, rows, s.queue, s.Interrupt, s.Notice)
+	return newEditor(tty, openHistory(s.opt.History, s.opt.Open), node, rows, s.queue, s.Interrupt, s.Notice)
 }
 
 // put prints a report of the shell itself, in order with the node's events.

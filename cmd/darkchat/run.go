@@ -114,7 +114,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	sh := shell.New(shell.Options{
 		In: at.in, Out: at.out, Interactive: at.screen, JSON: c.json, Stay: c.stay || c.seed, Wait: c.wait,
 		History: profile.HistoryPath(), Color: at.screen && os.Getenv("NO_COLOR") == "",
-		Export: shell.WriteExport,
+		Export: shell.WriteExport, Open: sessions.OpenRegular,
 	})
 	for _, text := range append(profile.Notices, notices...) {
 		sh.Notice(text)
