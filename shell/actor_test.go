@@ -289,3 +289,10 @@ func carol() neighbors.UserView {
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 5e6, time.UTC)
+
+// receipts are those that were told as printed.
+func (a *actor) receipts() []uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]uint64(nil), a.printed...)
+}
