@@ -103,6 +103,9 @@ func (n *Node) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Pa
 // textReceived: a text came. It is answered at once only when nothing has to be
 // written for it, and who asks is kept in mind only for what the inbox has.
 func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
+	if !n.admit(now, s, id, from, b) {
+		return
+	}
 	key := textKey{s.ID, id}
 	n.talk(now, n.edges[s.ID])
 	v := n.inbox.Offer(now, s.ID, s.User, sessions.Part{

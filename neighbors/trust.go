@@ -52,6 +52,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 			n.alive(now, s.ID, netip.AddrPort{}) // there was no place for a stranger
 		}
 	}
+	n.letIn(now, user)
 	for _, id := range n.onlineSessions(user) {
 		n.acquainted(now, n.edges[id])
 	}
@@ -81,6 +82,7 @@ func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, err
 	if err := n.book.Verify(user); err != nil {
 		return v, err
 	}
+	n.letIn(now, user)
 	n.reserve()
 	v.User, v.Trust = n.book.Label(user), n.book.Trust(user).String()
 	return v, nil
@@ -100,6 +102,13 @@ func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) 
 		n.seek(now, user)
 		return n.book.Label(user), nil
 	}
+	if err := n.block(now, user); err != nil {
+		return "", err
+	}
+	return label, nil
+}
+
+func (n *Node) block(now time.Time, user sessions.UserKey) error {
 	for _, s := range n.book.SessionsOf(user) {
 		if e := n.edges[s.ID]; e != nil {
 			n.gone(now, s.ID, "")
@@ -107,8 +116,9 @@ func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) 
 		}
 	}
 	delete(n.seeking, user)
-	if err := n.book.Block(user); err != nil {
-		return "", err
+	delete(n.door.visitors, user)
+	if n.door.knocking != nil {
+		n.door.knocking.turnAway(now, user)
 	}
-	return label, nil
+	return n.book.Block(user)
 }
