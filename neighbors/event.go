@@ -80,6 +80,14 @@ type FirstContact struct {
 	Mixed       bool // the name mixes scripts and may imitate another
 }
 
+// Knocked says that somebody who is not known asks, through a neighbour or seed, to meet
+// our user. Client.Accept lets them in.
+type Knocked struct {
+	User        string
+	Fingerprint string
+	Via         string // through whom; empty: not told
+}
+
 // Incoming is a text for the person. It is acknowledged to its sender only
 // after Client.Printed was called with its Receipt: written, printed,
 // acknowledged, in this order.
@@ -170,6 +178,7 @@ func (WentOffline) isEvent()  {}
 func (HeardOf) isEvent()      {}
 func (WentAway) isEvent()     {}
 func (FirstContact) isEvent() {}
+func (Knocked) isEvent()      {}
 func (Incoming) isEvent()     {}
 func (Delivery) isEvent()     {}
 func (Pong) isEvent()         {}

@@ -84,8 +84,12 @@ func verify(c *conversation, args []string) error {
 }
 
 func block(c *conversation, args []string) error {
+	if args[0] == everybody {
+		return blockAll(c)
+	}
 	user, err := c.node.Block(args[0], true)
 	if err == nil {
+		c.unread.looked(user)
 		c.put(blockReport{Event: "block", User: user})
 	}
 	return err

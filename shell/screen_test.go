@@ -142,7 +142,7 @@ func TestPromptChangesWhileTyping(t *testing.T) {
 	ty.shows(t, "> hello")
 	ty.e.prompt(&neighbors.Target{User: "bob", Session: "7f3a000000000001"}, "")
 	ty.is(t, "bob/7f3a (offline)> hello")
-	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "2 new: carol")
+	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "(2 new: carol)")
 	ty.is(t, "bob (2 new: carol)> hello")
 	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "")
 	ty.is(t, "bob> hello")

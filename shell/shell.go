@@ -109,7 +109,15 @@ func (s *Shell) Sink(e neighbors.Event) {
 	case neighbors.CameOnline, neighbors.WentOffline:
 		nudge(s.changed)
 	case neighbors.Incoming:
-		if s.unread.came(e.From) {
+		came := s.unread.came
+		if e.Trust == trustNew {
+			came = s.unread.knocked
+		}
+		if came(e.From) {
+			nudge(s.changed)
+		}
+	case neighbors.Knocked:
+		if s.unread.knocked(e.User) {
 			nudge(s.changed)
 		}
 	}
@@ -128,6 +136,9 @@ func (s *Shell) Interrupt() {
 }
 
 const howToLeave = `to leave: \quit, or Ctrl-D on an empty line`
+
+// trustNew is the trust of those whom the person does not know.
+const trustNew = "new"
 
 // flushTime bounds how long the last lines may take to be written.
 const flushTime = time.Second
