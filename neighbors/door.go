@@ -45,6 +45,12 @@ type door struct {
 	knocking knocking                          // nil: nobody knocks
 }
 
+// taking is what decides about texts that come.
+type taking struct {
+	texts texts
+	door  door
+}
+
 const (
 	// maxVisitors bounds the new users who are remembered for what they left. The
 	// network that has most of them gives way.

@@ -38,8 +38,7 @@ type Node struct {
 	explode  explosions
 	reach
 	holds holds
-	texts texts
-	door  door
+	taking
 	said
 	numbers  numbers
 	contacts contacts

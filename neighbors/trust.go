@@ -79,10 +79,10 @@ func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, err
 	if !strings.EqualFold(strings.TrimSpace(fingerprint), v.Fingerprint) {
 		return v, fmt.Errorf("the fingerprint of %s is %s, not %s: somebody may be posing as him", v.User, v.Fingerprint, fingerprint)
 	}
+	n.pin(now, user) // who was new is known from here on, with all that follows
 	if err := n.book.Verify(user); err != nil {
 		return v, err
 	}
-	n.letIn(now, user)
 	n.reserve()
 	v.User, v.Trust = n.book.Label(user), n.book.Trust(user).String()
 	return v, nil
