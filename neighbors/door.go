@@ -211,14 +211,15 @@ func (d *door) forgetOne() {
 }
 
 // letIn: the person has meant a user who was new. They have no bound any more; if lines of
-// theirs wait for us, they are told that we are here, which has those sent.
+// theirs may wait for us, they are told that we are here, which has those sent.
 func (n *Node) letIn(now time.Time, user sessions.UserKey) {
 	v := n.door.visitors[user]
 	delete(n.door.visitors, user)
-	if v == nil || !v.waits {
-		return
-	}
 	for _, id := range n.onlineSessions(user) {
+		wrote := n.inbox.Took(id, 0) // perhaps long ago: who waits at the door is forgotten at last
+		if v != nil && !v.waits || v == nil && !wrote {
+			continue
+		}
 		n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: n.signed, Observed: n.edges[id].told}})
 	}
 	n.wake(now)
