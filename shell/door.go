@@ -63,6 +63,7 @@ func accept(c *conversation, args []string) error {
 	if err != nil {
 		return err
 	}
+	c.unread.looked(args[0]) // ann~k7f2 may be ann from here on
 	c.unread.looked(v.User)
 	c.put(acceptReport{Event: "accept", User: v.User, Fingerprint: v.Fingerprint, Trust: v.Trust, Lines: v.Lines})
 	return nil

@@ -31,6 +31,7 @@ func chat(c *conversation, args []string) error {
 		return err
 	}
 	c.target = &to
+	c.unread.looked(args[0])
 	c.unread.talk(to.User)
 	c.put(chatReport{Event: "chat", User: to.User, Session: to.Session, online: to.Online})
 	return nil

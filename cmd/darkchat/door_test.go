@@ -223,11 +223,11 @@ func TestTextsOutlastAStalledReader(t *testing.T) {
 	func() {
 		gate.mu.Lock()
 		defer gate.mu.Unlock()
+		time.Sleep(6 * time.Second)
 		for i := range 3 {
-			time.Sleep(2 * time.Second)
 			ann.send(fmt.Sprint("line ", i+1))
+			time.Sleep(time.Second / 3)
 		}
-		time.Sleep(time.Second)
 	}()
 	stop()
 	strangers.Wait()
