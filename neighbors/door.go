@@ -136,33 +136,29 @@ func (n *Node) startDoor() {
 	}
 }
 
-// admit says whether a text may go on to the inbox, and has answered it if not. A text
-// is paid for once, however often it comes, and not again when it was taken.
-func (n *Node) admit(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) bool {
+// admit says whether a text may go on to the inbox, and what it is to be answered if not.
+// A text is paid for once, however often it comes, and not again when it was taken.
+func (n *Node) admit(now time.Time, s sessions.Session, id uint64, b dgram.Text) (refusal dgram.Result, ok bool) {
 	key := textKey{s.ID, id}
 	by := n.payer(s.ID)
 	switch {
-	case by.Class <= budget.Known:
-		return true
-	case n.inbox.Took(s.ID, key.id):
-		return true
+	case by.Class <= budget.Known, n.inbox.Took(s.ID, id):
+		return 0, true
 	case !n.opensTo(by.Class):
-		n.answerText(now, key, from, dgram.ResultNotTrusted)
-		return false
+		return dgram.ResultNotTrusted, false
 	case n.door.paid.Contains(key):
-		return true
+		return 0, true
 	}
 	v := n.visitor(s.User, by, now)
 	if !n.budget.Spend(now, budget.Lines, by, 1) {
 		v.waits = true
-		n.answerText(now, key, from, dgram.ResultBusy)
-		return false
+		return dgram.ResultBusy, false
 	}
 	n.door.paid.Add(key, struct{}{})
 	if v.waits = false; b.Part+1 == b.Parts {
 		v.lines++
 	}
-	return true
+	return 0, true
 }
 
 // opensTo says whether new users of a class may leave lines at all.
@@ -305,26 +301,29 @@ func (n *Node) knocks(now time.Time) []knock {
 
 // Accept lets a new user in: they are pinned, and the door is open for them.
 func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
-	for _, k := range n.knocks(now) {
-		if strings.EqualFold(k.label, typed) {
-			if err := n.door.knocking.letIn(now, k.user); err != nil {
-				return AcceptView{}, err
-			}
-			n.pin(now, k.user)
-			return AcceptView{User: k.label, Fingerprint: sessions.Fingerprint(k.user), Trust: n.book.Trust(k.user).String()}, nil
-		}
-	}
 	user, _, err := n.resolve(typed)
-	if err != nil {
+	knocks := n.knocks(now)
+	i := slices.IndexFunc(knocks, func(k knock) bool {
+		return err == nil && k.user == user || err != nil && strings.EqualFold(k.label, typed)
+	})
+	if i < 0 && err != nil {
 		return AcceptView{}, err
 	}
-	label := n.book.Label(user)
-	if n.book.Trust(user) == sessions.TrustBlocked {
-		return AcceptView{}, errors.New(label + " is blocked: \\unblock " + label + " first")
+	if i >= 0 {
+		user = knocks[i].user
 	}
 	v := AcceptView{Fingerprint: sessions.Fingerprint(user)}
 	if at := n.door.visitors[user]; at != nil {
 		v.Lines = at.lines
+	}
+	if i >= 0 {
+		if err := n.door.knocking.letIn(now, user); err != nil {
+			return AcceptView{}, err
+		}
+	}
+	label := n.book.Label(user)
+	if n.book.Trust(user) == sessions.TrustBlocked {
+		return AcceptView{}, errors.New(label + " is blocked: \\unblock " + label + " first")
 	}
 	if n.pin(now, user); !n.book.Trust(user).Known() {
 		return AcceptView{}, fmt.Errorf("%s cannot be kept: %w", label, sessions.ErrFull)

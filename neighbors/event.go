@@ -80,12 +80,11 @@ type FirstContact struct {
 	Mixed       bool // the name mixes scripts and may imitate another
 }
 
-// Knocked says that somebody who is not known asks, through a neighbour or seed, to meet
-// our user. Client.Accept lets them in.
-type Knocked struct {
+// Knock says that somebody who is not known asks to meet the person: Client.Accept agrees.
+type Knock struct {
 	User        string
 	Fingerprint string
-	Via         string // through whom; empty: not told
+	Via         string // the common neighbour who says so
 }
 
 // Incoming is a text for the person. It is acknowledged to its sender only
@@ -178,7 +177,7 @@ func (WentOffline) isEvent()  {}
 func (HeardOf) isEvent()      {}
 func (WentAway) isEvent()     {}
 func (FirstContact) isEvent() {}
-func (Knocked) isEvent()      {}
+func (Knock) isEvent()        {}
 func (Incoming) isEvent()     {}
 func (Delivery) isEvent()     {}
 func (Pong) isEvent()         {}

@@ -103,10 +103,11 @@ func (n *Node) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Pa
 // textReceived: a text came. It is answered at once only when nothing has to be
 // written for it, and who asks is kept in mind only for what the inbox has.
 func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
-	if !n.admit(now, s, id, from, b) {
+	key := textKey{s.ID, id}
+	if refusal, ok := n.admit(now, s, id, b); !ok {
+		n.answerText(now, key, from, refusal)
 		return
 	}
-	key := textKey{s.ID, id}
 	n.talk(now, n.edges[s.ID])
 	v := n.inbox.Offer(now, s.ID, s.User, sessions.Part{
 		ID: id, Prev: b.Prev, Sent: b.Sent, Late: b.Late, Part: b.Part, Parts: b.Parts, Text: b.Text,

@@ -11,7 +11,7 @@ import (
 // reader that stalls must not make the node wait or grow.
 //
 // Texts have no bound here, since they have one in the node: it hands over no more than
-// neighbors.maxUnprintedBytes, and as many lines as sessions.maxUnshown, until they are
+// neighbors.maxUnprintedBytes, and no more lines than its inbox may hold, until they are
 // printed. One that was refused here would be missed for the whole run, its sender would
 // wait, and the next one come before it.
 const (

@@ -73,7 +73,7 @@ func TestTextsHaveRoomOfTheirOwn(t *testing.T) {
 		q.offer(item{event: neighbors.Notice{}})
 	}
 	var want []string
-	for i := range 4096 { // as many as the inbox holds (sessions.maxUnshown)
+	for i := range 4096 { // as many as an inbox holds
 		for range 8 {
 			toggle(i)
 		}

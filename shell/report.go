@@ -167,7 +167,7 @@ func newReport(e neighbors.Event) report {
 			text += "; the name mixes scripts and may imitate another"
 		}
 		return textReport{Event: "notice", Text: text}
-	case neighbors.Knocked:
+	case neighbors.Knock:
 		return knockReport{Event: "knock", User: e.User, Fingerprint: e.Fingerprint, Via: e.Via}
 	case neighbors.HeardOf:
 		return heardReport{Event: "heard", User: e.User, Session: e.Session, State: string(e.State), Via: e.Via, Trust: e.Trust}

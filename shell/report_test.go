@@ -15,7 +15,7 @@ func everyEvent(s string) []neighbors.Event {
 	return []neighbors.Event{
 		neighbors.CameOnline{User: s, Session: s, Trust: s},
 		neighbors.WentOffline{User: s, Session: s, Trust: s, Reason: s},
-		neighbors.FirstContact{User: s, Fingerprint: s, Mixed: true}, neighbors.Knocked{User: s, Fingerprint: s, Via: s},
+		neighbors.FirstContact{User: s, Fingerprint: s, Mixed: true}, neighbors.Knock{User: s, Fingerprint: s, Via: s},
 		neighbors.Incoming{Receipt: 1, From: s, Session: s, Text: s, Sent: noon, Late: true, Trust: s, Via: s},
 		neighbors.Delivery{To: s, State: neighbors.Delivered, Acked: 1, Sessions: 2, Waiting: []string{s}, By: s, Reason: s},
 		neighbors.Delivery{To: s, State: neighbors.Undelivered, Reason: s, Text: s},
@@ -163,7 +163,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 				"\\accept NAME lets one in; \\block NAME, or \\block all, keeps them out.\n"},
 		{"accept", macro(`\accept bob`), `{"event":"accept","user":"bob","fingerprint":"aaaa-bbbb-cccc-dddd","trust":"pinned","lines":2}`,
 			"bob (aaaa-bbbb-cccc-dddd) may write as they like; \\verify bob compares fingerprints\n"},
-		{"knock", newReport(neighbors.Knocked{User: "mallory", Fingerprint: "aaaa-bbbb-cccc-dddd", Via: "seed"}),
+		{"knock", newReport(neighbors.Knock{User: "mallory", Fingerprint: "aaaa-bbbb-cccc-dddd", Via: "seed"}),
 			`{"event":"knock","user":"mallory","fingerprint":"aaaa-bbbb-cccc-dddd","via":"seed"}`,
 			"knock: mallory (aaaa-bbbb-cccc-dddd) asks to meet you, through seed - \\accept mallory or \\block mallory\n"},
 		{"unblock", macro(`\unblock bob`), `{"event":"unblock","user":"bob"}`, "bob is no longer blocked\n"},

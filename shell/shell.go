@@ -116,7 +116,7 @@ func (s *Shell) Sink(e neighbors.Event) {
 		if came(e.From) {
 			nudge(s.changed)
 		}
-	case neighbors.Knocked:
+	case neighbors.Knock:
 		if s.unread.knocked(e.User) {
 			nudge(s.changed)
 		}
