@@ -56,6 +56,9 @@ func (d *desk) Verify(_, _ string) (neighbors.VerifyView, error) {
 	return neighbors.VerifyView{}, errAlone
 }
 func (d *desk) Block(string, bool) (string, error)          { return "", errAlone }
+func (d *desk) BlockAll() (int, error)                      { return 0, nil }
+func (d *desk) Strangers() neighbors.StrangersView          { return neighbors.StrangersView{} }
+func (d *desk) Accept(string) (neighbors.AcceptView, error) { return neighbors.AcceptView{}, errAlone }
 func (d *desk) Outbox() []neighbors.OutboxLine              { return nil }
 func (d *desk) Status(string) (neighbors.OutboxLine, error) { return neighbors.OutboxLine{}, nil }
 func (d *desk) Cancel(string) (neighbors.OutboxLine, error) { return neighbors.OutboxLine{}, nil }

@@ -49,6 +49,7 @@ type person struct {
 	sources []neighbors.Source
 	nowhere bool // stores nothing
 	links   []netip.Prefix
+	door    neighbors.DoorPolicy
 
 	node   *neighbors.Node
 	opener *dgram.Opener
@@ -159,7 +160,7 @@ func (p *person) start() {
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: load, Listen: []netip.AddrPort{p.addr},
-		Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+		Door: p.door, Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	node, err := neighbors.New(cfg, p.bed.now)
 	if err != nil {
@@ -362,6 +363,12 @@ func (p *person) say(to, line string) {
 	p.bed.t.Helper()
 	target := do(p, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, to) })
 	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Say(now, target, line) })
+}
+
+// accepts lets somebody in who may be new.
+func (p *person) accepts(name string) neighbors.AcceptView {
+	p.bed.t.Helper()
+	return do(p, func(now time.Time, n *neighbors.Node) (neighbors.AcceptView, error) { return n.Accept(now, name) })
 }
 
 // meet has p ping q and waits for the pong.

@@ -55,6 +55,7 @@ func TestNothingStored(t *testing.T) {
 		p.start()
 	}
 	ann.meet(bob)
+	bob.accepts("ann")
 	bob.mute = true
 	ann.say("bob", "unread")
 	b.run(3 * time.Second)

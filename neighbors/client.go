@@ -141,6 +141,22 @@ func (c *Client) Block(typed string, blocked bool) (string, error) {
 	return change(c, func(now time.Time, n *Node) (string, error) { return n.Block(now, typed, blocked) })
 }
 
+// BlockAll blocks every new user who is at the door, but those who are only on the link,
+// and returns how many.
+func (c *Client) BlockAll() (int, error) {
+	return change(c, func(now time.Time, n *Node) (int, error) { return n.BlockAll(now) })
+}
+
+// Accept lets a new user in: they are pinned, and may write as they like.
+func (c *Client) Accept(typed string) (AcceptView, error) {
+	return change(c, func(now time.Time, n *Node) (AcceptView, error) { return n.Accept(now, typed) })
+}
+
+// Strangers lists the new users who left lines, ask to meet, or are on the link.
+func (c *Client) Strangers() StrangersView {
+	return ask(c, func(now time.Time, n *Node) StrangersView { return n.Strangers(now) })
+}
+
 // Outbox lists the lines that are not yet delivered, oldest first.
 func (c *Client) Outbox() []OutboxLine {
 	return ask(c, func(_ time.Time, n *Node) []OutboxLine { return n.Outbox() })

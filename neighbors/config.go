@@ -46,6 +46,7 @@ type Config struct {
 	Profile      Profile // of failure detection; zero: lan
 	HoldOff      bool    // keeps no copies of texts for friends
 	Memory       int64   // bytes that sessions may take, as a bound of how many there are; 0: the usual bounds
+	Door         DoorPolicy
 }
 
 // Crypto replaces the cryptography of the protocol, for a simulation of very many nodes:

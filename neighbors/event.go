@@ -80,6 +80,13 @@ type FirstContact struct {
 	Mixed       bool // the name mixes scripts and may imitate another
 }
 
+// Knock says that somebody who is not known asks to meet the person: Client.Accept agrees.
+type Knock struct {
+	User        string
+	Fingerprint string
+	Via         string // the common neighbour who says so
+}
+
 // Incoming is a text for the person. It is acknowledged to its sender only
 // after Client.Printed was called with its Receipt: written, printed,
 // acknowledged, in this order.
@@ -170,6 +177,7 @@ func (WentOffline) isEvent()  {}
 func (HeardOf) isEvent()      {}
 func (WentAway) isEvent()     {}
 func (FirstContact) isEvent() {}
+func (Knock) isEvent()        {}
 func (Incoming) isEvent()     {}
 func (Delivery) isEvent()     {}
 func (Pong) isEvent()         {}

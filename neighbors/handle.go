@@ -107,6 +107,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
 	case dgram.Online:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		n.hurry(now, id)
 		if len(b.Record) > 0 {
 			n.heardRecord(now, id, r.Addr, b.Record)
 		}

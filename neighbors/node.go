@@ -38,7 +38,7 @@ type Node struct {
 	explode  explosions
 	reach
 	holds holds
-	texts texts
+	taking
 	said
 	numbers  numbers
 	contacts contacts
@@ -121,7 +121,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 		n.inbox.Unstored()
 		n.outbox.Unstored()
 	}
-	n.texts, n.numbers = newTexts(), newNumbers(cfg)
+	n.texts, n.numbers, n.door = newTexts(), newNumbers(cfg), newDoor()
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
 	n.relays, n.circuits = newRelays(), newCircuits(n.budget)
 	n.rumors, n.seekers, n.wants.flying, n.keepSign = newRumors(), newSeekers(), map[uint64]want{}, now
@@ -147,6 +147,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	}
 	n.remember(now)
 	n.reserve()
+	n.startDoor()
 	n.startTexts(now)
 	return n, nil
 }

@@ -27,6 +27,7 @@ type raw struct {
 	events []dgram.Event
 	answer dgram.Result // to what it is told
 	mute   bool         // it gives no answer
+	wrote  uint64       // texts
 }
 
 func checkRecord(record, static []byte) (dgram.Peer, error) {

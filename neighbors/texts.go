@@ -104,6 +104,10 @@ func (n *Node) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Pa
 // written for it, and who asks is kept in mind only for what the inbox has.
 func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
 	key := textKey{s.ID, id}
+	if refusal, ok := n.admit(now, s, id, b); !ok {
+		n.answerText(now, key, from, refusal)
+		return
+	}
 	n.talk(now, n.edges[s.ID])
 	v := n.inbox.Offer(now, s.ID, s.User, sessions.Part{
 		ID: id, Prev: b.Prev, Sent: b.Sent, Late: b.Late, Part: b.Part, Parts: b.Parts, Text: b.Text,

@@ -52,6 +52,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 			n.alive(now, s.ID, netip.AddrPort{}) // there was no place for a stranger
 		}
 	}
+	n.letIn(now, user)
 	for _, id := range n.onlineSessions(user) {
 		n.acquainted(now, n.edges[id])
 	}
@@ -78,6 +79,7 @@ func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, err
 	if !strings.EqualFold(strings.TrimSpace(fingerprint), v.Fingerprint) {
 		return v, fmt.Errorf("the fingerprint of %s is %s, not %s: somebody may be posing as him", v.User, v.Fingerprint, fingerprint)
 	}
+	n.pin(now, user) // who was new is known from here on, with all that follows
 	if err := n.book.Verify(user); err != nil {
 		return v, err
 	}
@@ -100,6 +102,13 @@ func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) 
 		n.seek(now, user)
 		return n.book.Label(user), nil
 	}
+	if err := n.block(now, user); err != nil {
+		return "", err
+	}
+	return label, nil
+}
+
+func (n *Node) block(now time.Time, user sessions.UserKey) error {
 	for _, s := range n.book.SessionsOf(user) {
 		if e := n.edges[s.ID]; e != nil {
 			n.gone(now, s.ID, "")
@@ -107,8 +116,9 @@ func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) 
 		}
 	}
 	delete(n.seeking, user)
-	if err := n.book.Block(user); err != nil {
-		return "", err
+	delete(n.door.visitors, user)
+	if n.door.knocking != nil {
+		n.door.knocking.turnAway(now, user)
 	}
-	return label, nil
+	return n.book.Block(user)
 }

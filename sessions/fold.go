@@ -129,6 +129,7 @@ func openBolt(path string) (*bbolt.DB, error) {
 		Timeout:      storeLock,
 		FreelistType: bbolt.FreelistMapType,
 		NoStatistics: true,
+		OpenFile:     OpenRegular,
 	})
 	if err == nil {
 		// A process that died between its last write and the sync of that has left here

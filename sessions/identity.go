@@ -48,6 +48,20 @@ func readIdentity(path string) (identity, error) {
 	return parseIdentity(fields)
 }
 
+// readNamedIdentity is readIdentity of the file that the person names with -identity.
+func readNamedIdentity(path string) (identity, error) {
+	f, err := OpenNamed(path)
+	if err != nil {
+		return identity{}, err
+	}
+	defer f.Close()
+	fields, err := parseTextOf(f, "identity")
+	if err != nil {
+		return identity{}, err
+	}
+	return parseIdentity(fields)
+}
+
 func parseIdentity(fields textFile) (identity, error) {
 	if err := CheckName(fields["name"]); err != nil {
 		return identity{}, fmt.Errorf("%w: its name is wrong", ErrDamaged)
@@ -81,7 +95,7 @@ func decodeKey(s string) ([32]byte, error) {
 func openIdentity(path, from, name string, others bool, random io.Reader) (id identity, made bool, err error) {
 	var adopted identity
 	if from != "" {
-		if adopted, err = readIdentity(from); err != nil {
+		if adopted, err = readNamedIdentity(from); err != nil {
 			return identity{}, false, fault(from, err, "give the file that -identity should adopt, whole")
 		}
 	}

@@ -39,7 +39,7 @@ type file interface {
 type openFile func(path string) (file, error)
 
 func openJournalFile(path string) (file, error) {
-	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, fileMode)
+	return OpenRegular(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, fileMode)
 }
 
 // journal is a journal file that is being written. One goroutine appends; Sync
@@ -145,7 +145,7 @@ func scanJournal(path string, number uint64, room *[]byte, take func(batch []Wri
 
 // readInto reads a file into room, if it fits, else into new room and little more.
 func readInto(room []byte, path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := OpenRegular(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ type fileLock struct{ f *os.File }
 // tryLock takes the lock that lies in the file at path, made if need be. It
 // fails with errLocked when another holds it.
 func tryLock(path string) (*fileLock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := OpenRegular(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func tryLock(path string) (*fileLock, error) {
 
 // waitLock is tryLock that goes on trying for as long as wait.
 func waitLock(path string, wait time.Duration) (*fileLock, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := OpenRegular(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, err
 	}

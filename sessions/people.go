@@ -270,7 +270,7 @@ func (p *people) reach() error {
 		return nil
 	}
 	if !known {
-		f, err := os.OpenFile(p.path, os.O_RDWR, fileMode)
+		f, err := OpenRegular(p.path, os.O_RDWR, fileMode)
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 	}
 	if o.IdentityFile != "" {
 		// Before anything is made for a user that cannot be.
-		if _, err := readIdentity(o.IdentityFile); err != nil {
+		if _, err := readNamedIdentity(o.IdentityFile); err != nil {
 			return nil, fault(o.IdentityFile, err, "give the file that -identity should adopt, whole")
 		}
 	}
@@ -76,9 +76,11 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 		}
 	}
 	p := &Profile{Name: o.User, dir: filepath.Join(o.Dir, escapeName(mapped))}
-	if err := makeDirs(o.Dir); err != nil {
+	told, err := makeBase(o.Dir)
+	if err != nil {
 		return nil, fault(o.Dir, err, "choose another folder with -state")
 	}
+	p.notice(told)
 	if err := makeDir(p.dir); err != nil {
 		return nil, fault(p.dir, err, "choose another folder with -state")
 	}
@@ -99,7 +101,7 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 func openEphemeral(o ProfileOptions) (*Profile, error) {
 	id, err := newIdentity(o.User, o.Random)
 	if o.IdentityFile != "" {
-		if id, err = readIdentity(o.IdentityFile); err != nil {
+		if id, err = readNamedIdentity(o.IdentityFile); err != nil {
 			return nil, fault(o.IdentityFile, err, "give the file that -identity should adopt, whole")
 		}
 	}
@@ -220,10 +222,13 @@ func (p *Profile) syncLeft(journals []stored) error {
 	for _, j := range journals {
 		paths = append(paths, j.path)
 	}
-	for _, path := range append(paths, p.slot.dir) {
+	for _, path := range paths {
 		if err := syncFile(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fault(path, err, "check this disk")
 		}
+	}
+	if err := syncDir(p.slot.dir); err != nil {
+		return fault(p.slot.dir, err, "check this disk")
 	}
 	return nil
 }

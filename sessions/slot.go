@@ -116,7 +116,7 @@ func (s *slot) waitingSince() uint64 {
 	}
 	folded := uint64(0)
 	err := guarded(func() error {
-		b, err := bbolt.Open(s.path(storeName), fileMode, &bbolt.Options{ReadOnly: true, Timeout: storeLock})
+		b, err := bbolt.Open(s.path(storeName), fileMode, &bbolt.Options{ReadOnly: true, Timeout: storeLock, OpenFile: OpenRegular})
 		if err != nil {
 			return err
 		}

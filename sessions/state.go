@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/google/renameio/v2"
 )
@@ -181,9 +182,12 @@ func unescapeName(folder string) (string, bool) {
 	return mapped, mapped != "" && escapeName(mapped) == folder
 }
 
-// makeDir makes sure that path is a folder that only its owner can enter.
+// makeDir makes sure that path is a folder of ours that only its owner can enter.
 func makeDir(path string) error {
 	if err := makeDirs(path); err != nil {
+		return err
+	}
+	if err := folderFault(path); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)
@@ -194,6 +198,25 @@ func makeDir(path string) error {
 		return os.Chmod(path, dirMode)
 	}
 	return nil
+}
+
+// makeBase makes sure that our folders can lie in the folder at path. What others could
+// do in it, if it is ours, is taken from them, and told.
+func makeBase(path string) (notice string, err error) {
+	if err := makeDirs(path); err != nil {
+		return "", err
+	}
+	if err := baseFault(path); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(path)
+	if err != nil || !openToOthers(info) {
+		return "", err
+	}
+	if err := os.Chmod(path, info.Mode().Perm()&^0o022); err != nil {
+		return "", err
+	}
+	return path + " could be changed by others; now it is yours to change alone", nil
 }
 
 // makeDirs is os.MkdirAll, and what it makes outlives a power cut: numbers may be used
@@ -248,7 +271,7 @@ func replaceFile(path string, render func(inode uint64) []byte) error {
 }
 
 func syncFile(path string) error {
-	f, err := os.Open(path)
+	f, err := OpenRegular(path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -258,7 +281,12 @@ func syncFile(path string) error {
 
 // syncDir makes new, renamed and removed names in dir outlive a power cut.
 func syncDir(dir string) error {
-	return syncFile(dir)
+	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // sweep removes what interrupted runs of replaceFile left in dir. The caller

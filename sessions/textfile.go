@@ -25,11 +25,15 @@ type textFile map[string]string
 // "identity" or "session". It fails with ErrDamaged, ErrNewer or what the
 // system said.
 func readTextFile(path, kind string) (textFile, error) {
-	f, err := os.Open(path)
+	f, err := OpenRegular(path, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	return parseTextOf(f, kind)
+}
+
+func parseTextOf(f io.Reader, kind string) (textFile, error) {
 	b, err := io.ReadAll(io.LimitReader(f, maxTextFile+1))
 	if err != nil {
 		return nil, err

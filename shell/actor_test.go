@@ -24,6 +24,7 @@ type actor struct {
 	lines   []neighbors.OutboxLine
 	nextID  uint64
 	past    neighbors.Past
+	door    neighbors.StrangersView
 
 	onPing  func(a *actor, token neighbors.Token, addr netip.AddrPort)
 	onAdd   func(a *actor, token neighbors.Token, name string)
@@ -289,3 +290,26 @@ func carol() neighbors.UserView {
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 5e6, time.UTC)
+
+// receipts are those that were told as printed.
+func (a *actor) receipts() []uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]uint64(nil), a.printed...)
+}
+
+func (a *actor) BlockAll() (int, error) {
+	a.record("block all")
+	return 2, nil
+}
+
+func (a *actor) Accept(typed string) (neighbors.AcceptView, error) {
+	a.record("accept %s", typed)
+	u, err := a.find(typed)
+	return neighbors.AcceptView{User: u.Name, Fingerprint: u.Fingerprint, Trust: "pinned", Lines: 2}, err
+}
+
+func (a *actor) Strangers() neighbors.StrangersView {
+	a.record("strangers")
+	return a.door
+}

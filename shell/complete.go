@@ -86,6 +86,8 @@ func (c *completer) candidates(head string) (typed string, words []string, more 
 		return typed, c.users(typed), " "
 	case completeUser:
 		return typed, c.users(typed), " "
+	case completeStranger:
+		return typed, c.strangers(typed), ""
 	case completeLine:
 		return typed, c.lines(typed), ""
 	}
@@ -107,6 +109,16 @@ func (c *completer) users(prefix string) []string {
 	for _, v := range views {
 		if begins(v.Name, prefix) {
 			out = append(out, v.Name)
+		}
+	}
+	return out
+}
+
+// strangers are those at the door, as \strangers lists them.
+func (c *completer) strangers(prefix string) (out []string) {
+	for _, s := range c.node.Strangers().List {
+		if begins(s.Name, prefix) {
+			out = append(out, s.Name)
 		}
 	}
 	return out

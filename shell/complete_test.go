@@ -12,7 +12,8 @@ import (
 func TestCompletion(t *testing.T) {
 	dave := neighbors.UserView{Name: "Björn", Online: false}
 	cara := neighbors.UserView{Name: "cara", Online: true}
-	a := &actor{people: []neighbors.UserView{carol(), dave, bob(), cara}, lines: []neighbors.OutboxLine{{Handle: "42"}}}
+	a := &actor{people: []neighbors.UserView{carol(), dave, bob(), cara}, lines: []neighbors.OutboxLine{{Handle: "42"}},
+		door: neighbors.StrangersView{List: []neighbors.StrangerView{{Name: "mallory"}}}}
 	for _, c := range []struct{ head, insert, listed string }{
 		{`\ch`, "at ", ""},
 		{`\cancel 4`, "2", ""},
@@ -21,7 +22,7 @@ func TestCompletion(t *testing.T) {
 		{`\us`, "ers", ""},
 		{`\o`, "", "offline online outbox"},
 		{`\of`, "fline", ""},
-		{`\`, "", strings.Join([]string{"add", "away", "block", "cancel", "chat", "exit", "explode", "export", "export-contacts", "help", "history", "last", "net", "notify", "offline", "online", "outbox", "ping", "presence", "quit", "search", "sessions", "stats", "status", "unblock", "users", "verify", "whoami"}, " ")},
+		{`\`, "", strings.Join([]string{"accept", "add", "away", "block", "cancel", "chat", "exit", "explode", "export", "export-contacts", "help", "history", "last", "net", "notify", "offline", "online", "outbox", "ping", "presence", "quit", "search", "sessions", "stats", "status", "strangers", "unblock", "users", "verify", "whoami"}, " ")},
 		{`\zz`, "", ""},
 		{`\chat `, "", "bob cara Björn carol"},
 		{`\chat c`, "ar", ""},
@@ -34,6 +35,8 @@ func TestCompletion(t *testing.T) {
 		{`\chat nobody/`, "", ""},
 		{`\ping bo`, "b ", ""},
 		{`\verify bob x`, "", ""},
+		{`\accept m`, "allory", ""},
+		{`\accept b`, "", ""},
 		{`\help pi`, "ng", ""},
 		{`\users `, "", ""},
 		{`hello bo`, "", ""},

@@ -191,9 +191,6 @@ func (e *editor) close() {
 // promptFor names whom the next line goes to, so that nothing goes to the wrong
 // person, and who else wrote.
 func promptFor(to *neighbors.Target, unread string) string {
-	if unread != "" {
-		unread = "(" + unread + ")"
-	}
 	if to == nil {
 		return unread + "> "
 	}

@@ -76,6 +76,9 @@ func WriteExport(path, text string, replace bool) error {
 			return fmt.Errorf("cannot be written: %w", err)
 		}
 		_ = f.Close() // nothing is in it yet
+	} else if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		// A link of somebody else's, a FIFO, a device that the system needs.
+		return fmt.Errorf("%s is no regular file and is not replaced: choose another name", path)
 	}
 	err := renameio.WriteFile(path, []byte(text), 0o600,
 		renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -44,6 +45,30 @@ func TestExportContacts(t *testing.T) {
 	}
 	if b, _ := os.ReadFile(path); !strings.HasSuffix(string(b), want) {
 		t.Errorf("not overwritten: %q", b)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{link, fifo} {
+		for _, args := range [][]string{{at}, {at, "overwrite"}} {
+			if _, err := run(args...); err == nil {
+				t.Errorf("written to %q", args)
+			}
+		}
+		if info, err := os.Lstat(at); err != nil || info.Mode().IsRegular() {
+			t.Errorf("%s was replaced", at)
+		}
+	}
+	if b, _ := os.ReadFile(path); string(b) != "mine" {
+		t.Errorf("written through a link: %q", b)
 	}
 	if _, err := run(filepath.Join(path, "no", "folder")); err == nil {
 		t.Error("written into nowhere")

@@ -31,6 +31,7 @@ func chat(c *conversation, args []string) error {
 		return err
 	}
 	c.target = &to
+	c.unread.looked(args[0])
 	c.unread.talk(to.User)
 	c.put(chatReport{Event: "chat", User: to.User, Session: to.Session, online: to.Online})
 	return nil
@@ -84,8 +85,12 @@ func verify(c *conversation, args []string) error {
 }
 
 func block(c *conversation, args []string) error {
+	if args[0] == everybody {
+		return blockAll(c)
+	}
 	user, err := c.node.Block(args[0], true)
 	if err == nil {
+		c.unread.looked(user)
 		c.put(blockReport{Event: "block", User: user})
 	}
 	return err

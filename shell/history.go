@@ -2,6 +2,9 @@ package shell
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -24,28 +27,28 @@ const (
 // line is written as its mark.
 type history struct {
 	path  string // empty: nothing is written
+	open  opener
 	lines []string
 	last  string
 	saved atomic.Bool // there is at least one line
 }
 
+// opener opens regular files alone, and follows no link to one.
+type opener func(path string, flags int, mode fs.FileMode) (*os.File, error)
+
 // openHistory reads the file. A history that cannot be read or written is only
 // missed: typing works without.
-func openHistory(path string) *history {
-	h := &history{path: path}
+func openHistory(path string, open opener) *history {
+	if open == nil {
+		path = ""
+	}
+	h := &history{path: path, open: open}
 	if path == "" {
 		return h
 	}
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxHistoryRead {
-		return h
-	}
-	b, err := os.ReadFile(path)
+	b, err := h.read()
 	if err != nil {
 		return h
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		os.Chmod(path, 0o600)
 	}
 	for line := range bytes.Lines(b) {
 		s := strings.TrimSuffix(string(line), "\n")
@@ -65,6 +68,26 @@ func openHistory(path string) *history {
 		h.saved.Store(true)
 	}
 	return h
+}
+
+// read gives what is in the file, and closes it to others.
+func (h *history) read() ([]byte, error) {
+	f, err := h.open(h.path, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxHistoryRead {
+		return nil, errors.New("too long")
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		f.Chmod(0o600)
+	}
+	return io.ReadAll(io.LimitReader(f, maxHistoryRead))
 }
 
 func (h *history) compact() {
@@ -87,7 +110,7 @@ func (h *history) add(line string) bool {
 	if h.path == "" || utf8.RuneCountInString(line) > maxHistoryLine {
 		return true
 	}
-	f, err := os.OpenFile(h.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	f, err := h.open(h.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return true
 	}

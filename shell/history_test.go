@@ -13,7 +13,7 @@ import (
 // begins with a blank or repeats.
 func TestHistoryFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history")
-	h := openHistory(path)
+	h := openHistory(path, os.OpenFile)
 	if h.saved.Load() {
 		t.Error("a new history has lines")
 	}
@@ -31,7 +31,7 @@ func TestHistoryFile(t *testing.T) {
 		t.Fatalf("%v, %v", info.Mode(), err)
 	}
 	os.Chmod(path, 0o644)
-	h = openHistory(path)
+	h = openHistory(path, os.OpenFile)
 	if want := []string{"one", "two\nlines\tand a tab", `\chat bob`, "日本"}; !slices.Equal(h.lines, want) {
 		t.Errorf("read back %q, want %q", h.lines, want)
 	}
@@ -53,15 +53,15 @@ func TestHistoryIsCompacted(t *testing.T) {
 	}
 	b.WriteString("torn \xff\n\n")
 	os.WriteFile(path, []byte(b.String()), 0o600)
-	other := openHistory(path)
-	h := openHistory(path)
+	other := openHistory(path, os.OpenFile)
+	h := openHistory(path, os.OpenFile)
 	if len(h.lines) != maxHistory || h.last != fmt.Sprintf("line %d", maxHistoryFile+9) {
 		t.Errorf("%d lines, the last %q", len(h.lines), h.last)
 	}
 	other.add("from elsewhere")
 	h.add("from here")
 	info, _ := os.Stat(path)
-	h = openHistory(path)
+	h = openHistory(path, os.OpenFile)
 	if !slices.Equal(h.lines[len(h.lines)-2:], []string{"from elsewhere", "from here"}) || info.Mode().Perm() != 0o600 || info.Size() > 20*maxHistory {
 		t.Errorf("%q, %v, %d bytes", h.lines[len(h.lines)-2:], info.Mode(), info.Size())
 	}
@@ -71,7 +71,7 @@ func TestHistoryIsCompacted(t *testing.T) {
 // only no history.
 func TestHistoryWithoutFile(t *testing.T) {
 	for _, path := range []string{"", "/nonexistent/history", t.TempDir()} {
-		h := openHistory(path)
+		h := openHistory(path, os.OpenFile)
 		if !h.add("x") || len(h.lines) != 0 {
 			t.Errorf("%q: %v", path, h.lines)
 		}

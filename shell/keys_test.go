@@ -105,7 +105,7 @@ func TestTypedLineIsBounded(t *testing.T) {
 	if _, err := parse(out[:min(len(out), 1<<20)]); err != errLineTooLong {
 		t.Errorf("%d bytes: %v", len(out), err)
 	}
-	ty := newTypist(t, 80, 50, openHistory(""))
+	ty := newTypist(t, 80, 50, openHistory("", nil))
 	ty.press(strings.Repeat("0123456789", 5000) + "\r")
 	l := ty.line(t)
 	if _, err := parse(l.line); err != errLineTooLong || len(l.line) > 2*maxTyped {
@@ -115,7 +115,7 @@ func TestTypedLineIsBounded(t *testing.T) {
 
 // Ctrl-D on an empty line is the end; the Delete key is not, and both delete.
 func TestDeleteKeyIsNotCtrlD(t *testing.T) {
-	ty := newTypist(t, 40, 10, openHistory(""))
+	ty := newTypist(t, 40, 10, openHistory("", nil))
 	ty.press("\x1b[3~\x1b[3~abc\x01\x1b[3~\x04\r")
 	if l := ty.line(t); l.line != "c" || l.err != nil {
 		t.Fatalf("got %q, %v, want c", l.line, l.err)
@@ -129,7 +129,7 @@ func TestDeleteKeyIsNotCtrlD(t *testing.T) {
 
 // Ctrl-C clears a line; on an empty one it says how to leave.
 func TestCtrlC(t *testing.T) {
-	ty := newTypist(t, 60, 10, openHistory(""))
+	ty := newTypist(t, 60, 10, openHistory("", nil))
 	ty.press("secret\x03")
 	ty.shows(t, "> secret^C\n>")
 	ty.press("\x03")
@@ -142,7 +142,7 @@ func TestCtrlC(t *testing.T) {
 
 // No keys, in whatever order, break the editor: afterwards it takes a line.
 func TestMonkey(t *testing.T) {
-	h := openHistory("")
+	h := openHistory("", nil)
 	h.lines = []string{"one", "two 日本", "\\chat bob"}
 	h.saved.Store(true)
 	ty := newTypist(t, 24, 12, h)

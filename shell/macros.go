@@ -30,11 +30,12 @@ type macro struct {
 type completion uint8
 
 const (
-	completeNothing completion = iota
-	completeUser               // a user
-	completeSession            // a user, or one session behind a slash
-	completeMacro              // a macro's name
-	completeLine               // the number of a line that waits
+	completeNothing  completion = iota
+	completeUser                // a user
+	completeSession             // a user, or one session behind a slash
+	completeMacro               // a macro's name
+	completeLine                // the number of a line that waits
+	completeStranger            // a new user at the door
 )
 
 // table lists the macros as \help shows them: the paper's first, in its order
@@ -69,7 +70,14 @@ func table() []macro {
 		{name: "verify", usage: "<name> [fingerprint]", min: 1, max: 5, help: "Compare fingerprints, once, by voice", complete: completeUser, run: verify,
 			detail: "Without a fingerprint it shows both. With the one that your friend reads to\n" +
 				"you it marks the user as verified, when they are equal."},
-		{name: "block", also: true, usage: "<username>", min: 1, max: 1, help: "Take no texts of a user any more", complete: completeUser, run: block},
+		{name: "strangers", also: true, help: "See who is at the door: new users who wrote", run: strangers,
+			detail: "What each left, and who of your network is new. A new user leaves 20 lines, and\n" +
+				"then one in 10 seconds, until you answer, or \\accept them; the others wait with\n" +
+				"them. The prompt counts who wrote: [2 at the door]."},
+		{name: "accept", also: true, usage: "<username>", min: 1, max: 1, help: "Let a new user in", complete: completeStranger, run: accept,
+			detail: "They may write as they like. To answer, by \\chat, lets them in as well."},
+		{name: "block", also: true, usage: "<username>|all", min: 1, max: 1, help: "Take no texts of a user any more", complete: completeUser, run: block,
+			detail: "\\block all blocks all new users who wrote, or ask to meet you."},
 		{name: "unblock", also: true, usage: "<username>", min: 1, max: 1, help: "Undo \\block", complete: completeUser, run: unblock},
 		{name: "away", usage: "[on|off]", max: 1, help: "Say that you are away, or back", run: away,
 			detail: "Others see it; texts still come. \\away again says that you are back."},

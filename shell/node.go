@@ -23,6 +23,9 @@ type Node interface {
 	Away(away bool) (bool, error)
 	Verify(typed, fingerprint string) (neighbors.VerifyView, error)
 	Block(typed string, blocked bool) (string, error)
+	BlockAll() (int, error)
+	Accept(typed string) (neighbors.AcceptView, error)
+	Strangers() neighbors.StrangersView
 	Outbox() []neighbors.OutboxLine
 	Status(typed string) (neighbors.OutboxLine, error)
 	Cancel(typed string) (neighbors.OutboxLine, error)

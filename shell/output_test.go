@@ -1,9 +1,13 @@
 package shell
 
 import (
+	"bufio"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -157,5 +161,53 @@ func TestAsk(t *testing.T) {
 	}
 	if name, err := Ask(strings.NewReader("bob"), out, "?"); name != "bob" || err != nil {
 		t.Errorf("without an end of line: %q, %v", name, err)
+	}
+}
+
+// A reader that stands still for a while, as a stranger comes and goes as fast as can
+// be: the texts of a friend all come, in order, once, and are told as printed.
+func TestStalledReaderGetsAllTexts(t *testing.T) {
+	in, _ := io.Pipe()
+	out, w := io.Pipe()
+	node := &actor{}
+	sh := New(Options{In: in, Out: w, JSON: true, Stay: true})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		sh.Run(ctx, node)
+		w.Close()
+	}()
+	for i := range 3 {
+		for range 10_000 {
+			sh.Sink(neighbors.CameOnline{User: "mallory", Session: "m", Trust: "new"})
+			sh.Sink(neighbors.WentOffline{User: "mallory", Session: "m", Trust: "new", Reason: "declared"})
+		}
+		sh.Sink(neighbors.Incoming{Receipt: uint64(i + 1), ID: uint64(i + 1), From: "bob", Text: fmt.Sprint("text ", i)})
+	}
+	var got []string
+	last := ""
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		var e struct{ Event, Text string }
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		switch e.Event {
+		case "message":
+			got = append(got, e.Text)
+		case "online", "offline":
+			last = e.Event
+		case "notice":
+			if !strings.Contains(e.Text, " left out") {
+				t.Errorf("notice %q", e.Text)
+			}
+			cancel()
+		}
+	}
+	if want := []string{"text 0", "text 1", "text 2"}; !slices.Equal(got, want) || last != "offline" {
+		t.Errorf("%q came, and last mallory is %q", got, last)
+	}
+	if got := node.receipts(); !slices.Equal(got, []uint64{1, 2, 3}) {
+		t.Errorf("told as printed: %d", got)
 	}
 }

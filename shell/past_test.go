@@ -116,9 +116,26 @@ func TestUnread(t *testing.T) {
 	}
 	u.talk("carol")
 	u.seen("dan")
-	if got := u.text(); got != "1 new: eve" {
+	if got := u.text(); got != "(1 new: eve)" {
 		t.Errorf("got %q", got)
 	}
+	for _, name := range []string{"mallory", "mallory", "oscar", "eve2"} {
+		u.knocked(name)
+	}
+	if got := promptFor(&neighbors.Target{User: "bob", Online: true}, u.text()); got != "bob (1 new: eve) [3 at the door]> " {
+		t.Errorf("got %q", got)
+	}
+	u.looked("eve2")
+	u.talk("oscar")
+	u.seen("eve")
+	if got := promptFor(nil, u.text()); got != "[1 at the door]> " || u.knocked("oscar") {
+		t.Errorf("got %q", got)
+	}
+	u.looked("")
+	if u.text() != "" {
+		t.Error("somebody is at the door though one has looked")
+	}
+	u.knocked("mallory")
 	u.came("bob")
 	u.seen("")
 	if u.text() != "" {
@@ -126,6 +143,12 @@ func TestUnread(t *testing.T) {
 	}
 	for i := range 2 * maxUnread {
 		u.came(fmt.Sprint("n", i))
+	}
+	for i := range 2 * maxUnread {
+		u.knocked(fmt.Sprint("n", i))
+	}
+	if got := u.text(); !strings.HasSuffix(got, "[256+ at the door]") {
+		t.Errorf("got %q", got)
 	}
 	if len(u.counts) != maxUnread {
 		t.Errorf("%d are counted", len(u.counts))

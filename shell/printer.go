@@ -43,7 +43,7 @@ type printer struct {
 // until a write fails.
 func (p *printer) run(first report) {
 	defer close(p.done)
-	if err := p.print([]item{{report: first}}, 0); err != nil {
+	if err := p.print([]item{{report: first}}); err != nil {
 		p.failed <- err
 		return
 	}
@@ -54,7 +54,7 @@ func (p *printer) run(first report) {
 		case <-p.queue.wake:
 		case <-timer.C:
 		}
-		items, left, open := p.queue.take(maxBatch)
+		items, open := p.queue.take(maxBatch)
 		if !p.json {
 			now := time.Now()
 			items = p.waiting.hold(items, now)
@@ -66,7 +66,7 @@ func (p *printer) run(first report) {
 				items = slices.Concat(items[:bye], p.waiting.rest(), p.calm.rest(), items[bye:])
 			}
 		}
-		if err := p.print(items, left); err != nil {
+		if err := p.print(items); err != nil {
 			p.failed <- err
 			return
 		}
@@ -90,7 +90,7 @@ func sooner(a, b time.Time) time.Time {
 }
 
 // print writes a batch, in several writes when it is large.
-func (p *printer) print(items []item, left int) error {
+func (p *printer) print(items []item) error {
 	buf := bytes.NewBuffer(p.batch[:0])
 	defer func() {
 		if p.batch = buf.Bytes(); cap(p.batch) > 2*maxBatchBytes {
@@ -111,9 +111,6 @@ func (p *printer) print(items []item, left int) error {
 			receipts = nil
 		}
 		return nil
-	}
-	if left > 0 {
-		p.render(buf, textReport{Event: "notice", Text: plural(left, "event") + " left out: the output was not read fast enough"})
 	}
 	for _, it := range items {
 		r := it.report

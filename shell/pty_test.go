@@ -57,7 +57,7 @@ func playShell(history string) int {
 			a.sink(neighbors.WentOffline{User: "bob", Session: "7f3a000000000001", Reason: "declared", Trust: "pinned"})
 		}
 	}
-	sh := New(Options{In: os.Stdin, Out: os.Stdout, Interactive: true, History: history, Color: os.Getenv("NO_COLOR") == "",
+	sh := New(Options{In: os.Stdin, Out: os.Stdout, Interactive: true, History: history, Open: os.OpenFile, Color: os.Getenv("NO_COLOR") == "",
 		Wait: 10 * time.Second, Now: func() time.Time { return noon }, Zone: time.UTC})
 	a.sink = sh.Sink
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)

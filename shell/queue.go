@@ -1,17 +1,23 @@
 package shell
 
 import (
+	"slices"
 	"sync"
 
 	"darkchat/neighbors"
 )
 
-// Bounds of the queue between those who have something to print and the
-// printer. A reader that stalls must not make the node wait or grow.
+// Bounds of the queue between those who have something to print and the printer. A
+// reader that stalls must not make the node wait or grow.
+//
+// Texts have no bound here, since they have one in the node: it hands over no more than
+// neighbors.maxUnprintedBytes, and no more lines than its inbox may hold, until they are
+// printed. One that was refused here would be missed for the whole run, its sender would
+// wait, and the next one come before it.
 const (
-	maxIncoming   = 4096    // events queued when a text is no longer taken
-	maxTextQueued = 4 << 20 // bytes of texts queued when one is no longer taken
-	maxEvents     = 8192    // events queued when nothing of the node is taken
+	maxEvents   = 8192 // reports, and events that are neither texts nor presence
+	maxPresence = 4096 // events about who comes and goes
+	maxLatest   = 4096 // sessions of which only the last of these is kept
 )
 
 // item is one thing to print: an event of the node, or a report of the shell.
@@ -21,42 +27,143 @@ type item struct {
 	input  string // the line that a Failed belongs to
 }
 
+// lane is what an item's room is counted with.
+type lane uint8
+
+const (
+	laneText     lane = iota // never left out
+	lanePresence             // the latest of each session is never left out
+	laneOther                // counted when left out
+	numLanes
+)
+
 // queue is first in, first out, and has one taker.
 type queue struct {
 	mu     sync.Mutex
 	items  []item
-	bytes  int // of texts inside
-	left   int // events left out since the last take
+	count  [numLanes]int      // of items
+	latest map[subject]*final // presence there was no room for; at most maxLatest
+	order  []subject          // of latest, the one that was left out first leads
+	left   int                // events left out since that was told
 	closed bool
 	wake   chan struct{} // something to take
 	room   chan struct{} // something was taken
 }
 
-func newQueue() *queue {
-	return &queue{wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+// subject is what a presence event is about: a later one of the same subject makes it old.
+type subject struct {
+	about   string
+	session string
 }
 
-// offer takes an event of the node and never waits. What does not fit is left
-// out: a text is then neither printed nor acknowledged, so that its sender tries
-// again; other events are counted.
+// final is the events about one subject for which there was no room.
+type final struct {
+	first, last neighbors.Event
+	count       int
+}
+
+func newQueue() *queue {
+	return &queue{latest: map[subject]*final{}, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// offer takes an event of the node and never waits. Texts are taken always; of who comes
+// and goes the last of each session is kept when there is no room for all; others that
+// do not fit are counted. It answers false when the event, as it is, will not be printed.
 func (q *queue) offer(it item) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return false
 	}
-	if in, ok := it.event.(neighbors.Incoming); ok {
-		if len(q.items) >= maxIncoming || q.bytes+len(in.Text) > maxTextQueued {
+	l, about := laneOf(it)
+	switch l {
+	case lanePresence:
+		if q.latest[about] != nil || q.count[l] >= maxPresence {
+			return q.keep(about, it.event)
+		}
+	case laneOther:
+		if q.count[l] >= maxEvents {
+			q.left++
 			return false
 		}
-		q.bytes += len(in.Text)
-	} else if len(q.items) >= maxEvents {
-		q.left++
-		return false
 	}
+	q.add(it)
+	return true
+}
+
+// laneOf says how an item is counted, and what it is about if it is presence.
+func laneOf(it item) (lane, subject) {
+	switch e := it.event.(type) {
+	case neighbors.Incoming:
+		return laneText, subject{}
+	case neighbors.CameOnline:
+		return lanePresence, subject{"online", e.Session}
+	case neighbors.WentOffline:
+		return lanePresence, subject{"online", e.Session}
+	case neighbors.WentAway:
+		return lanePresence, subject{"away", e.Session}
+	case neighbors.HeardOf:
+		return lanePresence, subject{"heard", e.Session}
+	case neighbors.PathChange:
+		return lanePresence, subject{"path", e.Session}
+	}
+	return laneOther, subject{}
+}
+
+// keep notes the last word about a subject.
+func (q *queue) keep(about subject, e neighbors.Event) bool {
+	f := q.latest[about]
+	if f == nil {
+		if len(q.latest) >= maxLatest {
+			q.left++
+			return false
+		}
+		f = &final{first: e}
+		q.latest[about] = f
+		q.order = append(q.order, about)
+	}
+	f.last = e
+	f.count++
+	return true
+}
+
+func (q *queue) add(it item) {
+	l, _ := laneOf(it)
+	q.count[l]++
 	q.items = append(q.items, it)
 	nudge(q.wake)
-	return true
+}
+
+// settle follows what is queued with what there was no room for: how many events are
+// left out, and then how things stand, so that what is shown last is true.
+func (q *queue) settle() {
+	var rest []neighbors.Event
+	for _, about := range q.order {
+		f := q.latest[about]
+		if q.left += f.count; !f.nothing() {
+			q.left--
+			rest = append(rest, f.last)
+		}
+	}
+	clear(q.latest)
+	q.order = nil
+	if q.left > 0 {
+		q.add(item{report: textReport{Event: "notice", Text: plural(q.left, "event") + " left out: the output was not read fast enough"}})
+		q.left = 0
+	}
+	for _, e := range rest {
+		q.add(item{event: e})
+	}
+}
+
+// nothing says that all is as it was before the first: who came has left again, or was
+// away for a moment.
+func (f *final) nothing() bool {
+	_, came := f.first.(neighbors.CameOnline)
+	_, went := f.last.(neighbors.WentOffline)
+	_, left := f.first.(neighbors.WentOffline)
+	_, back := f.last.(neighbors.CameOnline)
+	return came && went || left && back
 }
 
 // put takes what the shell itself says, and waits for room: whoever types faster
@@ -68,10 +175,9 @@ func (q *queue) put(it item, stop <-chan struct{}) {
 			q.mu.Unlock()
 			return
 		}
-		if len(q.items) < maxEvents {
-			q.items = append(q.items, it)
+		if q.count[laneOther] < maxEvents {
+			q.add(it)
 			q.mu.Unlock()
-			nudge(q.wake)
 			return
 		}
 		q.mu.Unlock()
@@ -83,40 +189,38 @@ func (q *queue) put(it item, stop <-chan struct{}) {
 	}
 }
 
-// take returns up to n items, how many events were left out before, and whether
-// more can come.
-func (q *queue) take(n int) (items []item, left int, open bool) {
+// take returns up to n items, and whether more can come.
+func (q *queue) take(n int) (items []item, open bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n = min(n, len(q.items))
 	items = append(items, q.items[:n]...)
 	for _, it := range items {
-		if in, ok := it.event.(neighbors.Incoming); ok {
-			q.bytes -= len(in.Text)
-		}
+		l, _ := laneOf(it)
+		q.count[l]--
 	}
-	q.items = q.items[:copy(q.items, q.items[n:])]
-	if len(q.items) == 0 && cap(q.items) > maxIncoming {
-		q.items = nil // give the room of a burst back
-	} else {
-		clear(q.items[len(q.items):min(len(q.items)+n, cap(q.items))])
-		if len(q.items) > 0 {
-			nudge(q.wake)
+	q.items = slices.Delete(q.items, 0, n)
+	if len(q.items) == 0 {
+		if cap(q.items) > maxEvents/2 {
+			q.items = nil // give the room of a burst back
 		}
+		q.settle()
 	}
-	left, q.left = q.left, 0
+	if len(q.items) > 0 {
+		nudge(q.wake)
+	}
 	nudge(q.room)
-	return items, left, !q.closed || len(q.items) > 0
+	return items, !q.closed || len(q.items) > 0
 }
 
 // last adds an item behind all others, full or not, and closes the queue. What
 // is inside can still be taken.
 func (q *queue) last(it item) {
 	q.mu.Lock()
-	q.items = append(q.items, it)
+	q.settle()
+	q.add(it)
 	q.closed = true
 	q.mu.Unlock()
-	nudge(q.wake)
 }
 
 // nudge wakes one waiter, now or when it comes next.

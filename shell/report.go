@@ -162,11 +162,13 @@ func newReport(e neighbors.Event) report {
 	case neighbors.WentOffline:
 		return presenceReport{Event: "offline", User: e.User, Session: e.Session, Trust: e.Trust, Reason: e.Reason}
 	case neighbors.FirstContact:
-		text := "new: " + e.User + " (" + e.Fingerprint + `) - \verify ` + e.User + ` or \block ` + e.User
+		text := "new: " + e.User + " (" + e.Fingerprint + `) - \accept ` + e.User + `, \verify ` + e.User + ` or \block ` + e.User
 		if e.Mixed {
 			text += "; the name mixes scripts and may imitate another"
 		}
 		return textReport{Event: "notice", Text: text}
+	case neighbors.Knock:
+		return knockReport{Event: "knock", User: e.User, Fingerprint: e.Fingerprint, Via: e.Via}
 	case neighbors.HeardOf:
 		return heardReport{Event: "heard", User: e.User, Session: e.Session, State: string(e.State), Via: e.Via, Trust: e.Trust}
 	case neighbors.WentAway:

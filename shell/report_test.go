@@ -15,7 +15,7 @@ func everyEvent(s string) []neighbors.Event {
 	return []neighbors.Event{
 		neighbors.CameOnline{User: s, Session: s, Trust: s},
 		neighbors.WentOffline{User: s, Session: s, Trust: s, Reason: s},
-		neighbors.FirstContact{User: s, Fingerprint: s, Mixed: true},
+		neighbors.FirstContact{User: s, Fingerprint: s, Mixed: true}, neighbors.Knock{User: s, Fingerprint: s, Via: s},
 		neighbors.Incoming{Receipt: 1, From: s, Session: s, Text: s, Sent: noon, Late: true, Trust: s, Via: s},
 		neighbors.Delivery{To: s, State: neighbors.Delivered, Acked: 1, Sessions: 2, Waiting: []string{s}, By: s, Reason: s},
 		neighbors.Delivery{To: s, State: neighbors.Undelivered, Reason: s, Text: s},
@@ -67,8 +67,8 @@ func TestEventsAsJSONAndText(t *testing.T) {
 			`{"event":"offline","user":"bob","session":"7f3a000000000001","trust":"blocked"}`,
 			"- bob (blocked) is offline (7f3a)\n"},
 		{"first contact", newReport(neighbors.FirstContact{User: "bob", Fingerprint: "aaaa-bbbb"}),
-			`{"event":"notice","text":"new: bob (aaaa-bbbb) - \\verify bob or \\block bob"}`,
-			"new: bob (aaaa-bbbb) - \\verify bob or \\block bob\n"},
+			`{"event":"notice","text":"new: bob (aaaa-bbbb) - \\accept bob, \\verify bob or \\block bob"}`,
+			"new: bob (aaaa-bbbb) - \\accept bob, \\verify bob or \\block bob\n"},
 		{"message", newReport(neighbors.Incoming{Receipt: 1, ID: 18446744073709551615, From: "bob", Session: "7f3a000000000001", Text: "hi <you> & \u202e日本", Sent: noon, Trust: "pinned"}),
 			`{"event":"message","id":"18446744073709551615","from":"bob","session":"7f3a000000000001","text":"hi <you> & \u202e日本","sent":"2026-03-01T12:00:00.005Z","trust":"pinned"}`,
 			"12:00 bob: hi <you> & ‹202e›日本\n"},
@@ -151,6 +151,21 @@ func TestEventsAsJSONAndText(t *testing.T) {
 			"bob has the fingerprint  aaaa-bbbb-cccc-dddd\nYour own is  k7f2-9qxd-m3ra-u5wt\n✓ bob is verified\n"},
 		{"not verified", macro(`\verify bob eeee`), `{"event":"error","input":"\\verify bob eeee","text":"the fingerprints differ"}`, ""},
 		{"block", macro(`\block bob`), `{"event":"block","user":"bob"}`, "bob is blocked: no texts either way until \\unblock bob\n"},
+		{"block all", macro(`\block all`), `{"event":"block","blocked":2}`, "2 new users blocked; \\unblock NAME undoes it for one\n"},
+		{"nobody at the door", macro(`\strangers`), `{"event":"strangers","strangers":[]}`, "Nobody new is at the door.\n"},
+		{"at the door", strangersOf(neighbors.StrangersView{More: 27, List: []neighbors.StrangerView{
+			{Name: "mallory", Fingerprint: "aaaa-bbbb-cccc-dddd", Came: neighbors.CameWrote, Lines: 20, Waiting: true, LastHeard: noon},
+			{Name: "bo", Fingerprint: "bbbb-bbbb-cccc-dddd", Came: neighbors.CameKnocked, LastHeard: noon},
+			{Name: "eve", Fingerprint: "cccc-bbbb-cccc-dddd", Came: neighbors.CameLink, Online: true, LastHeard: noon},
+		}}),
+			`{"event":"strangers","strangers":[{"user":"mallory","fingerprint":"aaaa-bbbb-cccc-dddd","came":"wrote","lines":20,"waiting":true,"online":false,"last_heard":"2026-03-01T12:00:00.005Z"},{"user":"bo","fingerprint":"bbbb-bbbb-cccc-dddd","came":"knocked","lines":0,"online":false,"last_heard":"2026-03-01T12:00:00.005Z"},{"user":"eve","fingerprint":"cccc-bbbb-cccc-dddd","came":"link","lines":0,"online":true,"last_heard":"2026-03-01T12:00:00.005Z"}],"more":27}`,
+			"mallory  aaaa-bbbb-cccc-dddd  20 lines, more wait  12:00\nbo       bbbb-bbbb-cccc-dddd  asks to meet you     12:00\neve      cccc-bbbb-cccc-dddd  on your network      online\nand 27 more\n" +
+				"\\accept NAME lets one in; \\block NAME, or \\block all, keeps them out.\n"},
+		{"accept", macro(`\accept bob`), `{"event":"accept","user":"bob","fingerprint":"aaaa-bbbb-cccc-dddd","trust":"pinned","lines":2}`,
+			"bob (aaaa-bbbb-cccc-dddd) may write as they like; \\verify bob compares fingerprints\n"},
+		{"knock", newReport(neighbors.Knock{User: "mallory", Fingerprint: "aaaa-bbbb-cccc-dddd", Via: "seed"}),
+			`{"event":"knock","user":"mallory","fingerprint":"aaaa-bbbb-cccc-dddd","via":"seed"}`,
+			"knock: mallory (aaaa-bbbb-cccc-dddd) asks to meet you, through seed - \\accept mallory or \\block mallory\n"},
 		{"unblock", macro(`\unblock bob`), `{"event":"unblock","user":"bob"}`, "bob is no longer blocked\n"},
 		{"empty outbox", macro(`\outbox`), `{"event":"outbox","lines":[]}`, "The outbox is empty: nothing waits.\n"},
 		{"outbox", newOutbox([]neighbors.OutboxLine{{ID: 455000009, Handle: "09", To: "bob", State: neighbors.Delivered, Sent: noon, Acked: 1, Sessions: 2, Waiting: []string{"9b00000000000002"}, Bytes: 5},
@@ -197,4 +212,10 @@ func TestColour(t *testing.T) {
 			t.Errorf("color %t: %q", color, pg.out.String())
 		}
 	}
+}
+
+// strangersOf is what \strangers reports of a view.
+func strangersOf(v neighbors.StrangersView) (r report) {
+	strangers(&conversation{node: &actor{door: v}, unread: &unread{}, put: func(x report) { r = x }}, nil)
+	return r
 }

@@ -89,7 +89,7 @@ func TestAsyncOutputLeavesTheLineIntact(t *testing.T) {
 		{"combining", "e\u0301e\u0301e\u0301", "", "> eee"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ty := newTypist(t, 20, 10, openHistory(""))
+			ty := newTypist(t, 20, 10, openHistory("", nil))
 			ty.press(c.typed)
 			ty.until(t, c.typed, func(string) bool { return ty.e.screen.length() == len(strings.ReplaceAll(c.typed, left, "")) })
 			for i := range 3 {
@@ -107,7 +107,7 @@ func TestAsyncOutputLeavesTheLineIntact(t *testing.T) {
 // 400 lines arrive while a wrapped line is being typed: each is there once, and
 // the line, once, at the end.
 func TestManyLinesWhileTyping(t *testing.T) {
-	ty := newTypist(t, 30, 420, openHistory(""))
+	ty := newTypist(t, 30, 420, openHistory("", nil))
 	text := "mixed 日本語 text that wraps 😀 over rows"
 	go func() {
 		for _, r := range text {
@@ -124,7 +124,7 @@ func TestManyLinesWhileTyping(t *testing.T) {
 
 // The typed line is drawn for the width of now after a resize.
 func TestResize(t *testing.T) {
-	ty := newTypist(t, 40, 10, openHistory(""))
+	ty := newTypist(t, 40, 10, openHistory("", nil))
 	ty.press("a line of thirty characters 日本")
 	ty.shows(t, "日本")
 	ty.resize(20, 10) // vt10x cuts rows where others reflow
@@ -137,12 +137,12 @@ func TestResize(t *testing.T) {
 
 // A change of the prompt shows at once, with what is typed behind it.
 func TestPromptChangesWhileTyping(t *testing.T) {
-	ty := newTypist(t, 40, 10, openHistory(""))
+	ty := newTypist(t, 40, 10, openHistory("", nil))
 	ty.press("hello")
 	ty.shows(t, "> hello")
 	ty.e.prompt(&neighbors.Target{User: "bob", Session: "7f3a000000000001"}, "")
 	ty.is(t, "bob/7f3a (offline)> hello")
-	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "2 new: carol")
+	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "(2 new: carol)")
 	ty.is(t, "bob (2 new: carol)> hello")
 	ty.e.prompt(&neighbors.Target{User: "bob", Online: true}, "")
 	ty.is(t, "bob> hello")
@@ -156,7 +156,7 @@ func TestPromptChangesWhileTyping(t *testing.T) {
 // Typing at the end of a line writes what was typed and nothing else: a long line
 // is not drawn again for every key.
 func TestTypingIsCheap(t *testing.T) {
-	ty := newTypist(t, 80, 30, openHistory(""))
+	ty := newTypist(t, 80, 30, openHistory("", nil))
 	for range 70 {
 		ty.press("x")
 	}
@@ -168,7 +168,7 @@ func TestTypingIsCheap(t *testing.T) {
 
 // 10 kB typed in one go are one line, soon.
 func TestLongLine(t *testing.T) {
-	ty := newTypist(t, 80, 200, openHistory(""))
+	ty := newTypist(t, 80, 200, openHistory("", nil))
 	text := strings.Repeat("0123456789", 1000)
 	ty.press(text + "\r")
 	if l := ty.line(t); l.line != text {
@@ -181,7 +181,7 @@ func TestLongLine(t *testing.T) {
 
 // A search of the history is shown below the line and goes away.
 func TestSearch(t *testing.T) {
-	h := openHistory("")
+	h := openHistory("", nil)
 	h.lines = []string{"hello bob", "\\chat carol"}
 	h.saved.Store(true)
 	ty := newTypist(t, 40, 10, h)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +30,8 @@ type Options struct {
 	Stay        bool          // the end of input does not end the shell
 	Wait        time.Duration // for acknowledgements, at the end of input
 	History     string        // path of the file of typed lines; empty: none
+	// Open opens that file, if it is a regular one; nil: there is none.
+	Open func(path string, flags int, mode fs.FileMode) (*os.File, error)
 	// Export writes the file of \export-contacts; replace says that an old one may go.
 	// WriteExport is one; nil: this shell writes none.
 	Export func(path, text string, replace bool) error
@@ -105,7 +109,15 @@ func (s *Shell) Sink(e neighbors.Event) {
 	case neighbors.CameOnline, neighbors.WentOffline:
 		nudge(s.changed)
 	case neighbors.Incoming:
-		if s.unread.came(e.From) {
+		came := s.unread.came
+		if e.Trust == trustNew {
+			came = s.unread.knocked
+		}
+		if came(e.From) {
+			nudge(s.changed)
+		}
+	case neighbors.Knock:
+		if s.unread.knocked(e.User) {
 			nudge(s.changed)
 		}
 	}
@@ -124,6 +136,9 @@ func (s *Shell) Interrupt() {
 }
 
 const howToLeave = `to leave: \quit, or Ctrl-D on an empty line`
+
+// trustNew is the trust of those whom the person does not know.
+const trustNew = "new"
 
 // flushTime bounds how long the last lines may take to be written.
 const flushTime = time.Second
@@ -195,7 +210,7 @@ func (s *Shell) edit(node Node, rows []macro) (*editor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newEditor(tty, openHistory(s.opt.History), node, rows, s.queue, s.Interrupt, s.Notice)
+	return newEditor(tty, openHistory(s.opt.History, s.opt.Open), node, rows, s.queue, s.Interrupt, s.Notice)
 }
 
 // put prints a report of the shell itself, in order with the node's events.

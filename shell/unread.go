@@ -14,11 +14,37 @@ const (
 )
 
 // unread counts the lines of those one does not talk to just now, for the prompt. Lines
-// are counted until one turns to who wrote them, or looks at what was said.
+// are counted until one turns to who wrote them, or looks at what was said. Of new users
+// the prompt has but the number, until one looks who is at the door.
 type unread struct {
 	mu      sync.Mutex
-	talking string         // to this user
-	counts  map[string]int // by user; at most maxUnread
+	talking string          // to this user
+	counts  map[string]int  // by user; at most maxUnread
+	door    map[string]bool // new users; at most maxUnread
+}
+
+// knocked counts a new user; true: the prompt has changed.
+func (u *unread) knocked(user string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if user == u.talking || u.door[user] || len(u.door) >= maxUnread {
+		return false
+	}
+	if u.door == nil {
+		u.door = map[string]bool{}
+	}
+	u.door[user] = true
+	return true
+}
+
+// looked says that one has looked at a new user; empty: at all.
+func (u *unread) looked(user string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if user == "" {
+		clear(u.door)
+	}
+	delete(u.door, user)
 }
 
 // came counts a line; true: the prompt has changed.
@@ -41,6 +67,7 @@ func (u *unread) talk(to string) {
 	defer u.mu.Unlock()
 	u.talking = to
 	delete(u.counts, to)
+	delete(u.door, to)
 }
 
 // seen says that one has looked at what was said with a user; empty: with all.
@@ -49,14 +76,33 @@ func (u *unread) seen(user string) {
 	defer u.mu.Unlock()
 	if user == "" {
 		clear(u.counts)
+		clear(u.door)
 	}
 	delete(u.counts, user)
+	delete(u.door, user)
 }
 
-// text is what the prompt says of it: "2 new: carol"; empty: nothing is unread.
+// text is what the prompt says of it: "(2 new: carol) [3 at the door]"; empty: nothing is
+// unread.
 func (u *unread) text() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	text := u.lines()
+	if len(u.door) == 0 {
+		return text
+	}
+	if text != "" {
+		text += " "
+	}
+	more := ""
+	if len(u.door) == maxUnread {
+		more = "+"
+	}
+	return text + "[" + strconv.Itoa(len(u.door)) + more + " at the door]"
+}
+
+// lines says who wrote of those one knows.
+func (u *unread) lines() string {
 	sum, names := 0, make([]string, 0, len(u.counts))
 	for name, n := range u.counts {
 		sum += n
@@ -73,5 +119,5 @@ func (u *unread) text() string {
 	for i, n := range names {
 		names[i] = sanitize(cut(n, unreadWidth), "")
 	}
-	return strconv.Itoa(sum) + " new: " + strings.Join(names, ", ") + more
+	return "(" + strconv.Itoa(sum) + " new: " + strings.Join(names, ", ") + more + ")"
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -231,6 +232,10 @@ func newChat(b *testing.B, binary string, ephemeral bool) *chat {
 	bob := startBinary(b, binary, "bob", ephemeral)
 	ann := newBenchNode(b, ephemeral)
 	ann.meet(b, bob.at)
+	if _, err := io.WriteString(bob.in, "\\accept ann\n"); err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(200 * time.Millisecond) // it says nothing that one could wait for
 	return &chat{ann, strings.Repeat("x", textBytes), func() { ann.stop(); bob.stop() }}
 }
 
@@ -367,6 +372,7 @@ func build(b testing.TB) string {
 type process struct {
 	at   netip.AddrPort
 	pid  int
+	in   io.Writer
 	stop func()
 }
 
@@ -376,12 +382,16 @@ func startBinary(b *testing.B, binary, user string, ephemeral bool) process {
 	addr := freePort(b)
 	cmd := exec.Command(binary, "-json", "-stay", "-u", user, "-listen", "127.0.0.1", "-p", fmt.Sprint(addr.Port()),
 		"-state", b.TempDir(), fmt.Sprintf("-ephemeral=%v", ephemeral))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
 	stop := sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	b.Cleanup(stop)
-	return process{addr, cmd.Process.Pid, stop}
+	return process{addr, cmd.Process.Pid, in, stop}
 }
 
 // freePort is a port of loopback that nobody has at the moment.

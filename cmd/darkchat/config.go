@@ -56,6 +56,7 @@ type config struct {
 	presence     []string
 	interfaces   *regexp.Regexp // where to announce; nil: where there are people
 	profile      neighbors.Profile
+	door         neighbors.DoorPolicy
 	history      int    // lines of conversations that are kept
 	holdOff      bool   // keep no copies for others
 	memory       int64  // bytes that a seed may take; 0: no seed

@@ -68,15 +68,35 @@ func (f *contactsFile) look() (people []file.Person, changed bool, err error) {
 	case err == nil && size > maxContacts:
 		return nil, false, fmt.Errorf("%s is larger than %d bytes: shorten it", f.path, maxContacts)
 	}
-	var b []byte
 	if err == nil {
-		b, err = os.ReadFile(f.path)
-	}
-	if err == nil {
-		people, err = file.Parse(b)
+		people, err = parseContacts(f.path)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("%s: %w", f.path, err)
 	}
 	return people, true, nil
+}
+
+// parseContacts reads the file, which may be a link of the person's own to a file, and
+// nothing that has to be waited for.
+func parseContacts(path string) ([]file.Person, error) {
+	in, err := sessions.OpenNamed(path)
+	if err != nil {
+		return nil, unpathed(err)
+	}
+	defer in.Close()
+	b, err := sessions.ReadRegular(in, maxContacts)
+	if err != nil {
+		return nil, unpathed(err)
+	}
+	return file.Parse(b)
+}
+
+// unpathed takes the path out of an error that is told with it.
+func unpathed(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }

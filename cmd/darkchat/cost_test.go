@@ -97,13 +97,17 @@ func BenchmarkMemory(b *testing.B) {
 		<-idle.C
 		idleKB := residentKB(b, ann.Process.Pid)
 
+		lines := bufio.NewScanner(stdout)
+		fmt.Fprintf(stdin, "\\ping 127.0.0.1 %d\n\\chat bob\n", bob.at.Port())
+		for lines.Scan() && !strings.Contains(lines.Text(), `"event":"pong"`) {
+		}
+		_, _ = io.WriteString(bob.in, "\\accept ann\n")
+		time.Sleep(200 * time.Millisecond) // it says nothing that one could wait for
 		go func() {
-			fmt.Fprintf(stdin, "\\ping 127.0.0.1 %d\n\\chat bob\n", bob.at.Port())
 			for range streamed {
 				_, _ = io.WriteString(stdin, strings.Repeat("x", textBytes)+"\n")
 			}
 		}()
-		lines := bufio.NewScanner(stdout)
 		done := 0
 		for done < streamed && lines.Scan() {
 			if strings.Contains(lines.Text(), `"state":"delivered"`) {

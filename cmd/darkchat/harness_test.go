@@ -316,6 +316,13 @@ func (n *node) ping(other *node) {
 	other.wait(n.name+" online", func(e event) bool { return e.Event == "online" && e.Session == id })
 }
 
+// accept lets other in, who may leave but a few lines before.
+func (n *node) accept(other *node) {
+	n.t.Helper()
+	n.send(`\accept ` + other.name)
+	n.wait(other.name+" accepted", func(e event) bool { return e.Event == "accept" && e.User == other.name })
+}
+
 // kill ends the node as a crash would.
 func (n *node) kill() {
 	n.t.Helper()

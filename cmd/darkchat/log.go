@@ -114,6 +114,8 @@ func (l *eventLog) event(now time.Time, e neighbors.Event) {
 		log.Warn("notice", "text", e.Text)
 	case neighbors.FirstContact:
 		log.Debug("first contact", "user", e.User, "fingerprint", e.Fingerprint)
+	case neighbors.Knock:
+		log.Debug("knock", "user", e.User, "fingerprint", e.Fingerprint, "via", e.Via)
 	case neighbors.PathChange:
 		log.Debug("path", "user", e.User, "session", e.Session, "path", e.Path, "why", e.Why)
 	case neighbors.Incoming:

@@ -194,7 +194,12 @@ func TestLongPipe(t *testing.T) {
 	for i := range lines {
 		fmt.Fprintf(&input, "line %d\n", i)
 	}
-	ann, code := pipe(t, input.String(), at(t.TempDir(), "ann", "-wait", "30s")...)
+	state := t.TempDir()
+	known := start(t, state, "ann")
+	known.ping(bob)
+	bob.accept(known)
+	known.quit()
+	ann, code := pipe(t, input.String(), at(state, "ann", "-wait", "30s")...)
 	if code != 0 {
 		t.Errorf("exit %d, %d errors", code, ann.count(func(e event) bool { return e.Event == "error" }))
 	}

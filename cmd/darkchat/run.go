@@ -106,6 +106,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		Past: profile.Past, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
 		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff, Memory: c.memory,
+		Door: c.door,
 	}, time.Now())
 	if err != nil {
 		_ = conn.Close()
@@ -114,7 +115,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	sh := shell.New(shell.Options{
 		In: at.in, Out: at.out, Interactive: at.screen, JSON: c.json, Stay: c.stay || c.seed, Wait: c.wait,
 		History: profile.HistoryPath(), Color: at.screen && os.Getenv("NO_COLOR") == "",
-		Export: shell.WriteExport,
+		Export: shell.WriteExport, Open: sessions.OpenRegular,
 	})
 	for _, text := range append(profile.Notices, notices...) {
 		sh.Notice(text)

@@ -1,0 +1,363 @@
+package neighbors
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+	"darkchat/sessions/budget"
+)
+
+// DoorPolicy says whose lines are taken of those whom the person does not know.
+type DoorPolicy uint8
+
+// The policies. Those whom the person knows, and own sessions, never meet the door.
+const (
+	DoorAsk  DoorPolicy = iota // everybody may leave a few
+	DoorLink                   // those on our own link
+	DoorNone                   // nobody
+)
+
+// DoorPolicyNamed returns a policy: ask, link or none.
+func DoorPolicyNamed(name string) (DoorPolicy, error) {
+	for i, p := range [...]string{"ask", "link", "none"} {
+		if p == name {
+			return DoorPolicy(i), nil
+		}
+	}
+	return DoorAsk, fmt.Errorf("%q is no policy: ask, link or none", name)
+}
+
+// door is where new users are: they may leave a few lines, until the person answers one
+// of them, or lets them in by \accept. What they cost is the ledger's to say; what is over
+// that is answered busy, and so stays with its sender.
+type door struct {
+	visitors map[sessions.UserKey]*visitor     // at most maxVisitors
+	paid     *simplelru.LRU[textKey, struct{}] // texts that were paid for; at most maxPaid
+	knocking knocking                          // nil: nobody knocks
+}
+
+// taking is what decides about texts that come.
+type taking struct {
+	texts texts
+	door  door
+}
+
+const (
+	// maxVisitors bounds the new users who are remembered for what they left. The
+	// network that has most of them gives way.
+	maxVisitors = 256
+	// maxPaid bounds the texts of which it is remembered that they were paid for, since they
+	// may not have been taken then: an earlier one had not come, there was no room, or the
+	// disk took nothing. All new users together leave one a second.
+	maxPaid = 512
+	// maxListed bounds a list of visitors for the person.
+	maxListed = 64
+)
+
+// visitor is a new user who left lines, or wanted to.
+type visitor struct {
+	lines   int
+	waits   bool // more were answered busy
+	heard   time.Time
+	network netip.Prefix
+}
+
+// knocking is another way to come to the door: to ask, through somebody else, to meet our
+// user. What those who ask may cost is bounded there.
+type knocking interface {
+	knocks(now time.Time) []knock                     // in any order, of new users alone
+	letIn(now time.Time, user sessions.UserKey) error // the person wants to meet them
+	turnAway(now time.Time, user sessions.UserKey)    // the person has blocked them
+}
+
+// knock is somebody who asks.
+type knock struct {
+	user  sessions.UserKey
+	label string // what one types for that key; nobody else in the book has it
+	at    time.Time
+}
+
+// How somebody came to the door.
+const (
+	CameWrote   = "wrote"
+	CameKnocked = "knocked"
+	CameLink    = "link" // on our own link, and has said nothing yet
+)
+
+// StrangerView is a new user at the door.
+type StrangerView struct {
+	Name        string // what one types for that key
+	Fingerprint string
+	Came        string // CameWrote, CameKnocked or CameLink
+	Lines       int    // left in this run
+	Waiting     bool   // more lines wait with them
+	Online      bool
+	LastHeard   time.Time // of a line or a knock; on the link of anything
+}
+
+// StrangersView is who is at the door: first who wants something of the person, the
+// newest first, then who is but on the link. More is how many are left out.
+type StrangersView struct {
+	List []StrangerView
+	More int
+}
+
+// AcceptView is who was let in.
+type AcceptView struct {
+	User        string
+	Fingerprint string
+	Trust       string
+	Lines       int // that were left until now
+}
+
+func newDoor() door {
+	paid, err := simplelru.NewLRU[textKey, struct{}](maxPaid, nil)
+	if err != nil {
+		panic("BUG: the bound of paid texts must be positive")
+	}
+	return door{visitors: map[sessions.UserKey]*visitor{}, paid: paid}
+}
+
+// startDoor remembers whose lines an earlier run took and did not show.
+func (n *Node) startDoor() {
+	for _, line := range n.inbox.Unread() {
+		if by := n.payer(line.From); by.Class > budget.Known {
+			n.visitor(line.User, by, line.At).lines++
+		}
+	}
+}
+
+// admit says whether a text may go on to the inbox, and what it is to be answered if not.
+// A text is paid for once, however often it comes, and not again when it was taken.
+func (n *Node) admit(now time.Time, s sessions.Session, id uint64, b dgram.Text) (refusal dgram.Result, ok bool) {
+	key := textKey{s.ID, id}
+	by := n.payer(s.ID)
+	switch {
+	case by.Class <= budget.Known, n.inbox.Took(s.ID, id):
+		return 0, true
+	case !n.opensTo(by.Class):
+		return dgram.ResultNotTrusted, false
+	case n.door.paid.Contains(key):
+		return 0, true
+	}
+	v := n.visitor(s.User, by, now)
+	if !n.budget.Spend(now, budget.Lines, by, 1) {
+		v.waits = true
+		return dgram.ResultBusy, false
+	}
+	n.door.paid.Add(key, struct{}{})
+	if v.waits = false; b.Part+1 == b.Parts {
+		v.lines++
+	}
+	return 0, true
+}
+
+// opensTo says whether new users of a class may leave lines at all.
+func (n *Node) opensTo(c budget.Class) bool {
+	switch n.cfg.Door {
+	case DoorNone:
+		return false
+	case DoorLink:
+		return c <= budget.Link
+	}
+	return true
+}
+
+// visitor is what is known of one at the door, who was heard of now.
+func (n *Node) visitor(user sessions.UserKey, by budget.Payer, now time.Time) *visitor {
+	d := &n.door
+	v := d.visitors[user]
+	if v == nil {
+		if len(d.visitors) >= maxVisitors {
+			d.forgetOne()
+		}
+		v = &visitor{}
+		d.visitors[user] = v
+	}
+	v.heard, v.network = now, by.Prefix
+	return v
+}
+
+// forgetOne forgets of the network with most visitors the one that was not heard of for
+// longest. Their lines stay where they are.
+func (d *door) forgetOne() {
+	count := map[netip.Prefix]int{}
+	for _, v := range d.visitors {
+		count[v.network]++
+	}
+	var worst sessions.UserKey
+	var of *visitor
+	for user, v := range d.visitors {
+		if of == nil || cmp.Or(
+			cmp.Compare(count[v.network], count[of.network]), of.heard.Compare(v.heard), slices.Compare(user[:], worst[:]),
+		) > 0 {
+			worst, of = user, v
+		}
+	}
+	delete(d.visitors, worst)
+}
+
+// letIn: the person has meant a user who was new. They have no bound any more; if lines of
+// theirs may wait for us, they are told that we are here, which has those sent.
+func (n *Node) letIn(now time.Time, user sessions.UserKey) {
+	v := n.door.visitors[user]
+	delete(n.door.visitors, user)
+	for _, id := range n.onlineSessions(user) {
+		wrote := n.inbox.Took(id, 0) // perhaps long ago: who waits at the door is forgotten at last
+		if v != nil && !v.waits || v == nil && !wrote {
+			continue
+		}
+		n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: n.signed, Observed: n.edges[id].told}})
+	}
+	n.wake(now)
+}
+
+// hurry: somebody who had no room for our texts declares to be online. There may be room
+// now: they go again soon, as after the first time that they found none.
+func (n *Node) hurry(now time.Time, id sessions.SessionID) {
+	e := n.edges[id]
+	if e == nil || !e.busy || e.retryAt.IsZero() {
+		return
+	}
+	e.retryWait = 0
+	e.retryAt = earliest(e.retryAt, now.Add(retryFirst))
+	n.plan(e)
+}
+
+// Strangers lists who is at the door.
+func (n *Node) Strangers(now time.Time) (view StrangersView) {
+	list := n.wroteOrOnLink()
+	for _, k := range n.knocks(now) {
+		i := slices.IndexFunc(list, func(v StrangerView) bool { return v.Fingerprint == sessions.Fingerprint(k.user) })
+		if i < 0 {
+			list = append(list, StrangerView{Name: k.label, Fingerprint: sessions.Fingerprint(k.user), Came: CameKnocked, LastHeard: k.at})
+		} else if list[i].Came == CameLink {
+			list[i].Came, list[i].LastHeard = CameKnocked, k.at
+		}
+	}
+	wants := func(v StrangerView) int {
+		if v.Came == CameLink {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(list, func(a, b StrangerView) int {
+		return cmp.Or(cmp.Compare(wants(a), wants(b)), b.LastHeard.Compare(a.LastHeard), strings.Compare(a.Name, b.Name))
+	})
+	view.List = list[:min(len(list), maxListed)]
+	view.More = len(list) - len(view.List)
+	return view
+}
+
+// wroteOrOnLink lists new users who left lines, or are here on the link.
+func (n *Node) wroteOrOnLink() (list []StrangerView) {
+	seen := map[sessions.UserKey]bool{}
+	add := func(user sessions.UserKey, came string) {
+		u, ok := n.book.User(user)
+		if !ok || u.Trust != sessions.TrustNew || seen[user] {
+			return
+		}
+		seen[user] = true
+		v := StrangerView{
+			Name: u.Label, Fingerprint: sessions.Fingerprint(user), Came: came, Online: len(n.onlineSessions(user)) > 0,
+		}
+		if at := n.door.visitors[user]; at != nil {
+			v.Lines, v.Waiting, v.LastHeard = at.lines, at.waits, at.heard
+		} else {
+			for _, s := range n.book.SessionsOf(user) {
+				if s.LastHeard.After(v.LastHeard) {
+					v.LastHeard = s.LastHeard
+				}
+			}
+		}
+		list = append(list, v)
+	}
+	for user := range n.door.visitors { // sorted later
+		add(user, CameWrote)
+	}
+	for _, id := range n.edgeIDs() {
+		if e := n.edges[id]; e.online && e.link && e.user != n.user {
+			add(e.user, CameLink)
+		}
+	}
+	return list
+}
+
+func (n *Node) knocks(now time.Time) []knock {
+	if n.door.knocking == nil {
+		return nil
+	}
+	return n.door.knocking.knocks(now)
+}
+
+// Accept lets a new user in: they are pinned, and the door is open for them.
+func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
+	user, _, err := n.resolve(typed)
+	knocks := n.knocks(now)
+	i := slices.IndexFunc(knocks, func(k knock) bool {
+		return err == nil && k.user == user || err != nil && strings.EqualFold(k.label, typed)
+	})
+	if i < 0 && err != nil {
+		return AcceptView{}, err
+	}
+	if i >= 0 {
+		user = knocks[i].user
+	}
+	v := AcceptView{Fingerprint: sessions.Fingerprint(user)}
+	if at := n.door.visitors[user]; at != nil {
+		v.Lines = at.lines
+	}
+	if i >= 0 {
+		if err := n.door.knocking.letIn(now, user); err != nil {
+			return AcceptView{}, err
+		}
+	}
+	label := n.book.Label(user)
+	if n.book.Trust(user) == sessions.TrustBlocked {
+		return AcceptView{}, errors.New(label + " is blocked: \\unblock " + label + " first")
+	}
+	if n.pin(now, user); !n.book.Trust(user).Known() {
+		return AcceptView{}, fmt.Errorf("%s cannot be kept: %w", label, sessions.ErrFull)
+	}
+	v.User, v.Trust = n.book.Label(user), n.book.Trust(user).String()
+	return v, nil
+}
+
+// BlockAll blocks every new user who left lines, wanted to, or knocks, and says how many.
+// Who is but on the link has done nothing.
+func (n *Node) BlockAll(now time.Time) (int, error) {
+	var users []sessions.UserKey
+	for user := range n.door.visitors {
+		if n.book.Trust(user) == sessions.TrustNew {
+			users = append(users, user)
+		}
+	}
+	for _, k := range n.knocks(now) {
+		if !slices.Contains(users, k.user) && n.book.Trust(k.user) == sessions.TrustNew {
+			users = append(users, k.user)
+		}
+	}
+	slices.SortFunc(users, func(a, b sessions.UserKey) int { return slices.Compare(a[:], b[:]) })
+	blocked := 0
+	var failed error
+	for _, user := range users {
+		if err := n.block(now, user); err != nil {
+			failed = err
+			continue
+		}
+		blocked++
+	}
+	if blocked > 0 {
+		failed = nil // of one that the book has forgotten nothing is left to block
+	}
+	return blocked, failed
+}
