@@ -292,3 +292,26 @@ func (r *raw) answers() (list []dgram.Result) {
 	}
 	return list
 }
+
+// Who is answered busy tries with one text, not with all that waits, until one is taken.
+func TestBusyIsAskedWithOneText(t *testing.T) {
+	b := newBed(t, 620, simnet.Profile{Delay: 5 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	for i := range 100 {
+		ann.say("bob", fmt.Sprint("line ", i))
+	}
+	b.run(5 * time.Second)
+	texts := 0
+	b.opened = func(to *person, o dgram.Opened) {
+		if to == bob {
+			texts += strings.Count(o.Summary(), "text ")
+		}
+	}
+	b.run(5 * time.Minute)
+	if texts > 150 {
+		t.Errorf("%d texts were sent to who lets in one in ten seconds", texts)
+	}
+	bob.accepts("ann")
+	b.until(30*time.Second, "all lines come", func() bool { return len(bob.texts()) == 100 })
+}

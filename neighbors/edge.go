@@ -55,6 +55,7 @@ type sending struct {
 	retryWait time.Duration
 	tries     int  // attempts since it answered last
 	busy      bool // it asked for a pause
+	atOnce    int  // texts that may be under way since it did: one, doubling with each that it takes; 0: inFlight
 }
 
 // dialogue is the texts between us and a neighbour in time.

@@ -1,6 +1,7 @@
 package neighbors
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -86,11 +87,12 @@ func (n *Node) pumpAll(now time.Time, user sessions.UserKey) {
 
 // pump hands texts to the wire, in order, as many as inFlight allows.
 func (n *Node) pump(now time.Time, e *edge) {
-	if !e.online || len(e.flying) >= inFlight || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
+	most := cmp.Or(e.atOnce, inFlight)
+	if !e.online || len(e.flying) >= most || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
 		return
 	}
 	n.talk(now, e)
-	for _, p := range n.outbox.Next(e.id, inFlight-len(e.flying)) {
+	for _, p := range n.outbox.Next(e.id, most-len(e.flying)) {
 		m := dgram.Message{ID: p.ID, Body: dgram.Text{
 			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,
 		}}
@@ -164,6 +166,9 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 	switch s.Result {
 	case dgram.ResultDelivered:
 		e.retryWait, e.busy, e.tries = 0, false, 0
+		if e.atOnce *= 2; e.atOnce >= inFlight {
+			e.atOnce = 0
+		}
 		moved = n.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
 		if n.outbox.Gap(id, s.ID, s.Have) { // it may never mean anything else
@@ -177,7 +182,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 	case dgram.ResultTooOld:
 		moved = n.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
 	default:
-		e.busy = true
+		e.busy, e.atOnce = true, 1
 		n.outbox.PutBack(id, s.ID)
 		n.retryLater(now, e)
 	}
