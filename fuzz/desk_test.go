@@ -46,7 +46,7 @@ func (d *desk) Printed(receipts []uint64) { d.printed = append(d.printed, slices
 
 func (d *desk) Ping(netip.AddrPort) (neighbors.Token, error) { return 0, errAlone }
 func (d *desk) PingUser(string) (neighbors.Token, error)     { return 0, errAlone }
-func (d *desk) Add(string) (neighbors.Token, error)          { return 0, errAlone }
+func (d *desk) Add(_, _ string) (neighbors.Token, error)     { return 0, errAlone }
 func (d *desk) Users(neighbors.Filter) []neighbors.UserView  { return nil }
 func (d *desk) Sessions(string) (neighbors.UserView, error)  { return neighbors.UserView{}, errAlone }
 func (d *desk) Prune(int) int                                { return 0 }

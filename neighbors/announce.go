@@ -310,7 +310,7 @@ func (n *Node) awaited(s sessions.Session) bool {
 				return true
 			}
 		case pingUser, addUser:
-			if q.find.means(s, n) {
+			if q.waitsFor(s.User) {
 				return true
 			}
 		}

@@ -7,17 +7,31 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
-// Who is asked for somebody. \add asks everybody; a node by itself asks few: a request is
-// padded to a whole datagram, and all the friends of one who crashed look for him at once.
+// Who is asked for somebody. Whoever is asked is told whom we look for, so only seeds that
+// our user named and people whom our user knows are: that a record says seed means nothing.
+// \add asks all of these; a node by itself asks few: a request is padded to a whole
+// datagram, and all the friends of one who crashed look for them at once.
 const (
-	askSayers = 4 // of those who say that he is there
+	askSayers = 4 // of those who say that the missing one is there
 	askOthers = 3 // of those who say nothing of the kind: they would tell us when it changes
 )
 
-// askFor sends requestPing to every live seed and neighbour: whoever holds live
-// associations with keys of that name, or with that user, introduces us.
+// askable says whether a neighbour may be told whom we look for.
+func (n *Node) askable(e *edge) bool {
+	return e.payer.Class <= budget.Seed
+}
+
+// isNamed says whether an edge is to a seed that our user named.
+func (n *Node) isNamed(e *edge) bool {
+	at, _, _ := n.direct(e.id)
+	return n.named(e.id, at)
+}
+
+// askFor sends requestPing to all who may be asked: whoever holds live associations with
+// keys of that name, or with that user, introduces us, or tells them that we ask.
 func (n *Node) askFor(now time.Time, f find) (asked int) {
 	for _, e := range n.live() {
 		if e.user != f.user && n.askOne(now, e, f) {
@@ -27,33 +41,29 @@ func (n *Node) askFor(now time.Time, f find) (asked int) {
 	return asked
 }
 
-// askOne sends requestPing to one neighbour; false: we reach it through a relay, so
-// that it knows no address of ours.
+// askOne sends requestPing to one neighbour; false: it may not be asked, or we reach it
+// through a relay, so that it knows no address of ours.
 func (n *Node) askOne(now time.Time, e *edge, f find) bool {
-	if _, _, ok := n.direct(e.id); !ok {
+	if _, _, ok := n.direct(e.id); !ok || !n.askable(e) {
 		return false
 	}
-	id := n.ep.NextID()
 	p := dgram.Ping{Scope: dgram.ScopeFind, Name: f.name, Record: n.signed}
 	if !f.user.IsZero() {
 		p.Name, p.User = "", f.user[:]
 	}
 	p.Ticket = n.ticket(now, e.id, p)
-	if f.sent != nil {
-		f.sent[id] = true
-	}
-	n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: p})
+	n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: p})
 	return true
 }
 
-// askAbout asks for a user who is missed: seeds, some who say that he is there, and, if
+// askAbout asks for a user who is missed: seeds, some who say that they are there, and, if
 // wide, fewer of the others (spec/theory.md 5.3). Next time it is others again.
 func (n *Node) askAbout(now time.Time, user sessions.UserKey, wide bool) (asked int) {
 	var sayers, others []*edge
 	for _, e := range n.live() {
 		switch {
-		case e.user == user:
-		case e.seed:
+		case e.user == user || !n.askable(e):
+		case e.seed || n.isNamed(e):
 			if n.askOne(now, e, find{user: user}) {
 				asked++
 			}

@@ -8,6 +8,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
 )
 
 // Of sixteen friends of one who crashed each asks a few at a time for him, not all:
@@ -45,6 +46,7 @@ func TestFewAreAskedForTheMissing(t *testing.T) {
 // nobody but the seed: who missed him had asked it.
 func TestSeedTellsOfReturn(t *testing.T) {
 	b := newBed(t, 32, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	seed := b.seedNode()
 	ann, _ := b.behind("ann", simnet.Symmetric)
 	bob, _ := b.behind("bob", simnet.Symmetric)

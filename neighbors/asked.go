@@ -23,9 +23,7 @@ func (n *Node) askedFor(rec sessions.Record) bool {
 	if n.book.Trust(rec.User).Known() && n.outbox.Queued(rec.User) {
 		return true
 	}
-	mapped, err := sessions.MapName(rec.Name)
-	return err == nil && slices.ContainsFunc(n.requests.list, func(q *request) bool {
-		return q.kind == addUser && q.find.user.IsZero() && q.find.name == mapped ||
-			(q.kind == addUser || q.kind == pingUser) && q.find.user == rec.User
+	return slices.ContainsFunc(n.requests.list, func(q *request) bool {
+		return (q.kind == addUser || q.kind == pingUser) && q.waitsFor(rec.User)
 	})
 }

@@ -14,6 +14,7 @@ import (
 // their share of HELLOs, and not those of the person: a \ping is answered.
 func TestPingWhileStrangersIntroduce(t *testing.T) {
 	b := newBed(t, 620, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	bob, ann := b.join("bob"), b.join("ann")
 	var liars []*raw
 	for i := range 8 {

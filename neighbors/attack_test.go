@@ -8,6 +8,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
 )
 
 var victim = netip.MustParseAddrPort("192.0.2.66:53")
@@ -16,6 +17,7 @@ var victim = netip.MustParseAddrPort("192.0.2.66:53")
 // send anything there, nor does one of somebody unknown.
 func TestSpoofedFindSendsNothing(t *testing.T) {
 	b := newBed(t, 400, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	seed, bob := b.seedNode(), b.join("bob")
 	bob.meet(seed)
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
@@ -49,6 +51,7 @@ func TestSpoofedFindSendsNothing(t *testing.T) {
 // public address with who is asked.
 func TestIntroductionsAreNoWeapon(t *testing.T) {
 	b := newBed(t, 401, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	seed, bob := b.seedNode(), b.join("bob")
 	bob.meet(seed)
 	m := b.attacker(1, "mallory", "192.0.2.9:1", victim)
@@ -70,6 +73,7 @@ func TestIntroductionsAreNoWeapon(t *testing.T) {
 // one a second after the first four.
 func TestLyingIntroducerStaysInBudget(t *testing.T) {
 	b := newBed(t, 402, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	bob := b.join("bob")
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(bob)
@@ -95,6 +99,7 @@ func TestLyingIntroducerStaysInBudget(t *testing.T) {
 // relayed peers.
 func TestToldAddressesInOwnRanges(t *testing.T) {
 	b := newBed(t, 403, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	bob := b.join("bob")
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(bob)
@@ -254,6 +259,7 @@ func TestIdleCircuitsGiveWay(t *testing.T) {
 // However often somebody asks, a pair is introduced once in half a minute, and once more.
 func TestPairIsIntroducedOnce(t *testing.T) {
 	b := newBed(t, 66, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	seed, bob := b.seedNode(), b.join("bob")
 	bob.meet(seed)
 	r := b.attacker(4, "mallory", "198.19.4.7:6789")
@@ -277,6 +283,7 @@ func TestPairIsIntroducedOnce(t *testing.T) {
 // introducer that keeps it cannot set the one looked for on other hosts with it.
 func TestTicketServesOnce(t *testing.T) {
 	b := newBed(t, 67, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	bob := b.join("bob")
 	m, other := b.attacker(1, "mallory", "192.0.2.9:1"), b.attacker(2, "oscar", "192.0.2.10:1")
 	m.meets(bob)

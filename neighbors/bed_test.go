@@ -30,6 +30,7 @@ type bed struct {
 	now   time.Time
 	nodes []*person
 	limit int // steps, so that a run ends
+	intro neighbors.Intro
 	raws  []*raw
 	spent map[netip.Addr]int // bytes that the nodes sent to each host
 	// opened, if set, is told what each datagram said that came to a person.
@@ -50,6 +51,7 @@ type person struct {
 	nowhere bool // stores nothing
 	links   []netip.Prefix
 	door    neighbors.DoorPolicy
+	intro   neighbors.Intro
 
 	node   *neighbors.Node
 	opener *dgram.Opener
@@ -128,7 +130,7 @@ func (b *bed) join(name string, sources ...neighbors.Source) *person {
 	io.ReadFull(r, seed[:])
 	p := &person{
 		bed: b, name: name, key: ed25519.NewKeyFromSeed(seed[:]), disk: map[string][]byte{}, ids: 1,
-		safe: map[uint64]bool{},
+		safe: map[uint64]bool{}, intro: b.intro,
 		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, byte(i), 7}), 6789), sources: sources,
 	}
 	io.ReadFull(r, p.session[:])
@@ -160,7 +162,7 @@ func (p *person) start() {
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: load, Listen: []netip.AddrPort{p.addr},
-		Door: p.door, Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+		Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	node, err := neighbors.New(cfg, p.bed.now)
 	if err != nil {

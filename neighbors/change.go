@@ -41,9 +41,10 @@ func (n *Node) changed(now time.Time) {
 	n.lookAtWays(now)
 }
 
-// eagerMeets is how often an introduction is asked for after a change, eagerGap apart.
+// eagerMeets is how often an introduction is asked for after a change, eagerGap apart: the
+// last time when a second one may be made (introduceRetry), since the first may be lost.
 const (
-	eagerMeets = 3
+	eagerMeets = 4
 	eagerGap   = time.Second
 )
 

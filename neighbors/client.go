@@ -68,10 +68,11 @@ func (c *Client) PingUser(typed string) (Token, error) {
 	return try(c, func(now time.Time, n *Node) (Token, error) { return n.PingUser(now, typed) })
 }
 
-// Add asks seeds and neighbours for a user by name. It ends with Done, after
-// that user's CameOnline, or Failed, within AddTimeout.
-func (c *Client) Add(name string) (Token, error) {
-	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Add(now, name) })
+// Add asks seeds and people known for a user by name, and, if a fingerprint is given, for
+// that key alone. It ends with Done, after that user's CameOnline, or Failed, within
+// AddTimeout.
+func (c *Client) Add(name, fingerprint string) (Token, error) {
+	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Add(now, name, fingerprint) })
 }
 
 // Resolve finds whom a typed name means: ann, ann~k7f2, ann/7f3a.

@@ -47,6 +47,7 @@ type Config struct {
 	HoldOff      bool    // keeps no copies of texts for friends
 	Memory       int64   // bytes that sessions may take, as a bound of how many there are; 0: the usual bounds
 	Door         DoorPolicy
+	Intro        Intro // to whom others may introduce us
 }
 
 // Crypto replaces the cryptography of the protocol, for a simulation of very many nodes:
@@ -73,11 +74,13 @@ const (
 
 	askAgain     = 2 * time.Second  // between the requests of one \add
 	askNobody    = time.Second      // when there is nobody to ask
-	askGiveUp    = 4 * time.Second  // when all who were asked know nobody of that name
+	addWindow    = time.Second      // after the first claim to a name that is added, for other claims
+	standAgain   = 30 * time.Second // between the requests of an \add that nobody answered,
+	standTime    = 10 * time.Minute // for so long
+	wishTime     = 10 * time.Minute // an introducer, and who is asked for, remember who asks
 	seekFirst    = 5 * time.Second  // between requests for a pinned user who is missing,
 	seekLast     = 10 * time.Minute // doubling up to this
 	introduceGap = 30 * time.Second // between two introductions of one pair
-	introduceMax = 10               // introductions a minute for one asker
 	introduceTo  = 4                // sessions introduced to one request
 
 	introduceRetry = 4 * time.Second  // one more introduction of a pair is made within introduceGap, not sooner
@@ -98,6 +101,7 @@ const (
 	inFlight          = 128              // texts handed to the wire for one session at a time
 	maxUnprintedBytes = 2 << 20          // of lines handed to the shell, half of what it takes
 	maxRequests       = 64               // \ping and \add under way
+	maxStanding       = 16               // \adds that go on after their end
 	reserveAt         = 4096             // numbers left when the next block is asked for
 	newPerSecond      = 1                // first contacts told each second, the rest are counted
 	recordLife        = 10 * time.Minute // our record's lifetime for a receiver that hears nothing more

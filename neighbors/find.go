@@ -19,41 +19,25 @@ import (
 type find struct {
 	name string
 	user sessions.UserKey
-	sent map[uint64]bool // ids of our requests; at most one a peer and second while it lasts
 }
 
-func (f find) means(s sessions.Session, n *Node) bool {
-	if !f.user.IsZero() {
-		return s.User == f.user
-	}
-	u, ok := n.book.User(s.User)
-	if !ok {
-		return false
-	}
-	mapped, err := sessions.MapName(u.Name)
-	return err == nil && mapped == f.name
-}
-
-// Bounds of the introducer's and the target's memory; the oldest entry goes.
+// Bounds of the introducer's and the target's memory; the oldest entry goes. A stranger
+// makes an entry by a search alone, which is paid for (budget.Finds).
 const (
 	introducePairs  = 4096
 	introduceAskers = 4096
+	introduceWishes = 4096
 )
 
 // introductions remembers who was introduced to whom, so that a request cannot
 // be used to make others send (spec/threats.md, reflection).
 type introductions struct {
-	ticket  uint64                                         // the last number of ours
-	pairs   *simplelru.LRU[[16]byte, pairState]            // asker and target
-	askers  *simplelru.LRU[sessions.SessionID, askerState] // requests of one asker
-	numbers *simplelru.LRU[sessions.SessionID, uint64]     // as target: the highest ticket of each asker
-}
-
-// askerState is what one asker was given: the introducer's side.
-type askerState struct {
-	number uint64
-	since  time.Time
-	count  int
+	ticket  uint64                                     // the last number of ours
+	pairs   *simplelru.LRU[[16]byte, pairState]        // asker and target
+	askers  *simplelru.LRU[sessions.SessionID, uint64] // as introducer: the highest ticket of each asker
+	wishes  *simplelru.LRU[wishKey, *wish]             // as introducer: who asked for whom
+	numbers *simplelru.LRU[sessions.SessionID, uint64] // as target: the highest ticket of each asker
+	knocks  []knocker                                  // as target: strangers who ask for us (knock.go)
 }
 
 // pairState says when a pair was introduced, and again, and where both were.
@@ -80,12 +64,13 @@ func (s *pairState) allow(now time.Time, asker, to netip.AddrPort) bool {
 
 func newIntroductions() introductions {
 	pairs, err := simplelru.NewLRU[[16]byte, pairState](introducePairs, nil)
-	askers, err2 := simplelru.NewLRU[sessions.SessionID, askerState](introduceAskers, nil)
-	numbers, err3 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
-	if err != nil || err2 != nil || err3 != nil {
+	askers, err2 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
+	wishes, err3 := simplelru.NewLRU[wishKey, *wish](introduceWishes, nil)
+	numbers, err4 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
+	if err != nil || err2 != nil || err3 != nil || err4 != nil {
 		panic("BUG: introduction bounds must be positive")
 	}
-	return introductions{pairs: pairs, askers: askers, numbers: numbers}
+	return introductions{pairs: pairs, askers: askers, wishes: wishes, numbers: numbers}
 }
 
 // ticket signs one introduction: its numbers rise, across restarts too.
@@ -117,181 +102,6 @@ func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received,
 	}
 }
 
-// introduce passes the asker's record to those it looks for, and theirs to it:
-// only between nodes that both have a live association with us, only with
-// addresses that we validated ourselves.
-func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
-	rec, err := n.verify(p.Record)
-	at, _, live := n.direct(asker.ID)
-	if err != nil || rec.Session != asker.ID || !live || at != addr || !n.ticketHolds(rec, n.self, p) {
-		return dgram.ResultUnknownRecipient
-	}
-	st, ok := n.intro.askers.Get(asker.ID)
-	if ok && p.Ticket.Number <= st.number {
-		return dgram.ResultTooOld
-	}
-	st.number = p.Ticket.Number
-	if now.Sub(st.since) >= time.Minute {
-		st.since, st.count = now, 0
-	}
-	if st.count >= introduceMax {
-		n.intro.askers.Add(asker.ID, st)
-		return dgram.ResultBusy
-	}
-	found := 0
-	for _, t := range n.targets(p, asker) {
-		var pair [16]byte
-		copy(pair[:8], asker.ID[:])
-		copy(pair[8:], t.ID[:])
-		to, _, ok := n.direct(t.ID)
-		if !ok || found == introduceTo {
-			continue
-		}
-		found++
-		st, _ := n.intro.pairs.Get(pair)
-		if !st.allow(now, addr, to) {
-			continue // they were told already
-		}
-		n.intro.pairs.Add(pair, st)
-		other, err := sessions.Decode(t.Record) // the book's: it was verified
-		if err != nil {
-			continue
-		}
-		half := dgram.Ping{Scope: dgram.ScopeFind, Name: p.Name, User: p.User, By: n.self[:], Ticket: p.Ticket}
-		half.Session, half.Record, half.Addrs = asker.ID[:], p.Record, candidates(rec, addr, to)
-		n.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: n.ep.NextID(), Body: half})
-		half.Session, half.Record, half.Addrs = t.ID[:], t.Record, candidates(other, to, addr)
-		n.ep.Send(now, dgram.PeerID(asker.ID), dgram.Message{ID: n.ep.NextID(), Body: half})
-	}
-	if found > 0 {
-		st.count++
-	}
-	n.intro.askers.Add(asker.ID, st)
-	if found == 0 {
-		n.seekers.note(asker.ID, p.User)
-		return dgram.ResultUnknownRecipient
-	}
-	return dgram.ResultDelivered
-}
-
-// targets lists the sessions that p looks for and that we are associated with.
-func (n *Node) targets(p dgram.Ping, asker sessions.Session) (list []sessions.Session) {
-	f := find{name: p.Name}
-	if len(p.User) == len(f.user) {
-		f.user = sessions.UserKey(p.User)
-	} else if p.Name == "" {
-		return nil
-	}
-	for _, s := range n.meant(f) {
-		e := n.edges[s.ID]
-		if e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !n.ep.Live(dgram.PeerID(s.ID)) {
-			continue
-		}
-		if s.Flags&sessions.FlagNoIntro != 0 {
-			continue
-		}
-		list = append(list, s)
-	}
-	return list
-}
-
-// candidates lists where somebody may be dialled by another: at the address that we
-// validated, and before it, if both come from behind one router, at those of his
-// machine. Whoever is given the latter dials only what is on his own link.
-func candidates(rec sessions.Record, addr, other netip.AddrPort) (list []netip.AddrPort) {
-	if addr.Addr() == other.Addr() || addr.Addr().Is6() && neighborSubnet(addr.Addr()) == neighborSubnet(other.Addr()) {
-		for _, a := range rec.Addrs {
-			if a.Scope != sessions.ScopeObserved && a.Addr.Addr().IsPrivate() && len(list) < maxNearCandidates {
-				list = append(list, a.Addr)
-			}
-		}
-	}
-	return append(list, addr)
-}
-
-// maxNearCandidates is how many addresses of a machine are told beside the validated one.
-const maxNearCandidates = 2
-
-// neighborSubnet is the IPv6 subnet of one link.
-func neighborSubnet(a netip.Addr) netip.Prefix {
-	p, _ := a.WithZone("").Prefix(64)
-	return p
-}
-
-// meant lists the sessions of those whom f means.
-func (n *Node) meant(f find) (list []sessions.Session) {
-	if !f.user.IsZero() {
-		return n.book.SessionsOf(f.user)
-	}
-	for _, u := range n.book.Named(f.name) {
-		list = append(list, n.book.SessionsOf(u)...)
-	}
-	return list
-}
-
-// introduced: a common neighbour says that we and somebody else should meet. We
-// dial if the ticket is ours and names whom we look for, or if it was signed by
-// the one who looks for us. Who does not want it stays silent.
-func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
-	rec, err := n.verify(p.Record)
-	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, rec.Session[:]) || rec.Session == n.self {
-		return
-	}
-	if n.book.Trust(rec.User) == sessions.TrustBlocked {
-		return
-	}
-	if p.Scope == dgram.ScopeExplode {
-		n.explodeHeard(now, rec, by, r, p)
-		return
-	}
-	_, delay, _ := n.ep.Path(dgram.PeerID(by.ID))
-	mine := n.myTicket(by.ID, p)
-	if mine {
-		delay = 0 // who asks begins, who is asked waits half a round trip
-	}
-	if !mine {
-		if !n.ticketHolds(rec, by.ID, p) || !n.means(p) {
-			return
-		}
-		if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {
-			return
-		}
-		n.intro.numbers.Add(rec.Session, p.Ticket.Number)
-	} else if !n.lookingFor(rec, p) {
-		return
-	}
-	var addrs []netip.AddrPort
-	for _, a := range p.Addrs {
-		if n.dialable(a, r.Addr.Addr()) {
-			addrs = append(addrs, a)
-		}
-	}
-	n.meet(now, by, rec, addrs, delay/2)
-}
-
-// means tells whether p looks for us.
-func (n *Node) means(p dgram.Ping) bool {
-	if len(p.User) > 0 {
-		return bytes.Equal(p.User, n.user[:])
-	}
-	own, err := sessions.MapName(n.cfg.Name)
-	return err == nil && own == p.Name
-}
-
-// myTicket tells whether we signed the ticket of p ourselves.
-func (n *Node) myTicket(by sessions.SessionID, p dgram.Ping) bool {
-	return n.ticketHolds(n.record, by, p)
-}
-
-// lookingFor tells whether rec is somebody we asked for.
-func (n *Node) lookingFor(rec sessions.Record, p dgram.Ping) bool {
-	if len(p.User) > 0 {
-		return bytes.Equal(p.User, rec.User[:])
-	}
-	mapped, err := sessions.MapName(rec.Name)
-	return err == nil && mapped == p.Name
-}
-
 // seekingKeys lists the missing users in a fixed order.
 func (n *Node) seekingKeys() []sessions.UserKey {
 	keys := make([]sessions.UserKey, 0, len(n.seeking))
@@ -314,6 +124,12 @@ func (n *Node) expect(user string) {
 // confirmHint: somebody answered where a Source said that a certain person is.
 // A whole fingerprint that fits is as good as an act of this user.
 func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+	if s, known := n.book.Session(id); known && n.hintedSeed(s, addr) {
+		n.book.SetNamed(s.User)
+		if e := n.edges[id]; e != nil {
+			n.reclass(e)
+		}
+	}
 	user := n.expected(addr)
 	name, print, ok := cutLast(user, '~')
 	if !ok {

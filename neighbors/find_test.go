@@ -22,7 +22,22 @@ func (b *bed) seedNode() *person {
 
 func (p *person) add(name string) {
 	p.bed.t.Helper()
-	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Add(now, name) })
+	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Add(now, name, "") })
+}
+
+// addKey is \add with the fingerprint.
+func (p *person) addKey(q *person) {
+	p.bed.t.Helper()
+	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) {
+		return n.Add(now, q.name, q.node.Self().Fingerprint)
+	})
+}
+
+// befriends has both add the other by name, as people do who have agreed to.
+func (p *person) befriends(q *person) {
+	p.bed.t.Helper()
+	p.add(q.name)
+	q.add(p.name)
 }
 
 // Nobody of that name: an error within ten seconds, and no conversation.

@@ -359,13 +359,9 @@ func TestFalseSeedIsAskedRarely(t *testing.T) {
 	ann.say(bob.name, "are you there?")
 	v.run(time.Minute)
 	m := v.attacker(1, "mallory", "198.19.1.7:6789")
-	m.record.Flags, m.record.Seq = sessions.FlagSeed, m.record.Seq+1
-	signed, err := sessions.Sign(m.key, m.record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.ep.SetRecord(signed)
+	m.flags(sessions.FlagSeed)
 	m.meets(ann)
+	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
 	v.run(5 * time.Second)
 	before := v.spent[m.addr.Addr()]
 	for range 1000 {

@@ -17,7 +17,7 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 	w := n.way(now, rec.Session)
 	for _, a := range w.addrs {
 		if w.by == by.ID && !contains(addrs, a) {
-			n.ep.Withdraw(a) // he knows better now, and HELLOs to one network are few
+			n.ep.Withdraw(a) // the introducer knows better now, and HELLOs to one network are few
 		}
 	}
 	w.by, w.relay, w.next = by.ID, by.Flags&sessions.FlagRelay != 0, time.Time{}
@@ -34,10 +34,10 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 	default:
 		at, _, ok := n.direct(rec.Session)
 		if ok && contains(addrs, at) && now.Sub(n.ep.HeardDirectly(dgram.PeerID(rec.Session))) < recentLife {
-			break // not only because nothing was asked of it: he may have lost us, and we not know
+			break // not only because nothing was asked of it: they may have lost us, and we not know
 		}
 		if ok {
-			n.mappingLost(now) // he looks for us though we had a way to each other
+			n.mappingLost(now) // they look for us though we had a way to each other
 		}
 		w.why = "not answered yet"
 		n.ep.Punch(now, addrs, want, delay, n.askedFor(rec))
@@ -107,7 +107,7 @@ func (n *Node) meetAgain(now time.Time, w *way) {
 
 // wayBroken: a neighbour that a common one brought to us is silent. The relay, if there
 // is one, is used at once; and since the NAT before us may have forgotten more than this
-// way, who introduced us is written to first, and asked again when he has seen where we
+// way, who introduced us is written to first, and asked again when it has seen where we
 // are now.
 func (n *Node) wayBroken(now time.Time, e *edge) {
 	w := n.relays.ways[e.id]
@@ -116,7 +116,7 @@ func (n *Node) wayBroken(now time.Time, e *edge) {
 		return
 	}
 	if by := n.edges[w.by]; by != nil && by.online && by.probes == 0 {
-		by.probes, by.began = 1, now // is it he who is gone?
+		by.probes, by.began = 1, now // is it the introducer who is gone?
 		by.quietAt = now.Add(n.answerTime(by))
 		n.plan(by)
 	}

@@ -21,6 +21,9 @@ func (n *Node) remember(now time.Time) {
 	if n.cfg.Seed {
 		return // its clients come by themselves
 	}
+	for _, user := range n.book.NamedSeeds() {
+		n.missAll(now, user)
+	}
 	for _, user := range n.book.AcquaintedUsers(maxAcquainted) {
 		n.missAll(now, user)
 	}

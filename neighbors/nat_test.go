@@ -44,13 +44,14 @@ func TestNATPairs(t *testing.T) {
 		for j, l := range kinds {
 			t.Run(fmt.Sprintf("%v-%v", k, l), func(t *testing.T) {
 				b := newBed(t, uint64(300+10*i+j), simnet.Profile{Delay: 20 * time.Millisecond})
+				b.intro = neighbors.IntroAll
 				seed := b.seedNode()
 				ann, _ := b.behind("ann", k)
 				bob, _ := b.behind("bob", l)
 				ann.meet(seed)
 				bob.meet(seed)
 				begin := b.now
-				ann.add("bob")
+				ann.addKey(bob)
 				b.until(500*time.Millisecond, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
 				ann.say("bob", "hello")
 				b.until(begin.Add(500*time.Millisecond).Sub(b.now), "the first text", func() bool { return len(bob.texts()) == 1 })
@@ -88,12 +89,13 @@ func TestRelayComesBack(t *testing.T) {
 	for _, away := range []time.Duration{3 * time.Second, 20 * time.Second, 5 * time.Minute} {
 		t.Run(away.String(), func(t *testing.T) {
 			b := newBed(t, 400, simnet.Profile{Delay: 20 * time.Millisecond})
+			b.intro = neighbors.IntroAll
 			seed := b.seedNode()
 			ann, _ := b.behind("ann", simnet.Symmetric)
 			bob, _ := b.behind("bob", simnet.Symmetric)
 			ann.meet(seed)
 			bob.meet(seed)
-			ann.add("bob")
+			ann.addKey(bob)
 			b.until(500*time.Millisecond, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
 			ann.say("bob", "one")
 			b.until(time.Second, "the first text", func() bool { return len(bob.texts()) == 1 })
@@ -115,12 +117,13 @@ func TestNATChanges(t *testing.T) {
 		for j, what := range []string{"flushed", "moved", "flushed, only the other writes"} {
 			t.Run(fmt.Sprintf("%v-%s", k, what), func(t *testing.T) {
 				b := newBed(t, uint64(500+10*i+j), simnet.Profile{Delay: 20 * time.Millisecond})
+				b.intro = neighbors.IntroAll
 				seed := b.seedNode()
 				ann, nat := b.behind("ann", k)
 				bob, _ := b.behind("bob", simnet.Cone)
 				ann.meet(seed)
 				bob.meet(seed)
-				ann.add("bob")
+				ann.addKey(bob)
 				b.until(500*time.Millisecond, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
 				b.run(5 * time.Second)
 				ann.say("bob", "one")
@@ -177,6 +180,7 @@ func TestWakingUp(t *testing.T) {
 // through a relay alone. Two observers are needed to tell a hard NAT.
 func TestNet(t *testing.T) {
 	b := newBed(t, 610, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	seed, other := b.seedNode(), b.seedNode()
 	ann, _ := b.behind("ann", simnet.Symmetric)
 	bob, _ := b.behind("bob", simnet.Symmetric)
@@ -192,7 +196,7 @@ func TestNet(t *testing.T) {
 	if v.NAT != neighbors.NATHard || len(v.Observed) == 0 || v.Observed[0].Addr() != netip.AddrFrom4([4]byte{203, 0, 3, 1}) || len(v.Seeds) != 2 {
 		t.Fatalf("%+v", v)
 	}
-	ann.add("bob")
+	ann.addKey(bob)
 	b.run(20 * time.Second)
 	v = ann.node.Net()
 	if len(v.Ways) != 3 { // two seeds and bob
@@ -227,6 +231,7 @@ func TestNet(t *testing.T) {
 // called lost; \net shows nobody as reached who is not.
 func TestRelayDies(t *testing.T) {
 	b := newBed(t, 620, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
 	seed := b.seedNode()
 	ann, _ := b.behind("ann", simnet.Symmetric)
 	bob, _ := b.behind("bob", simnet.Symmetric)
@@ -236,8 +241,8 @@ func TestRelayDies(t *testing.T) {
 	for _, p := range []*person{ann, bob, dan} {
 		p.meet(seed)
 	}
-	ann.add("bob")
-	ann.add("dan")
+	ann.addKey(bob)
+	ann.addKey(dan)
 	b.until(2*time.Second, "they are there", func() bool { return ann.sees("bob") && ann.sees("dan") })
 	b.run(20 * time.Second)
 	dan.node.Leave(b.now)

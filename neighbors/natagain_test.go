@@ -41,7 +41,8 @@ func newPairing(t *testing.T, seed uint64, delay time.Duration, k, l simnet.Kind
 	}
 	p.ann, p.natA = join("ann", k)
 	p.bob, p.natB = join("bob", l)
-	p.ann.add("bob")
+	p.ann.addKey(p.bob)
+	p.bob.addKey(p.ann)
 	b.until(3*time.Second, "a direct way", p.direct)
 	p.reads(both, "one", time.Second)
 	return p
@@ -213,7 +214,7 @@ func TestGoodbyeThroughARelay(t *testing.T) {
 	bob, _ := b.behind("bob", simnet.Symmetric)
 	ann.meet(seed)
 	bob.meet(seed)
-	ann.add("bob")
+	ann.befriends(bob)
 	b.until(2*time.Second, "they meet", func() bool { return ann.sees("bob") && bob.sees("ann") })
 	b.run(10 * time.Second)
 	bob.node.Leave(b.now)

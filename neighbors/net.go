@@ -50,7 +50,7 @@ type WayView struct {
 func (n *Node) Net() NetView {
 	v := NetView{Listen: slices.Clone(n.cfg.Listen), Observed: slices.Clone(n.outside.adopted), NAT: n.nat()}
 	if len(v.Observed) == 0 { // not agreed on, but better than nothing
-		for _, s := range n.outside.seen {
+		for _, s := range append(n.observers(true), n.observers(false)...) {
 			if !slices.Contains(v.Observed, s.addr) {
 				v.Observed = append(v.Observed, s.addr)
 			}
@@ -139,7 +139,7 @@ func (n *Node) nat() NAT {
 		return NATUnknown
 	case !n.hidden():
 		return NATNone
-	case n.outside.agreed():
+	case n.agreed():
 		return NATEasy
 	}
 	return NATUnknown // one observer alone cannot tell

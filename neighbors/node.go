@@ -122,6 +122,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 		n.outbox.Unstored()
 	}
 	n.texts, n.numbers, n.door = newTexts(), newNumbers(cfg), newDoor()
+	n.door.knocking = gate{n}
 	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
 	n.relays, n.circuits = newRelays(), newCircuits(n.budget)
 	n.rumors, n.seekers, n.wants.flying, n.keepSign = newRumors(), newSeekers(), map[uint64]want{}, now
@@ -249,6 +250,7 @@ func (n *Node) sign(state sessions.State) error {
 	if n.cfg.Seed {
 		r.Flags = sessions.FlagSeed | sessions.FlagRelay
 	}
+	r.Flags |= n.cfg.Intro.flags()
 	if n.outside.hard {
 		r.Flags |= sessions.FlagHardNAT
 	}

@@ -7,6 +7,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // Bounds of what others tell us about our own address.
@@ -17,20 +18,21 @@ const (
 
 // outside is what we look like from outside: the addresses that others saw us at.
 type outside struct {
-	seen    []sighting       // oldest first, at most maxSightings, one for each observer
+	seen    []sighting       // oldest first, at most maxSightings, one for each observer and family
 	adopted []netip.AddrPort // that enough of them agree on, IPv4 first; at most maxAdopted
 	hard    bool             // each destination sees another port of us
 	changed bool             // the record must say so
 	signed  time.Time        // when it last did
 }
 
-// sighting is one observer's word.
+// sighting is one observer's word. Everybody's is remembered, since our user may come to
+// know who said it; it counts while the observer is known, or a seed that was named.
 type sighting struct {
 	by   sessions.SessionID
 	from netip.Addr // the observer's
 	addr netip.AddrPort
 	at   time.Time
-	sure bool // the observer is a seed that the person named
+	old  bool // it is of a mapping that another observer has seen replaced
 }
 
 // tellWhere tells a neighbour at which address we see it, once for each address: it
@@ -54,17 +56,49 @@ func (n *Node) observed(now time.Time, by sessions.SessionID, from, addr netip.A
 	}
 	o := &n.outside
 	same := func(s sighting) bool { return s.by == by && s.addr.Addr().Is4() == addr.Addr().Is4() }
-	if i := slices.IndexFunc(o.seen, same); i >= 0 && o.seen[i].addr != addr {
+	if i := slices.IndexFunc(o.seen, same); i >= 0 && o.seen[i].addr != addr && !o.seen[i].old && n.counts(by) {
 		// The mapping is another one now. What others saw of the old one must not be
 		// compared with it: the NAT would look as if each destination had its own port.
-		o.seen = slices.DeleteFunc(o.seen, func(s sighting) bool { return s.addr.Addr().Is4() == addr.Addr().Is4() })
+		for j := range o.seen {
+			o.seen[j].old = o.seen[j].old || o.seen[j].addr.Addr().Is4() == addr.Addr().Is4()
+		}
 	}
 	o.seen = slices.DeleteFunc(o.seen, same)
-	if len(o.seen) == maxSightings {
-		o.seen = o.seen[1:]
+	if len(o.seen) == maxSightings && !n.forgetSighting(by) {
+		return
 	}
-	o.seen = append(o.seen, sighting{by, from.Addr(), addr, now, n.named(by, from)})
+	o.seen = append(o.seen, sighting{by: by, from: from.Addr(), addr: addr, at: now})
 	n.judge(now)
+}
+
+// forgetSighting makes room for an observer's word: the oldest that does not count goes,
+// or, for one that counts, the oldest.
+func (n *Node) forgetSighting(by sessions.SessionID) bool {
+	o := &n.outside
+	i := slices.IndexFunc(o.seen, func(s sighting) bool { return !n.counts(s.by) })
+	if i < 0 {
+		if !n.counts(by) {
+			return false
+		}
+		i = 0
+	}
+	o.seen = slices.Delete(o.seen, i, i+1)
+	return true
+}
+
+// counts says whether somebody's word about us counts.
+func (n *Node) counts(observer sessions.SessionID) bool {
+	return n.payer(observer).Class <= budget.Seed
+}
+
+// observers are the words that count of those who are here, of one family, the newest first.
+func (n *Node) observers(four bool) (list []sighting) {
+	for _, s := range slices.Backward(n.outside.seen) {
+		if s.addr.Addr().Is4() == four && n.isOnline(s.by) && n.counts(s.by) {
+			list = append(list, s)
+		}
+	}
+	return list
 }
 
 // outward says whether an address can be our own as others see it.
@@ -73,15 +107,18 @@ func outward(a netip.AddrPort) bool {
 	return a.Port() != 0 && ip.IsGlobalUnicast() && !ip.Is4In6() && !dgram.Relayed(ip)
 }
 
-// named says whether the person named that node as a seed.
+// named says whether the person named that node as a seed, in this run or an earlier one.
 func (n *Node) named(id sessions.SessionID, at netip.AddrPort) bool {
 	s, ok := n.book.Session(id)
-	if !ok || s.Flags&sessions.FlagSeed == 0 {
-		return false
-	}
+	return ok && (n.book.NamedSeed(s.User) || n.hintedSeed(s, at))
+}
+
+// hintedSeed says whether the person named the node at an address: as whoever is there, or
+// as somebody whose record says that it is a seed.
+func (n *Node) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
 	for _, p := range n.plugins {
 		for _, h := range p.hints {
-			if h.addr == at {
+			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && h.fits(n, s)) {
 				return true
 			}
 		}
@@ -89,31 +126,19 @@ func (n *Node) named(id sessions.SessionID, at netip.AddrPort) bool {
 	return false
 }
 
-// judge adopts the addresses that one named seed, or observers in two prefixes, tell
-// of, and finds out whether the port depends on who looks.
+// judge adopts the addresses that most of those tell of whose word counts, and finds out
+// whether the port depends on who looks. Observers in one network count once. One alone is
+// believed if it is a seed that the person named; one of several never.
 func (n *Node) judge(now time.Time) {
 	o := &n.outside
 	var adopted []netip.AddrPort
 	hard := false
 	for _, four := range []bool{true, false} {
-		for i := len(o.seen) - 1; i >= 0; i-- { // the newest counts
-			s := o.seen[i]
-			if s.addr.Addr().Is4() != four {
-				continue
-			}
-			agreed := s.sure
-			for _, t := range o.seen[:i] {
-				if t.addr.Addr() != s.addr.Addr() || t.from == s.from || s.at.Sub(t.at) > sightingTime {
-					continue
-				}
-				hard = hard || t.addr.Port() != s.addr.Port()
-				agreed = agreed || t.addr == s.addr && neighborhood(t.from) != neighborhood(s.from)
-			}
-			if agreed {
-				adopted = append(adopted, s.addr)
-			}
-			break
+		words := n.observers(four)
+		if addr, ok := n.majority(words); ok {
+			adopted = append(adopted, addr)
 		}
+		hard = hard || portsDiffer(words)
 	}
 	if !slices.Equal(adopted, o.adopted) || hard != o.hard {
 		if len(o.adopted) > 0 {
@@ -123,6 +148,45 @@ func (n *Node) judge(now time.Time) {
 		o.changed = true
 		n.wake(now)
 	}
+}
+
+// majority is the address that more than half of the networks see us at, the newest word
+// of each: at least two, or the only one, if there is a seed in it that the person named.
+func (n *Node) majority(words []sighting) (addr netip.AddrPort, ok bool) {
+	voted := map[netip.Prefix]bool{}
+	votes := map[netip.AddrPort]int{}
+	sure, best := false, 0
+	for _, s := range words {
+		network := neighborhood(s.from)
+		at, _, _ := n.direct(s.by)
+		sure = sure || n.named(s.by, at)
+		if voted[network] {
+			continue
+		}
+		voted[network] = true
+		if votes[s.addr]++; votes[s.addr] > best {
+			best, addr = votes[s.addr], s.addr
+		}
+	}
+	return addr, 2*best > len(voted) && (best > 1 || sure)
+}
+
+// portsDiffer says whether each observer sees another port of us: of those who saw us
+// lately, at one IP address, no more than half agree on one.
+func portsDiffer(words []sighting) bool {
+	voted := map[netip.Addr]bool{}
+	ports := map[uint16]int{}
+	best := 0
+	for _, s := range words {
+		first := words[0]
+		if s.old || voted[s.from] || s.addr.Addr() != first.addr.Addr() || first.at.Sub(s.at) > sightingTime {
+			continue
+		}
+		voted[s.from] = true
+		ports[s.addr.Port()]++
+		best = max(best, ports[s.addr.Port()])
+	}
+	return len(voted) > 1 && 2*best <= len(voted)
 }
 
 // neighborhood is the unit in which observers count as different ones.
@@ -188,10 +252,11 @@ func (n *Node) recordAddrs() (list []sessions.Address) {
 }
 
 // agreed says whether two observers see us at one address and port.
-func (o *outside) agreed() bool {
-	for i, s := range o.seen {
-		for _, t := range o.seen[:i] {
-			if t.addr == s.addr && t.from != s.from {
+func (n *Node) agreed() bool {
+	for _, four := range []bool{true, false} {
+		words := n.observers(four)
+		for i, s := range words {
+			if slices.ContainsFunc(words[:i], func(t sighting) bool { return t.addr == s.addr && t.from != s.from }) {
 				return true
 			}
 		}

@@ -187,9 +187,12 @@ func TestPaperCommonNeighbourJoinsTheLost(t *testing.T) {
 	ann.meet(bob)
 	ann.say("bob", "first")
 	bob.say("ann", "first")
-	carol.meet(ann)
-	carol.meet(bob)
-	b.run(11 * time.Minute) // nobody pinned carol: she has to be around for a while
+	ann.meet(carol)
+	bob.meet(carol)
+	for _, p := range []*person{ann, bob} { // carol knows both, and they know her
+		do(carol, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, p.name) })
+	}
+	b.run(2 * time.Second)
 	bob.kill()
 	ann.kill()
 	b.run(30 * time.Second)
@@ -261,7 +264,10 @@ func TestPaperServerLikeByConnections(t *testing.T) {
 		p.meet(hub)
 		all = append(all, p)
 	}
-	all[0].add(all[5].name)
+	for _, p := range all {
+		do(hub, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, p.name) })
+	}
+	all[0].befriends(all[5])
 	b.until(2*time.Second, "they are joined", func() bool { return all[0].sees(all[5].name) && all[5].sees(all[0].name) })
 }
 
@@ -424,9 +430,10 @@ func TestPaperDeclares(t *testing.T) {
 // to the specified node".
 func TestPaperRequestPing(t *testing.T) {
 	b := newBed(t, 1031, paperWeather())
-	c, asker, other := b.join("c"), b.attacker(1, "asker", "198.19.1.7:6789"), b.attacker(2, "other", "198.19.2.7:6789")
+	c, asker, other := b.seedNode(), b.attacker(1, "asker", "198.19.1.7:6789"), b.attacker(2, "other", "198.19.2.7:6789")
 	asker.meets(c)
 	other.meets(c)
+	other.says(c.id(), dgram.Message{ID: 9, Body: other.find(c.id(), "asker", uint64(b.now.UnixMilli()))}, time.Second)
 	asker.says(c.id(), dgram.Message{ID: 9, Body: asker.find(c.id(), "other", uint64(b.now.UnixMilli()))}, time.Second)
 	var forwarded []dgram.Ping
 	for _, e := range other.events {

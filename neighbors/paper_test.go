@@ -45,8 +45,8 @@ func TestPaperServerIsNotNeededOnceRunning(t *testing.T) {
 	for _, p := range []*person{ann, bob, cat} {
 		p.meet(seed)
 	}
-	ann.add("bob")
-	bob.add("cat")
+	ann.befriends(bob)
+	bob.befriends(cat)
 	v.until(5*time.Second, "ann and bob, bob and cat are joined", func() bool { return ann.sees("bob") && bob.sees("cat") })
 	bob.say("ann", "hello")
 	v.run(2 * time.Second)
@@ -55,7 +55,7 @@ func TestPaperServerIsNotNeededOnceRunning(t *testing.T) {
 	ann.say("bob", "without it")
 	v.until(time.Second, "they write on", func() bool { return len(bob.texts()) == 1 })
 	ann.screen = nil
-	ann.add("cat")
+	ann.befriends(cat)
 	v.until(5*time.Second, "a neighbour does what the server did", func() bool { return ann.sees("cat") })
 }
 
@@ -138,7 +138,7 @@ func TestPaperSeedBeginsTheTopology(t *testing.T) {
 	if ann.sees("bob") {
 		t.Fatal("the seed joined everybody to everybody")
 	}
-	ann.add("bob")
+	ann.befriends(bob)
 	b.until(3*time.Second, "bob is added", func() bool { return count[neighbors.Done](ann) == 1 })
 	var online, done int
 	for i, e := range ann.screen {
@@ -203,7 +203,7 @@ func TestPaperServerIsABackupRepository(t *testing.T) {
 	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
 	ann.meet(seed)
 	bob.meet(seed)
-	ann.add("bob")
+	ann.befriends(bob)
 	b.until(3*time.Second, "they are joined", func() bool { return ann.sees("bob") && bob.sees("ann") })
 	ann.leave()
 	bob.addr = movedFrom(bob)

@@ -16,7 +16,7 @@ func TestPaperServerlessWithAServer(t *testing.T) {
 	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
 	ann.meet(seed)
 	bob.meet(seed)
-	ann.add("bob")
+	ann.befriends(bob)
 	b.until(2*time.Second, "they are joined", func() bool { return ann.sees("bob") && bob.sees("ann") })
 	b.run(3 * time.Second)
 	before := b.spent[seed.addr.Addr()]

@@ -77,6 +77,30 @@ func (b *bed) attacker(number int, name, addr string, claims ...netip.AddrPort) 
 	return r
 }
 
+// flags has it say so in its record.
+func (r *raw) flags(f uint64) {
+	r.bed.t.Helper()
+	r.record.Flags, r.record.Seq = f, r.record.Seq+1
+	signed, err := sessions.Sign(r.key, r.record)
+	if err != nil {
+		r.bed.t.Fatal(err)
+	}
+	r.signed = signed
+	r.ep.SetRecord(signed)
+}
+
+// finds lists the searches, and the halves of introductions, that came to it.
+func (r *raw) finds() (list []dgram.Ping) {
+	for _, e := range r.events {
+		if m, ok := e.(dgram.Received); ok {
+			if p, ok := m.Message.Body.(dgram.Ping); ok && p.Scope == dgram.ScopeFind {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
+}
+
 func (r *raw) turn() {
 	r.next = r.ep.Advance(r.bed.now)
 	datagrams, events := r.ep.Drain()

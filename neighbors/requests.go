@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"darkchat/dgram"
@@ -16,12 +17,13 @@ type request struct {
 	kind     requestKind
 	addr     netip.AddrPort // \ping of an address
 	find     find           // \add, \ping of a user
+	quest    *quest         // \add of a name that is not bound to a key yet
+	asking   time.Time      // when others are asked again
 	deadline time.Time
 	next     time.Time // when to ask, or to probe, again
 	peer     sessions.SessionID
 	probes   []uint64 // ids of the probes sent, at most one a half second
 	asked    int
-	unknown  int // of those who were asked know nobody of that name
 	started  time.Time
 }
 
@@ -36,8 +38,9 @@ const (
 
 // requests holds what is under way, at most maxRequests, oldest first.
 type requests struct {
-	last Token
-	list []*request
+	last     Token
+	list     []*request
+	standing []*quest // \adds that ended without an answer and go on; at most maxStanding, oldest first
 }
 
 func (n *Node) request(now time.Time, kind requestKind, limit time.Duration) (*request, error) {
@@ -101,25 +104,18 @@ func (n *Node) PingUser(now time.Time, typed string) (Token, error) {
 	return q.token, nil
 }
 
-// Add asks seeds and neighbours for a user by name.
-func (n *Node) Add(now time.Time, name string) (Token, error) {
-	if user, _, err := n.resolve(name); err == nil {
-		q, err := n.request(now, addUser, AddTimeout)
-		if err != nil {
-			return 0, err
+// Add asks seeds and people known for a user by name; with a fingerprint only that key is
+// meant.
+func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
+	print := ""
+	if fingerprint != "" {
+		var err error
+		if print, err = sessions.Digits(fingerprint); err != nil {
+			return 0, fmt.Errorf("%q: %w", fingerprint, err)
 		}
-		q.find = find{user: user, name: name, sent: map[uint64]bool{}}
-		n.pin(now, user)
-		if online := n.onlineSessions(user); len(online) > 0 {
-			// Told again: who asks waits for this line, or for an error.
-			for _, id := range online {
-				n.contacts.again(now, n, id, CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
-			}
-			n.end(q, Done{q.token})
-		} else {
-			n.seek(now, user)
-		}
-		return q.token, nil
+	}
+	if user, ok := n.addable(name, print); ok {
+		return n.addUser(now, user, name)
 	}
 	if err := sessions.CheckName(name); err != nil {
 		return 0, fmt.Errorf("%q cannot be a name: %w", name, err)
@@ -135,7 +131,38 @@ func (n *Node) Add(now time.Time, name string) (Token, error) {
 	if err != nil {
 		return 0, err
 	}
-	q.find = find{name: mapped, sent: map[uint64]bool{}}
+	q.quest = n.newQuest(now, name, mapped, print)
+	return q.token, nil
+}
+
+// addable is the one key that is meant, if that is known already: by a fingerprint, by a
+// name that is bound to a key, or by a piece of a fingerprint of somebody who is shown so.
+func (n *Node) addable(name, print string) (user sessions.UserKey, ok bool) {
+	if print != "" {
+		list := slices.DeleteFunc(n.book.Named(name), func(u sessions.UserKey) bool { return !sessions.HasDigits(u, print) })
+		if len(list) == 0 {
+			return user, false
+		}
+		return list[0], true
+	}
+	user, _, err := n.resolve(name)
+	return user, err == nil && (n.book.Trust(user) != sessions.TrustNew || strings.ContainsAny(name, "~/"))
+}
+
+// addUser is \add of a key that is known.
+func (n *Node) addUser(now time.Time, user sessions.UserKey, typed string) (Token, error) {
+	q, err := n.request(now, addUser, AddTimeout)
+	if err != nil {
+		return 0, err
+	}
+	q.find = find{user: user, name: typed}
+	n.pin(now, user)
+	if online := n.onlineSessions(user); len(online) > 0 {
+		n.tellOnline(now, user, online)
+		n.end(q, Done{q.token})
+	} else {
+		n.seek(now, user)
+	}
 	return q.token, nil
 }
 
@@ -144,14 +171,17 @@ func (n *Node) advanceRequests(now time.Time) (next time.Time) {
 	for _, q := range append([]*request(nil), n.requests.list...) {
 		switch {
 		case !q.deadline.After(now):
-			n.end(q, n.failure(q))
+			n.end(q, n.failure(now, q))
 			continue
-		case !q.next.After(now):
+		case !q.next.After(now), q.quest != nil && due(q.quest.weigh, now):
 			q.next = now.Add(n.advanceRequest(now, q))
 		}
 		next = earliest(next, earliest(q.next, q.deadline))
+		if q.quest != nil {
+			next = earliest(next, q.quest.weigh)
+		}
 	}
-	return next
+	return earliest(next, n.advanceStanding(now))
 }
 
 // advanceRequest does the next step of q and returns how long to wait for the one after.
@@ -183,12 +213,10 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 		q.asked++
 		return time.Second / 2
 	case addUser:
-		asked := n.askFor(now, q.find)
-		q.asked += asked
-		if asked == 0 && q.asked == 0 && n.alone() {
-			q.deadline = earliest(q.deadline, q.started.Add(askNobody))
+		if q.quest != nil {
+			return n.advanceQuest(now, q)
 		}
-		if asked == 0 {
+		if n.askFor(now, q.find) == 0 {
 			return 100 * time.Millisecond // nobody to ask yet: a seed may be about to answer
 		}
 		return askAgain
@@ -196,17 +224,23 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 	return time.Hour
 }
 
-// alone tells whether there is nobody who could be about to answer.
+// alone tells whether there is nobody who could be about to answer: no place that a Source
+// names, and nobody of those whom we would ask.
 func (n *Node) alone() bool {
 	for _, p := range n.plugins {
 		if len(p.hints) > 0 {
 			return false
 		}
 	}
-	return len(n.edges) == 0
+	for _, e := range n.edges { // the order does not matter
+		if n.askable(e) {
+			return false
+		}
+	}
+	return true
 }
 
-func (n *Node) failure(q *request) Event {
+func (n *Node) failure(now time.Time, q *request) Event {
 	text := ""
 	switch q.kind {
 	case explodeAll:
@@ -214,15 +248,19 @@ func (n *Node) failure(q *request) Event {
 	case pingAddr:
 		text = fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in", q.addr)
 	case pingUser:
-		text = fmt.Sprintf("no answer from %s%s; texts are kept and delivered when he is back", q.find.name, n.lastStages(q.find.user))
+		text = fmt.Sprintf("no answer from %s%s; texts are kept and delivered when they are back", q.find.name, n.lastStages(q.find.user))
 	case addUser:
 		switch {
-		case !q.find.user.IsZero():
-			text = fmt.Sprintf("%s does not answer; texts are kept and delivered when he is back", q.find.name)
-		case q.asked == 0:
-			text = fmt.Sprintf("there is nobody to ask for %s: \\ping HOST [PORT] reaches a first node, -sip names a seed", q.find.name)
+		case q.quest == nil:
+			text = fmt.Sprintf("%s does not answer; texts are kept and delivered when they are back", q.find.name)
+		case !q.quest.chosen.IsZero():
+			n.stand(now, q.quest)
+			text = fmt.Sprintf("%s (%s) was introduced, but is not reached yet; you are told when they are", q.quest.typed, sessions.Fingerprint(q.quest.chosen))
+		case q.quest.asked == 0:
+			text = fmt.Sprintf("there is nobody to ask for %s: \\ping HOST [PORT] reaches a first node, -sip names a seed", q.quest.typed)
 		default:
-			text = fmt.Sprintf("nobody here can reach %s: check the name, or \\ping his address", q.find.name)
+			n.stand(now, q.quest)
+			text = fmt.Sprintf("nobody has introduced %s: check the name; they may have to type \\accept %s first. You are told when they do: the request stands for 10 minutes", q.quest.typed, n.cfg.Name)
 		}
 	}
 	return Failed{q.token, text}
@@ -247,17 +285,32 @@ func (q *request) send(now time.Time, n *Node, to sessions.SessionID) {
 	q.probes = append(q.probes, n.ep.Probe(now, dgram.PeerID(to)))
 }
 
-// requestOnline: a session came online; an \add may have been waiting for it.
+// requestOnline: a session came online; an \add of that key may have been waiting for it.
 func (n *Node) requestOnline(now time.Time, s sessions.Session) {
 	for _, q := range append([]*request(nil), n.requests.list...) {
-		if q.kind == addUser && q.find.means(s, n) {
+		switch {
+		case q.kind != addUser:
+		case q.quest == nil && q.find.user == s.User:
 			n.pin(now, s.User)
 			n.end(q, Done{q.token})
+		case q.quest != nil && q.quest.chosen == s.User:
+			n.reached(now, q)
 		}
+	}
+	if len(n.requests.standing) > 0 {
+		n.wake(now)
 	}
 }
 
-// pingSettled: a probe or an \add was answered.
+// waitsFor says whether the person waits for a user by q.
+func (q *request) waitsFor(user sessions.UserKey) bool {
+	if q.quest == nil {
+		return q.find.user == user
+	}
+	return q.quest.chosen == user || slices.ContainsFunc(q.quest.claims, func(c namesake) bool { return c.user == user })
+}
+
+// pingSettled: a probe was answered.
 func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 	n.exploded(a)
 	id := sessions.SessionID(a.Peer)
@@ -279,13 +332,6 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 			n.pin(now, s.User)
 			n.contacts.flush(n, id) // online comes before pong
 			n.end(q, Pong{Token: q.token, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
-		case addUser:
-			if q.find.sent[a.ID] && a.Result != dgram.ResultDelivered {
-				q.unknown++
-				if q.unknown >= q.asked && now.Sub(q.started) >= askGiveUp {
-					n.end(q, n.failure(q))
-				}
-			}
 		}
 	}
 }

@@ -46,7 +46,8 @@ func (s *seekers) note(asker sessions.SessionID, user []byte) {
 	s.of.Add(sessions.UserKey(user), append(slices.Clip(list), asker))
 }
 
-// tellSeekers tells those who asked for a user that he is here now. They ask again.
+// tellSeekers tells those who asked for a user, and to whom that user would be introduced,
+// that they are here now. The seekers ask again.
 func (n *Node) tellSeekers(now time.Time, e *edge) {
 	if !e.online {
 		return
@@ -58,14 +59,30 @@ func (n *Node) tellSeekers(now time.Time, e *edge) {
 	}
 	n.seekers.of.Remove(e.user)
 	for _, id := range list {
-		if to := n.edges[id]; to != nil && to.online {
+		if to := n.edges[id]; to != nil && to.online && n.welcome(now, e, to) {
 			n.ep.Send(now, dgram.PeerID(id), dgram.Message{Body: dgram.List{Summaries: []dgram.Summary{s}}})
 		}
 	}
 }
 
-// seedsNews: a seed says that somebody whom we asked for is there.
+// welcome says whether a seeker may know that e is here: if it would be introduced at once.
+// All others wait until e asks for them.
+func (n *Node) welcome(now time.Time, e, seeker *edge) bool {
+	s, known := n.book.Session(e.id)
+	at, _, ok := n.direct(e.id)
+	from, _, ok2 := n.direct(seeker.id)
+	if !known || !ok || !ok2 {
+		return false
+	}
+	return introducesAtOnce(s.Flags, n.together(at, from)) || n.wishOf(now, e.id, seeker.user) != nil
+}
+
+// seedsNews: a seed says that somebody whom we asked for is there. Who was not asked has
+// nothing to say.
 func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
+	if !n.askable(seed) {
+		return
+	}
 	for _, s := range list {
 		known, ok := n.book.Session(sessions.SessionID(s.Session))
 		if w := n.seeking[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {

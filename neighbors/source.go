@@ -155,6 +155,9 @@ func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort
 			p.hints = p.hints[1:]
 		}
 		p.hints = append(p.hints, h)
+		if id, ok := n.peerAt(addr); ok {
+			n.confirmHint(now, id, addr) // they are here already
+		}
 	}
 	if n.dialable(addr, netip.Addr{}) && !slices.Contains(n.cfg.Listen, addr) {
 		n.dial(now, addr, nil)

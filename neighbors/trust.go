@@ -53,6 +53,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 		}
 	}
 	n.letIn(now, user)
+	n.judge(now) // their word about us counts from now on
 	for _, id := range n.onlineSessions(user) {
 		n.acquainted(now, n.edges[id])
 	}

@@ -31,3 +31,16 @@ func fingerprintDigits(key UserKey) string {
 	sum := sha256.Sum256(key[:])
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:fingerprintBytes]))
 }
+
+// Digits gives a whole fingerprint as people type it, with or without dashes and in either
+// case, in the form in which two are compared. The error is ErrFingerprint.
+func Digits(fingerprint string) (string, error) {
+	digits := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(fingerprint), "-", ""))
+	if len(digits) != fingerprintBytes*8/5 {
+		return "", ErrFingerprint
+	}
+	return digits, nil
+}
+
+// HasDigits says whether a key has that fingerprint, as Digits gives it.
+func HasDigits(key UserKey, digits string) bool { return fingerprintDigits(key) == digits }

@@ -39,8 +39,8 @@ type decision struct {
 }
 
 func decisionIn(row []byte) (decision, error) {
-	var w userStored
-	if err := unmarshalStored(row, storeUser, &w); err != nil {
+	w, err := readUser(row)
+	if err != nil {
 		return decision{}, err
 	}
 	return decision{w.Trust, w.Before, w.Pin}, nil
@@ -48,12 +48,12 @@ func decisionIn(row []byte) (decision, error) {
 
 // decided returns row with the decision in it.
 func decided(row []byte, d decision) ([]byte, error) {
-	var w userStored
-	if err := unmarshalStored(row, storeUser, &w); err != nil {
+	w, err := readUser(row)
+	if err != nil {
 		return nil, err
 	}
 	w.Trust, w.Before, w.Pin = d.Trust, d.Before, d.Pin
-	return marshal(&w), nil
+	return w.row(), nil
 }
 
 // people is the shared file as one slot sees it. Only the writeLoop and, before

@@ -222,3 +222,47 @@ func TestPeopleLockThatIsHeld(t *testing.T) {
 	lock.free()
 	d.mustStore(p, userRow(1, "bob", TrustBlocked))
 }
+
+// That somebody's node was named as a seed stays in the row, whatever is decided about them
+// in other slots; rows of all others keep the form that older programs know.
+func TestNamedSeedIsRemembered(t *testing.T) {
+	u := newUser(UserKey{1}, testNow)
+	u.Name = "seed"
+	if row := u.encode(); row[1] != storeUser {
+		t.Errorf("a row of form %d", row[1])
+	}
+	u.Named = true
+	row := u.encode()
+	back, err := decodeUser(u.Key[:], row)
+	if err != nil || !back.Named || back.Name != "seed" {
+		t.Fatalf("%+v, %v", back, err)
+	}
+	merged, err := decided(row, decision{Trust: uint64(TrustPinned), Pin: "seed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err = decodeUser(u.Key[:], merged); err != nil || !back.Named || back.Trust != TrustPinned {
+		t.Errorf("%+v, %v", back, err)
+	}
+	if d, err := decisionIn(merged); err != nil || d.Pin != "seed" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	// A store that was written before there was such a mark.
+	old := marshal(&userStored{Version: storeUser, Name: "bob", Trust: uint64(TrustVerified), Pin: "bob"})
+	if back, err = decodeUser(u.Key[:], old); err != nil || back.Named || back.Trust != TrustVerified {
+		t.Errorf("%+v, %v", back, err)
+	}
+
+	b := NewBook(UserKey{9}, "me", Limits{})
+	if err := b.Load(BucketUsers, u.Key[:], merged); err != nil {
+		t.Fatal(err)
+	}
+	b.Loaded(testNow)
+	if !b.NamedSeed(u.Key) || b.NamedSeed(UserKey{2}) {
+		t.Error("the mark is lost")
+	}
+	b.SetNamed(u.Key)
+	if w := b.TakeWrites(); len(w) != 0 {
+		t.Errorf("written again: %v", w)
+	}
+}

@@ -93,6 +93,35 @@ func (b *Book) SetEdge(key UserKey, near bool) {
 	}
 }
 
+// maxNamed bounds the users whose nodes were named as seeds.
+const maxNamed = 64
+
+// SetNamed notes that the user of this node named that user's node as a seed. It is kept,
+// and makes no room for strangers: a seed that was used once is one in later runs, too.
+func (b *Book) SetNamed(key UserKey) {
+	if u, ok := b.users[key]; ok && !u.Named && len(b.NamedSeeds()) < maxNamed {
+		u.Named = true
+		b.userChanged(u)
+	}
+}
+
+// NamedSeeds lists the users whose nodes were named, sorted by key.
+func (b *Book) NamedSeeds() (list []UserKey) {
+	for key, u := range b.users {
+		if u.Named {
+			list = append(list, key)
+		}
+	}
+	slices.SortFunc(list, compareKeys)
+	return list
+}
+
+// NamedSeed says whether the user of this node ever named that user's node as a seed.
+func (b *Book) NamedSeed(key UserKey) bool {
+	u, ok := b.users[key]
+	return ok && u.Named
+}
+
 // Tell notes that the person was told of a first contact, so that it is told
 // once.
 func (b *Book) Tell(key UserKey) {

@@ -34,7 +34,7 @@ func (b *Book) here(now time.Time, u *user) bool {
 func (b *Book) shrink(now time.Time, newcomer *entry) {
 	c := b.classes[classNew]
 	for c.len() > b.limits.Sessions || b.news > b.limits.Users {
-		s, ok := c.victim(func(s *entry) bool { return s == newcomer || b.live(now, s) })
+		s, ok := c.victim(func(s *entry) bool { return s == newcomer || s.owner.Named || b.live(now, s) })
 		switch {
 		case ok:
 		case newcomer == nil || classOf(newcomer.owner.Trust) != classNew || b.byID[newcomer.ID] != newcomer:
@@ -85,7 +85,7 @@ func (b *Book) unplace(u *user) {
 // all are here.
 func (b *Book) quietest(now time.Time, list []*user) (quiet *user) {
 	for _, u := range list {
-		if u.Trust == TrustNew && (quiet == nil || compareQuiet(u, quiet) < 0) && !b.here(now, u) {
+		if u.Trust == TrustNew && !u.Named && (quiet == nil || compareQuiet(u, quiet) < 0) && !b.here(now, u) {
 			quiet = u
 		}
 	}

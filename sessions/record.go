@@ -55,12 +55,16 @@ const (
 	ScopeObserved = 2
 )
 
-// Flags of a record. Unknown ones are kept.
+// Flags of a record. Unknown ones are kept. Of the three about introductions none means
+// that this session decides itself, each time; of several the strictest counts: NoIntro,
+// then IntroLink.
 const (
-	FlagSeed    = 1
-	FlagRelay   = 2
-	FlagHardNAT = 4
-	FlagNoIntro = 8
+	FlagSeed      = 1
+	FlagRelay     = 2
+	FlagHardNAT   = 4
+	FlagNoIntro   = 8
+	FlagIntroLink = 16
+	FlagIntroAll  = 32
 )
 
 // An Address is where a session says it can be reached. The signature does not

@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-const storeUser = 1 // version of a stored user
+const (
+	storeUser  = 1 // version of a stored user,
+	storeNamed = 2 // and of one whose node was named as a seed: older programs refuse it
+)
 
 // A User is what is remembered of one key.
 type User struct {
@@ -19,6 +22,7 @@ type User struct {
 	Mixed     bool      // Name mixes scripts
 	Edge      bool      // met on the LAN
 	Told      bool      // the person was told of a first contact
+	Named     bool      // the user of this node once named their node as a seed
 }
 
 // user is a User in its place in the Book. Label is filled in for callers only.
@@ -73,18 +77,64 @@ type userStored struct {
 	Last    uint64 // unix milliseconds, 0 never
 	Edge    bool
 	Told    bool
+	named   bool // it is stored as a namedStored
 }
 
-func (u *user) encode() []byte {
-	return marshal(&userStored{
-		Version: storeUser, Name: u.Name, NameSeq: u.nameSeq, Trust: uint64(u.Trust), Before: uint64(u.before),
-		Pin: u.pin, First: millis(u.FirstSeen), Last: millis(u.LastSeen), Edge: u.Edge, Told: u.Told,
+// namedStored is a userStored whose node was named. Only such rows have the later form.
+type namedStored struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Name    string
+	NameSeq uint64
+	Trust   uint64
+	Before  uint64
+	Pin     string
+	First   uint64
+	Last    uint64
+	Edge    bool
+	Told    bool
+	Named   bool
+}
+
+// row encodes a stored user in the form that it needs.
+func (w userStored) row() []byte {
+	if w.Version = storeUser; !w.named {
+		return marshal(&w)
+	}
+	return marshal(&namedStored{
+		Version: storeNamed, Name: w.Name, NameSeq: w.NameSeq, Trust: w.Trust, Before: w.Before,
+		Pin: w.Pin, First: w.First, Last: w.Last, Edge: w.Edge, Told: w.Told, Named: true,
 	})
 }
 
+// readUser decodes a stored user of either form.
+func readUser(row []byte) (userStored, error) {
+	if len(row) < 2 || row[1] != storeNamed {
+		var w userStored
+		err := unmarshalStored(row, storeUser, &w)
+		if len(row) > 1 && row[1] > storeNamed {
+			err = unmarshalStored(row, storeNamed, &w) // its error names the form that is known
+		}
+		return w, err
+	}
+	var w namedStored
+	err := unmarshalStored(row, storeNamed, &w)
+	return userStored{
+		Version: storeUser, Name: w.Name, NameSeq: w.NameSeq, Trust: w.Trust, Before: w.Before,
+		Pin: w.Pin, First: w.First, Last: w.Last, Edge: w.Edge, Told: w.Told, named: w.Named,
+	}, err
+}
+
+func (u *user) encode() []byte {
+	return userStored{
+		Name: u.Name, NameSeq: u.nameSeq, Trust: uint64(u.Trust), Before: uint64(u.before),
+		Pin: u.pin, First: millis(u.FirstSeen), Last: millis(u.LastSeen), Edge: u.Edge, Told: u.Told, named: u.Named,
+	}.row()
+}
+
 func decodeUser(key, value []byte) (*user, error) {
-	var w userStored
-	if err := unmarshalStored(value, storeUser, &w); err != nil {
+	w, err := readUser(value)
+	if err != nil {
 		return nil, err
 	}
 	if len(key) != len(UserKey{}) || w.Trust > uint64(TrustBlocked) || w.Before > uint64(TrustBlocked) {
@@ -96,7 +146,7 @@ func decodeUser(key, value []byte) (*user, error) {
 	}
 	u := newUser(UserKey(key), fromMillis(w.First))
 	u.Name, u.nameSeq, u.mapped, u.pin = w.Name, w.NameSeq, mapped, w.Pin
-	u.Trust, u.before, u.Edge, u.Told = Trust(w.Trust), Trust(w.Before), w.Edge, w.Told
+	u.Trust, u.before, u.Edge, u.Told, u.Named = Trust(w.Trust), Trust(w.Before), w.Edge, w.Told, w.named
 	u.LastSeen, u.Mixed = fromMillis(w.Last), MixedScript(w.Name)
 	return u, nil
 }

@@ -102,8 +102,8 @@ func (a *actor) PingUser(typed string) (neighbors.Token, error) {
 	return t, nil
 }
 
-func (a *actor) Add(name string) (neighbors.Token, error) {
-	a.record("add %s", name)
+func (a *actor) Add(name, fingerprint string) (neighbors.Token, error) {
+	a.record("add %s", strings.TrimSpace(name+" "+fingerprint))
 	t := a.next()
 	if a.onAdd != nil {
 		a.onAdd(a, t, name)

@@ -180,7 +180,7 @@ func quit(c *conversation, _ []string) error {
 }
 
 func add(c *conversation, r *request, args []string) error {
-	token, err := c.node.Add(args[0])
+	token, err := c.node.Add(args[0], strings.Join(args[1:], "-"))
 	if err == nil {
 		c.requests.add(token, r)
 	}

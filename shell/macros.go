@@ -51,9 +51,10 @@ func table() []macro {
 		{name: "users", paper: true, help: "See a list of KNOWN users (online or off)", run: users(neighbors.FilterAll)},
 		{name: "online", paper: true, help: "See a list of known, ONLINE users", run: users(neighbors.FilterOnline)},
 		{name: "offline", paper: true, help: "See a list of known, OFFLINE users", run: users(neighbors.FilterOffline)},
-		{name: "add", paper: true, usage: "<username>", min: 1, max: 1, help: "Attempt to add username to list of known users", complete: completeUser,
+		{name: "add", paper: true, usage: "<username> [key]", min: 1, max: 5, help: "Attempt to add username to list of known users", complete: completeUser,
 			start: add, limit: neighbors.AddTimeout,
-			detail: "Seeds and neighbours are asked who has met that user."},
+			detail: "Your seeds, and people whom you know, are asked to introduce that user, who may\n" +
+				"have to \\accept you first. \\add bob FINGERPRINT adds that key alone, at once."},
 		{name: "ping", paper: true, usage: "<ip> [port]", min: 1, max: 2, help: "Attempt to ping the ip at the given port", complete: completeUser,
 			start: ping, limit: neighbors.PingTimeout,
 			detail: "If no port is specified, this instance's own is used.\n" +

@@ -13,7 +13,7 @@ type Node interface {
 	Self() neighbors.Self
 	Ping(addr netip.AddrPort) (neighbors.Token, error)
 	PingUser(typed string) (neighbors.Token, error)
-	Add(name string) (neighbors.Token, error)
+	Add(name, fingerprint string) (neighbors.Token, error)
 	Resolve(typed string) (neighbors.Target, error)
 	Say(to neighbors.Target, line string) (neighbors.Token, error)
 	Users(f neighbors.Filter) []neighbors.UserView

@@ -57,6 +57,7 @@ type config struct {
 	interfaces   *regexp.Regexp // where to announce; nil: where there are people
 	profile      neighbors.Profile
 	door         neighbors.DoorPolicy
+	intro        neighbors.Intro
 	history      int    // lines of conversations that are kept
 	holdOff      bool   // keep no copies for others
 	memory       int64  // bytes that a seed may take; 0: no seed

@@ -37,6 +37,7 @@ usage: darkchat [flags]
   -profile NAME   lan, wan, quiet: how soon a loss is noticed, at a cost (lan)
   -hold on|off    keep sealed copies of texts for friends who are away (on)
   -strangers WHO  whose lines to take of new users: ask (all, a few), link, none
+  -intro WHOM     known, link, all, none: who may be introduced to you (known)
   -history N      lines of conversations to keep, 0: none, erase them (100000)
   -state DIR      where all is kept ($XDG_STATE_HOME/darkchat)
   -identity FILE  use this key file, e.g. a copy from your other machine
@@ -76,7 +77,7 @@ func parseFlags(args []string) (config, error) {
 		listen, sources string
 		names, profile  string
 		hold, memory    string
-		door            string
+		door, intro     string
 		fs              = flag.NewFlagSet("darkchat", flag.ContinueOnError)
 		set             = map[string]bool{}
 	)
@@ -94,6 +95,7 @@ func parseFlags(args []string) (config, error) {
 	fs.StringVar(&profile, "profile", "lan", "")
 	fs.StringVar(&hold, "hold", holdOn, "")
 	fs.StringVar(&door, "strangers", "ask", "")
+	fs.StringVar(&intro, "intro", "known", "")
 	fs.IntVar(&c.history, "history", sessions.DefaultHistory, "")
 	fs.StringVar(&c.state, "state", "", "")
 	fs.StringVar(&c.identity, "identity", "", "")
@@ -155,6 +157,9 @@ func parseFlags(args []string) (config, error) {
 	}
 	if c.door, err = neighbors.DoorPolicyNamed(door); err != nil {
 		return config{}, fmt.Errorf("-strangers %w", err)
+	}
+	if c.intro, err = neighbors.IntroNamed(intro); err != nil {
+		return config{}, fmt.Errorf("-intro %w", err)
 	}
 	if c.listen, err = parseListen(listen, set["listen"]); err != nil {
 		return config{}, err

@@ -36,13 +36,13 @@ func TestPaperDefaults(t *testing.T) {
 // The paper, figure 1, and what has come since.
 func TestPaperFigure1(t *testing.T) {
 	c, err := parseFlags(strings.Fields("-u Ann -p 7001 -t 4 -sip [2001:db8::1],host.example -sip 10.0.0.1 -sp 1,2 -sp 3 " +
-		"-s=false -listen [::1] -presence file,seed -state /s -identity /i -json -stay -wait 0s -log json -v -profile quiet -hold off -history 9"))
+		"-s=false -listen [::1] -presence file,seed -state /s -identity /i -json -stay -wait 0s -log json -v -profile quiet -hold off -history 9 -intro link"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	quiet, _ := neighbors.ProfileNamed("quiet")
 	want := config{
-		profile: quiet, holdOff: true, history: 9, user: "Ann", port: 7001, portGiven: true, readers: 4, readersGiven: true, listen: netip.MustParseAddr("::1"),
+		profile: quiet, holdOff: true, intro: neighbors.IntroLink, history: 9, user: "Ann", port: 7001, portGiven: true, readers: 4, readersGiven: true, listen: netip.MustParseAddr("::1"),
 		seeds:    []seedHost{{"2001:db8::1", 1}, {"host.example", 2}, {"10.0.0.1", 3}},
 		presence: []string{"file", "seed"}, state: "/s", identity: "/i", json: true, stay: true, log: "json", verbose: true,
 	}
@@ -65,7 +65,7 @@ func TestPaperFigure1(t *testing.T) {
 // only the parser sees.
 func TestRefusedFlags(t *testing.T) {
 	for _, args := range [][]string{
-		{"-presence", ""}, {"-presence", "wan"}, {"-interfaces", "("}, {"-interfaces", ""}, {"-presence", "none,file"}, {"-presence", "none", "-sip", "a"},
+		{"-intro", "some"}, {"-intro", ""}, {"-presence", ""}, {"-presence", "wan"}, {"-interfaces", "("}, {"-interfaces", ""}, {"-presence", "none,file"}, {"-presence", "none", "-sip", "a"},
 		{"-listen", ""}, {"-listen", "ann"}, {"-listen", "224.0.0.251"}, {"-listen", "ff02::1"},
 		{"-sip", "a b"}, {"-sip", "a/b"}, {"-sip", "0.0.0.0"}, {"-sip", "a,,b"}, {"-sip", strings.Repeat("a", 254)},
 		{"-sip", strings.Repeat("a,", maxSeeds) + "a"}, {"-sip", "a", "-sp", "1,2"},

@@ -73,11 +73,11 @@ func pairRows() []netnsRow {
 type trio struct{ seed, ann, bob *node }
 
 // join starts the seed on pub and one program in each home, and waits until the
-// two are at the seed.
+// two are at the seed. bob meets anybody: what is measured is the network, not people.
 func (l *lab) join() trio {
 	l.t.Helper()
 	seed := l.hosts["pub"].darkchat("seed", "-s")
-	t := trio{seed, l.hosts["a1"].darkchat("ann", "-sip", seedAddr), l.hosts["b1"].darkchat("bob", "-sip", seedAddr)}
+	t := trio{seed, l.hosts["a1"].darkchat("ann", "-sip", seedAddr), l.hosts["b1"].darkchat("bob", "-sip", seedAddr, "-intro", "all")}
 	for _, n := range []*node{t.ann, t.bob} {
 		n.waitOnline(seed)
 		seed.waitOnline(n)
@@ -85,12 +85,12 @@ func (l *lab) join() trio {
 	return t
 }
 
-// add says \add bob and a first text. It returns when \add was said, and how
+// add says \add bob, with his fingerprint, and a first text. It returns when \add was said, and how
 // long the text took from there.
 func (t trio) add() (began time.Time, took time.Duration) {
 	t.ann.t.Helper()
 	began = time.Now()
-	t.ann.send(`\add bob`)
+	t.ann.send(`\add bob ` + t.bob.self().Fingerprint)
 	t.ann.send(`\chat bob`)
 	t.ann.send("the first text")
 	return began, t.bob.wait("the first text", is("message", "the first text")).at.Sub(began)

@@ -106,7 +106,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		Past: profile.Past, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
 		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff, Memory: c.memory,
-		Door: c.door,
+		Door: c.door, Intro: c.intro,
 	}, time.Now())
 	if err != nil {
 		_ = conn.Close()

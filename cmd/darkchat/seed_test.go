@@ -24,7 +24,14 @@ func TestAddThroughASeedThenWithoutIt(t *testing.T) {
 	bob.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
 	ann.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
 
+	// They never met: bob is asked, once, and agrees.
 	ann.send(`\add bob`)
+	knock := bob.wait("ann asks", func(e event) bool { return e.Event == "knock" })
+	if knock.User != "ann" || knock.Via != "seed" || knock.Fingerprint != ann.self().Fingerprint {
+		t.Errorf("bob is told %s", knock)
+	}
+	bob.send(`\accept ann`)
+	bob.wait("it is done", func(e event) bool { return e.Event == "accept" && e.User == "ann" })
 	ann.wait("bob online", func(e event) bool { return e.Event == "online" && e.User == "bob" })
 	ann.send(`\chat bob`)
 	ann.send("through the seed")
@@ -45,6 +52,31 @@ func TestAddThroughASeedThenWithoutIt(t *testing.T) {
 	ann.send(`\chat bob`)
 	ann.send("from memory")
 	bob.wait("the text", is("message", "from memory"))
+}
+
+// Who wants to be found by anybody says so, and is added at once; both ways of adding end in
+// time.
+func TestIntroducedToAnybody(t *testing.T) {
+	t.Parallel()
+	seed := startSeed(t, t.TempDir())
+	bob := start(t, t.TempDir(), "bob", "-sip", "127.0.0.1", "-sp", seed.port(), "-intro", "all")
+	for _, name := range []string{"ann", "cat"} {
+		p := start(t, t.TempDir(), name, "-sip", "127.0.0.1", "-sp", seed.port())
+		for _, n := range []*node{p, bob} {
+			n.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
+		}
+		print := ""
+		if name == "cat" {
+			print = " " + bob.self().Fingerprint
+		}
+		p.send(`\add bob` + print)
+		p.send(`\chat bob`)
+		p.send("hello from " + name)
+		bob.wait("the text", is("message", "hello from "+name))
+	}
+	if n := bob.count(func(e event) bool { return e.Event == "knock" }); n != 0 {
+		t.Errorf("bob was asked %d times", n)
+	}
 }
 
 func TestAddOfNobodyFails(t *testing.T) {

@@ -1,0 +1,228 @@
+package neighbors
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+	"darkchat/sessions/budget"
+)
+
+// The introducer's side (spec/theory.md 7.1, 7.2). Whoever asks and whoever is asked for
+// must both want it. An introducer cannot know whom the one asked for knows, so that one
+// decides: they are told who asks, and ask back.
+
+// wishKey is one wish: the session that asks, and the user it asks for.
+type wishKey struct {
+	asker  sessions.SessionID
+	target sessions.UserKey
+}
+
+// wish is what somebody asked for, while it is remembered. The ticket is what the asker
+// gets back when they are introduced: so they know that they asked.
+type wish struct {
+	name   string
+	user   []byte
+	ticket dgram.Ticket
+	at     time.Time
+	knocks pairState // when the one asked for was told
+}
+
+// wishOf returns what a session asked for, if it asked for that user of late.
+func (n *Node) wishOf(now time.Time, asker sessions.SessionID, target sessions.UserKey) *wish {
+	w, ok := n.intro.wishes.Get(wishKey{asker, target})
+	if !ok || now.Sub(w.at) > wishTime {
+		return nil
+	}
+	return w
+}
+
+// rememberWish keeps what an asker asked for.
+func (n *Node) rememberWish(now time.Time, asker sessions.SessionID, target sessions.UserKey, p dgram.Ping) *wish {
+	w, ok := n.intro.wishes.Get(wishKey{asker, target})
+	if !ok {
+		w = &wish{}
+	}
+	w.name, w.user, w.ticket, w.at = p.Name, slices.Clone(p.User), p.Ticket, now
+	n.intro.wishes.Add(wishKey{asker, target}, w)
+	return w
+}
+
+// serves says whether we introduce for who pays: a seed for anybody, a person for those
+// whom our user knows and those on our own link.
+func (n *Node) serves(asker budget.Payer) bool {
+	return n.cfg.Seed || asker.Class <= budget.Known || asker.Class == budget.Link
+}
+
+// findCost is what a search costs: names can be guessed, keys cannot, and who has been
+// away asks for all friends by their keys at once.
+func findCost(p dgram.Ping) float64 {
+	if len(p.User) > 0 {
+		return 0.1
+	}
+	return 1
+}
+
+// introduce brings the asker together with those it looks for, if they want it: only nodes
+// that both have a live association with us, only with addresses that we validated
+// ourselves. Somebody who is not here and somebody who does not want it, or not yet, are
+// the same to the asker.
+func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
+	payer := n.payerAt(asker, addr)
+	at, _, live := n.direct(asker.ID)
+	if !live || at != addr || !n.serves(payer) {
+		return dgram.ResultUnknownRecipient
+	}
+	if !n.budget.Spend(now, budget.Finds, payer, findCost(p)) {
+		return dgram.ResultBusy
+	}
+	rec, err := n.verify(p.Record)
+	if err != nil || rec.Session != asker.ID || !n.ticketHolds(rec, n.self, p) {
+		return dgram.ResultUnknownRecipient
+	}
+	if last, ok := n.intro.askers.Get(asker.ID); ok && p.Ticket.Number <= last {
+		return dgram.ResultTooOld
+	}
+	n.intro.askers.Add(asker.ID, p.Ticket.Number)
+	found := 0
+	for _, t := range n.targets(now, p, asker) {
+		to, _, ok := n.direct(t.ID)
+		if !ok {
+			continue
+		}
+		mine := n.rememberWish(now, asker.ID, t.User, p)
+		theirs := n.wishOf(now, t.ID, asker.User)
+		switch {
+		case introducesAtOnce(t.Flags, n.together(addr, to)):
+			theirs = mine
+		case theirs != nil: // both asked
+		case t.Flags&sessions.FlagNoIntro == 0 && mine.knocks.allow(now, addr, to):
+			n.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: n.ep.NextID(), Body: n.half(mine, rec.Session, p.Record)})
+			continue
+		default:
+			continue
+		}
+		found++
+		n.introducePair(now, rec, p.Record, addr, t, to, mine, theirs)
+	}
+	if found == 0 {
+		n.seekers.note(asker.ID, p.User)
+		return dgram.ResultUnknownRecipient
+	}
+	return dgram.ResultDelivered
+}
+
+// introducePair tells the asker and the one asked for of each other, each with the ticket
+// of a wish.
+func (n *Node) introducePair(now time.Time, rec sessions.Record, signed []byte, addr netip.AddrPort,
+	t sessions.Session, to netip.AddrPort, mine, theirs *wish) {
+	var pair [16]byte
+	copy(pair[:8], rec.Session[:])
+	copy(pair[8:], t.ID[:])
+	st, _ := n.intro.pairs.Get(pair)
+	other, err := sessions.Decode(t.Record) // the book's: it was verified
+	if !st.allow(now, addr, to) || err != nil {
+		return // they were told already
+	}
+	n.intro.pairs.Add(pair, st)
+	half := n.half(theirs, rec.Session, signed)
+	half.Addrs = candidates(rec, addr, to)
+	n.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: n.ep.NextID(), Body: half})
+	half = n.half(mine, t.ID, t.Record)
+	half.Addrs = candidates(other, to, addr)
+	n.ep.Send(now, dgram.PeerID(rec.Session), dgram.Message{ID: n.ep.NextID(), Body: half})
+}
+
+// half is the forwarded half of a request: it tells of a session, and by the ticket of w
+// why. Without addresses it only says who asks.
+func (n *Node) half(w *wish, of sessions.SessionID, signed []byte) dgram.Ping {
+	return dgram.Ping{Scope: dgram.ScopeFind, Name: w.name, User: w.user, By: n.self[:], Ticket: w.ticket, Session: of[:], Record: signed}
+}
+
+// introducesAtOnce says whether who has these flags is introduced to anybody, or, if they
+// are together with the asker, to those.
+func introducesAtOnce(flags uint64, together bool) bool {
+	switch {
+	case flags&sessions.FlagNoIntro != 0:
+		return false
+	case flags&sessions.FlagIntroLink != 0:
+		return together
+	}
+	return flags&sessions.FlagIntroAll != 0
+}
+
+// together says whether two addresses belong to one place as far as we can see: one public
+// address, one IPv6 subnet, or both on our own link.
+func (n *Node) together(a, b netip.AddrPort) bool {
+	x, y := a.Addr(), b.Addr()
+	return oneHome(x, y) || n.links.near(x) && n.links.near(y)
+}
+
+// oneHome says whether two addresses may be behind one router.
+func oneHome(a, b netip.Addr) bool {
+	return a == b || a.Is6() && b.Is6() && neighborSubnet(a) == neighborSubnet(b)
+}
+
+// targets lists at most introduceTo sessions that p looks for and that we are associated
+// with: those first that look for the asker, then others, which by lot.
+func (n *Node) targets(now time.Time, p dgram.Ping, asker sessions.Session) (list []sessions.Session) {
+	f := find{name: p.Name}
+	if len(p.User) == len(f.user) {
+		f.user = sessions.UserKey(p.User)
+	} else if p.Name == "" {
+		return nil
+	}
+	var others []sessions.Session
+	for _, s := range n.meant(f) {
+		e := n.edges[s.ID]
+		switch {
+		case e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !n.ep.Live(dgram.PeerID(s.ID)):
+		case n.wishOf(now, s.ID, asker.User) != nil:
+			list = append(list, s)
+		default:
+			others = append(others, s)
+		}
+	}
+	if len(others) > introduceTo { // not always the same ones
+		at := int(p.Ticket.Number % uint64(len(others)))
+		others = slices.Concat(others[at:], others[:at])
+	}
+	list = append(list, others...)
+	return list[:min(len(list), introduceTo)]
+}
+
+// candidates lists where somebody may be dialled by another: at the address that we
+// validated, and before it, if both come from behind one router, at those of the
+// machine. Whoever is given the latter dials only what is on their own link.
+func candidates(rec sessions.Record, addr, other netip.AddrPort) (list []netip.AddrPort) {
+	if oneHome(addr.Addr(), other.Addr()) {
+		for _, a := range rec.Addrs {
+			if a.Scope != sessions.ScopeObserved && a.Addr.Addr().IsPrivate() && len(list) < maxNearCandidates {
+				list = append(list, a.Addr)
+			}
+		}
+	}
+	return append(list, addr)
+}
+
+// maxNearCandidates is how many addresses of a machine are told beside the validated one.
+const maxNearCandidates = 2
+
+// neighborSubnet is the IPv6 subnet of one link.
+func neighborSubnet(a netip.Addr) netip.Prefix {
+	p, _ := a.WithZone("").Prefix(64)
+	return p
+}
+
+// meant lists the sessions of those whom f means.
+func (n *Node) meant(f find) (list []sessions.Session) {
+	if !f.user.IsZero() {
+		return n.book.SessionsOf(f.user)
+	}
+	for _, u := range n.book.Named(f.name) {
+		list = append(list, n.book.SessionsOf(u)...)
+	}
+	return list
+}

@@ -1,0 +1,243 @@
+package neighbors
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+	"darkchat/sessions"
+	"darkchat/sessions/budget"
+)
+
+// What the introducer tells: somebody whom we asked for, or somebody who asks for us.
+
+// The HELLOs that an introduction costs at most (spec/theory.md 7.4), which others pay for;
+// one that we asked for ends with the first answer, and there are as many as we ask for.
+const (
+	helloPerAddr  = 6
+	helloPerPunch = 10
+)
+
+// maxKnocks bounds the strangers who ask for us and wait; who asked longest ago goes.
+// Each pays for its place out of budget.Told.
+const maxKnocks = 64
+
+// knockCost is what the line costs that tells of one: it asks for a decision, and is worth
+// more of a person's time than who comes and goes.
+const knockCost = 10
+
+// knocker is a stranger who asks for us, through a common neighbour.
+type knocker struct {
+	user sessions.UserKey
+	name string
+	by   sessions.SessionID // the introducer that said so last
+	at   time.Time          // when
+}
+
+// introduced: a common neighbour says that we and somebody else should meet, or that
+// somebody would like to. By a ticket of ours we know that we asked; by one that they
+// signed, that they did.
+func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
+	class := n.payerAt(by, r.Addr).Class
+	trusted := class <= budget.Seed
+	if p.Scope == dgram.ScopeFind && !trusted && n.cfg.Intro != IntroAll && n.cfg.Intro != IntroLink {
+		return // we ask nobody else, and nobody else may bring us together: no signature is worth it
+	}
+	rec, err := n.verify(p.Record)
+	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, rec.Session[:]) || rec.Session == n.self {
+		return
+	}
+	if n.book.Trust(rec.User) == sessions.TrustBlocked {
+		return
+	}
+	if p.Scope == dgram.ScopeExplode {
+		n.explodeHeard(now, rec, by, r, p)
+		return
+	}
+	var addrs []netip.AddrPort
+	for _, a := range p.Addrs {
+		if n.dialable(a, r.Addr.Addr()) {
+			addrs = append(addrs, a)
+		}
+	}
+	if n.myTicket(by.ID, p) {
+		if trusted && n.lookingFor(now, rec, p) {
+			n.answered(now, by, rec, p, addrs)
+		}
+		return
+	}
+	if !n.ticketHolds(rec, by.ID, p) || !n.means(p) {
+		return
+	}
+	if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {
+		return
+	}
+	n.intro.numbers.Add(rec.Session, p.Ticket.Number)
+	switch {
+	case len(p.Addrs) > 0 && introducesAtOnce(n.cfg.Intro.flags(), n.beside(p.Addrs)):
+		if !trusted && len(addrs) > 1 {
+			addrs = addrs[len(addrs)-1:] // the one that the introducer says it has proved
+		}
+		n.meet(now, by, rec, n.affordable(now, by, r.Addr, addrs, helloPerAddr), n.halfWay(by))
+	case trusted && n.cfg.Intro != IntroNone:
+		n.knocked(now, by, rec, p.Record)
+	}
+}
+
+// answered: it is whom we asked for. What our user asks for by \add is paid for by nobody;
+// somebody found by it earlier may be introduced by the same ticket again.
+func (n *Node) answered(now time.Time, by sessions.Session, rec sessions.Record, p dgram.Ping, addrs []netip.AddrPort) {
+	at, _, _ := n.direct(by.ID)
+	switch {
+	case len(p.User) == 0 && n.claimed(now, rec, p.Name):
+	case len(p.User) > 0 || n.book.Trust(rec.User).Known():
+		addrs = n.affordable(now, by, at, addrs, 1)
+	default:
+		return
+	}
+	delay := time.Duration(0)
+	if !n.begins(rec) {
+		delay = n.halfWay(by)
+	}
+	n.meet(now, by, rec, addrs, delay)
+}
+
+// halfWay is how long the one of two waits who is not to begin: the first packets of both
+// must not cross.
+func (n *Node) halfWay(by sessions.Session) time.Duration {
+	_, rtt, _ := n.ep.Path(dgram.PeerID(by.ID))
+	return rtt / 2
+}
+
+// begins says whether, of two who both got their own ticket back, it is we who begin. Who
+// is introduced to anybody waits, as who did not ask does; else the ids decide.
+func (n *Node) begins(rec sessions.Record) bool {
+	mine, theirs := n.cfg.Intro == IntroAll, introducesAtOnce(rec.Flags, false)
+	if mine != theirs {
+		return theirs
+	}
+	return mine || bytes.Compare(n.self[:], rec.Session[:]) < 0
+}
+
+// beside says whether somebody seen at these addresses is in one place with us.
+func (n *Node) beside(addrs []netip.AddrPort) bool {
+	return slices.ContainsFunc(addrs, func(a netip.AddrPort) bool {
+		home := func(own netip.AddrPort) bool { return oneHome(own.Addr(), a.Addr()) }
+		return n.links.near(a.Addr()) || slices.ContainsFunc(n.outside.adopted, home) || slices.ContainsFunc(n.cfg.Listen, home)
+	})
+}
+
+// affordable is what of addrs the introducer has HELLOs left for, at so many for each: all,
+// or nothing.
+func (n *Node) affordable(now time.Time, by sessions.Session, at netip.AddrPort, addrs []netip.AddrPort, each int) []netip.AddrPort {
+	cost := min(each*len(addrs), helloPerPunch)
+	if !n.budget.Spend(now, budget.Hellos, n.payerAt(by, at), float64(cost)) {
+		return nil
+	}
+	return addrs
+}
+
+// means tells whether p looks for us.
+func (n *Node) means(p dgram.Ping) bool {
+	if len(p.User) > 0 {
+		return bytes.Equal(p.User, n.user[:])
+	}
+	own, err := sessions.MapName(n.cfg.Name)
+	return err == nil && own == p.Name
+}
+
+// myTicket tells whether we signed the ticket of p ourselves.
+func (n *Node) myTicket(by sessions.SessionID, p dgram.Ping) bool {
+	return n.ticketHolds(n.record, by, p)
+}
+
+// lookingFor tells whether rec is somebody we asked for a short time ago. Numbers of our
+// tickets are times, or later.
+func (n *Node) lookingFor(now time.Time, rec sessions.Record, p dgram.Ping) bool {
+	if signed := time.UnixMilli(int64(min(p.Ticket.Number, sessions.MaxSeq))); now.Sub(signed) > wishTime {
+		return false
+	}
+	if len(p.User) > 0 {
+		return bytes.Equal(p.User, rec.User[:])
+	}
+	mapped, err := sessions.MapName(rec.Name)
+	return err == nil && mapped == p.Name
+}
+
+// knocked: somebody asks for us. Whom our user knows we ask for, too, and that brings us
+// together. Of a stranger the person is told, once.
+func (n *Node) knocked(now time.Time, by sessions.Session, rec sessions.Record, signed []byte) {
+	if n.book.Trust(rec.User).Known() || rec.User == n.user {
+		if e := n.edges[by.ID]; e != nil {
+			n.askOne(now, e, find{user: rec.User})
+		}
+		return
+	}
+	list := n.knockers(now)
+	if i := slices.IndexFunc(list, func(k knocker) bool { return k.user == rec.User }); i >= 0 {
+		list[i].by, list[i].at = by.ID, now
+		return
+	}
+	if n.cfg.Seed || !n.budget.Spend(now, budget.Told, n.userPayer(rec.User), knockCost) {
+		return
+	}
+	if _, err := n.book.Learn(now, signed, rec, false, netip.Addr{}); err != nil {
+		return
+	}
+	if len(list) == maxKnocks {
+		list = list[1:]
+	}
+	n.intro.knocks = append(list, knocker{rec.User, rec.Name, by.ID, now})
+	n.tell(Knock{User: n.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: n.book.Label(by.User)})
+}
+
+// knockers lists the strangers who ask for us, who asked first first. It forgets those
+// whose wish is over and those about whom our user has decided.
+func (n *Node) knockers(now time.Time) []knocker {
+	n.intro.knocks = slices.DeleteFunc(n.intro.knocks, func(k knocker) bool {
+		return now.Sub(k.at) > wishTime || n.book.Trust(k.user) != sessions.TrustNew
+	})
+	return n.intro.knocks
+}
+
+// gate is the knockers as the door sees them.
+type gate struct{ n *Node }
+
+func (g gate) knocks(now time.Time) (list []knock) {
+	for _, k := range g.n.knockers(now) {
+		label := g.n.book.Label(k.user)
+		if label == "" { // forgotten meanwhile
+			label = k.name + "~" + sessions.Fingerprint(k.user)
+		}
+		list = append(list, knock{k.user, label, k.at})
+	}
+	return list
+}
+
+func (g gate) letIn(now time.Time, user sessions.UserKey) error { return g.n.acceptKnock(now, user) }
+
+// turnAway needs to do nothing: whom our user has decided about is no knocker any more.
+func (g gate) turnAway(time.Time, sessions.UserKey) {}
+
+// acceptKnock pins a stranger who asks for us, and asks for them: by that the introducer
+// knows that both want to meet.
+func (n *Node) acceptKnock(now time.Time, user sessions.UserKey) error {
+	list := n.knockers(now)
+	i := slices.IndexFunc(list, func(k knocker) bool { return k.user == user })
+	if i < 0 {
+		return sessions.ErrUnknownUser
+	}
+	k := list[i]
+	n.pin(now, user)
+	if err := n.book.Contact(now, user, k.name); err != nil { // they may have been forgotten meanwhile
+		return err
+	}
+	n.reserve()
+	if e := n.edges[k.by]; e != nil && e.online {
+		n.askOne(now, e, find{user: user})
+	}
+	n.seek(now, user)
+	return nil
+}

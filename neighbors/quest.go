@@ -1,0 +1,227 @@
+package neighbors
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"darkchat/sessions"
+)
+
+// \add by a name. Whoever is introduced by an answer to our own ticket claims to be meant;
+// whoever only comes online under that name does not. A new user who went by the name here
+// before claims it, too. The claims are weighed a moment after the first: if there is one,
+// that user is pinned; if there are several, nobody is, and the person is told what to type.
+
+// maxNamesakes bounds those who claim to be meant by one \add.
+const maxNamesakes = introduceTo
+
+// quest is an \add of a name that is not bound to a key yet.
+type quest struct {
+	name   string           // in its mapped form
+	typed  string           // as the person typed it
+	print  string           // digits of the fingerprint of whom alone is meant; empty: any
+	claims []namesake       // at most maxNamesakes, the first first
+	weigh  time.Time        // when the claims are weighed; zero: there is none
+	chosen sessions.UserKey // whom the only claim named
+	asked  int              // nodes, all requests together
+
+	// Of one that stands: nobody claimed while the person waited.
+	next, end time.Time // when it is asked for again, and when no more
+}
+
+// namesake is one key that goes by the name.
+type namesake struct {
+	user sessions.UserKey
+	name string
+}
+
+// claimed: a common neighbour introduced somebody whom we asked for by name. false: no
+// quest wants that key, so that we do not call it either.
+func (n *Node) claimed(now time.Time, rec sessions.Record, name string) (wanted bool) {
+	for _, q := range n.quests() {
+		switch {
+		case q.name != name || q.print != "" && !sessions.HasDigits(rec.User, q.print):
+			continue
+		case !q.chosen.IsZero():
+			wanted = wanted || q.chosen == rec.User
+			continue
+		case slices.ContainsFunc(q.claims, func(c namesake) bool { return c.user == rec.User }):
+			wanted = true
+			continue
+		case len(q.claims) == maxNamesakes:
+			continue
+		}
+		wanted = true
+		q.claim(now, namesake{rec.User, rec.Name})
+		n.wake(q.weigh)
+	}
+	return wanted
+}
+
+func (q *quest) claim(now time.Time, c namesake) {
+	q.claims = append(q.claims, c)
+	switch {
+	case q.print != "":
+		q.weigh = now
+	case q.weigh.IsZero():
+		q.weigh = now.Add(addWindow)
+	}
+}
+
+// quests lists those under way and those that stand, the oldest first.
+func (n *Node) quests() (list []*quest) {
+	for _, q := range n.requests.list {
+		if q.quest != nil {
+			list = append(list, q.quest)
+		}
+	}
+	return append(list, n.requests.standing...)
+}
+
+// newQuest begins one. New users who are here under that name claim it, and one who was, if
+// there is no other.
+func (n *Node) newQuest(now time.Time, typed, mapped, print string) *quest {
+	q := &quest{name: mapped, typed: typed, print: print}
+	if print != "" {
+		return q
+	}
+	var here, were []namesake
+	for _, user := range n.book.Named(mapped) {
+		u, _ := n.book.User(user)
+		switch {
+		case u.Trust != sessions.TrustNew || user == n.user:
+		case len(n.onlineSessions(user)) > 0:
+			here = append(here, namesake{user, u.Name})
+		default:
+			were = append(were, namesake{user, u.Name})
+		}
+	}
+	if len(here) == 0 && len(were) == 1 {
+		here = were
+		n.missAll(now, were[0].user)
+	}
+	for _, c := range here[:min(len(here), maxNamesakes)] {
+		q.claim(now, c)
+	}
+	return q
+}
+
+// weighed decides, when it is time: one key is meant, or the error says which claim it.
+func (n *Node) weighed(now time.Time, q *quest) error {
+	if !due(q.weigh, now) {
+		return nil
+	}
+	q.weigh = time.Time{}
+	if len(q.claims) == 1 {
+		q.chosen = q.claims[0].user
+		return nil
+	}
+	var labels []string
+	for _, c := range q.claims {
+		print := sessions.Fingerprint(c.user)
+		labels = append(labels, fmt.Sprintf("%s~%s (%s)", c.name, print[:4], print))
+	}
+	return fmt.Errorf("%d keys go by the name %s: %s. None is added: ask for the fingerprint, by voice, and type \\add %s FINGERPRINT, or \\verify one of them",
+		len(labels), q.typed, strings.Join(labels, ", "), q.typed)
+}
+
+// advanceQuest does the next step of an \add by name, and returns how long to wait for the
+// one after.
+func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
+	q := r.quest
+	if err := n.weighed(now, q); err != nil {
+		n.end(r, Failed{r.token, err.Error()})
+		return time.Hour
+	}
+	if !q.chosen.IsZero() {
+		n.reached(now, r)
+		return time.Hour // until they are online
+	}
+	wait := 100 * time.Millisecond // nobody to ask yet: a seed may be about to answer
+	if !r.asking.After(now) {
+		asked := n.askFor(now, find{name: q.name})
+		q.asked += asked
+		switch {
+		case asked > 0:
+			wait, r.asking = askAgain, now.Add(askAgain)
+		case q.asked == 0 && len(q.claims) > 0 && n.alone():
+			q.weigh = now // nobody will name another one
+			wait = 0
+		case q.asked == 0 && n.alone():
+			r.deadline = earliest(r.deadline, r.started.Add(askNobody))
+		}
+	} else {
+		wait = r.asking.Sub(now)
+	}
+	return wait
+}
+
+// reached ends an \add whose key is known, if that user is online.
+func (n *Node) reached(now time.Time, r *request) {
+	user := r.quest.chosen
+	n.pin(now, user)
+	online := n.onlineSessions(user)
+	if len(online) == 0 {
+		return
+	}
+	n.tellOnline(now, user, online)
+	n.end(r, Done{r.token})
+}
+
+// tellOnline tells again who is online: who asks waits for this line, or for an error.
+func (n *Node) tellOnline(now time.Time, user sessions.UserKey, online []sessions.SessionID) {
+	for _, id := range online {
+		n.contacts.again(now, n, id, CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
+	}
+}
+
+// stand has a quest go on behind the person's back: whoever is looked for may have to be
+// asked first. The oldest makes room.
+func (n *Node) stand(now time.Time, q *quest) {
+	list := slices.DeleteFunc(n.requests.standing, func(o *quest) bool { return o.name == q.name && o.print == q.print })
+	if len(list) == maxStanding {
+		list = list[1:]
+	}
+	q.next, q.end = now.Add(standAgain), now.Add(standTime)
+	n.requests.standing = append(list, q)
+}
+
+// advanceStanding asks again for those whose quests stand, and ends these.
+func (n *Node) advanceStanding(now time.Time) (next time.Time) {
+	kept := n.requests.standing[:0]
+	for _, q := range n.requests.standing {
+		if err := n.weighed(now, q); err != nil {
+			n.tell(Notice{err.Error()})
+			continue
+		}
+		if !q.end.After(now) || !q.chosen.IsZero() && n.foundOne(now, q) {
+			continue
+		}
+		if !q.next.After(now) {
+			q.next = now.Add(standAgain)
+			if q.chosen.IsZero() {
+				n.askFor(now, find{name: q.name})
+			}
+		}
+		kept = append(kept, q)
+		next = earliest(earliest(next, q.next), q.weigh)
+	}
+	clear(n.requests.standing[len(kept):])
+	n.requests.standing = kept
+	return next
+}
+
+// foundOne pins whom a standing quest has found, once they are online, and tells the person.
+func (n *Node) foundOne(now time.Time, q *quest) bool {
+	n.pin(now, q.chosen)
+	online := n.onlineSessions(q.chosen)
+	if len(online) == 0 {
+		return false
+	}
+	n.tellOnline(now, q.chosen, online)
+	label := n.book.Label(q.chosen)
+	n.tell(Notice{fmt.Sprintf("%s (%s) has agreed to meet you and is added: \\chat %s", label, sessions.Fingerprint(q.chosen), label)})
+	return true
+}
