@@ -139,7 +139,8 @@ func newSeedScene(r *row) *scene {
 		came[i] = func() *node { return r.hosts["d1"].launch(name, append(flags, "-sip", seedAddr)...) }
 	}
 	for _, n := range append(friends, s.bob, s.carol) {
-		n.send(`\add ann`)
+		n.send(`\add ann`) // both ask: so they agree
+		s.ann.send(`\add ` + n.self().User)
 		s.ann.waitOnline(n)
 		n.waitOnline(s.ann)
 	}
