@@ -25,6 +25,12 @@ func (b *bucket) take(now time.Time, n float64) bool {
 	return true
 }
 
+// full says that nothing was taken for so long that nothing is missing.
+func (b *bucket) full(now time.Time) bool {
+	b.fill(now)
+	return b.tokens >= b.burst
+}
+
 // at returns when n tokens will be there if nobody takes any: now if they are,
 // the zero Time if never.
 func (b *bucket) at(now time.Time, n float64) time.Time {

@@ -106,6 +106,8 @@ type admission struct {
 	datas      *bucket // of peers that are not pinned
 	prefixes   limiter[netip.Prefix]
 	links      limiter[netip.AddrPort]
+	hosts      limiter[netip.Addr] // of the own link
+	fresh      *bucket             // of networks and hosts that are heard of for the first time in a while
 	reserve    *bucket
 	reserved   map[netip.Addr]*bucket // at most maxReserved
 }
@@ -124,6 +126,8 @@ func newAdmission(n near, seed bool) *admission {
 		datas:      newBucket(datas.perSecond, datas.burst),
 		prefixes:   newLimiter[netip.Prefix](rate{shakePrefixRate, shakePrefixBurst}, keys),
 		links:      newLimiter[netip.AddrPort](link, keys),
+		hosts:      newLimiter[netip.Addr](rate{shakeHostRate, shakeHostBurst}, keys),
+		fresh:      newBucket(shakeFreshRate, shakeFreshBurst),
 		reserve:    newBucket(shakeReserveRate, shakeReserveBurst),
 	}
 }
@@ -136,23 +140,31 @@ func (a *admission) challenge(now time.Time) bool {
 	return a.challenges.take(now, 1)
 }
 
-// handshake asks for the DHs of one HANDSHAKE whose cookie is right. A reserved
-// address has tokens of its own when those that all share are used up.
+// handshake asks for the DHs of one HANDSHAKE whose cookie is right. When the tokens that all
+// share are used up, a network or host that has used none of its own lately still has some:
+// many from few places keep no newcomer out. So has a reserved address.
 func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 	near := a.near(from.Addr())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var b *bucket
-	if near {
-		b = a.links.bucket(from)
-	} else {
-		b = a.prefixes.bucket(prefixOf(from.Addr()))
+	var own []*bucket
+	switch {
+	case !near:
+		own = append(own, a.prefixes.bucket(prefixOf(from.Addr())))
+	case from.Addr().IsLoopback():
+		own = append(own, a.links.bucket(from))
+	default:
+		own = append(own, a.hosts.bucket(from.Addr().WithZone("")), a.links.bucket(from))
 	}
-	if b.take(now, 1) && a.shakes.take(now, 1) {
+	fresh, may := own[0].full(now), true
+	for _, b := range own {
+		may = b.take(now, 1) && may
+	}
+	if may && (a.shakes.take(now, 1) || fresh && a.fresh.take(now, 1)) {
 		return true
 	}
-	own := a.reserved[from.Addr()]
-	return own != nil && own.take(now, 1) && a.reserve.take(now, 1)
+	reserved := a.reserved[from.Addr()]
+	return reserved != nil && reserved.take(now, 1) && a.reserve.take(now, 1)
 }
 
 // data asks to open one DATA of a peer that is not pinned: a share of its own first, then

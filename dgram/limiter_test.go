@@ -120,3 +120,34 @@ func TestLinkAdmission(t *testing.T) {
 		}
 	}
 }
+
+// Many from few places use up what all share, and a newcomer from elsewhere gets in all the same.
+func TestNewcomersAreAdmittedInAFlood(t *testing.T) {
+	own := netip.MustParsePrefix("10.0.0.0/24")
+	a := newAdmission(own.Contains, false)
+	now := time.Unix(1e9, 0)
+	refused := 0
+	for i := range 30_000 { // ten seconds of it: from 60 hosts of the link, and from 60 networks
+		now = now.Add(time.Millisecond / 3)
+		host := netip.AddrFrom4([4]byte{10, 0, 0, byte(10 + i/2%60)})
+		if i%2 == 0 {
+			host = netip.AddrFrom4([4]byte{203, byte(i / 2 % 60), 113, 7})
+		}
+		if !a.handshake(now, netip.AddrPortFrom(host, uint16(1000+i))) {
+			refused++
+		}
+		if i%3000 == 2999 {
+			for _, newcomer := range []netip.AddrPort{
+				netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(100 + i/3000)}), 6789),
+				netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(i / 3000), 7}), 6789),
+			} {
+				if !a.handshake(now, newcomer) {
+					t.Errorf("%v is refused after %v", newcomer, now.Sub(time.Unix(1e9, 0)))
+				}
+			}
+		}
+	}
+	if refused < 25_000 {
+		t.Errorf("only %d of the flood were refused", refused)
+	}
+}

@@ -104,8 +104,8 @@ const (
 	maxUnlinked         = 1024 // peers with queued messages and no association
 	maxUnprovedAddr     = 8    // unconfirmed associations of one address
 	maxUnprovedPrefix   = 64   // and of one /24 or /56
-	maxUsed             = 32768
-	maxUsedSeed         = 262144
+	maxUsed             = 36864
+	maxUsedSeed         = 266240
 	maxPrefixes         = 4096 // token buckets of one limiter
 	maxPrefixesSeed     = 65536
 	maxReserved         = 4096 // last addresses of pinned users
@@ -132,6 +132,10 @@ const (
 	dataAllBurst       = 4_000
 	dataAllRateSeed    = 50_000 // a seed's clients
 	dataAllBurstSeed   = 100_000
+	shakeHostRate      = 20 // per host of the own link, whatever its ports; this machine aside
+	shakeHostBurst     = 100
+	shakeFreshRate     = 20 // beside all of it, of networks and hosts that were not heard of lately
+	shakeFreshBurst    = 100
 	shakeReservedRate  = 1 // per reserved address, beside all others
 	shakeReservedBurst = 10
 	shakeReserveRate   = 50 // all reserved addresses together
@@ -141,8 +145,8 @@ const (
 // What the rates admit while an epoch is accepted fits the single-use memory, and a
 // CHALLENGE is smaller than what provokes it: else this does not compile.
 const (
-	_ = uint(maxUsed - (shakeBurst + shakeReserveBurst + (shakeRate+shakeReserveRate)*int(epochAccept/time.Second)))
-	_ = uint(maxUsedSeed - (shakeBurstSeed + shakeReserveBurst + (shakeRateSeed+shakeReserveRate)*int(epochAccept/time.Second)))
+	_ = uint(maxUsed - (shakeBurst + shakeFreshBurst + shakeReserveBurst + (shakeRate+shakeFreshRate+shakeReserveRate)*int(epochAccept/time.Second)))
+	_ = uint(maxUsedSeed - (shakeBurstSeed + shakeFreshBurst + shakeReserveBurst + (shakeRateSeed+shakeFreshRate+shakeReserveRate)*int(epochAccept/time.Second)))
 	_ = uint(minProvoking - challengeSize - 1)
 	_ = uint(helloSize - challengeSize - 1)
 )

@@ -33,7 +33,7 @@ var (
 	// the neighbours to notice has the others look at once.
 	lanProfile = Profile{
 		Name:  "lan",
-		Every: 8 * time.Second,  // 8 neighbours, all watched by others: one of them notices after 1 s
+		Every: 4 * time.Second,  // a few neighbours, all watched by each other: lost within 8 s; with more of them Pace decides
 		Alone: 3 * time.Second,  // nobody else will tell us: lost within 8 s of the last sign of life
 		Pace:  time.Second,      // 30 neighbours cost no more than 10
 		Last:  30 * time.Second, // mappings of NATs live that long (RFC 4787 REQ-5 asks for more, routers do less)

@@ -65,7 +65,7 @@ var Table = [numPools]Row{
 		"enough to say who one is; an answer, or \\accept, takes the bound away"},
 	{Told, "told", "events", true,
 		Shares{of(unbound, rate(20, 500), rate(20, 400), rate(10, 200)), rate(1, 6), rate(4, 64)},
-		Shares{of(unbound, rate(100, 1000), rate(100, 1000), rate(50, 500)), rate(1, 6), rate(10, 100)},
+		Shares{of(unbound, rate(50, 600), rate(50, 600), rate(20, 300)), rate(1, 6), rate(10, 100)},
 		"a network that comes back is told of at once; then what a person, or whoever reads a log, can take in"},
 	{Hellos, "hellos", "HELLOs", true,
 		Shares{of(unbound, rate(20, 200), rate(20, 150), rate(5, 40)), rate(1, 12), rate(2, 24)},
