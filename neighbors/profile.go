@@ -42,7 +42,7 @@ var (
 		Gap:  250 * time.Millisecond, // many cheap questions in a short suspicion: 20 % loss answers one of them
 
 		SuspectLeast: 1500 * time.Millisecond, // 8 probes lost in a row, for three of us
-		SuspectMost:  4 * time.Second,         // 18 probes
+		SuspectMost:  3 * time.Second,         // 14 probes: who could confirm and does not may be elsewhere
 		SuspectAlone: 3 * time.Second,         // 16 probes: a wireless network that roams takes 2 s
 
 		Refresh: 10 * time.Minute,

@@ -172,7 +172,13 @@ func (s *stranger) event(now time.Time, e dgram.Event) {
 			s.victim, s.met = e.Peer.ID, true
 		}
 	case dgram.Received:
-		switch e.Message.Body.(type) {
+		switch b := e.Message.Body.(type) {
+		case dgram.Ping: // a person who pinned one of them may ask it about others
+			result := dgram.ResultDelivered
+			if b.Scope == dgram.ScopeReach {
+				result = dgram.ResultUnknownRecipient
+			}
+			s.ep.Settle(now, e.Handle, result, 0)
 		case dgram.Text:
 			s.ep.Settle(now, e.Handle, s.answer, 0)
 		case dgram.ListRequest:

@@ -192,6 +192,33 @@ func TestStrangersHurtThemselvesFirst(t *testing.T) {
 	}
 }
 
+// However many keys on few networks use up what is for all, a network that has used nothing
+// lately gets something at once.
+func TestNewcomersDoNotWait(t *testing.T) {
+	for _, row := range budget.Table {
+		if !row.Rate {
+			continue
+		}
+		l := budget.New(false)
+		now := time.Unix(1e9, 0)
+		for i := range 40_000 { // 40 s
+			now = now.Add(time.Millisecond)
+			for n := range 40 {
+				m := budget.Payer{Class: budget.Stranger, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, byte(n), 0}), 24)}
+				m.Key[0], m.Key[1], m.Key[2], m.Key[3] = byte(i), byte(i>>8), byte(n), 1
+				l.Spend(now, row.Pool, m, 1)
+			}
+			if i%10_000 == 9_999 {
+				newcomer := budget.Payer{Class: budget.Stranger, Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(i / 10_000), 0}), 24)}
+				newcomer.Key[5] = byte(i / 10_000)
+				if !l.Spend(now, row.Pool, newcomer, 1) {
+					t.Errorf("%s: a newcomer waits after %d s", row.Name, i/1000)
+				}
+			}
+		}
+	}
+}
+
 // Each row is in its place and says why.
 func TestTableIsInOrder(t *testing.T) {
 	for i, row := range budget.Table {

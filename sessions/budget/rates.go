@@ -37,22 +37,38 @@ func newRates(s *Shares) *rates {
 	return &rates{shares: s, keys: keys, prefixes: prefixes}
 }
 
+// A part of what Link and Stranger have is kept for payers whose network has not asked for any
+// of it for a while: many from few places keep no newcomer waiting.
+const (
+	keptForFresh = 0.25
+	freshAfter   = time.Minute // without having asked
+	freshAsks    = 4           // and then so often
+)
+
 // spend takes cost from every share that it counts against, or from none.
 func (r *rates) spend(now time.Time, by Payer, cost float64) bool {
 	list := make([]debit, 0, Classes+2)
+	fresh := false
 	if by.Class.divided() {
-		list = append(list, debit{accountOf(r.keys, by.account()), r.shares.Key})
+		list = append(list, debit{accountOf(r.keys, by.account()), r.shares.Key, 0})
 		if by.Prefix.IsValid() {
-			list = append(list, debit{accountOf(r.prefixes, by.Prefix), r.shares.Prefix})
+			network := accountOf(r.prefixes, by.Prefix)
+			fresh = network.asks(now) <= freshAsks
+			list = append(list, debit{network, r.shares.Prefix, 0})
 		}
 	}
 	for c := range r.classes[:by.Class+1] {
-		if r.shares.All[c] != unbound {
-			list = append(list, debit{&r.classes[c], r.shares.All[c]})
+		if r.shares.All[c] == unbound {
+			continue
 		}
+		kept := 0.0
+		if Class(c).divided() && !fresh {
+			kept = keptForFresh * r.shares.All[c].Most
+		}
+		list = append(list, debit{&r.classes[c], r.shares.All[c], kept})
 	}
 	for _, d := range list {
-		if !d.from.has(now, d.of, cost) {
+		if !d.from.has(now, d.of, cost+d.kept) {
 			return false
 		}
 	}
@@ -62,10 +78,11 @@ func (r *rates) spend(now time.Time, by Payer, cost float64) bool {
 	return true
 }
 
-// debit is a bucket and how it fills.
+// debit is a bucket, how it fills, and what of it is kept for others.
 type debit struct {
 	from *bucket
 	of   Amount
+	kept float64
 }
 
 func accountOf[K comparable](l *simplelru.LRU[K, *bucket], k K) *bucket {
@@ -81,16 +98,34 @@ func accountOf[K comparable](l *simplelru.LRU[K, *bucket], k K) *bucket {
 type bucket struct {
 	spent float64
 	at    time.Time // of spent
+	asked time.Time // last
+	count int       // of asks, since there was none for a while
 }
 
-// has says whether cost is there now. What costs more than a whole bucket is let through
-// when the bucket is full, and has to be waited for longer.
-func (b *bucket) has(now time.Time, of Amount, cost float64) bool {
+// fill lets what was spent come back.
+func (b *bucket) fill(now time.Time, of Amount) {
 	if now.After(b.at) {
 		if !b.at.IsZero() {
 			b.spent = max(0, b.spent-now.Sub(b.at).Seconds()*of.PerSecond)
 		}
 		b.at = now
 	}
+}
+
+// asks notes that something is asked for, and returns how often it was since nothing was for
+// a while.
+func (b *bucket) asks(now time.Time) int {
+	if now.Sub(b.asked) >= freshAfter {
+		b.count = 0
+	}
+	b.asked = now
+	b.count++
+	return b.count
+}
+
+// has says whether cost is there now. What costs more than a whole bucket is let through
+// when the bucket is full, and has to be waited for longer.
+func (b *bucket) has(now time.Time, of Amount, cost float64) bool {
+	b.fill(now, of)
 	return b.spent+min(cost, of.Most) <= of.Most
 }
