@@ -140,7 +140,7 @@ func TestWhatThePersonAskedForIsToldAtOnce(t *testing.T) {
 			m.becomes(ann.id(), sessions.StateOnline, time.Millisecond)
 		}
 	}
-	writer := b.attacker(50, "writer", "203.0.113.1:6789")
+	writer := b.attacker(50, "writer", "203.0.7.9:6789") // of a network that has had its share
 	writer.ep.Dial(b.now, ann.addr, nil)
 	writer.turn()
 	b.run(10 * time.Millisecond)

@@ -34,6 +34,7 @@ const (
 	callQueue = 64                      // functions waiting to run on the loop
 	turnBatch = 64                      // datagrams handled before anything is sent: lets texts and acks share datagrams
 	turnLeast = 8                       // of them, those of people whom the user does not know
+	turnTime  = 2 * time.Millisecond    // and then no more of theirs are begun: somebody known may have written
 	leaveTime = 1500 * time.Millisecond // at most this long for the goodbyes
 	readFails = 1000                    // consecutive read errors after which the socket is given up
 )
@@ -334,7 +335,7 @@ func (l *Loop) receiveMore(now time.Time, o *dgram.Opened) {
 	if o != nil {
 		l.receive(now, o)
 	}
-	for left = max(left, turnLeast); left > 0 && len(l.opened) > 0; left-- {
+	for left = max(left, turnLeast); left > 0 && len(l.opened) > 0 && time.Since(now) < turnTime; left-- {
 		l.receive(now, <-l.opened)
 	}
 }

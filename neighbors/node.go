@@ -137,6 +137,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 		}
 	}
 	n.book.Loaded(now)
+	n.book.WriteLate()
 	n.inbox.Loaded(now)
 	n.outbox.Loaded(now)
 	n.startHolds(now)
@@ -337,6 +338,7 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 	}
 	again, next := n.texts.rewrite(now)
 	next = earliest(next, n.storeRecovers(now))
+	next = earliest(next, n.book.Ripen(now))
 	n.out.Batch = append(n.out.Batch, again...)
 	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.outbox.TakeWrites()...)

@@ -116,6 +116,7 @@ func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from a
 	switch v.Answer {
 	case sessions.AnswerDeliver:
 		n.texts.wait(key, from)
+		n.book.Hasten(s.User)
 		for _, id := range v.IDs {
 			n.texts.gathered.texts = append(n.texts.gathered.texts, textKey{s.ID, id})
 		}

@@ -96,8 +96,10 @@ type Book struct {
 	alive    func(time.Time, SessionID) bool
 	invited  SessionID // by the person; until the next record
 
-	changedUsers    map[UserKey]struct{}
-	changedSessions map[SessionID]struct{}
+	changed changes
+	late    changes   // of new users, if they are written later
+	lateAt  time.Time // then; zero: there are none yet
+	lazy    bool      // they are
 }
 
 // NewBook makes an empty Book for the user self, who is called selfName: no
@@ -112,7 +114,7 @@ func NewBook(self UserKey, selfName string, l Limits) *Book {
 		users: map[UserKey]*user{}, byID: map[SessionID]*entry{},
 		claims: map[string][]*user{}, pins: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
 		floors: newFloors(), expected: map[string]string{},
-		changedUsers: map[UserKey]struct{}{}, changedSessions: map[SessionID]struct{}{},
+		changed: newChanges(), late: newChanges(),
 	}
 	for i := range b.classes {
 		b.classes[i] = newCache()
@@ -231,6 +233,3 @@ func (b *Book) KnownAddrs() []netip.Addr {
 
 // touch puts s where it belongs in its list, as the one heard last.
 func (b *Book) touch(s *entry) { b.classes[classOf(s.owner.Trust)].put(s) }
-
-func (b *Book) userChanged(u *user)     { b.changedUsers[u.Key] = struct{}{} }
-func (b *Book) sessionChanged(s *entry) { b.changedSessions[s.ID] = struct{}{} }

@@ -6,21 +6,95 @@ import (
 	"time"
 )
 
+// changes are the rows that are not as they are stored.
+type changes struct {
+	users    map[UserKey]struct{}
+	sessions map[SessionID]struct{}
+}
+
+func newChanges() changes {
+	return changes{map[UserKey]struct{}{}, map[SessionID]struct{}{}}
+}
+
+// storeLater is how long the rows of new users wait to be written, all together: most of a
+// flood of them are not worth it any more then, and a text of a friend does not wait
+// for the disk behind them. A kill may cost so much of what is known of strangers, and nothing
+// else.
+const storeLater = 5 * time.Second
+
+// WriteLate has the rows of new users written later. Ripen must be called then.
+func (b *Book) WriteLate() { b.lazy = true }
+
+// changesOf is where a change of a user's rows belongs.
+func (b *Book) changesOf(u *user) *changes {
+	if b.lazy && u.Trust == TrustNew {
+		return &b.late
+	}
+	return &b.changed
+}
+
+func (b *Book) userChanged(u *user)     { b.changesOf(u).users[u.Key] = struct{}{} }
+func (b *Book) sessionChanged(s *entry) { b.changesOf(s.owner).sessions[s.ID] = struct{}{} }
+
+// Ripen lets what is written later be written, when it is time, and returns when to come
+// again; zero: nothing waits.
+func (b *Book) Ripen(now time.Time) (next time.Time) {
+	switch {
+	case len(b.late.users)+len(b.late.sessions) == 0:
+		return time.Time{}
+	case b.lateAt.IsZero():
+		b.lateAt = now.Add(storeLater)
+	case !b.lateAt.After(now):
+		b.ripenAll()
+		return time.Time{}
+	}
+	return b.lateAt
+}
+
+func (b *Book) ripenAll() {
+	for key := range b.late.users {
+		b.changed.users[key] = struct{}{}
+	}
+	for id := range b.late.sessions {
+		b.changed.sessions[id] = struct{}{}
+	}
+	b.late, b.lateAt = newChanges(), time.Time{}
+}
+
+// Hasten has the rows of one user written now: a line of theirs is, or they are not new any
+// more.
+func (b *Book) Hasten(key UserKey) {
+	u, ok := b.users[key]
+	if !ok {
+		return
+	}
+	if _, waits := b.late.users[key]; waits {
+		delete(b.late.users, key)
+		b.changed.users[key] = struct{}{}
+	}
+	for _, s := range u.sessions {
+		if _, waits := b.late.sessions[s.ID]; waits {
+			delete(b.late.sessions, s.ID)
+			b.changed.sessions[s.ID] = struct{}{}
+		}
+	}
+}
+
 // TakeWrites returns what changed since the last call, as one batch, in an order
 // that depends on the changes alone. Nothing is written twice.
 func (b *Book) TakeWrites() []Write {
-	if len(b.changedUsers) == 0 && len(b.changedSessions) == 0 && len(b.floors.changed) == 0 {
+	if len(b.changed.users) == 0 && len(b.changed.sessions) == 0 && len(b.floors.changed) == 0 {
 		return nil
 	}
 	var out []Write
-	for _, key := range inOrder(b.changedUsers, compareKeys) {
+	for _, key := range inOrder(b.changed.users, compareKeys) {
 		w := Write{Bucket: BucketUsers, Key: slices.Clone(key[:])}
 		if u, ok := b.users[key]; ok {
 			w.Value = u.encode()
 		}
 		out = append(out, w)
 	}
-	for _, id := range inOrder(b.changedSessions, compareIDs) {
+	for _, id := range inOrder(b.changed.sessions, compareIDs) {
 		w := Write{Bucket: BucketSessions, Key: slices.Clone(id[:])}
 		if s, ok := b.byID[id]; ok {
 			w.Value = s.encode()
@@ -30,14 +104,20 @@ func (b *Book) TakeWrites() []Write {
 	for _, id := range inOrder(b.floors.changed, compareIDs) {
 		out = append(out, Write{Bucket: BucketFloors, Key: slices.Clone(id[:]), Value: b.floors.encode(id)})
 	}
-	b.DropWrites()
+	b.dropChanged()
 	return out
 }
 
 // DropWrites is TakeWrites for who stores nothing.
 func (b *Book) DropWrites() {
-	clear(b.changedUsers)
-	clear(b.changedSessions)
+	b.dropChanged()
+	clear(b.late.users)
+	clear(b.late.sessions)
+}
+
+func (b *Book) dropChanged() {
+	clear(b.changed.users)
+	clear(b.changed.sessions)
 	clear(b.floors.changed)
 }
 
@@ -60,6 +140,7 @@ func (b *Book) Freshen() {
 			b.userChanged(s.owner)
 		}
 	}
+	b.ripenAll()
 }
 
 // Load gives back one stored entry of BucketUsers, BucketSessions or

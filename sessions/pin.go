@@ -148,6 +148,7 @@ func (b *Book) setTrust(u *user, t Trust) {
 	}
 	u.Trust = t
 	b.userChanged(u)
+	b.Hasten(u.Key)
 	if from == to {
 		return
 	}

@@ -56,7 +56,7 @@ var unbound = Amount{}
 // Table is all pools. spec/registry.csv has the same numbers, and a test compares them.
 var Table = [numPools]Row{
 	{Work, "work", "us", true,
-		Shares{of(unbound, rate(300_000, 600_000), rate(200_000, 400_000), rate(100_000, 200_000)), rate(25_000, 50_000), rate(50_000, 100_000)},
+		Shares{of(unbound, rate(300_000, 300_000), rate(200_000, 100_000), rate(100_000, 50_000)), rate(25_000, 12_500), rate(50_000, 25_000)},
 		Shares{of(unbound, unbound, rate(800_000, 1_600_000), rate(700_000, 1_400_000)), rate(25_000, 50_000), rate(100_000, 200_000)},
 		"strangers have a tenth of a core; at a seed they are the business"},
 	{Lines, "lines", "KiB", true,
