@@ -32,6 +32,7 @@ type bed struct {
 	limit int // steps, so that a run ends
 	intro neighbors.Intro
 	raws  []*raw
+	cheap bool               // signatures cost nothing, and protect nothing
 	spent map[netip.Addr]int // bytes that the nodes sent to each host
 	// opened, if set, is told what each datagram said that came to a person.
 	opened func(to *person, o dgram.Opened)
@@ -114,6 +115,13 @@ func tail(s string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
+func (b *bed) signatures() sessions.Signatures {
+	if b.cheap {
+		return cheapSignatures{}
+	}
+	return sessions.Ed25519{}
+}
+
 // reader gives repeatable randomness.
 func reader(seed uint64) io.Reader {
 	var s [32]byte
@@ -163,6 +171,9 @@ func (p *person) start() {
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: load, Listen: []netip.AddrPort{p.addr},
 		Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+	}
+	if p.bed.cheap {
+		cfg.Crypto = &neighbors.Crypto{Signatures: p.bed.signatures()}
 	}
 	node, err := neighbors.New(cfg, p.bed.now)
 	if err != nil {

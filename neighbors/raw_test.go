@@ -31,7 +31,11 @@ type raw struct {
 }
 
 func checkRecord(record, static []byte) (dgram.Peer, error) {
-	rec, err := sessions.Verify(record)
+	return checkRecordBy(sessions.Ed25519{}, record, static)
+}
+
+func checkRecordBy(by sessions.Signatures, record, static []byte) (dgram.Peer, error) {
+	rec, err := sessions.VerifyBy(by, record)
 	if err != nil || !bytes.Equal(rec.Static[:], static) {
 		return dgram.Peer{}, errors.New("not his record")
 	}
@@ -57,7 +61,7 @@ func (b *bed) identity(number int, name string, addrs ...netip.AddrPort) (r *raw
 	for _, a := range addrs {
 		r.record.Addrs = append(r.record.Addrs, sessions.Address{Addr: a})
 	}
-	if r.signed, err = sessions.Sign(r.key, r.record); err != nil {
+	if r.signed, err = sessions.SignBy(b.signatures(), r.key, r.record); err != nil {
 		b.t.Fatal(err)
 	}
 	return r, private
@@ -68,7 +72,9 @@ func (b *bed) attacker(number int, name, addr string, claims ...netip.AddrPort) 
 	b.t.Helper()
 	r, private := b.identity(number, name, claims...)
 	r.addr = netip.MustParseAddrPort(addr)
-	ep, err := dgram.New(dgram.Config{Private: private, Record: r.signed, Check: checkRecord, Random: reader(b.seed + uint64(number))}, b.now)
+	ep, err := dgram.New(dgram.Config{Private: private, Record: r.signed, Check: func(record, static []byte) (dgram.Peer, error) {
+		return checkRecordBy(b.signatures(), record, static)
+	}, Random: reader(b.seed + uint64(number))}, b.now)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -81,7 +87,7 @@ func (b *bed) attacker(number int, name, addr string, claims ...netip.AddrPort) 
 func (r *raw) flags(f uint64) {
 	r.bed.t.Helper()
 	r.record.Flags, r.record.Seq = f, r.record.Seq+1
-	signed, err := sessions.Sign(r.key, r.record)
+	signed, err := sessions.SignBy(r.bed.signatures(), r.key, r.record)
 	if err != nil {
 		r.bed.t.Fatal(err)
 	}
@@ -151,7 +157,7 @@ func (p *person) id() dgram.PeerID {
 func (r *raw) find(introducer dgram.PeerID, name string, number uint64) dgram.Ping {
 	p := dgram.Ping{Scope: dgram.ScopeFind, Name: name, Record: r.signed}
 	t := sessions.Ticket{Asker: r.record.Session, Introducer: sessions.SessionID(introducer), Name: name, Number: number}
-	p.Ticket = dgram.Ticket{Number: number, Sig: t.Sign(r.key)}
+	p.Ticket = dgram.Ticket{Number: number, Sig: t.SignBy(r.bed.signatures(), r.key)}
 	return p
 }
 
