@@ -28,7 +28,7 @@ func (n *Node) copyBrought(now time.Time, by sessions.Session, r dgram.Received,
 		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	case sender.User == n.user, seen && !sound, blocked && !n.book.Trust(by.User).Known():
-		// That somebody is blocked is told to friends alone, who have his copies.
+		// That somebody is blocked is told to friends alone, who have their copies.
 		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
 		return
 	case seen && taken && !blocked && again == sessions.AnswerPending:

@@ -45,7 +45,7 @@ func (n *Node) payerAt(s sessions.Session, at netip.AddrPort) budget.Payer {
 	return p
 }
 
-// userPayer is what is known of a user wherever he is: own, known, or a stranger.
+// userPayer is what is known of a user wherever they are: own, known, or a stranger.
 func (n *Node) userPayer(user sessions.UserKey) budget.Payer {
 	p := budget.Payer{Class: budget.Stranger, Key: [32]byte(user)}
 	switch {

@@ -6,7 +6,7 @@
 // it, is a row of Table. The shares are nested: what stands beside a class is for it and
 // all worse ones together, so the rest is guaranteed to the better ones, whatever the
 // worse ones do. Below Known a share is divided further, by user key and by network: a
-// stranger who asks for too much takes it from strangers, and from himself first.
+// stranger who asks for too much takes it from strangers, and from themselves first.
 //
 // Costs are checked before the work is done. The package has no clock, and belongs to the
 // goroutine that owns the node. See spec/theory.md 11.

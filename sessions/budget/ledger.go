@@ -109,10 +109,10 @@ type Group struct {
 func (p Payer) Group() Group { return Group{p.Class, p.Prefix} }
 
 // Yields says who has to give one place up for a payer for whom there is no room: the worst
-// class that is worse than his, and there the network that has most; else, in his own
-// class, a network that has two more than his, so that many from one place do not keep
-// others out. ok is false when nobody has, or when it is his own key or network that is
-// full: then he is refused.
+// class that is worse than the payer's, and there the network that has most; else, in the
+// payer's own class, a network that has two more than theirs, so that many from one place do
+// not keep others out. ok is false when nobody has, or when it is the payer's own key or
+// network that is full: then they are refused.
 func (l *Ledger) Yields(of Pool, by Payer) (g Group, ok bool) {
 	p := &l.pools[of]
 	if !p.rooms.own(&p.Shares, by, 1) {
