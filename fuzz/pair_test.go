@@ -88,6 +88,12 @@ func newPair(t *testing.T) *pair {
 	r := &pair{bed: b}
 	r.people = [2]*person{b.join("ann", 101, "192.0.2.1:6789"), b.join("bob", 103, "203.0.113.2:6789")}
 	r.people[0].meet(r.people[1])
+	for i, p := range r.people { // whom nobody pinned a kill may forget
+		if _, err := p.node.Chat(b.now, r.people[1-i].name); err != nil {
+			t.Fatal(err)
+		}
+		p.turn()
+	}
 	r.third = b.join("carol", 109, "198.51.100.9:6789")
 	for _, p := range r.people {
 		r.third.meet(p)

@@ -234,6 +234,7 @@ func relayMTU(r *row) {
 	if path := t.ann.pathTo(t.bob); path != "relay" {
 		r.Errorf("the path is %q, expected relay", path)
 	}
+	t.bob.send(`\accept ann`) // it is more than somebody new may leave
 	r.within("16 KiB by relay", t.ann.tell(t.bob, longLine), directLimit)
 }
 
