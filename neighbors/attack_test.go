@@ -317,6 +317,32 @@ func TestTicketServesOnce(t *testing.T) {
 	}
 }
 
+// What an introducer says last replaces what it said before: where the other one was is
+// called no more, since HELLOs to one network are few.
+func TestNewIntroductionReplacesTheOld(t *testing.T) {
+	b := newBed(t, 69, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
+	bob := b.join("bob")
+	m := b.attacker(1, "mallory", "192.0.2.9:1")
+	m.meets(bob)
+	asker, _ := b.identity(3, "friend")
+	says := func(at netip.AddrPort, number uint64, wait time.Duration) {
+		p := asker.find(dgram.PeerID(m.record.Session), "bob", number)
+		p.By, p.Session, p.Addrs = m.record.Session[:], asker.record.Session[:], []netip.AddrPort{at}
+		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, wait)
+	}
+	was, is := netip.MustParseAddrPort("198.51.100.1:53"), netip.MustParseAddrPort("203.0.113.1:53")
+	says(was, 100, 200*time.Millisecond)
+	before := b.spent[was.Addr()]
+	says(is, 101, 10*time.Second)
+	if before == 0 || b.spent[is.Addr()] == 0 {
+		t.Fatalf("%d and %d bytes of HELLOs", before, b.spent[is.Addr()])
+	}
+	if more := b.spent[was.Addr()] - before; more > 112 {
+		t.Errorf("%d bytes more go to where the other one was", more)
+	}
+}
+
 // A relay carries nothing to who is not there: neither to somebody of whom it only
 // remembers that he was, nor after a goodbye.
 func TestRelayNeedsALiveAssociation(t *testing.T) {

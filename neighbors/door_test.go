@@ -62,6 +62,7 @@ func TestNewUserLeavesAFewLines(t *testing.T) {
 			if n := len(ann.node.Outbox()); n != len(want)-len(bob.texts()) {
 				t.Fatalf("%d lines wait at ann, %d have come", n, len(bob.texts()))
 			}
+			b.until(time.Minute, "ann pauses", func() bool { return ann.node.Outbox()[0].Next.Sub(b.now) > 5*time.Second })
 			before := len(bob.texts())
 			if v := bob.node.Strangers(b.now); len(v.List) != 1 || v.List[0].Lines != before || !v.List[0].Waiting || v.List[0].Came != neighbors.CameWrote {
 				t.Errorf("at the door: %+v", v)

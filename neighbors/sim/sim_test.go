@@ -200,7 +200,7 @@ func TestPiecesOfASmallWorldHeal(t *testing.T) {
 		if l.What != "heal" {
 			continue
 		}
-		if healed += l.Pairs; l.InTime < l.Pairs*99/100 || l.P90 == nil || *l.P90 > 1_500 {
+		if healed += l.Pairs; l.InTime < l.Pairs*99/100 || l.P90 == nil || *l.P90 > 1_200 {
 			t.Errorf("%+v: half after %v ms, nine in ten after %v ms", l, *l.P50, *l.P90)
 		}
 	}
