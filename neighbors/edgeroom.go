@@ -19,7 +19,7 @@ func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
 	if e := n.edges[id]; e != nil {
 		return e
 	}
-	p := n.payer(id)
+	p := n.findPayer(id)
 	p.Key = [32]byte(user)
 	if !n.budget.Fits(budget.Edges, p, 1) && !n.dropEdge(p) || !n.budget.Claim(budget.Edges, p, 1) {
 		return nil
@@ -122,7 +122,7 @@ func (n *Node) removeEdge(e *edge) {
 // reclass has an edge stand under who its session is now: somebody was pinned, met on the
 // link, or moved.
 func (n *Node) reclass(e *edge) {
-	p := n.payer(e.id)
+	p := n.findPayer(e.id)
 	p.Key = [32]byte(e.user)
 	if p == e.payer {
 		return

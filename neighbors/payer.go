@@ -10,7 +10,16 @@ import (
 
 // payer says who pays for what a session does or has us do: its class, its user's key, and
 // the network from which it was seen last. Of a session that is not known it is the worst.
+// It is asked for each message: whoever has an edge stands there.
 func (n *Node) payer(id sessions.SessionID) budget.Payer {
+	if e := n.edges[id]; e != nil {
+		return e.payer
+	}
+	return n.findPayer(id)
+}
+
+// findPayer is payer for who has no edge, or whose edge may stand under who they were.
+func (n *Node) findPayer(id sessions.SessionID) budget.Payer {
 	s, ok := n.book.Session(id)
 	if !ok {
 		return budget.Payer{Class: budget.Stranger, Key: [32]byte(s.User)}

@@ -98,6 +98,9 @@ func (n *Node) SetSurroundings(now time.Time, s Surroundings) {
 	moved := !slices.Equal(n.cfg.Listen, s.Listen)
 	n.cfg.Listen, n.cfg.Interfaces = s.Listen, s.Interfaces
 	n.cfg.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
+	for _, id := range n.edgeIDs() {
+		n.reclass(n.edges[id]) // who is on our link may be another one now
+	}
 	if moved {
 		n.changed(now)
 	}

@@ -64,6 +64,9 @@ func (b *Book) ripenAll() {
 // Hasten has the rows of one user written now: a line of theirs is, or they are not new any
 // more.
 func (b *Book) Hasten(key UserKey) {
+	if len(b.late.users)+len(b.late.sessions) == 0 {
+		return
+	}
 	u, ok := b.users[key]
 	if !ok {
 		return

@@ -93,7 +93,7 @@ func (l *Ledger) Move(of Pool, from, to Payer, n int) {
 // Used is how much of a room a class has.
 func (l *Ledger) Used(of Pool, c Class) int { return l.pools[of].rooms.classes[c] }
 
-// Of is how much of a room a payer's key has.
+// Of is how much of a room a payer's key has, where keys count: within Link and Stranger.
 func (l *Ledger) Of(of Pool, by Payer) int { return l.pools[of].rooms.keys[by.account()] }
 
 // Most is how much of a pool a class, with all worse ones, may have; 0: there is no bound.
@@ -105,8 +105,13 @@ type Group struct {
 	Prefix netip.Prefix
 }
 
-// Group is the payer's.
-func (p Payer) Group() Group { return Group{p.Class, p.Prefix} }
+// Group is the payer's. Networks count within Link and Stranger alone.
+func (p Payer) Group() Group {
+	if !p.Class.divided() {
+		return Group{Class: p.Class}
+	}
+	return Group{p.Class, p.Prefix}
+}
 
 // Yields says who has to give one place up for a payer for whom there is no room: the worst
 // class that is worse than the payer's, and there the network that has most; else, in the

@@ -45,20 +45,26 @@ func within(n int, a Amount) bool { return a == unbound || float64(n) <= a.Most 
 // add takes n, or gives them back.
 func (r *rooms) add(by Payer, n int) {
 	r.classes[by.Class] += n
+	if r.classes[by.Class] < 0 {
+		panic("BUG: more of a budget was given back than taken")
+	}
+	if !by.Class.divided() {
+		return // this is asked for each text of a friend
+	}
 	a := by.account()
 	if r.keys[a] += n; r.keys[a] == 0 {
 		delete(r.keys, a)
 	}
-	r.groups[by.Class].add(by.Prefix, n)
-	if r.classes[by.Class] < 0 || r.keys[a] < 0 {
-		panic("BUG: more of a budget was given back than taken")
+	if r.keys[a] < 0 {
+		panic("BUG: a payer gave back more of a budget than they took")
 	}
+	r.groups[by.Class].add(by.Prefix, n)
 }
 
 func (r *rooms) yields(s *Shares, by Payer) (g Group, ok bool) {
 	for c := Stranger; c > by.Class; c-- {
 		if r.classes[c] > 0 {
-			p, _ := r.groups[c].most()
+			p, _ := r.groups[c].most() // none where networks do not count
 			return Group{c, p}, true
 		}
 	}
