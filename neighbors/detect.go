@@ -182,18 +182,6 @@ func (n *Node) drawTurn(now time.Time, e *edge) {
 	}
 }
 
-// expires says that nobody probes e: a seed leaves that to its clients, which keep the contact.
-func (n *Node) expires(e *edge) bool { return n.cfg.Seed && e.payer.Class > budget.Seed }
-
-// expire ends an edge of a seed whose client has been silent for too long.
-func (n *Node) expire(now time.Time, e *edge) {
-	if at := n.lastLife(e).Add(seedPatience); at.After(now) {
-		e.quietAt = at
-		return
-	}
-	n.lost(now, e)
-}
-
 // ignored says when texts of ours to e will have got no answer for too long; zero: it
 // owes none. Who lives and does not answer, because his screen is stopped, is asked
 // more and more rarely.
@@ -442,30 +430,4 @@ func (n *Node) deaf(e *edge) bool {
 		return false
 	}
 	return !slices.ContainsFunc(n.cfg.Listen, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
-}
-
-// isolated says that all who were online are suspected at once: rather we are cut off
-// than all of them. Strangers count only when nobody else is here.
-func (n *Node) isolated() bool {
-	known := n.onlineOf[budget.Own]+n.onlineOf[budget.Known]+n.onlineOf[budget.Seed] > 0
-	count := 0
-	for _, e := range n.edges { // the order does not matter
-		if !e.online || known && e.payer.Class > budget.Seed {
-			continue
-		}
-		if e.since.IsZero() {
-			return false
-		}
-		count++
-	}
-	return count > 1
-}
-
-// healthOf is how much this node trusts its ears about e. What strangers make it doubt is
-// not held against people known.
-func (n *Node) healthOf(e *edge) *health {
-	if e.payer.Class <= budget.Seed {
-		return &n.health[0]
-	}
-	return &n.health[1]
 }
