@@ -42,6 +42,7 @@ type association struct {
 type reading struct {
 	favoured atomic.Bool // of a pinned peer: it is read before others'
 	spent    *bucket     // while it is not; under admission's lock
+	little   *bucket     // when all such have used up theirs; likewise
 }
 
 // proof is what there is about an association until it is confirmed.

@@ -104,6 +104,7 @@ type admission struct {
 	challenges *bucket
 	shakes     *bucket
 	datas      *bucket // of peers that are not pinned
+	quiet      *bucket // the same when that is used up, a little for each
 	prefixes   limiter[netip.Prefix]
 	links      limiter[netip.AddrPort]
 	hosts      limiter[netip.Addr] // of the own link
@@ -124,6 +125,7 @@ func newAdmission(n near, seed bool) *admission {
 		challenges: newBucket(challengeRate, challengeBurst),
 		shakes:     newBucket(all.perSecond, all.burst),
 		datas:      newBucket(datas.perSecond, datas.burst),
+		quiet:      newBucket(dataQuietRate, dataQuietBurst),
 		prefixes:   newLimiter[netip.Prefix](rate{shakePrefixRate, shakePrefixBurst}, keys),
 		links:      newLimiter[netip.AddrPort](link, keys),
 		hosts:      newLimiter[netip.Addr](rate{shakeHostRate, shakeHostBurst}, keys),
@@ -168,14 +170,18 @@ func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 }
 
 // data asks to open one DATA of a peer that is not pinned: a share of its own first, then
-// of what all such have. It comes before the AEAD, which costs more than to be asked.
+// of what all such have, and when that is used up a little for each: who talks without end
+// drowns no newcomer. It comes before the AEAD, which costs more than to be asked.
 func (a *admission) data(now time.Time, of *association) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if of.reading.spent == nil {
-		of.reading.spent = newBucket(dataRate, dataBurst)
+		of.reading.spent, of.reading.little = newBucket(dataRate, dataBurst), newBucket(dataLittleRate, dataLittleBurst)
 	}
-	return of.reading.spent.take(now, 1) && a.datas.take(now, 1)
+	if !of.reading.spent.take(now, 1) {
+		return false
+	}
+	return a.datas.take(now, 1) || of.reading.little.take(now, 1) && a.quiet.take(now, 1)
 }
 
 // setReserved replaces the addresses that have tokens of their own.

@@ -151,3 +151,28 @@ func TestNewcomersAreAdmittedInAFlood(t *testing.T) {
 		t.Errorf("only %d of the flood were refused", refused)
 	}
 }
+
+// Peers who talk without end use up what all who are not pinned have, and drown nobody who
+// says little.
+func TestWhoTalksWithoutEndDrownsNobody(t *testing.T) {
+	a := newAdmission(func(netip.Addr) bool { return false }, false)
+	now := time.Unix(1e9, 0)
+	loud := make([]association, 201)
+	var quiet association
+	heard, opened := 0, 0
+	for i := range 400_000 { // ten seconds
+		now = now.Add(25 * time.Microsecond)
+		if a.data(now, &loud[i%len(loud)]) {
+			opened++
+		}
+		if i > 160_000 && i%20_000 == 19_999 && a.data(now, &quiet) { // from the fifth second on
+			heard++
+		}
+	}
+	if heard != 12 {
+		t.Errorf("%d of 12 were heard", heard)
+	}
+	if most := dataAllBurst + dataQuietBurst + 10*(dataAllRate+dataQuietRate); opened > most {
+		t.Errorf("%d are more than %d", opened, most)
+	}
+}

@@ -132,6 +132,10 @@ const (
 	dataAllBurst       = 4_000
 	dataAllRateSeed    = 50_000 // a seed's clients
 	dataAllBurstSeed   = 100_000
+	dataLittleRate     = 2 // beside that, of one association,
+	dataLittleBurst    = 16
+	dataQuietRate      = 1_000 // and of all of them: who says little is heard
+	dataQuietBurst     = 1_000
 	shakeHostRate      = 20 // per host of the own link, whatever its ports; this machine aside
 	shakeHostBurst     = 100
 	shakeFreshRate     = 20 // beside all of it, of networks and hosts that were not heard of lately

@@ -20,7 +20,7 @@ type Opened struct {
 	counter  uint64 // DATA
 	said     said
 	fault    Counter // DATA: authentic, and why what it says is not obeyed; CountNothing: it is
-	favoured bool    // of a pinned peer, or an answer to a HANDSHAKE of ours
+	favoured bool    // of a pinned peer, or an answer to a contact of ours
 	shake    *shake  // HANDSHAKE, ACCEPT
 	call     bool    // HELLO: an announcement, of this nonce
 	echo     [nonceSize]byte
@@ -58,8 +58,8 @@ type shake struct {
 // was dropped and is counted already. A reader need not pass it on.
 func (o Opened) Empty() bool { return o.reason != CountNothing }
 
-// Favoured says that it is of a pinned peer, or the answer to a HANDSHAKE of ours: to be
-// treated before what strangers send.
+// Favoured says that it is of a pinned peer, or the answer to a HELLO or HANDSHAKE of ours:
+// to be treated before what strangers send.
 func (o Opened) Favoured() bool { return o.favoured }
 
 // Reason returns the counter under which a dropped datagram was counted, or

@@ -70,7 +70,7 @@ func (o *Opener) open(now time.Time, d Opened, b []byte) Opened {
 			return o.drop(d, DroppedLink)
 		}
 		copied, _ := parsePacket(bytes.Clone(b))
-		d.packet = &copied
+		d.packet, d.favoured = &copied, to.IsValid() && o.table.ours([nonceSize]byte(p.echo)) // we called there
 		return d
 	case kindHandshake:
 		return o.handshake(now, d, &p)
