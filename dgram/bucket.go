@@ -25,6 +25,9 @@ func (b *bucket) take(now time.Time, n float64) bool {
 	return true
 }
 
+// give puts back tokens that were taken and not used.
+func (b *bucket) give(n float64) { b.tokens = min(b.burst, b.tokens+n) }
+
 // full says that nothing was taken for so long that nothing is missing.
 func (b *bucket) full(now time.Time) bool {
 	b.fill(now)

@@ -15,7 +15,7 @@ import (
 // from the arguments and the injected randomness; maps are looked up, not walked.
 type courier struct {
 	random io.Reader
-	pace   *bucket // of all presence of this node; nil: none
+	turn   turn // to send presence
 
 	texts, presence lane
 	held            map[messageKey]*errand // every confirmed message, at most maxQueued + maxOutstanding
@@ -33,7 +33,6 @@ type courier struct {
 	number  uint64    // of the next datagram with confirmed messages
 	arrived uint64    // the highest number that was acknowledged, plus 1
 	lossAt  time.Time // a flight overtaken by others is lost then
-	paceAt  time.Time // presence may go then
 	heardAt time.Time // the last ack
 }
 
@@ -192,7 +191,8 @@ func (c *courier) idle() bool {
 }
 
 // next returns the earliest timer, the zero Time if none runs. It does not say
-// whether something could go at once: take does.
+// whether something could go at once: take does. Nor does it know when its turn to send
+// presence comes: that is told.
 func (c *courier) next() time.Time {
 	first := c.lossAt
 	sooner := func(t time.Time) {
@@ -204,9 +204,6 @@ func (c *courier) next() time.Time {
 		sooner(e.deadline)
 	}
 	sooner(c.acks.due)
-	if c.presence.len() > 0 {
-		sooner(c.paceAt)
-	}
 	return first
 }
 

@@ -252,7 +252,8 @@ func TestFindsWaitForWholeDatagrams(t *testing.T) {
 
 func TestPresenceIsPacedTextIsNot(t *testing.T) {
 	c, now := opened(t, time.Millisecond)
-	c.pace = newBucket(10, 1)
+	p := &pace{all: newBucket(10, 1)}
+	c.turn = turn{pace: p}
 	for id := uint64(100); id < 104; id++ {
 		mustPut(t, c, Message{ID: id, Body: Online{Record: make([]byte, 384)}})
 	}
@@ -271,10 +272,17 @@ func TestPresenceIsPacedTextIsNot(t *testing.T) {
 	if got := takeAll(c, now.Add(90*time.Millisecond)); got != nil {
 		t.Fatalf("%v", got)
 	}
-	if d := c.next().Sub(now); d < 100*time.Millisecond || d > 101*time.Millisecond {
+	at := p.at(now)
+	if d := at.Sub(now); d < 100*time.Millisecond || d > 101*time.Millisecond {
 		t.Fatalf("the next goes after %v", d)
 	}
-	if got := takeAll(c, c.next()); !reflect.DeepEqual(got, [][]uint64{{104}}) {
+	if got := takeAll(c, at); got != nil {
+		t.Fatalf("it went before its turn: %v", got)
+	}
+	if p.next(at) != &c.turn || p.next(at) != nil || !p.at(at).IsZero() {
+		t.Fatal("it has no turn, or another")
+	}
+	if got := takeAll(c, at); !reflect.DeepEqual(got, [][]uint64{{104}}) {
 		t.Fatalf("%v", got)
 	}
 }

@@ -77,7 +77,7 @@ type Endpoint struct {
 	cache    *cache
 	dials    map[netip.AddrPort]*dial // at most maxDials + maxAskedDials
 	contacts *contacts
-	pace     *bucket // presence of the whole node
+	pace     *pace // presence of the whole node
 	calls    calls
 	timers   timers
 	expireAt time.Time // something of an epoch must be forgotten
@@ -127,7 +127,7 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		admit: newAdmission(near, c.Seed), tally: new(tally),
 		links: map[PeerID]*link{}, maxPins: pins,
 		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed),
-		pace: newBucket(float64(presence), float64(presence)), calls: newCalls(),
+		pace: newPace(float64(presence)), calls: newCalls(),
 	}
 	e.ids.message = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps
 	e.cache = newCache(room, func(a *association) { e.forgotten(a, AssociationsEvicted) })
@@ -261,6 +261,7 @@ func (e *Endpoint) Pin(id PeerID, pinned bool) {
 		return
 	}
 	l.pinned = pinned
+	l.courier.turn.rank(pinned, l.courier.turn.asked)
 	if pinned {
 		e.pins++
 	} else {

@@ -43,7 +43,7 @@ func (e *Endpoint) link(id PeerID) *link {
 	l := e.links[id]
 	if l == nil {
 		l = &link{peer: Peer{ID: id}, courier: newCourier(e.random, false)}
-		l.courier.pace = e.pace
+		l.courier.turn = turn{pace: e.pace, link: l}
 		l.timer.link = l
 		e.links[id] = l
 		e.unlinked++
@@ -155,6 +155,7 @@ func (e *Endpoint) tidy(l *link) {
 		return
 	}
 	e.timers.stop(&l.timer)
+	l.courier.turn.leave()
 	delete(e.links, l.peer.ID)
 	e.unlinked--
 }

@@ -103,6 +103,16 @@ func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 	return id
 }
 
+// ProbeAsked is Probe for the person, who waits for the answer: it goes before the presence
+// of others.
+func (e *Endpoint) ProbeAsked(now time.Time, to PeerID) (id uint64) {
+	if id = e.Probe(now, to); id != 0 {
+		turn := &e.links[to].courier.turn
+		turn.rank(turn.pinned, true)
+	}
+	return id
+}
+
 // nextProbe returns the id of a probe.
 func (e *Endpoint) nextProbe() uint64 {
 	e.ids.probe = e.ids.probe%maxProbeID + 1

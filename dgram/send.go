@@ -15,6 +15,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	e.answerCalls(now)
 	e.drawAnswers(now)
 	e.flushDirty(now)
+	e.takeTurns(now)
 	// What went inside a HANDSHAKE counts as sent when that left: by the time of its ACCEPT
 	// it may be due again.
 	if e.ringDue(now) {
@@ -23,7 +24,16 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
 		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
 	}
-	return sooner(sooner(e.calls.knockAt, e.calls.until), sooner(e.timers.next(), e.expireAt))
+	return sooner(sooner(e.calls.knockAt, e.calls.until), sooner(sooner(e.timers.next(), e.expireAt), e.pace.at(now)))
+}
+
+// takeTurns sends the presence that waited and may go now, a datagram a turn.
+func (e *Endpoint) takeTurns(now time.Time) {
+	for t := e.pace.next(now); t != nil; t = e.pace.next(now) {
+		e.touch(t.link)
+		e.flushDirty(now)
+		t.leave() // there was nothing left to send
+	}
 }
 
 // ringDue does what is due, and says whether anything was.

@@ -17,7 +17,6 @@ type load struct {
 	whole   bool // it is a DATA of full size, which can be padded to the end
 	finds   bool // it introduces: one a datagram, and only a padded one
 	full    bool // something ready did not fit
-	paced   bool // the node's share of presence is used up
 }
 
 // Lengths that a load has to reckon with: the head of up to maxMessages messages;
@@ -48,16 +47,8 @@ func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok boo
 	}
 	c.fill(&l, &c.texts, open, func() bool { return true })
 	c.fill(&l, &c.presence, open, func() bool {
-		if c.pace == nil || l.text || len(l.errands) > 0 {
-			return true
-		}
-		l.paced = !c.pace.take(now, 1)
-		return !l.paced
+		return l.text || len(l.errands) > 0 || c.turn.take(now)
 	})
-	c.paceAt = time.Time{}
-	if l.paced {
-		c.paceAt = c.pace.at(now, 1)
-	}
 	if len(l.errands) == 0 {
 		c.noteLimit(room)
 		if l.acks == 0 || !due && !l.full {

@@ -282,7 +282,7 @@ func (n *Node) requestAssociated(now time.Time, id sessions.SessionID, addr neti
 }
 
 func (q *request) send(now time.Time, n *Node, to sessions.SessionID) {
-	q.probes = append(q.probes, n.ep.Probe(now, dgram.PeerID(to)))
+	q.probes = append(q.probes, n.ep.ProbeAsked(now, dgram.PeerID(to)))
 }
 
 // requestOnline: a session came online; an \add of that key may have been waiting for it.

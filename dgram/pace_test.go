@@ -1,0 +1,98 @@
+package dgram
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// A crowd for which presence waits: it goes at the node's pace, whoever asked first first,
+// but a pinned peer's before all. Who waits is not looked at again and again meanwhile: each
+// turn wakes one peer. (A crowd of strangers once had a node look at each of them whenever
+// one datagram could go.)
+func TestPresenceWaitsItsTurn(t *testing.T) {
+	const crowd, perSecond = 40, 10
+	a := newNode(t, 1, "192.0.2.1:6789")
+	a.pace = newPace(perSecond)
+	w := newNetwork(t, a)
+	var all []*node
+	for i := range crowd + 1 {
+		b := newNode(t, byte(i+2), fmt.Sprintf("198.51.%d.2:6789", i))
+		w.nodes = append(w.nodes, b)
+		w.connect(a, b)
+		all = append(all, b)
+	}
+	friend := all[crowd]
+	a.pace.all.take(w.now, a.pace.all.tokens) // what is left of it
+	a.pace.all.last = w.now
+	for i, b := range all[:crowd] {
+		a.Send(w.now, b.self.ID, Message{ID: uint64(1000 + i), Body: Online{Record: a.config.Record}})
+	}
+	a.Send(w.now, friend.self.ID, Message{ID: 2000, Body: Online{Record: a.config.Record}})
+	w.turn(a)
+	if n := a.pace.waiting[0].Len() + a.pace.waiting[1].Len(); n != crowd+1 {
+		t.Fatalf("%d wait", n)
+	}
+	a.Pin(friend.self.ID, true)
+	asked := all[crowd-1]
+	if a.ProbeAsked(w.now, asked.self.ID) == 0 {
+		t.Fatal("no probe")
+	}
+
+	var order []*node // in which they hear of it
+	seen := map[*node]bool{}
+	start := w.now
+	for len(order) < crowd+1 {
+		at := a.wakeAt
+		if at.IsZero() || at.Sub(start) > time.Minute {
+			t.Fatalf("after %v: %d of %d", at.Sub(start), len(order), crowd+1)
+		}
+		w.run(time.Second / perSecond)
+		for _, b := range all {
+			if !seen[b] && count[Received](b) > 0 {
+				seen[b], order = true, append(order, b)
+			}
+		}
+	}
+	if took := w.now.Sub(start); took < crowd*time.Second/perSecond {
+		t.Errorf("all went within %v", took)
+	}
+	if order[0] != friend {
+		t.Error("the friend waited for others")
+	}
+	if order[1] != asked {
+		t.Error("the person waited for others")
+	}
+	for i, b := range order[2:] {
+		if b != all[i] {
+			t.Fatalf("the turn of %v came as number %d", b.addr, i)
+		}
+	}
+	if n := a.pace.waiting[0].Len() + a.pace.waiting[1].Len(); n != 0 || !a.pace.at(w.now).IsZero() {
+		t.Errorf("%d wait for nothing", n)
+	}
+}
+
+// A turn that finds nothing to send costs nobody's.
+func TestTurnThatIsNotUsedIsGivenBack(t *testing.T) {
+	now := began
+	p := newPace(10)
+	p.all.take(now, 10)
+	a, b := &turn{pace: p}, &turn{pace: p}
+	if a.take(now) || b.take(now) {
+		t.Fatal("nothing was left")
+	}
+	now = p.at(now)
+	if p.next(now) != a || p.next(now) != nil {
+		t.Fatal("not whoever asked first")
+	}
+	a.leave()
+	if p.next(now) != b || !b.take(now) || b.take(now) {
+		t.Fatal("the other does not have it")
+	}
+	b.leave()
+	b.leave()
+	if p.waiting[1].Len() != 0 || p.all.tokens >= 1 {
+		t.Fatalf("%d wait, %v tokens", p.waiting[1].Len(), p.all.tokens)
+	}
+}
