@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -276,6 +277,7 @@ func (l *Loop) read(baton chan struct{}) {
 		if dgram.Costly(b[:n]) {
 			baton <- struct{}{}
 			holds = false
+			runtime.Gosched() // on one processor too: what is cheap is read first
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		o := l.opener.Load().Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])

@@ -68,7 +68,8 @@ func (t *archiveTx) change(rows []Write, befriended map[UserKey]bool) error {
 	}
 	newest, _ := t.lines.Cursor().Last()
 	newest = bytes.Clone(newest)
-	for _, w := range rows {
+	for i, w := range rows {
+		giveWay(i)
 		if bytes.Compare(w.Key, newest) > 0 || t.lines.Get(w.Key) == nil { // most are new
 			t.count, t.size = t.count+1, t.size+uint64(len(w.Value))
 			if err := t.note(w, befriended); err != nil {

@@ -247,6 +247,7 @@ func (d *database) foldRows(last []Write, number uint64) error {
 		return d.bolt.Load().Update(func(tx *bbolt.Tx) error {
 			var b *bbolt.Bucket
 			for i, w := range last {
+				giveWay(i)
 				var err error
 				if i == 0 || w.Bucket != last[i-1].Bucket {
 					if b, err = tx.CreateBucketIfNotExists([]byte(w.Bucket.String())); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -93,6 +94,17 @@ func (s *Store) foldJournal(j *journal) error {
 	}
 	j.f.Close() // nothing that counts is in it any more
 	return nil
+}
+
+// foldSlice is how many rows are folded before somebody else may run.
+const foldSlice = 16
+
+// giveWay lets others run first, now and then. A fold goes on beside a conversation, often on the
+// only processor that the program uses, and nobody waits for it.
+func giveWay(row int) {
+	if row%foldSlice == foldSlice-1 {
+		runtime.Gosched()
+	}
 }
 
 // foldRest folds what is left when the loops have ended, the older journal

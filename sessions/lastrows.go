@@ -28,6 +28,7 @@ func (s *lastRows) add(batch []Write) {
 			rows[n-1].Write = w // a window, which moves with each text
 			continue
 		}
+		giveWay(s.seq)
 		s.seq++
 		s.of[w.Bucket] = append(rows, lastRow{w, s.seq})
 	}
