@@ -38,7 +38,7 @@ func BenchmarkCrowd(b *testing.B) {
 }
 
 func crowdBench(b *testing.B, profile string, size int) {
-	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent)) // as the program has it
+	defer debug.SetGCPercent(debug.SetGCPercent(gcIdle)) // as the program has it
 	trials, crashes, idle := 9, 9, 30*time.Second
 	if profile == "quiet" {
 		trials, crashes, idle = 3, 3, 3*time.Minute

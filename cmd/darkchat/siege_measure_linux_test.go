@@ -53,9 +53,9 @@ type speech struct {
 
 func (s *scene) speech() speech {
 	if s.seed {
-		return speech{400 * time.Millisecond, 2 << 10}
+		return speech{200 * time.Millisecond, 1 << 10}
 	}
-	return speech{200 * time.Millisecond, 6 << 10}
+	return speech{50 * time.Millisecond, 3 << 10}
 }
 
 // line is what bob types.

@@ -174,8 +174,9 @@ func (s *scene) target(addr string, n *node) {
 	}
 }
 
-// attack starts an attacker. It has the lowest priority, since an attacker has a machine
-// of their own: what they compute must not be taken for what they make the victim compute.
+// attack starts an attacker. It runs while the processors have nothing else to do, since an
+// attacker has a machine of their own: what they compute must not be taken for what they
+// make the victim compute.
 func (s *scene) attack(name string, last time.Duration) *node {
 	s.Helper()
 	o := s.order
@@ -188,7 +189,7 @@ func (s *scene) attack(name string, last time.Duration) *node {
 	if err != nil {
 		s.Fatal(err)
 	}
-	cmd := exec.Command("ip", "netns", "exec", s.x.space, "nice", "-n", "19", exe)
+	cmd := exec.Command("ip", "netns", "exec", s.x.space, "chrt", "--idle", "0", exe)
 	cmd.Dir = s.TempDir()
 	cmd.Env = []string{asAttacker + "=" + string(told), "PATH=" + os.Getenv("PATH"), "GOGC=400"}
 	return launch(s, "the attacker "+name, cmd)

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestHeapGrowsOnlyWhileItIsBusy(t *testing.T) {
+	now := time.Unix(1000, 0)
+	c := &collector{percent: gcIdle, last: now}
+	for i, step := range []struct {
+		after time.Duration
+		want  int
+	}{
+		{time.Minute, gcIdle},
+		{2 * time.Second, gcIdle},
+		{gcClose, gcIdle},
+		{gcClose / 10, gcIdle},
+		{gcClose / 10, gcIdle},
+		{gcClose, gcIdle}, // they are not in a row
+		{gcClose / 10, gcIdle},
+		{gcClose / 10, gcIdle},
+		{gcClose / 10, gcIdle},
+		{gcClose / 10, gcBusy},
+		{gcFar, gcBusy}, // as it was: else it would go up and down
+		{time.Millisecond, gcBusy},
+		{2 * time.Minute, gcIdle},
+	} {
+		now = now.Add(step.after)
+		if c.percent = c.collected(now); c.percent != step.want {
+			t.Fatalf("step %d: %d, want %d", i, c.percent, step.want)
+		}
+	}
+}
