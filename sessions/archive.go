@@ -262,14 +262,6 @@ func (a *archive) close() error {
 	return a.shut()
 }
 
-// forget removes the file: nothing is to be kept.
-func (a *archive) forget() error {
-	if err := os.Remove(a.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // History answers a question about what was said. It reads the disk; any goroutine may
 // call it, but none that must not wait.
 func (s *Store) History(q HistoryQuery) (HistoryPage, error) {

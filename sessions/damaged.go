@@ -12,10 +12,13 @@ import (
 // maxAside bounds the files of one name that were set aside at one second.
 const maxAside = 100
 
+// asideMark stands between the name of a file that was set aside and the time.
+const asideMark = ".damaged-"
+
 // setAside renames a damaged file to NAME.damaged-TIME, so that nothing of it is
 // lost, and returns its new name.
 func setAside(path string, now time.Time) (string, error) {
-	base := path + ".damaged-" + now.UTC().Format("20060102T150405Z")
+	base := path + asideMark + now.UTC().Format("20060102T150405Z")
 	to := base
 	for n := 2; ; n++ {
 		_, err := os.Lstat(to)

@@ -16,7 +16,7 @@ type ProfileOptions struct {
 	Dir          string    // the state folder, empty: DefaultDir
 	User         string    // the user's name
 	IdentityFile string    // an identity to adopt, empty: the one in Dir or a new one
-	History      int       // lines of the history that are kept, at most; 0: none, and what there was goes
+	History      int       // lines of the history that are kept, at most; 0: none, nor typed ones, and what there was goes
 	Ephemeral    bool      // keep all in memory: nothing is read but IdentityFile, nothing written
 	Now          time.Time // the present
 	Random       io.Reader // for new keys
@@ -35,6 +35,7 @@ type Profile struct {
 	Notices []string           // what the user should be told; Load may add to it
 
 	dir     string // of the user, empty when ephemeral
+	typed   bool   // lines typed in the shell are kept
 	slot    *slot
 	numbers *reserver
 	people  *people
@@ -75,7 +76,7 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 			return nil, err
 		}
 	}
-	p := &Profile{Name: o.User, dir: filepath.Join(o.Dir, escapeName(mapped))}
+	p := &Profile{Name: o.User, dir: filepath.Join(o.Dir, escapeName(mapped)), typed: o.History != 0}
 	told, err := makeBase(o.Dir)
 	if err != nil {
 		return nil, fault(o.Dir, err, "choose another folder with -state")
@@ -176,8 +177,8 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 // journals folded, a copy made a session of its own, and numbers reserved.
 func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 	if o.History == 0 {
-		if err := past.forget(); err != nil {
-			return fault(past.path, err, "check this folder")
+		if err := p.eraseHistory(past); err != nil {
+			return err
 		}
 	}
 	if err := p.syncLeft(st.journals); err != nil {
@@ -369,15 +370,6 @@ func (p *Profile) loadUsers(give func(bucket Bucket, key, value []byte) error) e
 
 // Store is where the run writes, nil when ephemeral.
 func (p *Profile) Store() *Store { return p.store }
-
-// HistoryPath is the file, 0600, for the lines typed in the shell, which all
-// slots of the user share. It is empty when ephemeral.
-func (p *Profile) HistoryPath() string {
-	if p.dir == "" {
-		return ""
-	}
-	return filepath.Join(p.dir, historyName)
-}
 
 // GiveBack says, before Close, that this run used all text ids below ids and all
 // record numbers below seq, and none from there on: the next run begins there

@@ -51,9 +51,14 @@ func TestStateIsForItsOwnerOnly(t *testing.T) {
 	check("journal.1")
 	d.close(p)
 	check("store")
+	if p.HistoryPath() != "" || p.Folder() != filepath.Join(d.dir, "ann") {
+		t.Errorf("without a history typed lines lie in %q; the folder is %q", p.HistoryPath(), p.Folder())
+	}
+	p = d.keeping(100)
 	if got, want := p.HistoryPath(), filepath.Join(d.dir, "ann", "history"); got != want {
 		t.Errorf("history is %s, want %s", got, want)
 	}
+	d.close(p)
 }
 
 func TestUserFolderIsClosedToOthers(t *testing.T) {

@@ -2,10 +2,10 @@ package shell
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"unicode/utf8"
@@ -30,6 +30,7 @@ type history struct {
 	open  opener
 	lines []string
 	last  string
+	more  int         // lines that the file may take before it is compacted
 	saved atomic.Bool // there is at least one line
 }
 
@@ -42,27 +43,8 @@ func openHistory(path string, open opener) *history {
 	if open == nil {
 		path = ""
 	}
-	h := &history{path: path, open: open}
-	if path == "" {
-		return h
-	}
-	b, err := h.read()
-	if err != nil {
-		return h
-	}
-	for line := range bytes.Lines(b) {
-		s := strings.TrimSuffix(string(line), "\n")
-		if s != "" && utf8.ValidString(s) {
-			h.lines = append(h.lines, expandMarks(s))
-		}
-	}
-	if n := len(h.lines); n > maxHistory {
-		compact := n > maxHistoryFile
-		h.lines = h.lines[n-maxHistory:]
-		if compact {
-			h.compact()
-		}
-	}
+	h := &history{path: path, open: open, more: maxHistoryFile}
+	h.load()
 	if n := len(h.lines); n > 0 {
 		h.last = h.lines[n-1]
 		h.saved.Store(true)
@@ -70,32 +52,62 @@ func openHistory(path string, open opener) *history {
 	return h
 }
 
-// read gives what is in the file, and closes it to others.
-func (h *history) read() ([]byte, error) {
+// load takes the newest lines of the file, and compacts it when it has many more.
+func (h *history) load() {
+	if h.path == "" {
+		return
+	}
+	b, whole, err := h.read()
+	if err != nil {
+		return
+	}
+	h.lines = nil
+	for line := range bytes.Lines(b) {
+		s := strings.TrimSuffix(string(line), "\n")
+		if s != "" && len(s) <= maxHistoryLine*utf8.UTFMax && utf8.ValidString(s) {
+			h.lines = append(h.lines, expandMarks(s))
+		}
+	}
+	n := len(h.lines)
+	h.lines = h.lines[max(n-maxHistory, 0):]
+	h.more = maxHistoryFile - n
+	if h.more < 0 || !whole {
+		h.compact()
+		h.more = maxHistoryFile - len(h.lines)
+	}
+}
+
+// read gives what is in the file, of a long one its end, and closes it to others.
+func (h *history) read() (b []byte, whole bool, err error) {
 	f, err := h.open(h.path, os.O_RDONLY, 0)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
-	}
-	if info.Size() > maxHistoryRead {
-		return nil, errors.New("too long")
+		return nil, false, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		f.Chmod(0o600)
 	}
-	return io.ReadAll(io.LimitReader(f, maxHistoryRead))
+	from := max(info.Size()-maxHistoryRead, 0)
+	b, err = io.ReadAll(io.NewSectionReader(f, from, maxHistoryRead))
+	if from > 0 { // not with a half line
+		_, b, _ = bytes.Cut(b, []byte("\n"))
+	}
+	return b, from == 0, err
 }
 
+// compact leaves the lines that are recalled. The new file is made beside the old one:
+// elsewhere nobody would sweep it when this program is killed.
 func (h *history) compact() {
 	var b strings.Builder
 	for _, line := range h.lines {
 		b.WriteString(markBreaks(line) + "\n")
 	}
-	renameio.WriteFile(h.path, []byte(b.String()), 0o600, renameio.IgnoreUmask())
+	renameio.WriteFile(h.path, []byte(b.String()), 0o600,
+		renameio.WithTempDir(filepath.Dir(h.path)), renameio.WithStaticPermissions(0o600))
 }
 
 // add keeps a line and says whether it is one to recall: not a blank one, not
@@ -110,11 +122,27 @@ func (h *history) add(line string) bool {
 	if h.path == "" || utf8.RuneCountInString(line) > maxHistoryLine {
 		return true
 	}
-	f, err := h.open(h.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	h.append(markBreaks(line) + "\n")
+	if h.more--; h.more < 0 {
+		h.load()
+		h.lines = nil // the editor has its own
+	}
+	return true
+}
+
+// append writes one line, on a line of its own: what is before it may have been torn by a
+// kill or a full disk.
+func (h *history) append(line string) {
+	f, err := h.open(h.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return true
+		return
 	}
 	defer f.Close()
-	f.WriteString(markBreaks(line) + "\n")
-	return true
+	var end [1]byte
+	if info, err := f.Stat(); err == nil && info.Size() > 0 {
+		if _, err := f.ReadAt(end[:], info.Size()-1); err == nil && end[0] != '\n' {
+			line = "\n" + line
+		}
+	}
+	f.WriteString(line)
 }

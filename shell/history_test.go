@@ -77,3 +77,48 @@ func TestHistoryWithoutFile(t *testing.T) {
 		}
 	}
 }
+
+// A line that was torn by a kill or a full disk stays a line of its own.
+func TestHistoryAfterATornLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history")
+	if err := os.WriteFile(path, []byte("one\n\\block b"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	openHistory(path, os.OpenFile).add("two")
+	openHistory(path, os.OpenFile).add("three")
+	if b, err := os.ReadFile(path); err != nil || string(b) != "one\n\\block b\ntwo\nthree\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// The file has a bound also for a program that runs for a year, and one that is longer
+// than is looked at becomes short again.
+func TestHistoryIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "history")
+	h := openHistory(path, os.OpenFile)
+	for i := range 2*maxHistoryFile + 1 {
+		h.add(fmt.Sprintf("line %d", i))
+	}
+	b, err := os.ReadFile(path)
+	if n := strings.Count(string(b), "\n"); err != nil || n > maxHistoryFile || !strings.HasSuffix(string(b), fmt.Sprintf("\nline %d\n", 2*maxHistoryFile)) {
+		t.Errorf("%d lines, %v", n, err)
+	}
+	if len(h.lines) > 0 {
+		t.Errorf("%d lines are held", len(h.lines))
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := os.Truncate(path, maxHistoryRead); err != nil { // a hole of NULs, one line
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("\nnewest\n"); err != nil {
+		t.Fatal(err)
+	}
+	h = openHistory(path, os.OpenFile)
+	if info, err := os.Stat(path); err != nil || info.Size() > 1<<20 || len(h.lines) == 0 || h.lines[len(h.lines)-1] != "newest" {
+		t.Errorf("%d lines, %v", len(h.lines), err)
+	}
+}

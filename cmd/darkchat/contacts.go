@@ -21,11 +21,10 @@ const maxContacts = 1 << 20
 
 // contactsPath is where a user's file of people is; empty: nowhere.
 func contactsPath(profile *sessions.Profile) string {
-	history := profile.HistoryPath()
-	if history == "" {
+	if profile.Folder() == "" {
 		return ""
 	}
-	return filepath.Join(filepath.Dir(history), contactsName)
+	return filepath.Join(profile.Folder(), contactsName)
 }
 
 // contactsFile is the file of people and the Source made of it.
