@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -34,6 +35,7 @@ type editor struct {
 	rl      *readline.Instance
 	history *history
 	hint    func()
+	ended   atomic.Bool // there are no more keys
 
 	tty     terminal
 	mu      sync.Mutex
@@ -128,6 +130,8 @@ func (e *editor) release() error {
 // filter sees every key just before readline does it.
 func (e *editor) filter(r rune) (rune, bool) {
 	switch r {
+	case 0:
+		e.ended.Store(true)
 	case readline.CharDelete:
 		// Readline takes the Delete key on an empty line for the end of input.
 		if !e.keys.wasCtrlD() && e.screen.length() == 0 {
@@ -140,7 +144,7 @@ func (e *editor) filter(r rune) (rune, bool) {
 	return r, true
 }
 
-// run reads lines until Ctrl-D. The next line begins when the one before was
+// run reads lines until Ctrl-D, or until the terminal is gone. The next line begins when the one before was
 // done, so that the prompt says whom it goes to.
 func (e *editor) run(ctx context.Context, to chan<- typed) {
 	for {
@@ -150,6 +154,12 @@ func (e *editor) run(ctx context.Context, to chan<- typed) {
 				e.hint()
 			}
 			continue
+		}
+		if e.ended.Load() {
+			// Readline enters a line of which nobody typed the end.
+			if err = e.keys.failed(); err == nil {
+				err = io.EOF
+			}
 		}
 		t := typed{err: err, taken: make(chan struct{})}
 		if err == nil {

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -48,6 +49,7 @@ type keys struct {
 	pending []byte // an unfinished sequence or rune
 
 	mu      sync.Mutex
+	fault   error    // why the terminal cannot be read any more
 	deletes []bool   // for every Delete and Ctrl-D under way: it is Ctrl-D
 	bursts  [][]rune // for every burstMark under way: what it stands for
 }
@@ -56,6 +58,9 @@ func newKeys(sc *screen, ps *pastes, history func() bool) *keys {
 	return &keys{screen: sc, pastes: ps, history: history,
 		chunks: make(chan []byte), closed: make(chan struct{})}
 }
+
+// errHungUp is a terminal without anybody there: Ctrl-D is a key like any other.
+var errHungUp = errors.New("the terminal is gone")
 
 // pump reads the terminal until its end, or until close.
 func (k *keys) pump(in io.Reader) {
@@ -71,9 +76,22 @@ func (k *keys) pump(in io.Reader) {
 			}
 		}
 		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errHungUp
+			}
+			k.mu.Lock()
+			k.fault = err
+			k.mu.Unlock()
 			return
 		}
 	}
+}
+
+// failed is why the terminal cannot be read any more; nil: it can, or was closed by us.
+func (k *keys) failed() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.fault
 }
 
 // Read gives the editor its keys. While it has more than one, drawing waits.

@@ -2,6 +2,8 @@ package shell
 
 import (
 	"context"
+	"errors"
+	"io"
 	"sync/atomic"
 	"time"
 
@@ -11,7 +13,7 @@ import (
 // Exit codes.
 const (
 	exitFine        = 0
-	exitFailed      = 1 // a text line was refused, or the output is closed
+	exitFailed      = 1 // a text line was refused, the input failed, or the output did
 	exitUndelivered = 3 // a text has no acknowledgement
 )
 
@@ -110,4 +112,47 @@ func (p *progress) survey(lines []neighbors.OutboxLine) (acked, complete bool) {
 		}
 	}
 	return acked, complete
+}
+
+// ended is the end of input, or why it failed: it may be the end of the program, after
+// the texts are acknowledged.
+func (s *Shell) ended(ctx context.Context, c *conversation, p *printer, why error) int {
+	lost := !errors.Is(why, io.EOF)
+	if s.opt.Interactive && !lost {
+		return s.code(c) // Ctrl-D is \quit
+	}
+	if s.opt.Stay {
+		if lost {
+			s.opt.Lost(inputLost(why))
+		}
+		select {
+		case <-ctx.Done():
+			return s.code(c)
+		case <-p.done:
+			return exitFailed
+		}
+	}
+	if s.opt.Interactive { // its terminal is gone, and nobody waits
+		s.err = inputLost(why)
+		return exitFailed
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.done:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	s.progress.stored(ctx, c.said)
+	settled := s.progress.settle(ctx, c.node, s.opt.Wait)
+	if lost {
+		s.err = inputLost(why)
+		return exitFailed
+	}
+	if code := s.code(c); code != exitFine || settled {
+		return code
+	}
+	return exitUndelivered
 }

@@ -26,7 +26,7 @@ func newReader(in io.Reader) *reader {
 }
 
 // line returns io.EOF, or what In failed with, at the end. The last line needs
-// no end of its own.
+// no end of its own, but one that was cut off by a failure is none.
 func (r *reader) line() (string, error) {
 	const enough = neighbors.MaxLine + 2 + len(byteOrderMark) // one byte too long, a CR, and before the first line the mark
 	mark := ""
@@ -37,7 +37,7 @@ func (r *reader) line() (string, error) {
 	for {
 		piece, err := r.in.ReadSlice('\n')
 		b = append(b, piece[:min(len(piece), enough-len(b))]...)
-		if err == nil || (err != bufio.ErrBufferFull && len(b) > 0) {
+		if err == nil || (errors.Is(err, io.EOF) && len(b) > 0) {
 			line := strings.TrimPrefix(string(b), mark)
 			return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 		}

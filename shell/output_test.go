@@ -211,3 +211,62 @@ func TestStalledReaderGetsAllTexts(t *testing.T) {
 		t.Errorf("told as printed: %d", got)
 	}
 }
+
+// Who stays goes on without a reader: that is told once, what would be printed is dropped,
+// and no text of it counts as printed.
+func TestStayWithoutAReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &actor{people: []neighbors.UserView{bob()}, onSay: delivers}
+		p := &played{actor: a}
+		r, w := io.Pipe()
+		var lost []string
+		p.sh = New(Options{In: r, Out: p, JSON: true, Stay: true, Lost: func(err error) { lost = append(lost, err.Error()) }})
+		a.sink = p.sh.Sink
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan int)
+		go func() { done <- p.sh.Run(ctx, a) }()
+		synctest.Wait()
+		p.mu.Lock()
+		p.fail = errors.New("broken pipe")
+		p.mu.Unlock()
+		for i := range 3 * maxEvents {
+			p.sh.Notice("anything")
+			a.sink(neighbors.Incoming{Receipt: uint64(i + 1), From: "bob", Text: "x"})
+			if i%maxBatch == 0 {
+				synctest.Wait()
+			}
+		}
+		io.WriteString(w, "\\chat bob\nstill here\n")
+		synctest.Wait()
+		w.CloseWithError(errors.New("input/output error"))
+		synctest.Wait()
+		if want := []string{"the output cannot be written any more: broken pipe", "the input cannot be read any more: input/output error"}; !slices.Equal(lost, want) {
+			t.Errorf("told %q", lost)
+		}
+		if len(p.said) != 1 || len(a.printed) > 0 || len(p.sh.queue.items) > 0 {
+			t.Errorf("said %q, printed %v, %d wait", p.said, a.printed, len(p.sh.queue.items))
+		}
+		cancel()
+		if code := <-done; code != 0 || p.sh.Err() != nil {
+			t.Errorf("exit %d, %v", code, p.sh.Err())
+		}
+	})
+}
+
+// An input that fails is no end of input, and what it cut off no line.
+func TestInputFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := io.MultiReader(strings.NewReader("\\chat bob\nwhole\nhal"), failing{})
+		p := playContext(t, t.Context(), &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true, Wait: time.Hour}, in)
+		if err := p.sh.Err(); p.code != 1 || err == nil || err.Error() != "the input cannot be read any more: input/output error" {
+			t.Errorf("exit %d, %v", p.code, err)
+		}
+		if fmt.Sprint(p.said) != "[bob: whole]" {
+			t.Errorf("said %q", p.said)
+		}
+	})
+}
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errors.New("input/output error") }

@@ -35,16 +35,17 @@ type printer struct {
 	person  bool          // a terminal
 	encoder *encoder      // json only
 	batch   []byte        // room for one write
+	lost    func(error)   // told of a failed write, after which nothing is written; nil: it ends the printer
+	deaf    bool          // lost was told
 	failed  chan error    // the error of a write ends the printer
 	done    chan struct{}
 }
 
 // run prints first, then what the queue holds until that is closed and empty, or
-// until a write fails.
+// until a write fails. Who stays goes on taking what the queue holds.
 func (p *printer) run(first report) {
 	defer close(p.done)
-	if err := p.print([]item{{report: first}}); err != nil {
-		p.failed <- err
+	if !p.say([]item{{report: first}}) {
 		return
 	}
 	timer := time.NewTimer(time.Hour)
@@ -66,8 +67,7 @@ func (p *printer) run(first report) {
 				items = slices.Concat(items[:bye], p.waiting.rest(), p.calm.rest(), items[bye:])
 			}
 		}
-		if err := p.print(items); err != nil {
-			p.failed <- err
+		if !p.say(items) {
 			return
 		}
 		if !open {
@@ -87,6 +87,24 @@ func sooner(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// say prints a batch, and answers false when that was the end of the printer.
+func (p *printer) say(items []item) bool {
+	if p.deaf {
+		return true
+	}
+	err := p.print(items)
+	switch {
+	case err == nil:
+		return true
+	case p.lost == nil:
+		p.failed <- err
+		return false
+	}
+	p.deaf = true
+	p.lost(err)
+	return true
 }
 
 // print writes a batch, in several writes when it is large.

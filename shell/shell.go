@@ -27,11 +27,14 @@ type Options struct {
 	Interactive bool
 	JSON        bool
 	Color       bool          // interactive only; NO_COLOR unset
-	Stay        bool          // the end of input does not end the shell
+	Stay        bool          // neither the end of input nor a lost In or Out ends the shell
 	Wait        time.Duration // for acknowledgements, at the end of input
 	History     string        // path of the file of typed lines; empty: none
 	// Open opens that file, if it is a regular one; nil: there is none.
 	Open func(path string, flags int, mode fs.FileMode) (*os.File, error)
+	// Lost is told once of In, and once of Out, that it failed while the shell stays. It
+	// must not wait; nil: nobody is.
+	Lost func(error)
 	// Export writes the file of \export-contacts; replace says that an old one may go.
 	// WriteExport is one; nil: this shell writes none.
 	Export func(path, text string, replace bool) error
@@ -69,6 +72,9 @@ func New(opt Options) *Shell {
 		opt.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		}
+	}
+	if opt.Lost == nil {
+		opt.Lost = func(error) {}
 	}
 	if opt.JSON {
 		opt.Interactive = false
@@ -154,15 +160,19 @@ type source interface {
 }
 
 // Run prints ready, does the lines of In and prints events until the person
-// leaves, the input ends, ctx is done or Out fails; the last thing it prints is
-// bye. It returns the exit code; for 1 Err says why. A Read of In may still be
-// blocked afterwards.
+// leaves, the input ends or fails, ctx is done or Out fails; the last thing it prints
+// is bye. It returns the exit code; for 1 Err says why. A Read of In may still be
+// blocked afterwards. With Stay what would be printed once Out has failed is dropped,
+// and no text of it counts as printed.
 func (s *Shell) Run(ctx context.Context, node Node) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p := &printer{queue: s.queue, out: s.opt.Out, json: s.opt.JSON, color: s.opt.Color, now: s.opt.Now,
 		zone: s.opt.Zone, printed: node.Printed, failed: make(chan error, 1), done: make(chan struct{}),
 		level: &s.level, person: s.opt.Interactive}
+	if s.opt.Stay {
+		p.lost = func(err error) { s.opt.Lost(outputLost(err)) }
+	}
 	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve, export: s.opt.Export,
 		put: s.put, room: s.backlog, level: &s.level, unread: &s.unread}
 
@@ -189,15 +199,19 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	from.close()
 	select {
 	case err := <-p.failed:
-		s.err = fmt.Errorf("the output cannot be written any more: %w", err)
+		s.err = outputLost(err)
 		return exitFailed
 	default:
 	}
-	if code == exitFailed {
+	if code == exitFailed && s.err == nil {
 		s.err = errRefused
 	}
 	return code
 }
+
+func outputLost(err error) error { return fmt.Errorf("the output cannot be written any more: %w", err) }
+
+func inputLost(err error) error { return fmt.Errorf("the input cannot be read any more: %w", err) }
 
 var errRefused = errors.New("a text line was refused and not sent: its error says why")
 
@@ -233,7 +247,7 @@ func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *p
 		select {
 		case t := <-lines:
 			if t.err != nil {
-				return s.ended(ctx, c, p)
+				return s.ended(ctx, c, p, t.err)
 			}
 			if isMacro(t.line) && !s.opt.Interactive {
 				s.progress.stored(ctx, c.said)
@@ -270,37 +284,6 @@ func (s *Shell) await(ctx context.Context, c *conversation, p *printer, r *reque
 	case <-p.done:
 	case <-ctx.Done():
 	}
-}
-
-// ended is the end of input: it may be the end of the program, after the texts
-// are acknowledged.
-func (s *Shell) ended(ctx context.Context, c *conversation, p *printer) int {
-	if s.opt.Interactive {
-		return s.code(c) // Ctrl-D is \quit
-	}
-	if s.opt.Stay {
-		select {
-		case <-ctx.Done():
-			return s.code(c)
-		case <-p.done:
-			return exitFailed
-		}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-p.done:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	s.progress.stored(ctx, c.said)
-	settled := s.progress.settle(ctx, c.node, s.opt.Wait)
-	if code := s.code(c); code != exitFine || settled {
-		return code
-	}
-	return exitUndelivered
 }
 
 func (s *Shell) code(c *conversation) int {

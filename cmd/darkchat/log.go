@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/term"
 
 	"darkchat/neighbors"
 )
@@ -15,10 +19,64 @@ import (
 // not fit is dropped and counted.
 const logQueue = 256
 
+// programLog is the log of a run, and the line for a person that stands in for it.
+type programLog struct {
+	lines  *lineQueue
+	log    *slog.Logger // nil: there is none
+	events *eventLog
+}
+
+// openLog begins to write on stderr. close is to be called once.
+func openLog(c config, at surface) *programLog {
+	lines := newLineQueue(at.errs)
+	// Lines on the terminal where somebody types would go across what they type.
+	log := newLog(c, lines, at.screen && term.IsTerminal(int(at.errs.Fd())))
+	return &programLog{lines, log, &eventLog{log: log}}
+}
+
+// start is the first line. port is the one that was got: another one may have been asked for.
+func (p *programLog) start(c config, port uint16) {
+	if p.log != nil {
+		p.log.Info("start", slog.String("user", c.user), slog.Int("port", int(port)), slog.Int("pid", os.Getpid()))
+	}
+}
+
+// watch wraps a sink so that what an operator wants to see is logged.
+func (p *programLog) watch(sink neighbors.Sink) neighbors.Sink {
+	if p.log == nil {
+		return sink
+	}
+	return func(e neighbors.Event) {
+		p.events.event(time.Now(), e)
+		sink(e)
+	}
+}
+
+// lost tells that the node goes on without its input, or without its output.
+func (p *programLog) lost(err error) {
+	if p.log != nil {
+		p.log.Warn("lost, and goes on without it", "error", err)
+		return
+	}
+	fmt.Fprintf(p.lines, "darkchat: %s; going on without it\n", printable(err.Error()))
+}
+
+// close waits a moment for the last lines.
+func (p *programLog) close() {
+	p.events.count()
+	if n := p.lines.dropped.Load(); n > 0 && p.log != nil {
+		p.log.Warn("log lines were dropped", "count", n)
+	}
+	p.lines.flush(time.After(flushTime))
+}
+
+// flushTime is how long the end waits for a slow reader of the log.
+const flushTime = 200 * time.Millisecond
+
 // newLog returns the log, or nil when there is none: a client logs only when it
-// was asked to, and nobody draws lines across the prompt of a person.
-func newLog(c config, w io.Writer, screen bool) *slog.Logger {
-	if screen || !c.seed && !c.verbose {
+// was asked to, and nothing where it would be in the way.
+func newLog(c config, w io.Writer, inTheWay bool) *slog.Logger {
+	if inTheWay || !c.seed && !c.verbose {
 		return nil
 	}
 	options := &slog.HandlerOptions{Level: slog.LevelInfo}

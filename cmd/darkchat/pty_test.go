@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,16 +26,25 @@ type screen struct {
 	raw strings.Builder
 }
 
+// The size of the terminal.
+const ptyRows, ptyCols = 30, 100
+
+func newEmulator() vt10x.Terminal { return vt10x.New(vt10x.WithSize(ptyCols, ptyRows)) }
+
 // open runs darkchat at a terminal.
 func open(t *testing.T, args ...string) *screen {
 	t.Helper()
-	const rows, cols = 30, 100
-	cmd := program(t, args...)
-	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: rows, Cols: cols})
+	return openCommand(t, program(t, args...))
+}
+
+// openCommand runs a command at a terminal; what it has for a stream stays so.
+func openCommand(t *testing.T, cmd *exec.Cmd) *screen {
+	t.Helper()
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: ptyRows, Cols: ptyCols})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, tty: tty, self: cmd.Process, left: make(chan int, 1), vt: vt10x.New(vt10x.WithSize(cols, rows))}
+	s := &screen{t: t, tty: tty, self: cmd.Process, left: make(chan int, 1), vt: newEmulator()}
 	drawn := make(chan struct{})
 	go func() { s.render(); close(drawn) }()
 	go func() { _ = cmd.Wait(); <-drawn; s.left <- cmd.ProcessState.ExitCode() }()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -112,16 +111,18 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		_ = conn.Close()
 		return exitFail, err
 	}
+	log := openLog(c, at)
+	defer log.close()
 	sh := shell.New(shell.Options{
 		In: at.in, Out: at.out, Interactive: at.screen, JSON: c.json, Stay: c.stay || c.seed, Wait: c.wait,
 		History: profile.HistoryPath(), Color: at.screen && os.Getenv("NO_COLOR") == "",
-		Export: shell.WriteExport, Open: sessions.OpenRegular,
+		Export: shell.WriteExport, Open: sessions.OpenRegular, Lost: log.lost,
 	})
 	for _, text := range append(profile.Notices, notices...) {
 		sh.Notice(text)
 	}
-	sink, flush := logged(c, at, sh.Sink)
-	defer flush()
+	log.start(c, portOf(conn))
+	sink := log.watch(sh.Sink)
 	var store neighbors.Store
 	if s := profile.Store(); s != nil {
 		store = s // a nil *Store must not become a Store
@@ -172,40 +173,18 @@ func renewal(profile *sessions.Profile) func() ([32]byte, error) {
 	}
 }
 
-// logged wraps a sink so that what an operator wants to see is logged. flush
-// waits a moment for the last lines.
-func logged(c config, at surface, sink neighbors.Sink) (_ neighbors.Sink, flush func()) {
-	lines := newLineQueue(at.errs)
-	log := newLog(c, lines, at.screen)
-	events := &eventLog{log: log}
-	flush = func() {
-		events.count()
-		if n := lines.dropped.Load(); n > 0 && log != nil {
-			log.Warn("log lines were dropped", "count", n)
-		}
-		lines.flush(time.After(flushTime))
-	}
-	if log == nil {
-		return sink, flush
-	}
-	log.Info("start", slog.String("user", c.user), slog.Int("port", int(c.port)), slog.Int("pid", os.Getpid()))
-	return func(e neighbors.Event) {
-		events.event(time.Now(), e)
-		sink(e)
-	}, flush
-}
-
-// flushTime is how long the end waits for a slow reader of the log.
-const flushTime = 200 * time.Millisecond
-
 // fail prints why the program cannot go on, as one line without controls.
 func fail(w io.Writer, code int, err error) int {
-	text := strings.Map(func(r rune) rune {
+	fmt.Fprintf(w, "darkchat: %s\n", printable(err.Error()))
+	return code
+}
+
+// printable is one line without controls.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
 			return '?'
 		}
 		return r
-	}, strings.ToValidUTF8(err.Error(), "?"))
-	fmt.Fprintf(w, "darkchat: %s\n", text)
-	return code
+	}, strings.ToValidUTF8(s, "?"))
 }

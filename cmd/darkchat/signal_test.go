@@ -73,7 +73,7 @@ func TestSeedLeavesOnTerm(t *testing.T) {
 func TestClosedOutputLeaves(t *testing.T) {
 	t.Parallel()
 	bob := start(t, t.TempDir(), "bob")
-	cmd := program(t, at(t.TempDir(), "ann", "-stay")...)
+	cmd := program(t, at(t.TempDir(), "ann")...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
