@@ -307,3 +307,80 @@ func TestFoldersWithoutRights(t *testing.T) {
 		t.Errorf("read-only folder: child says %q", got)
 	}
 }
+
+// One run with sudo in a person's home makes what they cannot open any more. What is said
+// then has the command that mends it.
+func TestAfterARunAsRoot(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can lock somebody out")
+	}
+	home, err := os.MkdirTemp("", "darkchat home")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(home)
+	if err := os.Chown(home, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(home, ".local", "state", "darkchat")
+	p, err := OpenProfile(ProfileOptions{Dir: dir, User: "ann", Now: testNow, Random: testRandom(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	say := func() string {
+		out, err := child(t, "nobody", dir).Output()
+		if err != nil || strings.HasPrefix(string(out), "skip") {
+			t.Skipf("child: %q, %v", out, err)
+		}
+		return strings.TrimSuffix(string(out), "\n")
+	}
+	give := func(path string, id int) {
+		t.Helper()
+		err := filepath.WalkDir(path, func(path string, _ os.DirEntry, err error) error {
+			return errors.Join(err, os.Chown(path, id, id))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, mine := range []string{"", ".local", ".local/state", ".local/state/darkchat", ".local/state/darkchat/ann"} {
+		give(home, 0)
+		for at := filepath.Join(home, mine); ; at = filepath.Dir(at) {
+			if err := os.Chown(at, 65534, 65534); err != nil {
+				t.Fatal(err)
+			}
+			if at == home {
+				break
+			}
+		}
+		got := say()
+		_, rest, found := strings.Cut(got, "belongs to root, as after a run with sudo: run sudo chown -R 65534:65534 '")
+		path, _, closed := strings.Cut(rest, "' once")
+		if !strings.HasPrefix(got, "error") || !found || !closed || strings.Contains(got, "\n") {
+			t.Errorf("%q is mine: child says %q", mine, got)
+			continue
+		}
+		give(path, 65534)
+		if mine == ".local/state/darkchat/ann" { // file by file
+			give(home, 65534)
+		}
+		if got := say(); got != "open" {
+			t.Errorf("%q is mine, and after a chown of %s child says %q", mine, path, got)
+		}
+	}
+
+	// Where nothing is theirs, no more than the state folder is.
+	if got := rootsPart(filepath.Join(dir, "ann", "identity"), dir, 12345); got != "" {
+		t.Errorf("a stranger is told of %s", got)
+	}
+	give(home, 0)
+	if got := rootsPart(filepath.Join(dir, "ann", "identity"), dir, 12345); got != dir {
+		t.Errorf("told of %q, want %s", got, dir)
+	}
+	if got := quoted("/home/o'neil"); got != `'/home/o'\''neil'` {
+		t.Errorf("quoted %s", got)
+	}
+}

@@ -132,16 +132,3 @@ func baseFault(path string) error {
 func openToOthers(info fs.FileInfo) bool {
 	return info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0
 }
-
-func foreign(path string, owner int) error {
-	return fault(path, fmt.Errorf("belongs to another user (uid %d; this program runs as uid %d)", owner, os.Geteuid()),
-		"run it as that user, or choose a folder of your own with -state")
-}
-
-func ownerOf(info fs.FileInfo) (uid int, ok bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, false
-	}
-	return int(st.Uid), true
-}

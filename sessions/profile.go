@@ -76,6 +76,12 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 			return nil, err
 		}
 	}
+	p, err := openIn(o, mapped, limits, open)
+	return p, lockedOut(o.Dir, err)
+}
+
+// openIn is openProfile in a folder that is known.
+func openIn(o ProfileOptions, mapped string, limits storeLimits, open openFile) (*Profile, error) {
 	p := &Profile{Name: o.User, dir: filepath.Join(o.Dir, escapeName(mapped)), typed: o.History != 0}
 	told, err := makeBase(o.Dir)
 	if err != nil {

@@ -109,7 +109,7 @@ func Profiles(dir string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fault(dir, err, "choose another folder with -state")
+		return nil, lockedOut(dir, fault(dir, err, "choose another folder with -state"))
 	}
 	var names []string
 	for _, e := range entries {
@@ -118,10 +118,10 @@ func Profiles(dir string) ([]string, error) {
 			continue
 		}
 		path := filepath.Join(dir, e.Name(), identityName)
-		if _, err := os.Stat(path); err != nil {
+		if _, err := os.Stat(path); err != nil && !errors.Is(err, fs.ErrPermission) {
 			continue
 		}
-		// A damaged identity is told of when it is opened, not here.
+		// An identity that is damaged, or locked, is told of when it is opened, not here.
 		if id, err := readIdentity(path); err == nil && sameName(id.name, mapped) {
 			mapped = id.name
 		}
