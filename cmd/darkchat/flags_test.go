@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -204,7 +205,7 @@ func TestAddressesThatOthersCanUse(t *testing.T) {
 		for _, s := range strings.Fields(c.routed) {
 			routed = append(routed, netip.MustParseAddr(s))
 		}
-		if got := fmt.Sprint(usable(routed, c.near, nil, c.four)); got != c.want {
+		if got := fmt.Sprint(usable(routed, c.near, nil, nil, c.four)); got != c.want {
 			t.Errorf("usable(%v, %v) = %s, want %s", routed, c.near, got, c.want)
 		}
 	}
@@ -226,5 +227,43 @@ func TestTheAddressOfTheWayOutComesFirst(t *testing.T) {
 	s := ground{local: netip.MustParseAddrPort("0.0.0.0:1")}.surroundings(interfaces())
 	if len(out) > 0 && s.Listen[0].Addr() != out[0] { // a machine without a way out shows nothing here
 		t.Errorf("listens at %v, the way out is from %v", s.Listen, out)
+	}
+}
+
+// A link on which nobody gives out addresses is one all the same: what its machines made up
+// for themselves is told, behind what there is elsewhere, and not where a link has better.
+func TestAddressesOfALinkAlone(t *testing.T) {
+	up := net.FlagUp | net.FlagRunning | net.FlagMulticast | net.FlagBroadcast
+	made := func(name string, flags net.Flags, prefixes ...string) (i iface) {
+		i.name, i.flags, i.virtual = name, flags, virtualNames.MatchString(name)
+		for _, p := range prefixes {
+			i.Prefixes = append(i.Prefixes, netip.MustParsePrefix(p))
+		}
+		return i
+	}
+	loop := made("lo", net.FlagUp|net.FlagRunning|net.FlagLoopback, "127.0.0.1/8", "::1/128")
+	cable := made("eth1", up, "169.254.3.4/16", "fe80::1/64")
+	for _, c := range []struct {
+		all  []iface
+		want string
+	}{
+		{[]iface{loop, cable}, "[169.254.3.4:9]"},
+		{[]iface{cable, made("eth0", up, "10.0.0.7/24", "2001:db8::7/64")}, "[10.0.0.7:9 [2001:db8::7]:9 169.254.3.4:9]"},
+		{[]iface{loop, made("eth0", up, "169.254.9.9/16", "10.0.0.7/24")}, "[10.0.0.7:9]"},
+		{[]iface{loop, made("docker0", up, "169.254.9.9/16")}, "[127.0.0.1:9]"},
+		{[]iface{loop, made("dns", up, "169.254.20.10/32")}, "[127.0.0.1:9]"},
+		{[]iface{loop, made("eth0", up, "fe80::1/64")}, "[127.0.0.1:9]"},
+		{[]iface{loop, made("eth0", net.FlagUp, "169.254.3.4/16")}, "[127.0.0.1:9]"},
+	} {
+		for _, local := range []string{"[::]:9", "0.0.0.0:9"} {
+			want := c.want
+			if local == "0.0.0.0:9" {
+				want = strings.Replace(want, " [2001:db8::7]:9", "", 1)
+			}
+			s := ground{local: netip.MustParseAddrPort(local)}.surroundings(c.all)
+			if got := fmt.Sprint(s.Listen); got != want {
+				t.Errorf("%v at %s: %s, want %s", c.all, local, got, want)
+			}
+		}
 	}
 }

@@ -97,7 +97,7 @@ type ground struct {
 func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	var s neighbors.Surroundings
 	var heard []lan.Interface
-	var first, last []netip.Prefix
+	var first, last, alone []netip.Prefix
 	var routed []netip.Addr
 	at := g.local.Addr().Unmap()
 	for _, i := range all {
@@ -106,7 +106,11 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 			last = append(last, i.Prefixes...)
 			continue
 		}
-		first, routed = append(first, i.Prefixes...), append(routed, i.routed...)
+		if i.linkLocal() {
+			alone = append(alone, i.Prefixes...)
+		} else {
+			first, routed = append(first, i.Prefixes...), append(routed, i.routed...)
+		}
 		if !at.IsUnspecified() {
 			i.Prefixes = slices.DeleteFunc(slices.Clone(i.Prefixes), func(p netip.Prefix) bool { return p.Addr() != at })
 		}
@@ -116,7 +120,7 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	if !at.IsUnspecified() {
 		s.Listen = []netip.AddrPort{netip.AddrPortFrom(at, g.local.Port())}
 	} else {
-		for _, a := range usable(routed, first, last, g.local.Addr().Is4()) {
+		for _, a := range usable(routed, first, last, alone, g.local.Addr().Is4()) {
 			s.Listen = append(s.Listen, netip.AddrPortFrom(a, g.local.Port()))
 		}
 	}
@@ -125,12 +129,26 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	return s
 }
 
+// linkLocal says that an interface has addresses of its own making alone, as two machines
+// with a cable between them have, and a network whose DHCP is down.
+func (f iface) linkLocal() bool {
+	made := func(p netip.Prefix) bool { return p.Addr().IsLinkLocalUnicast() }
+	return slices.ContainsFunc(f.Prefixes, made) && !slices.ContainsFunc(f.Prefixes, func(p netip.Prefix) bool { return !made(p) })
+}
+
 // usable orders the addresses of our interfaces: those from which the way out begins
 // first, then those on a link with others; each time IPv4 first, since people type
-// it, then IPv6; and loopback only when there is nothing else. Link-local addresses need a zone that means nothing to another
+// it, then IPv6; then IPv4 link-local ones of links where there are no others (alone); and
+// loopback only when there is nothing else. IPv6 link-local addresses need a zone that means nothing to another
 // machine. four: the socket has no IPv6.
-func usable(routed []netip.Addr, first, last []netip.Prefix, four bool) []netip.Addr {
-	var v4, v6 []netip.Addr
+func usable(routed []netip.Addr, first, last, alone []netip.Prefix, four bool) []netip.Addr {
+	var v4, v6, made []netip.Addr
+	for _, p := range alone {
+		// A host route is no link: some use such an address for a service on this machine.
+		if p.Addr().Is4() && !p.IsSingleIP() {
+			made = append(made, p.Addr())
+		}
+	}
 	for _, list := range [2][]netip.Prefix{first, last} {
 		for _, p := range list {
 			switch a := p.Addr(); {
@@ -148,10 +166,10 @@ func usable(routed []netip.Addr, first, last []netip.Prefix, four bool) []netip.
 		}
 		return 1
 	}
-	if len(v4)+len(v6) == 0 {
+	if len(v4)+len(v6)+len(made) == 0 {
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	}
 	all := append(v4, v6...)
 	slices.SortStableFunc(all, func(a, b netip.Addr) int { return later(a) - later(b) })
-	return all
+	return append(all, made...)
 }

@@ -14,6 +14,7 @@ func pingRows() []netnsRow {
 		{name: "ping-loss", what: "20 % of all packets lost each way", run: pingLoss},
 		{name: "ping-mtu", what: "MTU 1280, a line of 16 KiB over IPv4 and IPv6", run: pingMTU},
 		{name: "ping-v6", what: "IPv6 only: unique local and link-local addresses", run: pingV6},
+		{name: "ping-made-up", what: "a link with IPv4 link-local addresses alone", run: pingMadeUp},
 		{name: "ping-routed", what: "two LANs joined by a router", run: pingRouted},
 		{name: "ping-nat", what: "from behind a home NAT to a public host, and back", run: pingNAT},
 	}
@@ -153,6 +154,22 @@ func pingV6(r *row) {
 		ann.quit()
 		bob.quit()
 	}
+}
+
+// Nobody gives out addresses: what the first screen says is one that the other can use, and
+// they find each other without it, too.
+func pingMadeUp(r *row) {
+	a, b := r.twoHosts([2]string{"169.254.3.11/16", "169.254.77.12/16"})
+	ann, bob := a.darkchat("ann", byHand...), b.darkchat("bob", byHand...)
+	if got := bob.self().Listen; len(got) != 1 || got[0] != "169.254.77.12:"+bob.port() {
+		r.Errorf("bob says %q", got)
+	}
+	r.measured("met in %s, text %s", short(met(ann, bob, "169.254.77.12")), short(talk(ann, bob, "hello")))
+	ann.quit()
+	bob.quit()
+	ann, bob = a.darkchat("ann"), b.darkchat("bob")
+	ann.waitOnline(bob)
+	r.measured("text unasked %s", short(talk(ann, bob, "hello")))
 }
 
 // twoLANs are two segments with a router between them, hosts a1.. and b1.. on them.
