@@ -17,6 +17,7 @@ type ProfileOptions struct {
 	User         string    // the user's name
 	IdentityFile string    // an identity to adopt, empty: the one in Dir or a new one
 	History      int       // lines of the history that are kept, at most; 0: none, nor typed ones, and what there was goes
+	Seed         bool      // this run is a seed: Profiles tells it from people
 	Ephemeral    bool      // keep all in memory: nothing is read but IdentityFile, nothing written
 	Now          time.Time // the present
 	Random       io.Reader // for new keys
@@ -210,6 +211,7 @@ func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 			return err
 		}
 	}
+	st.session.seed = o.Seed
 	p.numbers = &reserver{path: path, inode: p.slot.lock.inode()}
 	var err error
 	if p.IDs, p.Seqs, err = p.numbers.start(st.session, o.Now); err != nil {

@@ -40,9 +40,13 @@ type session struct {
 	key  [32]byte // X25519 private
 	ids  uint64   // the first text id that nobody was given
 	seq  uint64   // the first record seq that nobody was given
+	seed bool     // it is a seed's, in this run
 
 	folder string // where it lay when it was last written; "" unknown
 }
+
+// roleSeed is the role of a session that last ran as a seed; people's have none.
+const roleSeed = "seed"
 
 const sessionNote = "Never copy this file: two sessions with one key take each other's texts."
 
@@ -117,6 +121,9 @@ func (s session) write(path string, lockInode uint64) error {
 	pairs := [][2]string{
 		{"user", encodeKey(s.user[:])}, {"key", encodeKey(s.key[:])},
 		{"ids", fmt.Sprint(s.ids)}, {"seq", fmt.Sprint(s.seq)},
+	}
+	if s.seed {
+		pairs = append(pairs, [2]string{"role", roleSeed})
 	}
 	if dir, err := filepath.Abs(filepath.Dir(path)); err == nil && len(dir) <= maxFolder {
 		pairs = append(pairs, [2]string{"folder", strconv.Quote(dir)})

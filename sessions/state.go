@@ -101,35 +101,6 @@ func DefaultDir() (string, error) {
 	return filepath.Join(home, ".local", "state", "darkchat"), nil
 }
 
-// Profiles returns the names of the users that have an identity in dir, sorted
-// by mapped name. A folder that does not exist has none.
-func Profiles(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, lockedOut(dir, fault(dir, err, "choose another folder with -state"))
-	}
-	var names []string
-	for _, e := range entries {
-		mapped, ok := unescapeName(e.Name())
-		if !ok || !e.IsDir() {
-			continue
-		}
-		path := filepath.Join(dir, e.Name(), identityName)
-		if _, err := os.Stat(path); err != nil && !errors.Is(err, fs.ErrPermission) {
-			continue
-		}
-		// An identity that is damaged, or locked, is told of when it is opened, not here.
-		if id, err := readIdentity(path); err == nil && sameName(id.name, mapped) {
-			mapped = id.name
-		}
-		names = append(names, mapped)
-	}
-	return names, nil
-}
-
 func sameName(name, mapped string) bool {
 	m, err := MapName(name)
 	return err == nil && m == mapped

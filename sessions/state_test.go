@@ -107,7 +107,7 @@ func TestEscapedNamesAreReversibleAndSafe(t *testing.T) {
 
 func TestProfilesNamesWhoHasAnIdentity(t *testing.T) {
 	d := newDiskTest(t)
-	if names, err := Profiles(d.dir); err != nil || len(names) != 0 {
+	if names, _, err := Profiles(d.dir); err != nil || len(names) != 0 {
 		t.Fatalf("without a folder: %q, %v", names, err)
 	}
 	for _, user := range []string{"Bob", "ann", "日本"} {
@@ -119,7 +119,7 @@ func TestProfilesNamesWhoHasAnIdentity(t *testing.T) {
 		}
 	}
 	writeFile(t, filepath.Join(d.dir, "ann", "identity"), []byte("rubbish")) // damaged is not absent
-	names, err := Profiles(d.dir)
+	names, _, err := Profiles(d.dir)
 	if want := []string{"日本", "ann", "Bob"}; err != nil || !slices.Equal(names, want) {
 		t.Errorf("Profiles = %q, %v; want %q", names, err, want)
 	}
@@ -187,4 +187,36 @@ func TestEphemeralLeavesNothing(t *testing.T) {
 	if _, err := os.Stat(d.dir); err == nil {
 		t.Error("it left a folder")
 	}
+}
+
+// Who last ran as a seed is told from people, in each of their sessions.
+func TestSeedsAreNoPeople(t *testing.T) {
+	d := newDiskTest(t)
+	as := func(user string, seed bool) *Profile {
+		o := d.options(user)
+		o.Seed = seed
+		return d.openWith(o, usualLimits(), openJournalFile)
+	}
+	want := func(people, seeds string) {
+		t.Helper()
+		p, s, err := Profiles(d.dir)
+		if err != nil || strings.Join(p, " ") != people || strings.Join(s, " ") != seeds {
+			t.Errorf("people %q, seeds %q, %v; want %q and %q", p, s, err, people, seeds)
+		}
+	}
+	d.close(as("ann", false))
+	hub := as("Hub", true)
+	want("ann", "Hub")
+	second := as("hub", false)
+	want("ann Hub", "")
+	d.close(second)
+	d.close(hub)
+	want("ann Hub", "")
+	hub, second = as("hub", true), as("hub", true)
+	want("ann", "Hub")
+	d.close(hub)
+	d.close(second)
+	want("ann", "Hub")
+	d.close(as("hub", false))
+	want("ann Hub", "")
 }

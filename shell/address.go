@@ -51,6 +51,10 @@ func parsePlace(args []string, own uint16) (place, error) {
 	return p, nil
 }
 
+// SplitPort reads what a person types for a host, also behind -sip: HOST, HOST:PORT, an
+// address, [v6] or [v6]:PORT. The port is as it was typed.
+func SplitPort(s string) (host, port string, given bool, err error) { return splitPort(s) }
+
 func splitPort(s string) (host, port string, given bool, err error) {
 	if rest, ok := strings.CutPrefix(s, "["); ok {
 		host, rest, ok = strings.Cut(rest, "]")

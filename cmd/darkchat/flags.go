@@ -13,6 +13,7 @@ import (
 
 	"darkchat/neighbors"
 	"darkchat/sessions"
+	"darkchat/shell"
 )
 
 // errHelp says that -h was given.
@@ -24,10 +25,12 @@ const helpText = `darkchat: chat with the people around you, sealed, with no ser
 
 usage: darkchat [flags]
 
-  -u NAME         your name here; without it the only name in the state folder
+  -u NAME         your name here; without it a terminal asks, else the only one
+                  in the state folder is meant; a seed is "seed"
   -p PORT         UDP port (6789, a seed 8888; 0: any free one)
   -t N            goroutines that open datagrams, 1 to 64 (5)
-  -sip HOST       a seed to ask; several with commas or by repeating the flag
+  -sip HOST       a seed to ask, from then on remembered; HOST:PORT, too;
+                  several with commas or by repeating the flag
   -sp PORT        the seeds' port (8888); one for all, or one for each -sip
   -s              be a seed: serve strangers, ignore the end of input
   -memory SIZE    memory of a seed: bounds the sessions that it has (256MB)
@@ -249,9 +252,11 @@ func parsePresence(s string) ([]string, error) {
 	return names, nil
 }
 
-// parseSeeds joins -sip and -sp: one port serves all hosts, or each has its own.
+// parseSeeds joins -sip and -sp: one port serves all hosts, or each has its own, here or
+// in -sip itself.
 func parseSeeds(hosts, ports []string) ([]seedHost, error) {
-	if len(ports) == 0 {
+	apart := len(ports) > 0
+	if !apart {
 		ports = []string{strconv.Itoa(defaultSeedPort)}
 	} else if len(hosts) == 0 {
 		return nil, errors.New("-sp gives the port of a seed, but -sip names none")
@@ -264,25 +269,45 @@ func parseSeeds(hosts, ports []string) ([]seedHost, error) {
 	}
 	var numbers []uint16
 	for _, p := range ports {
-		n, err := strconv.ParseUint(strings.TrimSpace(p), 10, 16)
-		if err != nil || n == 0 {
-			return nil, fmt.Errorf("-sp %q is not a port: 1 to 65535", p)
+		n, err := parsePort("-sp", p)
+		if err != nil {
+			return nil, err
 		}
-		numbers = append(numbers, uint16(n))
+		numbers = append(numbers, n)
 	}
 	var seeds []seedHost
-	for i, host := range hosts {
-		host = strings.Trim(strings.TrimSpace(host), "[]")
+	for i, typed := range hosts {
+		host, own, given, err := shell.SplitPort(strings.TrimSpace(typed))
+		if err != nil {
+			return nil, fmt.Errorf("-sip %q: %w", typed, err)
+		}
 		if err := checkHost(host); err != nil {
 			return nil, err
 		}
-		seeds = append(seeds, seedHost{host, numbers[min(i, len(numbers)-1)]})
+		port := numbers[min(i, len(numbers)-1)]
+		if given && apart {
+			return nil, fmt.Errorf("the port of %q is given twice: -sip HOST:PORT, or -sip HOST -sp PORT", host)
+		}
+		if given {
+			if port, err = parsePort("-sip "+typed+": port", own); err != nil {
+				return nil, err
+			}
+		}
+		seeds = append(seeds, seedHost{host, port})
 	}
 	return seeds, nil
 }
 
-// checkHost refuses what cannot be the name or address of a host, most of all
-// an address with its port.
+// parsePort reads the port of a seed; flag says where it was typed.
+func parsePort(flag, s string) (uint16, error) {
+	n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 16)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%s %q is not a port: 1 to 65535", flag, s)
+	}
+	return uint16(n), nil
+}
+
+// checkHost refuses what cannot be the name or address of a host.
 func checkHost(host string) error {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		if addr.IsUnspecified() || addr.IsMulticast() {
@@ -295,7 +320,7 @@ func checkHost(host string) error {
 	case host == "":
 		return errors.New("-sip needs a host")
 	case len(host) > 253 || strings.ContainsFunc(host, bad):
-		return fmt.Errorf("-sip %q is not a host name or address (its port goes into -sp)", host)
+		return fmt.Errorf("-sip %q is not a host name or address", host)
 	}
 	return nil
 }

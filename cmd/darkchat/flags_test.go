@@ -54,6 +54,10 @@ func TestPaperFigure1(t *testing.T) {
 		c.port != 0 || !c.portGiven || c.seeds[1] != (seedHost{"b", 9}) || c.state != "" {
 		t.Errorf("one -sp is for all seeds, -p 0 is any port, -ephemeral has no folder: %+v, %v", c, err)
 	}
+	if c, err = parseFlags([]string{"-sip", "a:1,b, [2001:db8::1]:3,[2001:db8::1],2001:db8::1"}); err != nil ||
+		!slices.Equal(c.seeds, []seedHost{{"a", 1}, {"b", 8888}, {"2001:db8::1", 3}, {"2001:db8::1", 8888}, {"2001:db8::1", 8888}}) {
+		t.Errorf("a port of its own: %+v, %v", c.seeds, err)
+	}
 	if c, err = parseFlags([]string{"-interfaces", "^eth"}); err != nil || !c.interfaces.MatchString("eth0") || c.interfaces.MatchString("beth0") {
 		t.Errorf("-interfaces: %v, %v", c.interfaces, err)
 	}
@@ -68,7 +72,7 @@ func TestRefusedFlags(t *testing.T) {
 	for _, args := range [][]string{
 		{"-intro", "some"}, {"-intro", ""}, {"-presence", ""}, {"-presence", "wan"}, {"-interfaces", "("}, {"-interfaces", ""}, {"-presence", "none,file"}, {"-presence", "none", "-sip", "a"},
 		{"-listen", ""}, {"-listen", "ann"}, {"-listen", "224.0.0.251"}, {"-listen", "ff02::1"},
-		{"-sip", "a b"}, {"-sip", "a/b"}, {"-sip", "0.0.0.0"}, {"-sip", "a,,b"}, {"-sip", strings.Repeat("a", 254)},
+		{"-sip", "a:0"}, {"-sip", "a:b"}, {"-sip", "a:"}, {"-sip", ":8888"}, {"-sip", "[::1"}, {"-sip", "[::1]x"}, {"-sip", "a:1,b", "-sp", "2"}, {"-sip", "a:b:c"}, {"-sip", "a b"}, {"-sip", "a/b"}, {"-sip", "0.0.0.0"}, {"-sip", "a,,b"}, {"-sip", strings.Repeat("a", 254)},
 		{"-sip", strings.Repeat("a,", maxSeeds) + "a"}, {"-sip", "a", "-sp", "1,2"},
 		{"-state", ""}, {"-identity", ""}, {"-t", "1e1"}, {"-wait", "forever"}, {"-profile", "loud"}, {"-hold", "maybe"}, {"-history", "-1"}, {"-history", "10000001"}, {"-u", "a\nb"}, {"-p"},
 	} {

@@ -65,7 +65,7 @@ func run(args []string, in, out, errs *os.File) int {
 		notices = append(notices, notice)
 	}
 	profile, err := sessions.OpenProfile(sessions.ProfileOptions{
-		Dir: c.state, User: c.user, IdentityFile: c.identity, Ephemeral: c.ephemeral, History: c.history,
+		Dir: c.state, User: c.user, IdentityFile: c.identity, Ephemeral: c.ephemeral, History: c.history, Seed: c.seed,
 		Now: time.Now(), Random: rand.Reader,
 	})
 	if err != nil {

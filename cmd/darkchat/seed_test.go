@@ -19,7 +19,7 @@ func startSeed(t *testing.T, state string) *node {
 func TestAddThroughASeedThenWithoutIt(t *testing.T) {
 	t.Parallel()
 	seed := startSeed(t, t.TempDir())
-	bob := start(t, t.TempDir(), "bob", "-sip", "127.0.0.1", "-sp", seed.port())
+	bob := start(t, t.TempDir(), "bob", "-sip", "127.0.0.1:"+seed.port())
 	ann := start(t, t.TempDir(), "ann", "-sip", "127.0.0.1", "-sp", seed.port())
 	bob.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
 	ann.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -20,7 +21,9 @@ func TestBadFlagsTouchNothing(t *testing.T) {
 		{[]string{"-t", "65"}, "-t"},
 		{[]string{"-sip", "127.0.0.1", "-sp", "0"}, "-sp"},
 		{[]string{"-sip", "127.0.0.1", "-sp", "70000"}, "70000"},
-		{[]string{"-sip", "127.0.0.1:8888"}, "-sp"},
+		{[]string{"-sip", "127.0.0.1:88888"}, "88888"},
+		{[]string{"-sip", "127.0.0.1:8888", "-sp", "8888"}, "twice"},
+		{[]string{"-sip", "2001:db8::1:x"}, "[2001:db8::1]:6789"},
 		{[]string{"-sip", ""}, "-sip"},
 		{[]string{"-sip", "a,b,c", "-sp", "1,2"}, "-sp"},
 		{[]string{"-sp", "8888"}, "-sip"},
@@ -91,6 +94,31 @@ func TestWithoutANameAndWithoutATerminal(t *testing.T) {
 		t.Errorf("two names: exit %d, want 2", code)
 	}
 	oneLine(t, n, "-u", "ann", "bob")
+}
+
+// Where a seed ran, whoever starts a client without a name is no client called seed; with
+// one person there, that one is meant.
+func TestSeedsHostStartsNoClientOfThatName(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string][]string{"seed": nil, "hub": {"-u", "hub"}} {
+		state := t.TempDir()
+		seed := launch(t, name, program(t, append(more, "-s", "-json", "-p", "0", "-listen", "127.0.0.1", "-state", state)...))
+		seed.self()
+		seed.signal(syscall.SIGTERM)
+		if code := seed.end(); code != 0 {
+			t.Fatalf("exit %d", code)
+		}
+		n, code := pipe(t, "", "-json", "-p", "0", "-listen", "127.0.0.1", "-state", state)
+		if code != 2 {
+			t.Errorf("%s: exit %d, want 2", name, code)
+		}
+		oneLine(t, n, "-u", "seed", name)
+		start(t, state, "ann").quit()
+		n, code = pipe(t, "", "-json", "-p", "0", "-listen", "127.0.0.1", "-state", state)
+		if code != 0 || n.self().User != "ann" {
+			t.Errorf("%s: exit %d: the only person in the folder is meant", name, code)
+		}
+	}
 }
 
 func TestBusyPorts(t *testing.T) {

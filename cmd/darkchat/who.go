@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"darkchat/sessions"
@@ -21,7 +22,7 @@ var errNoName = errors.New("no name is known: give one with -u NAME")
 
 // whoName decides who runs here when -u does not say it: a seed is "seed", a
 // person at a terminal is asked, and a script means the only user of the state
-// folder. terminal says that there is a person. usage is true when the command
+// folder. One who is a seed there is no person, and never meant. terminal says that there is a person. usage is true when the command
 // line has to change.
 func whoName(c config, terminal bool, in io.Reader, out io.Writer) (name string, usage bool, err error) {
 	switch {
@@ -30,20 +31,26 @@ func whoName(c config, terminal bool, in io.Reader, out io.Writer) (name string,
 	case c.seed:
 		return seedName, false, nil
 	}
-	var known []string
+	var known, seeds []string
 	if c.state != "" {
-		if known, err = sessions.Profiles(c.state); err != nil {
+		if known, seeds, err = sessions.Profiles(c.state); err != nil {
 			return "", false, err
 		}
+	}
+	// A program from before they were told apart kept no role.
+	if i := slices.Index(known, seedName); i >= 0 {
+		known, seeds = slices.Delete(known, i, i+1), append(seeds, seedName)
 	}
 	switch {
 	case terminal:
 		name, err := askName(known, in, out)
-		return name, true, err
+		return name, err == nil || errors.Is(err, errNoName), err
 	case len(known) == 1:
 		return known[0], false, nil
 	case len(known) > 1:
 		return "", true, fmt.Errorf("%s holds several users: give one with -u (%s)", c.state, strings.Join(known, ", "))
+	case len(seeds) > 0:
+		return "", true, fmt.Errorf("only a seed is known (%s): give your name with -u NAME, or -s to be a seed", strings.Join(seeds, ", "))
 	}
 	return "", true, errNoName
 }
@@ -58,8 +65,11 @@ func askName(known []string, in io.Reader, out io.Writer) (string, error) {
 	}
 	for range askTimes {
 		answer, err := shell.Ask(in, out, question)
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return "", errNoName
+		}
+		if err != nil {
+			return "", fmt.Errorf("your name cannot be asked for: %w; give it with -u NAME", err)
 		}
 		answer = strings.TrimSpace(answer)
 		if answer == "" {
