@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -52,6 +53,20 @@ func TestAddThroughASeedThenWithoutIt(t *testing.T) {
 	ann.send(`\chat bob`)
 	ann.send("from memory")
 	bob.wait("the text", is("message", "from memory"))
+}
+
+// A seed once used is found again without -sip.
+func TestSeedIsRemembered(t *testing.T) {
+	t.Parallel()
+	seed := startSeed(t, t.TempDir())
+	online := func(e event) bool { return e.Event == "online" && e.User == "seed" }
+	ann := start(t, t.TempDir(), "ann", "-sip", "127.0.0.1:"+seed.port())
+	ann.wait("the seed online", online)
+	ann.quit()
+	ann = start(t, ann.state, "ann")
+	ann.wait("the seed online", online)
+	ann.send(`\net`)
+	ann.wait("it is a seed of ours", func(e event) bool { return e.Event == "net" && strings.Contains(e.raw, `"seeds":["seed"]`) })
 }
 
 // Who wants to be found by anybody says so, and is added at once; both ways of adding end in
