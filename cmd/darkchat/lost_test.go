@@ -105,6 +105,47 @@ func TestSeedOutlivesItsTerminal(t *testing.T) {
 	}
 }
 
+// A seed that somebody started at a terminal, and typed at, goes on without it, too.
+func TestSeedOutlivesWhoTypedAtIt(t *testing.T) {
+	t.Parallel()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := program(t, "-s", "-p", "0", "-listen", "127.0.0.1", "-state", t.TempDir())
+	var errs lockedBuffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, &errs
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	port := loggedPort.FindStringSubmatch(errs.waitFor(t, "port="))[1]
+	var drawn strings.Builder
+	for b := make([]byte, 4096); !strings.Contains(drawn.String(), "> "); { // it reads keys
+		n, err := master.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn.Write(b[:n])
+	}
+	master.Close()
+	errs.waitFor(t, "input cannot be read")
+	for _, name := range []string{"bob", "cat"} {
+		visitor := start(t, t.TempDir(), name)
+		visitor.send(`\ping 127.0.0.1 ` + port)
+		visitor.wait("pong", func(e event) bool { return e.Event == "pong" })
+		visitor.quit()
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v after SIGTERM", err)
+	}
+}
+
 // A text that nobody could be shown is not acknowledged: a later run shows it.
 func TestTextWithoutAReaderWaits(t *testing.T) {
 	t.Parallel()
