@@ -20,6 +20,8 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		return 0, ErrLineTooLong
 	case strings.TrimSpace(line) == "":
 		return 0, errors.New("an empty line is not sent")
+	case blank(line):
+		return 0, ErrInvisible
 	case !utf8.ValidString(line):
 		return 0, errors.New("the line is not UTF-8; set your terminal to UTF-8 and type it again")
 	}

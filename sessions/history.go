@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // The history is what was said, for its reader alone: each line that was shown here, and
@@ -166,7 +168,7 @@ type finder struct {
 func newFinder(q HistoryQuery) *finder {
 	f := &finder{query: q, ascii: true}
 	for _, w := range q.Words {
-		w = strings.ToLower(w)
+		w = strings.ToLower(norm.NFC.String(w))
 		f.words = append(f.words, []byte(w))
 		f.ascii = f.ascii && isASCII(w)
 	}
@@ -204,10 +206,14 @@ func (f *finder) done() HistoryPage {
 	return f.page
 }
 
-// fits says whether a text has all the words.
+// fits says whether a text has all the words. How the letters are composed does not matter:
+// keyboards and programs differ in it, and nobody sees it.
 func (f *finder) fits(text []byte) bool {
 	if len(f.words) == 0 {
 		return true
+	}
+	if !norm.NFC.IsNormal(text) { // plain ASCII is, at a glance
+		text = norm.NFC.Bytes(text)
 	}
 	if !f.ascii {
 		text = bytes.ToLower(text)
