@@ -28,7 +28,7 @@ const (
 // What can be wrong with a line before anybody is asked.
 var (
 	errLineTooLong = errors.New("the line is longer than 16 KiB: nothing was sent; split it")
-	errNotUTF8     = errors.New("the line is not UTF-8: nothing was sent; convert it first")
+	errNotUTF8     = errors.New("the line is not UTF-8: nothing was sent; convert it first, or set the terminal to UTF-8")
 	errOpenQuote   = errors.New(`a quote is not closed: "two words" are one with a quote at both ends`)
 	errNotColumn1  = errors.New(`a macro begins in column 1: nothing was sent; take the blanks away, or begin with \\ to send a backslash`)
 )
