@@ -74,11 +74,12 @@ func (c *contacts) online(now time.Time, n *Node, s sessions.Session) {
 		return
 	}
 	u, _ := n.book.User(s.User)
+	seed := s.Flags&sessions.FlagSeed != 0
 	if u.Trust == sessions.TrustNew && !u.Told &&
-		c.stranger(now, n, FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(s.User), Mixed: u.Mixed}) {
+		c.stranger(now, n, FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(s.User), Mixed: u.Mixed, Seed: seed}) {
 		n.book.Tell(s.User)
 	}
-	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String()}
+	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: seed}
 	if n.awaited(s) {
 		c.again(now, n, s.ID, e)
 	} else {
@@ -90,7 +91,7 @@ func (c *contacts) offline(now time.Time, n *Node, e *edge, reason string) {
 	if e.user == n.user {
 		return
 	}
-	c.tell(now, n, e.id, WentOffline{User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(), Reason: reason})
+	c.tell(now, n, e.id, WentOffline{User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(), Reason: reason, Seed: e.seed})
 }
 
 func (c *contacts) heard(now time.Time, n *Node, id sessions.SessionID, e HeardOf) {

@@ -75,6 +75,7 @@ func (n *Node) view(u sessions.User) UserView {
 		} else if len(s.Seen) > 0 {
 			sv.Addr = s.Seen[0].Addr
 		}
+		v.Seed = v.Seed || s.Flags&sessions.FlagSeed != 0
 		e := n.edges[s.ID]
 		sv.Online = e != nil && e.online
 		if r := n.rumors.rumor(s.ID); r != nil && !sv.Online {

@@ -32,6 +32,7 @@ type UserView struct {
 	State       State
 	Via         string // the neighbour whose word State is; empty: our own
 	Trust       string
+	Seed        bool // one of the sessions says that it serves strangers
 	Sessions    []SessionView
 }
 

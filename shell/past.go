@@ -182,9 +182,7 @@ func (r pastReport) text(p *page, look view) {
 			p.word(strong, l.User)
 		}
 		p.add(normal, ": ").add(normal, l.Text)
-		if l.Late {
-			p.add(faint, " (sent "+look.clock(l.Sent)+")")
-		}
+		p.sent(look, l.Late, l.Sent, l.At)
 		if l.Via != "" {
 			p.add(faint, " (held by ").word(faint, l.Via).add(faint, ")")
 		}

@@ -24,6 +24,14 @@ func (p *page) who(st style, name, trust string) *page {
 	return p
 }
 
+// seed says behind a name that it is nobody's to talk to.
+func (p *page) seed(is bool) *page {
+	if is {
+		p.add(faint, " (a seed)")
+	}
+	return p
+}
+
 // tag is as much of a session's id as a person needs to tell two apart, and to
 // type behind a slash.
 func tag(session string) string {
@@ -45,10 +53,10 @@ func (r readyReport) text(p *page, _ view) {
 
 func (r presenceReport) text(p *page, _ view) {
 	if r.Event == "online" {
-		p.add(good, "+ ").who(normal, r.User, r.Trust).add(normal, " is online").add(faint, " ("+tag(r.Session)+")").end()
+		p.add(good, "+ ").who(normal, r.User, r.Trust).seed(r.Seed).add(normal, " is online").add(faint, " ("+tag(r.Session)+")").end()
 		return
 	}
-	p.add(bad, "- ").who(normal, r.User, r.Trust).add(normal, " is offline").add(faint, " ("+tag(r.Session))
+	p.add(bad, "- ").who(normal, r.User, r.Trust).seed(r.Seed).add(normal, " is offline").add(faint, " ("+tag(r.Session))
 	if r.Reason == "lost" {
 		p.add(faint, ", no answer any more")
 	}
@@ -96,13 +104,19 @@ func (r messageReport) text(p *page, look view) {
 	if r.Missing != "" {
 		p.add(faint, " (of this line never came: "+r.Missing+")")
 	}
-	if r.Late && !r.sent.IsZero() {
-		p.add(faint, " (sent "+look.clock(r.sent)+")")
-	}
+	p.sent(look, r.Late, r.sent, look.now)
 	if r.Via != "" {
 		p.add(faint, " (held by ").word(faint, r.Via).add(faint, ")")
 	}
 	p.end()
+}
+
+// sent says when a text was sent that waited, unless that is the minute which stands before
+// the line anyway.
+func (p *page) sent(look view, late bool, sent, shown time.Time) {
+	if at := look.clock(sent); late && !sent.IsZero() && at != look.clock(shown) {
+		p.add(faint, " (sent "+at+")")
+	}
 }
 
 // clock writes a time of today as 14:02, another with its day.
