@@ -74,13 +74,16 @@ func (c *contacts) online(now time.Time, n *Node, s sessions.Session) {
 		return
 	}
 	u, _ := n.book.User(s.User)
-	seed := s.Flags&sessions.FlagSeed != 0
-	if u.Trust == sessions.TrustNew && !u.Told &&
-		c.stranger(now, n, FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(s.User), Mixed: u.Mixed, Seed: seed}) {
-		n.book.Tell(s.User)
+	awaited := n.awaited(s)
+	if u.Trust == sessions.TrustNew && !u.Told {
+		if awaited {
+			c.introduce(n, s.User)
+		} else if c.stranger(now, n, n.firstContact(u), s.User) {
+			n.book.Tell(s.User)
+		}
 	}
-	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: seed}
-	if n.awaited(s) {
+	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: s.Flags&sessions.FlagSeed != 0}
+	if awaited {
 		c.again(now, n, s.ID, e)
 	} else {
 		c.tell(now, n, s.ID, e)

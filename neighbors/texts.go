@@ -342,7 +342,8 @@ func (n *Node) show(line sessions.Incoming) {
 	via := n.texts.waiting[textKey{line.From, line.Last}].user
 	t.printing[t.receipt] = shown{line, via}
 	t.bytes += len(line.Text)
-	n.contacts.flush(n, line.From) // who they are comes before what they say
+	n.contacts.introduce(n, line.User) // who they are comes before what they say
+	n.contacts.flush(n, line.From)
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
 		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.book.Label(via),

@@ -42,6 +42,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	if n.book.Trust(user) != sessions.TrustNew {
 		return
 	}
+	n.contacts.introduce(n, user)
 	if n.book.Pin(user) != nil {
 		return
 	}
