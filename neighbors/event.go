@@ -88,6 +88,7 @@ type Knock struct {
 	User        string
 	Fingerprint string
 	Via         string // the common neighbour who says so
+	Who         Who
 }
 
 // Incoming is a text for the person. It is acknowledged to its sender only
@@ -104,6 +105,7 @@ type Incoming struct {
 	Trust   string
 	Via     string // who held it; empty: nobody
 	Missing string // what of it never came: words of start, middle and end; empty: nothing
+	Who     Who    // whom From means
 }
 
 // DeliveryState is how far a line of ours has come. It only improves.

@@ -347,7 +347,7 @@ func (n *Node) show(line sessions.Incoming) {
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
 		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.book.Label(via),
-		Missing: line.Lost.String(),
+		Missing: line.Lost.String(), Who: Who(line.User),
 	})
 }
 

@@ -46,12 +46,15 @@ type SessionView struct {
 	LastHeard time.Time // zero: never heard directly
 }
 
+// Who is a user, whatever they are called: to compare, and to ask Client.Renew about.
+type Who [32]byte
+
 // Target is where typed lines go: a user's sessions, or one session.
 type Target struct {
 	User    string // what one types for that key
 	Session string // 16 hex digits; empty: all of the user's sessions
 	Online  bool
-	key     [32]byte
+	key     Who
 }
 
 // VerifyView is what \verify shows.

@@ -103,16 +103,17 @@ func TestPast(t *testing.T) {
 func TestUnread(t *testing.T) {
 	u := &unread{}
 	u.talk("bob")
-	if u.came("bob") || u.text() != "" {
+	u.came("bob", neighbors.Who{})
+	if u.text() != "" {
 		t.Error("a line of whom one talks to is unread")
 	}
-	u.came("carol")
-	u.came("carol")
+	u.came("carol", neighbors.Who{})
+	u.came("carol", neighbors.Who{})
 	if got := promptFor(&neighbors.Target{User: "bob", Online: true}, u.text()); got != "bob (2 new: carol)> " {
 		t.Errorf("got %q", got)
 	}
-	u.came("dan")
-	u.came("eve")
+	u.came("dan", neighbors.Who{})
+	u.came("eve", neighbors.Who{})
 	if got := promptFor(nil, u.text()); got != "(4 new: carol, dan, ...)> " {
 		t.Errorf("got %q", got)
 	}
@@ -122,7 +123,7 @@ func TestUnread(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for _, name := range []string{"mallory", "mallory", "oscar", "eve2"} {
-		u.knocked(name)
+		u.knocked(name, neighbors.Who{})
 	}
 	if got := promptFor(&neighbors.Target{User: "bob", Online: true}, u.text()); got != "bob (1 new: eve) [3 at the door]> " {
 		t.Errorf("got %q", got)
@@ -130,29 +131,61 @@ func TestUnread(t *testing.T) {
 	u.looked("eve2")
 	u.talk("oscar")
 	u.seen("eve")
-	if got := promptFor(nil, u.text()); got != "[1 at the door]> " || u.knocked("oscar") {
+	if got := promptFor(nil, u.text()); got != "[1 at the door]> " {
 		t.Errorf("got %q", got)
 	}
 	u.looked("")
 	if u.text() != "" {
 		t.Error("somebody is at the door though one has looked")
 	}
-	u.knocked("mallory")
-	u.came("bob")
+	u.knocked("mallory", neighbors.Who{})
+	u.came("bob", neighbors.Who{})
 	u.seen("")
 	if u.text() != "" {
 		t.Error("something is unread though all was seen")
 	}
 	for i := range 2 * maxUnread {
-		u.came(fmt.Sprint("n", i))
+		u.came(fmt.Sprint("n", i), neighbors.Who{})
 	}
 	for i := range 2 * maxUnread {
-		u.knocked(fmt.Sprint("n", i))
+		u.knocked(fmt.Sprint("n", i), neighbors.Who{})
 	}
 	if got := u.text(); !strings.HasSuffix(got, "[256+ at the door]") {
 		t.Errorf("got %q", got)
 	}
 	if len(u.counts) != maxUnread {
 		t.Errorf("%d are counted", len(u.counts))
+	}
+}
+
+// Who has another name now is counted under that, also when two have changed theirs with
+// each other, and is read when one turns to them.
+func TestUnreadFollowsNames(t *testing.T) {
+	u, a, b, c := &unread{}, neighbors.Who{1}, neighbors.Who{2}, neighbors.Who{3}
+	u.came("ann", a)
+	u.came("bob", b)
+	u.came("bob", b)
+	u.knocked("carol", c)
+	now := map[neighbors.Who]string{a: "bob", b: "ann", c: "carol~k7f2"}
+	for range 2 {
+		var names []string
+		users := u.users()
+		for _, x := range users {
+			names = append(names, now[x.who])
+		}
+		u.rename(users, names)
+	}
+	if u.counts["ann"] != (linesOf{b, 2}) || u.counts["bob"] != (linesOf{a, 1}) || len(u.counts) != 2 {
+		t.Errorf("got %v", u.counts)
+	}
+	u.came("ann", b)
+	u.talk("ann")
+	u.looked("carol~k7f2")
+	if got := u.text(); got != "(1 new: bob)" {
+		t.Errorf("got %q", got)
+	}
+	u.rename([]called{{"bob", a}}, []string{""}) // forgotten
+	if got := u.text(); got != "(1 new: bob)" {
+		t.Errorf("got %q", got)
 	}
 }

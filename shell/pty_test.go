@@ -50,6 +50,12 @@ func playShell(history string) int {
 					time.Sleep(5 * time.Millisecond)
 				}
 			}()
+		case "bob: call yourself robert":
+			a.mu.Lock()
+			a.people[0].Name = "robert"
+			a.renamed = map[string]string{"bob": "robert"}
+			a.mu.Unlock()
+			a.sink(neighbors.Notice{Text: "bob is now called robert"})
 		case "bob: bob leaves":
 			a.mu.Lock()
 			a.people[0].Online = false
@@ -156,6 +162,10 @@ func TestFirstScreenAndPrompt(t *testing.T) {
 	s.shows("\nbob> ")
 	s.press("bob leaves\r")
 	s.shows("\nbob (offline)> ")
+	s.press("call yourself robert\r")
+	s.shows("\nrobert (offline)> ")
+	s.press("\\history\r")
+	s.shows("Nothing was said yet with robert.")
 	s.press("\\chat nobody\r")
 	s.shows("error: no user called nobody is known here\n>")
 	s.press("\x04")
