@@ -13,7 +13,7 @@ import (
 func (n *Node) Self() Self {
 	return Self{
 		Name: n.cfg.Name, Session: n.self.String(), Fingerprint: sessions.Fingerprint(n.user),
-		Listen: slices.Clone(n.cfg.Listen), Seed: n.cfg.Seed,
+		Listen: slices.Clone(n.cfg.Listen), Seed: n.cfg.Seed, Unstored: n.cfg.Unstored,
 	}
 }
 

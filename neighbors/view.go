@@ -12,6 +12,7 @@ type Self struct {
 	Fingerprint string
 	Listen      []netip.AddrPort // where others can reach us, a usable one first
 	Seed        bool
+	Unstored    bool // nothing is kept for the next run
 }
 
 // Filter chooses users by presence.

@@ -178,6 +178,9 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	go p.run(newReady(node.Self()))
 
 	code := s.converse(ctx, c, from, p)
+	if text := farewell(node.Outbox(), !node.Self().Unstored); text != "" {
+		s.Notice(text)
+	}
 	cancel()
 	s.once.Do(func() { close(s.stop) })
 	s.queue.last(item{report: byeReport{Event: "bye"}})
