@@ -191,7 +191,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 	if s.Result != dgram.ResultDelivered {
 		n.takeBack(e, moved)
 	}
-	n.progress(moved, 0)
+	n.progress(now, moved, 0)
 	n.pump(now, e)
 }
 
@@ -225,9 +225,12 @@ func (n *Node) textsBack(e *edge) {
 }
 
 // progress tells how far lines have come; the last of them has the token.
-func (n *Node) progress(list []sessions.Progress, token Token) {
+func (n *Node) progress(now time.Time, list []sessions.Progress, token Token) {
 	for i, p := range list {
 		n.ends.note(n, p)
+		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // that is noted
+			n.noteEnd(now, p)
+		}
 		d := n.delivery(p)
 		if i == len(list)-1 {
 			d.Token = token

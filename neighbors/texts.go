@@ -88,7 +88,7 @@ func (n *Node) startTexts(now time.Time) {
 		line.Late = true
 		n.show(line)
 	}
-	n.progress(n.outbox.Expire(now), 0)
+	n.progress(now, n.outbox.Expire(now), 0)
 }
 
 // mailPayer says who pays for what a session's texts use here.
@@ -219,7 +219,7 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 			}
 		}
 		queued := l.progress[len(l.progress)-1].State == sessions.DeliveryQueued
-		n.progress(n.nowTrue(l.progress), l.token)
+		n.progress(now, n.nowTrue(l.progress), l.token)
 		if queued {
 			n.offerSoon(now, 0)
 		}

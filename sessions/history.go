@@ -33,6 +33,7 @@ type HistoryEntry struct {
 	// Stranger says that nobody knew whom it came from, when it was shown. Such lines have a
 	// part of the room, until their writer is known.
 	Stranger bool
+	End      LineEnd // of a line typed here
 }
 
 // Own says whether the line was typed here.
@@ -52,18 +53,22 @@ const placeBits = 12
 
 // Note adds a line.
 func (h *History) Note(now time.Time, e HistoryEntry) {
+	h.note(now, e.Session, e.ID, e.Stranger, e.encode())
+}
+
+func (h *History) note(now time.Time, from SessionID, id uint64, stranger bool, value []byte) {
 	h.last = max(h.last+1, millis(now)<<placeBits)
 	key := make([]byte, 0, historyKey+8)
 	key = binary.BigEndian.AppendUint64(key, h.last)
-	key = append(key, e.Session[:]...)
-	key = binary.BigEndian.AppendUint64(key, e.ID)
+	key = append(key, from[:]...)
+	key = binary.BigEndian.AppendUint64(key, id)
 	if at := millis(now); at != h.last>>placeBits {
 		key = binary.BigEndian.AppendUint64(key, at)
 	}
-	if e.Stranger {
+	if stranger {
 		key = append(key, strangerMark)
 	}
-	h.writes = append(h.writes, Write{BucketHistory, key, e.encode()})
+	h.writes = append(h.writes, Write{BucketHistory, key, value})
 }
 
 // TakeWrites returns what is to be stored.
@@ -163,6 +168,7 @@ type finder struct {
 	words [][]byte
 	ascii bool
 	page  HistoryPage
+	ends  map[uint64]LineEnd // by line
 }
 
 func newFinder(q HistoryQuery) *finder {
@@ -177,6 +183,10 @@ func newFinder(q HistoryQuery) *finder {
 
 // offer takes the next older row; false: no older one is wanted.
 func (f *finder) offer(key, value []byte) bool {
+	if isHistoryEnd(value) {
+		f.ended(key, value)
+		return true
+	}
 	if f.query.Since && len(key) >= historyKey && SessionID(key[8:16]).IsZero() {
 		return false
 	}
@@ -196,6 +206,9 @@ func (f *finder) offer(key, value []byte) bool {
 	if full {
 		f.page.More++
 		return true
+	}
+	if e.Own() {
+		e.End = f.ends[e.ID]
 	}
 	f.page.Entries = append(f.page.Entries, e)
 	return true

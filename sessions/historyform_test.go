@@ -25,3 +25,38 @@ func TestSearchKnowsLettersHoweverComposed(t *testing.T) {
 	}
 	d.close(p)
 }
+
+// What became of a line that was typed here stands beside it, across a restart and a fold;
+// it is no line itself: not for a search, a limit, or what came since the last typed line.
+func TestHistoryHasTheEndOfALine(t *testing.T) {
+	d := newDiskTest(t)
+	p := d.keeping(100)
+	h := &History{}
+	from := SessionID{1}
+	note(t, p, h, epoch, HistoryEntry{User: userOf(1), ID: 5, Text: "one"}, HistoryEntry{User: userOf(1), ID: 6, Text: "two"},
+		HistoryEntry{User: userOf(1), ID: 7, Text: "three"}, HistoryEntry{User: userOf(1), Session: from, ID: 6, Text: "yes"})
+	h.NoteEnd(epoch, userOf(1), 6, LineEnd{Reason: ReasonCancelled})
+	h.NoteEnd(epoch, userOf(1), 7, LineEnd{Reason: ReasonTooOld, Acked: 1})
+	note(t, p, h, epoch, HistoryEntry{User: userOf(1), Session: from, ID: 8, Text: "and on"})
+	for range 2 {
+		page := ask(t, p, HistoryQuery{User: userOf(1)})
+		want := []LineEnd{{}, {Reason: ReasonCancelled}, {Reason: ReasonTooOld, Acked: 1}, {}, {}}
+		if len(page.Entries) != len(want) {
+			t.Fatalf("%+v", page)
+		}
+		for i, e := range page.Entries {
+			if e.End != want[i] {
+				t.Errorf("%s: %+v, want %+v", e.Text, e.End, want[i])
+			}
+		}
+		if got := lineIDs(ask(t, p, HistoryQuery{Since: true})); got != "6 8" {
+			t.Errorf("since the last typed line: %s", got)
+		}
+		if got := ask(t, p, HistoryQuery{Words: []string{"two"}, Most: 1}); len(got.Entries) != 1 || got.More != 0 || got.Entries[0].End.Reason != ReasonCancelled {
+			t.Errorf("%+v", got)
+		}
+		d.close(p)
+		p = d.keeping(100)
+	}
+	d.close(p)
+}

@@ -17,6 +17,9 @@ func TestPast(t *testing.T) {
 	a.past = neighbors.Past{More: 1, Lines: []neighbors.PastLine{
 		{ID: 7, User: "bob", Session: "7f3a000000000001", At: noon, Sent: noon.Add(-time.Hour), Late: true, Via: "carol", Text: "hi\x1b[2J"},
 		{ID: 3, User: "bob", Session: "7f3a000000000001", At: noon, Sent: noon.Add(-time.Millisecond), Late: true, Text: "soon"},
+		{ID: 4, Own: true, User: "bob", At: noon, Sent: noon, State: neighbors.Undelivered, Reason: "cancelled", Text: "oops"},
+		{ID: 5, Own: true, User: "bob", At: noon, Sent: noon, State: neighbors.Delivered, Reason: "cancelled", Text: "half"},
+		{ID: 6, Own: true, User: "bob", At: noon, Sent: noon, State: neighbors.Undelivered, Reason: "too old", Text: "late"},
 		{ID: 8, Own: true, User: "bob", At: noon.Add(time.Second), Sent: noon.Add(time.Second), State: neighbors.Queued, Text: "yes"},
 	}}
 	dir := t.TempDir()
@@ -55,12 +58,16 @@ func TestPast(t *testing.T) {
 	if !strings.HasSuffix(a.asked(), "history {User:bob Words:[] Since:false Most:20}") {
 		t.Error(`\history is not about the conversation`)
 	}
-	if want := "(1 older line left out)\n12:00 bob: hi‹1b›[2J (sent 11:00) (held by carol)\n12:00 bob: soon\n12:00 to bob: yes (queued)\n"; text != want {
+	if want := "(1 older line left out)\n12:00 bob: hi‹1b›[2J (sent 11:00) (held by carol)\n12:00 bob: soon\n" +
+		"12:00 to bob: oops (taken back)\n12:00 to bob: half (taken back; who had it keeps it)\n12:00 to bob: late (not delivered: too old)\n12:00 to bob: yes (queued)\n"; text != want {
 		t.Errorf("got %q, want %q", text, want)
 	}
 	want := `{"event":"history","user":"bob","entries":[` +
 		`{"id":"7","from":"bob","session":"7f3a000000000001","text":"hi\u001b[2J","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T11:00:00.005Z","late":true,"via":"carol"},` +
 		`{"id":"3","from":"bob","session":"7f3a000000000001","text":"soon","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.004Z","late":true},` +
+		`{"id":"4","to":"bob","text":"oops","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.005Z","state":"undelivered","reason":"cancelled"},` +
+		`{"id":"5","to":"bob","text":"half","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.005Z","state":"delivered","reason":"cancelled"},` +
+		`{"id":"6","to":"bob","text":"late","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.005Z","state":"undelivered","reason":"too old"},` +
 		`{"id":"8","to":"bob","text":"yes","time":"2026-03-01T12:00:01.005Z","sent":"2026-03-01T12:00:01.005Z","state":"queued"}],"more":1}`
 	if line != want {
 		t.Errorf("got  %s\nwant %s", line, want)
@@ -77,11 +84,11 @@ func TestPast(t *testing.T) {
 			t.Errorf("%s says %q, want %q", typed, got, want)
 		}
 	}
-	if got := take(`\export bob`); got != "3 lines written to darkchat-bob.txt\n" {
+	if got := take(`\export bob`); got != "6 lines written to darkchat-bob.txt\n" {
 		t.Errorf("got %q", got)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "darkchat-bob.txt"))
-	if want := "2026-03-01T12:00:00Z bob: hi‹1b›[2J\n2026-03-01T12:00:00Z bob: soon\n2026-03-01T12:00:01Z to bob: yes\n"; err != nil || string(b) != want {
+	if want := "2026-03-01T12:00:00Z bob: hi‹1b›[2J\n2026-03-01T12:00:00Z bob: soon\n2026-03-01T12:00:00Z to bob: oops (taken back)\n2026-03-01T12:00:00Z to bob: half (taken back; who had it keeps it)\n2026-03-01T12:00:00Z to bob: late (not delivered: too old)\n2026-03-01T12:00:01Z to bob: yes\n"; err != nil || string(b) != want {
 		t.Errorf("got %q, %v", b, err)
 	}
 	if got := take(`\export bob`); !strings.Contains(got, "exists") {
