@@ -221,6 +221,9 @@ func (c *contacts) learned(now time.Time, n *Node, id sessions.SessionID, rec se
 	if out.ClaimsOwnName || out.Clash {
 		c.claimed(now, n, rec, out)
 	}
+	if out.Like != "" {
+		c.lookalike(now, n, rec, out.Like)
+	}
 	if out.Renamed != "" && n.book.Trust(rec.User).Known() {
 		c.renamed(now, n, id, rec, out.Renamed)
 	}
@@ -244,6 +247,33 @@ func (c *contacts) claimed(now time.Time, n *Node, rec sessions.Record, out sess
 	} else {
 		c.stranger(now, n, Notice{text}, sessions.UserKey{})
 	}
+}
+
+// lookalike warns that somebody's name is drawn like another: all of one name are counted
+// together, however they are written.
+func (c *contacts) lookalike(now time.Time, n *Node, rec sessions.Record, like string) {
+	if c.warnings.first(rec.User, rec.Name) {
+		c.warnings.say(now, n, " "+like, n.alikeText(rec.User, like), "have a name that looks like "+like)
+	}
+}
+
+// maxAlike is how many lines one act of the person may cause about names that look alike.
+const maxAlike = 4
+
+// warnAlike tells of whoever looks like a user to whom the person turns.
+func (c *contacts) warnAlike(n *Node, user sessions.UserKey) {
+	if n.cfg.Seed {
+		return
+	}
+	list := n.book.Alike(user)
+	for _, other := range list[:min(len(list), maxAlike)] {
+		n.tell(Notice{n.alikeText(user, n.book.Label(other))})
+	}
+}
+
+func (n *Node) alikeText(user sessions.UserKey, like string) string {
+	label := n.book.Label(user)
+	return fmt.Sprintf("%s looks like %s and is somebody else, fingerprint %s: compare it with \\verify %s", label, like, sessions.Fingerprint(user), label)
 }
 
 // renamed tells that somebody whom the person knows has another name; of many changes the
