@@ -186,7 +186,7 @@ func (r pastReport) text(p *page, look view) {
 		} else {
 			p.word(strong, l.User)
 		}
-		p.add(normal, ": ").add(normal, l.Text)
+		p.add(normal, ": ").said(l.Text)
 		p.sent(look, l.Late, l.Sent, l.At)
 		if l.Via != "" {
 			p.add(faint, " (held by ").word(faint, l.Via).add(faint, ")")

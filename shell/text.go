@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"darkchat/neighbors"
 )
 
 // The events as lines for people: calm, short, and each begins so that it is
@@ -100,7 +102,7 @@ func (r notifyReport) text(p *page, _ view) {
 }
 
 func (r messageReport) text(p *page, look view) {
-	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").add(normal, r.Text)
+	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").said(r.Text)
 	if r.Missing != "" {
 		p.add(faint, " (of this line never came: "+r.Missing+")")
 	}
@@ -109,6 +111,14 @@ func (r messageReport) text(p *page, look view) {
 		p.add(faint, " (held by ").word(faint, r.Via).add(faint, ")")
 	}
 	p.end()
+}
+
+// said adds a text; of one that nobody can see it says that there is one.
+func (p *page) said(text string) *page {
+	if strings.TrimLeftFunc(text, neighbors.Invisible) == "" {
+		return p.add(faint, "(nothing that can be seen)")
+	}
+	return p.add(normal, text)
 }
 
 // sent says when a text was sent that waited, unless that is the minute which stands before
