@@ -37,6 +37,10 @@ func (d *desk) Resolve(typed string) (neighbors.Target, error) {
 	return neighbors.Target{User: user, Session: session}, nil
 }
 
+func (d *desk) Renew(to neighbors.Target, others []neighbors.Who) (neighbors.Target, []string) {
+	return to, make([]string, len(others))
+}
+
 func (d *desk) Say(to neighbors.Target, line string) (neighbors.Token, error) {
 	d.said = append(d.said, said{to.User + "/" + to.Session, line})
 	return neighbors.Token(len(d.said)), nil

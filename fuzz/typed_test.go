@@ -2,6 +2,7 @@ package fuzz_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -73,14 +74,16 @@ func slowRead(typed string) (list []said, code int) {
 		long := len(line) > neighbors.MaxLine
 		// Of a line that is too long no more is kept than shows that it is.
 		line = line[:min(len(line), neighbors.MaxLine+2)]
-		first := strings.TrimSpace(line)
+		first := strings.TrimFunc(line, neighbors.Invisible)
 		macro := strings.HasPrefix(first, `\`) && !strings.HasPrefix(line, `\\`)
 		switch {
 		case long || !utf8.ValidString(line):
 			if !macro {
 				code = 1
 			}
+		case strings.TrimSpace(line) == "":
 		case first == "":
+			code = 1 // nobody could see it
 		case !macro:
 			if line[0] == '\\' {
 				line = line[1:]
@@ -97,10 +100,13 @@ func slowRead(typed string) (list []said, code int) {
 			}
 			switch meant(words[0]) {
 			case `\quit`, `\exit`:
-				if len(words) == 1 {
+				if len(words) == 1 || len(unquoted(words[0], line)) == 1 {
 					return list, code
 				}
 			case `\chat`:
+				if slices.ContainsFunc(words[1:], func(w string) bool { return w[0] == '"' }) {
+					words = unquoted(words[0], line)
+				}
 				if len(words) == 2 {
 					to = ""
 					if w := words[1]; w[0] >= 'a' && w[0] <= 'z' {
@@ -112,6 +118,30 @@ func slowRead(typed string) (list []said, code int) {
 		}
 	}
 	return list, code
+}
+
+// quoted is a word of a macro: in quotes, or without a quote before it.
+var quoted = regexp.MustCompile(`^\s+(?:"([^"]*)"(?:\s|$)|([^"\s]\S*))`)
+
+// unquoted are a macro and its words; nothing when a quote is not closed.
+func unquoted(name, line string) []string {
+	words := []string{name}
+	for rest := strings.TrimPrefix(line, name); strings.TrimSpace(rest) != ""; {
+		m := quoted.FindStringSubmatchIndex(rest)
+		if m == nil {
+			return nil
+		}
+		if m[2] >= 0 {
+			if w := rest[m[2]:m[3]]; strings.TrimSpace(w) != "" {
+				words = append(words, w)
+			}
+			rest = " " + rest[m[3]+1:]
+			continue
+		}
+		words = append(words, rest[m[4]:m[5]])
+		rest = rest[m[5]:]
+	}
+	return words
 }
 
 // meant is the one macro that a word may be short for.

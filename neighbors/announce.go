@@ -74,12 +74,16 @@ func (c *contacts) online(now time.Time, n *Node, s sessions.Session) {
 		return
 	}
 	u, _ := n.book.User(s.User)
-	if u.Trust == sessions.TrustNew && !u.Told &&
-		c.stranger(now, n, FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(s.User), Mixed: u.Mixed}) {
-		n.book.Tell(s.User)
+	awaited := n.awaited(s)
+	if u.Trust == sessions.TrustNew && !u.Told {
+		if awaited {
+			c.introduce(n, s.User)
+		} else if c.stranger(now, n, n.firstContact(u), s.User) {
+			n.book.Tell(s.User)
+		}
 	}
-	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String()}
-	if n.awaited(s) {
+	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: s.Flags&sessions.FlagSeed != 0}
+	if awaited {
 		c.again(now, n, s.ID, e)
 	} else {
 		c.tell(now, n, s.ID, e)
@@ -90,7 +94,7 @@ func (c *contacts) offline(now time.Time, n *Node, e *edge, reason string) {
 	if e.user == n.user {
 		return
 	}
-	c.tell(now, n, e.id, WentOffline{User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(), Reason: reason})
+	c.tell(now, n, e.id, WentOffline{User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(), Reason: reason, Seed: e.seed})
 }
 
 func (c *contacts) heard(now time.Time, n *Node, id sessions.SessionID, e HeardOf) {

@@ -81,6 +81,14 @@ func (c *Client) Resolve(typed string) (Target, error) {
 	return try(c, func(now time.Time, n *Node) (Target, error) { return n.Chat(now, typed) })
 }
 
+// Renew tells what a user of whom one has spoken is called now, and whether they are
+// online, and what others are called; after the loop has ended to as it is.
+func (c *Client) Renew(to Target, others []Who) (Target, []string) {
+	names := make([]string, len(others))
+	c.loop.Do(context.Background(), func(_ time.Time, n *Node) { to, names = n.Renew(to, others) })
+	return to, names
+}
+
 // Say sends one line. The Delivery event that says queued or sent carries the
 // Token. An error means that nothing was sent or queued.
 func (c *Client) Say(to Target, line string) (Token, error) {

@@ -110,6 +110,7 @@ const (
 // What a Client is told when something cannot be done. Their texts are for the
 // person and say what to do next.
 var (
+	ErrInvisible   = errors.New("the line has characters alone that nobody can see: nothing was sent")
 	ErrStopped     = errors.New("the node has stopped; start the program again")
 	ErrLineTooLong = errors.New("the line is longer than 16 KiB; send it in smaller pieces")
 	ErrStoreBusy   = errors.New("the disk does not keep up; try again in a moment")

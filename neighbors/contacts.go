@@ -1,6 +1,7 @@
 package neighbors
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 
@@ -19,18 +20,67 @@ func (n *Node) Contacts() []Contact {
 		if u.Key == n.user || !u.Trust.Known() {
 			continue
 		}
-		c := Contact{Name: u.Name, Fingerprint: sessions.Fingerprint(u.Key)}
-		for _, s := range n.book.SessionsOf(u.Key) {
-			if at, _, ok := n.ep.Path(dgram.PeerID(s.ID)); ok {
-				c.Addrs = portable(c.Addrs, at)
-			}
-			for _, seen := range s.Seen {
-				c.Addrs = portable(c.Addrs, seen.Addr)
-			}
-		}
+		c := Contact{Name: u.Name, Fingerprint: sessions.Fingerprint(u.Key), Addrs: n.whereabouts(u.Key)}
 		list = append(list, c)
 	}
 	return list
+}
+
+// usualPort is where a client listens unless told otherwise, and firstBorrowed the first of
+// the ports that systems lend for a while (Linux; IANA says 49152).
+const (
+	usualPort     = 6789
+	firstBorrowed = 32768
+)
+
+// whereabouts are the addresses at which somebody is, or is likely to be again. A program
+// that spoke once and said goodbye leaves a port behind where nobody will ever be: of those
+// who left, only ports that are not borrowed count, one a host, and only where no session
+// of the user is, or was lost.
+func (n *Node) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
+	all := slices.Clone(n.book.SessionsOf(user))
+	rank := func(s sessions.Session) int {
+		switch e := n.edges[s.ID]; {
+		case e != nil && e.online:
+			return 0
+		case s.State != sessions.StateGone:
+			return 1
+		case len(s.Seen) > 0 && s.Seen[0].Addr.Port() == usualPort:
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(all, func(a, b sessions.Session) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.LastHeard.Compare(a.LastHeard))
+	})
+	var borrowed []netip.AddrPort
+	for _, s := range all {
+		var at []netip.AddrPort // newest first
+		if path, _, ok := n.ep.Path(dgram.PeerID(s.ID)); ok && !dgram.Relayed(path.Addr()) {
+			at = append(at, path)
+		}
+		for _, seen := range s.Seen {
+			at = append(at, seen.Addr)
+		}
+		here, elsewhere := rank(s) == 0, len(list)
+		for i, a := range at {
+			switch {
+			case hasHost(at[:i], a), !here && hasHost(list[:elsewhere], a):
+			case rank(s) >= 2 && a.Port() >= firstBorrowed:
+				borrowed = portable(borrowed, a)
+			default:
+				list = portable(list, a)
+			}
+		}
+	}
+	if len(list) == 0 && len(borrowed) > 0 {
+		return borrowed[:1] // better than nothing: it may have been chosen
+	}
+	return list
+}
+
+func hasHost(list []netip.AddrPort, a netip.AddrPort) bool {
+	return slices.ContainsFunc(list, func(b netip.AddrPort) bool { return a.Addr() == b.Addr() })
 }
 
 // portable adds the addresses that mean the same on another machine.

@@ -44,6 +44,7 @@ type CameOnline struct {
 	User    string // what one types for that key: ann, or ann~k7f2
 	Session string // 16 hex digits
 	Trust   string
+	Seed    bool // it says that it serves strangers
 }
 
 // WentOffline says that a session left or was lost.
@@ -52,6 +53,7 @@ type WentOffline struct {
 	Session string
 	Trust   string
 	Reason  string // ReasonDeclared, ReasonLost or ReasonRoom
+	Seed    bool   // it says that it serves strangers
 }
 
 // HeardOf says what neighbours tell of a session two edges away: it is online, away,
@@ -78,6 +80,7 @@ type FirstContact struct {
 	User        string
 	Fingerprint string
 	Mixed       bool // the name mixes scripts and may imitate another
+	Seed        bool // it says that it serves strangers
 }
 
 // Knock says that somebody who is not known asks to meet the person: Client.Accept agrees.
@@ -85,6 +88,7 @@ type Knock struct {
 	User        string
 	Fingerprint string
 	Via         string // the common neighbour who says so
+	Who         Who
 }
 
 // Incoming is a text for the person. It is acknowledged to its sender only
@@ -101,6 +105,7 @@ type Incoming struct {
 	Trust   string
 	Via     string // who held it; empty: nobody
 	Missing string // what of it never came: words of start, middle and end; empty: nothing
+	Who     Who    // whom From means
 }
 
 // DeliveryState is how far a line of ours has come. It only improves.

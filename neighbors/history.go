@@ -42,6 +42,13 @@ func (n *Node) noteOwn(now time.Time, to sessions.UserKey, id uint64, line strin
 	}
 }
 
+// noteEnd notes that a line that was typed here will not arrive, or was taken back.
+func (n *Node) noteEnd(now time.Time, p sessions.Progress) {
+	if n.keepsHistory() {
+		n.past.NoteEnd(now, p.To, p.ID, sessions.LineEnd{Reason: p.Reason, Acked: p.Acked})
+	}
+}
+
 func (n *Node) keepsHistory() bool { return !n.cfg.Unstored && !n.cfg.NoHistory }
 
 // Archive is where the history is read; *sessions.Store is one. Any goroutine may ask it.
@@ -75,7 +82,8 @@ type PastLine struct {
 	Sent    time.Time
 	Late    bool          // it had waited
 	Via     string        // the friend that held it
-	State   DeliveryState // of an own line that is not yet delivered; empty: it is not under way
+	State   DeliveryState // of an own line that is not yet delivered, was taken back, or never will be; else empty
+	Reason  string        // why it never will be
 	Text    string
 }
 
@@ -120,7 +128,14 @@ func (c *Client) History(q Search) (Past, error) {
 func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
 	l := PastLine{ID: e.ID, Own: e.Own(), User: n.nameOf(e.User), At: e.At, Sent: e.Sent, Late: e.Late, Text: e.Text}
 	if l.Own {
-		l.State = waits[e.ID]
+		l.State, l.Reason = waits[e.ID], e.End.Reason.String()
+		switch {
+		case e.End.Reason == sessions.ReasonNone:
+		case e.End.Acked > 0:
+			l.State = Delivered // some have it
+		default:
+			l.State = Undelivered
+		}
 	} else {
 		l.Session = e.Session.String()
 	}

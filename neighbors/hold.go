@@ -242,7 +242,7 @@ func (n *Node) copyOffered(now time.Time, c carriage, result dgram.Result, answe
 	switch {
 	case answered && result == dgram.ResultDelivered:
 		o.kept = append(o.kept, c.peer)
-		n.keptBy(c.peer, c.copy.id)
+		n.keptBy(now, c.peer, c.copy.id)
 	default:
 		o.friends = slices.DeleteFunc(o.friends, func(id sessions.SessionID) bool { return id == c.peer })
 		if answered && result != dgram.ResultBusy && len(o.refused) < holdFriends {
@@ -256,7 +256,7 @@ func (n *Node) copyOffered(now time.Time, c carriage, result dgram.Result, answe
 
 // keptBy tells the person that a friend keeps a line, when he has all parts of it for one
 // of the recipient's sessions.
-func (n *Node) keptBy(friend sessions.SessionID, id uint64) {
+func (n *Node) keptBy(now time.Time, friend sessions.SessionID, id uint64) {
 	line, ok := n.outbox.LineOf(id)
 	if !ok {
 		return
@@ -268,7 +268,7 @@ func (n *Node) keptBy(friend sessions.SessionID, id uint64) {
 			all = all && o != nil && slices.Contains(o.kept, friend)
 		}
 		if all {
-			n.progress(n.outbox.Held(id, friend), 0)
+			n.progress(now, n.outbox.Held(id, friend), 0)
 			return
 		}
 	}

@@ -190,7 +190,7 @@ func (n *Node) knocked(now time.Time, by sessions.Session, rec sessions.Record, 
 		list = list[1:]
 	}
 	n.intro.knocks = append(list, knocker{rec.User, rec.Name, by.ID, now})
-	n.tell(Knock{User: n.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: n.book.Label(by.User)})
+	n.tell(Knock{User: n.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: n.book.Label(by.User), Who: Who(rec.User)})
 }
 
 // knockers lists the strangers who ask for us, who asked first first. It forgets those

@@ -20,6 +20,8 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		return 0, ErrLineTooLong
 	case strings.TrimSpace(line) == "":
 		return 0, errors.New("an empty line is not sent")
+	case blank(line):
+		return 0, ErrInvisible
 	case !utf8.ValidString(line):
 		return 0, errors.New("the line is not UTF-8; set your terminal to UTF-8 and type it again")
 	}
@@ -189,7 +191,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 	if s.Result != dgram.ResultDelivered {
 		n.takeBack(e, moved)
 	}
-	n.progress(moved, 0)
+	n.progress(now, moved, 0)
 	n.pump(now, e)
 }
 
@@ -223,9 +225,12 @@ func (n *Node) textsBack(e *edge) {
 }
 
 // progress tells how far lines have come; the last of them has the token.
-func (n *Node) progress(list []sessions.Progress, token Token) {
+func (n *Node) progress(now time.Time, list []sessions.Progress, token Token) {
 	for i, p := range list {
 		n.ends.note(n, p)
+		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // that is noted
+			n.noteEnd(now, p)
+		}
 		d := n.delivery(p)
 		if i == len(list)-1 {
 			d.Token = token

@@ -13,7 +13,7 @@ import (
 func (n *Node) Self() Self {
 	return Self{
 		Name: n.cfg.Name, Session: n.self.String(), Fingerprint: sessions.Fingerprint(n.user),
-		Listen: slices.Clone(n.cfg.Listen), Seed: n.cfg.Seed,
+		Listen: slices.Clone(n.cfg.Listen), Seed: n.cfg.Seed, Unstored: n.cfg.Unstored,
 	}
 }
 
@@ -25,7 +25,7 @@ func (n *Node) Chat(now time.Time, typed string) (Target, error) {
 		return Target{}, err
 	}
 	n.pin(now, user)
-	t := Target{User: n.book.Label(user), key: [32]byte(user), Online: len(n.onlineSessions(user)) > 0}
+	t := Target{User: n.book.Label(user), key: Who(user), Online: len(n.onlineSessions(user)) > 0}
 	if only != nil {
 		t.Session = only.String()
 	}
@@ -33,6 +33,25 @@ func (n *Node) Chat(now time.Time, typed string) (Target, error) {
 		n.seek(now, user)
 	}
 	return t, nil
+}
+
+// Renew tells what a user of whom one has spoken is called now, and whether they are online:
+// they may have another name meanwhile, or share it with somebody. Of others it tells
+// what they are called; empty: they were forgotten.
+func (n *Node) Renew(to Target, others []Who) (Target, []string) {
+	user := sessions.UserKey(to.key)
+	if label := n.book.Label(user); label != "" {
+		to.User = label
+	}
+	to.Online = false
+	for _, id := range n.onlineSessions(user) {
+		to.Online = to.Online || to.Session == "" || to.Session == id.String()
+	}
+	names := make([]string, 0, len(others))
+	for _, w := range others {
+		names = append(names, n.book.Label(sessions.UserKey(w)))
+	}
+	return to, names
 }
 
 // Users lists users by presence, sorted by what one types for them.
@@ -75,6 +94,7 @@ func (n *Node) view(u sessions.User) UserView {
 		} else if len(s.Seen) > 0 {
 			sv.Addr = s.Seen[0].Addr
 		}
+		v.Seed = v.Seed || s.Flags&sessions.FlagSeed != 0
 		e := n.edges[s.ID]
 		sv.Online = e != nil && e.online
 		if r := n.rumors.rumor(s.ID); r != nil && !sv.Online {

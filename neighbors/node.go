@@ -289,7 +289,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(next, n.advanceWays(now))
 	next = earliest(next, n.advanceOutside(now))
 	if due(n.outbox.Expiry(), now) {
-		n.progress(n.outbox.Expire(now), 0)
+		n.progress(now, n.outbox.Expire(now), 0)
 	}
 	next = earliest(next, n.outbox.Expiry())
 	next = earliest(next, n.advanceNews(now))

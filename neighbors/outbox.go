@@ -180,6 +180,7 @@ func (n *Node) Cancel(now time.Time, typed string) (OutboxLine, error) {
 	for _, id := range n.edgeIDs() {
 		n.withdraw(n.edges[id], p)
 	}
+	n.noteEnd(now, p)
 	n.whenWritten(now, []sessions.Progress{p}, 0)
 	ended := n.outboxLine(p)
 	ended.Handle, ended.By = l.Handle, l.By

@@ -88,7 +88,7 @@ func (n *Node) startTexts(now time.Time) {
 		line.Late = true
 		n.show(line)
 	}
-	n.progress(n.outbox.Expire(now), 0)
+	n.progress(now, n.outbox.Expire(now), 0)
 }
 
 // mailPayer says who pays for what a session's texts use here.
@@ -219,7 +219,7 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 			}
 		}
 		queued := l.progress[len(l.progress)-1].State == sessions.DeliveryQueued
-		n.progress(n.nowTrue(l.progress), l.token)
+		n.progress(now, n.nowTrue(l.progress), l.token)
 		if queued {
 			n.offerSoon(now, 0)
 		}
@@ -342,11 +342,12 @@ func (n *Node) show(line sessions.Incoming) {
 	via := n.texts.waiting[textKey{line.From, line.Last}].user
 	t.printing[t.receipt] = shown{line, via}
 	t.bytes += len(line.Text)
-	n.contacts.flush(n, line.From) // who they are comes before what they say
+	n.contacts.introduce(n, line.User) // who they are comes before what they say
+	n.contacts.flush(n, line.From)
 	n.tell(Incoming{
 		Receipt: t.receipt, ID: line.ID, From: n.book.Label(line.User), Session: line.From.String(), Text: line.Text,
 		Sent: line.Sent, Late: line.Late, Trust: n.book.Trust(line.User).String(), Via: n.book.Label(via),
-		Missing: line.Lost.String(),
+		Missing: line.Lost.String(), Who: Who(line.User),
 	})
 }
 

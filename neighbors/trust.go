@@ -42,6 +42,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	if n.book.Trust(user) != sessions.TrustNew {
 		return
 	}
+	n.contacts.introduce(n, user)
 	if n.book.Pin(user) != nil {
 		return
 	}
@@ -52,6 +53,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 			n.alive(now, s.ID, netip.AddrPort{}) // there was no place for a stranger
 		}
 	}
+	n.contacts.warnAlike(n, user)
 	n.letIn(now, user)
 	n.judge(now) // their word about us counts from now on
 	for _, id := range n.onlineSessions(user) {

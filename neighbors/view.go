@@ -12,6 +12,7 @@ type Self struct {
 	Fingerprint string
 	Listen      []netip.AddrPort // where others can reach us, a usable one first
 	Seed        bool
+	Unstored    bool // nothing is kept for the next run
 }
 
 // Filter chooses users by presence.
@@ -32,6 +33,7 @@ type UserView struct {
 	State       State
 	Via         string // the neighbour whose word State is; empty: our own
 	Trust       string
+	Seed        bool // one of the sessions says that it serves strangers
 	Sessions    []SessionView
 }
 
@@ -45,12 +47,15 @@ type SessionView struct {
 	LastHeard time.Time // zero: never heard directly
 }
 
+// Who is a user, whatever they are called: to compare, and to ask Client.Renew about.
+type Who [32]byte
+
 // Target is where typed lines go: a user's sessions, or one session.
 type Target struct {
 	User    string // what one types for that key
 	Session string // 16 hex digits; empty: all of the user's sessions
 	Online  bool
-	key     [32]byte
+	key     Who
 }
 
 // VerifyView is what \verify shows.

@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -23,14 +24,20 @@ const (
 // about them a second, the next ones wait.
 type strangers struct {
 	told    time.Time // when the last line was
-	waiting []Event   // at most maxStrangers
+	waiting []aboutStranger
+}
+
+// aboutStranger is a line that waits; at most maxStrangers do.
+type aboutStranger struct {
+	event Event
+	user  sessions.UserKey // whom it introduces; zero: it is no FirstContact
 }
 
 func newStrangers() strangers { return strangers{} }
 
 // stranger tells a line about somebody whom the person does not know, or has it
-// wait. It answers false when there is no room.
-func (c *contacts) stranger(now time.Time, n *Node, e Event) bool {
+// wait. It answers false when there is no room. user is whom it introduces, or zero.
+func (c *contacts) stranger(now time.Time, n *Node, e Event, user sessions.UserKey) bool {
 	s := &c.strangers
 	switch {
 	case n.cfg.Seed:
@@ -39,7 +46,7 @@ func (c *contacts) stranger(now time.Time, n *Node, e Event) bool {
 		s.told = now
 		n.tell(e)
 	case len(s.waiting) < maxStrangers:
-		s.waiting = append(s.waiting, e)
+		s.waiting = append(s.waiting, aboutStranger{e, user})
 	default:
 		c.skip(now, n, 1)
 		return false
@@ -57,12 +64,46 @@ func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
 		return at
 	}
 	s.told = now
-	n.tell(s.waiting[0])
+	first := s.waiting[0]
 	s.waiting = s.waiting[1:]
+	first.tell(n)
 	if len(s.waiting) == 0 {
 		return time.Time{}
 	}
 	return now.Add(time.Second / newPerSecond)
+}
+
+// tell tells a line as things are now: names may have changed while it waited.
+func (w aboutStranger) tell(n *Node) {
+	if w.user.IsZero() {
+		n.tell(w.event)
+	} else if u, ok := n.book.User(w.user); ok && u.Trust != sessions.TrustBlocked {
+		first := w.event.(FirstContact)
+		first.User, first.Mixed = u.Label, u.Mixed
+		n.tell(first)
+	}
+}
+
+// introduce tells who a new user is, before the first that the person does with them or
+// reads of them: it waits behind nobody then.
+func (c *contacts) introduce(n *Node, user sessions.UserKey) {
+	s := &c.strangers
+	if i := slices.IndexFunc(s.waiting, func(w aboutStranger) bool { return w.user == user }); i >= 0 {
+		w := s.waiting[i]
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+		w.tell(n)
+	} else if u, ok := n.book.User(user); ok && u.Trust == sessions.TrustNew && !u.Told && u.Name != "" && !n.cfg.Seed {
+		n.tell(n.firstContact(u))
+		n.book.Tell(user)
+	}
+}
+
+func (n *Node) firstContact(u sessions.User) FirstContact {
+	first := FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Mixed: u.Mixed}
+	for _, s := range n.book.SessionsOf(u.Key) {
+		first.Seed = first.Seed || s.Flags&sessions.FlagSeed != 0
+	}
+	return first
 }
 
 // warnings are those that never run out: that another key has a name which belongs to
@@ -180,6 +221,9 @@ func (c *contacts) learned(now time.Time, n *Node, id sessions.SessionID, rec se
 	if out.ClaimsOwnName || out.Clash {
 		c.claimed(now, n, rec, out)
 	}
+	if out.Like != "" {
+		c.lookalike(now, n, rec, out.Like)
+	}
 	if out.Renamed != "" && n.book.Trust(rec.User).Known() {
 		c.renamed(now, n, id, rec, out.Renamed)
 	}
@@ -201,8 +245,35 @@ func (c *contacts) claimed(now time.Time, n *Node, rec sessions.Record, out sess
 	if out.ClaimsOwnName || out.ClaimsKnown {
 		c.warnings.say(now, n, rec.Name, text, count)
 	} else {
-		c.stranger(now, n, Notice{text})
+		c.stranger(now, n, Notice{text}, sessions.UserKey{})
 	}
+}
+
+// lookalike warns that somebody's name is drawn like another: all of one name are counted
+// together, however they are written.
+func (c *contacts) lookalike(now time.Time, n *Node, rec sessions.Record, like string) {
+	if c.warnings.first(rec.User, rec.Name) {
+		c.warnings.say(now, n, " "+like, n.alikeText(rec.User, like), "have a name that looks like "+like)
+	}
+}
+
+// maxAlike is how many lines one act of the person may cause about names that look alike.
+const maxAlike = 4
+
+// warnAlike tells of whoever looks like a user to whom the person turns.
+func (c *contacts) warnAlike(n *Node, user sessions.UserKey) {
+	if n.cfg.Seed {
+		return
+	}
+	list := n.book.Alike(user)
+	for _, other := range list[:min(len(list), maxAlike)] {
+		n.tell(Notice{n.alikeText(user, n.book.Label(other))})
+	}
+}
+
+func (n *Node) alikeText(user sessions.UserKey, like string) string {
+	label := n.book.Label(user)
+	return fmt.Sprintf("%s looks like %s and is somebody else, fingerprint %s: compare it with \\verify %s", label, like, sessions.Fingerprint(user), label)
 }
 
 // renamed tells that somebody whom the person knows has another name; of many changes the

@@ -82,12 +82,14 @@ func classOf(t Trust) int {
 type Book struct {
 	self     UserKey
 	selfName string // as it is compared
+	ownLooks []string
 	limits   Limits
 
 	users    map[UserKey]*user        // at most limits.Users + limits.Kept
 	byID     map[SessionID]*entry     // at most limits.SessionsPerUser for each
 	claims   map[string][]*user       // by mapped name, sorted by fingerprint; of new users at most limits.SameName each
 	pins     map[string][]*user       // by the mapped name an act bound to them
+	looks    map[string][]*user       // those that are known, by what their names look like
 	nearby   map[netip.Prefix][]*user // new users, at most limits.NewPerPrefix each
 	classes  [classCount]cache
 	floors   floors
@@ -110,9 +112,9 @@ func NewBook(self UserKey, selfName string, l Limits) *Book {
 		mapped = selfName
 	}
 	b := &Book{
-		self: self, selfName: mapped, limits: l.withDefaults(),
+		self: self, selfName: mapped, ownLooks: looksOf(selfName), limits: l.withDefaults(),
 		users: map[UserKey]*user{}, byID: map[SessionID]*entry{},
-		claims: map[string][]*user{}, pins: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
+		claims: map[string][]*user{}, pins: map[string][]*user{}, looks: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
 		floors: newFloors(), expected: map[string]string{},
 		changed: newChanges(), late: newChanges(),
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // The history is what was said, for its reader alone: each line that was shown here, and
@@ -31,6 +33,7 @@ type HistoryEntry struct {
 	// Stranger says that nobody knew whom it came from, when it was shown. Such lines have a
 	// part of the room, until their writer is known.
 	Stranger bool
+	End      LineEnd // of a line typed here
 }
 
 // Own says whether the line was typed here.
@@ -50,18 +53,22 @@ const placeBits = 12
 
 // Note adds a line.
 func (h *History) Note(now time.Time, e HistoryEntry) {
+	h.note(now, e.Session, e.ID, e.Stranger, e.encode())
+}
+
+func (h *History) note(now time.Time, from SessionID, id uint64, stranger bool, value []byte) {
 	h.last = max(h.last+1, millis(now)<<placeBits)
 	key := make([]byte, 0, historyKey+8)
 	key = binary.BigEndian.AppendUint64(key, h.last)
-	key = append(key, e.Session[:]...)
-	key = binary.BigEndian.AppendUint64(key, e.ID)
+	key = append(key, from[:]...)
+	key = binary.BigEndian.AppendUint64(key, id)
 	if at := millis(now); at != h.last>>placeBits {
 		key = binary.BigEndian.AppendUint64(key, at)
 	}
-	if e.Stranger {
+	if stranger {
 		key = append(key, strangerMark)
 	}
-	h.writes = append(h.writes, Write{BucketHistory, key, e.encode()})
+	h.writes = append(h.writes, Write{BucketHistory, key, value})
 }
 
 // TakeWrites returns what is to be stored.
@@ -161,12 +168,13 @@ type finder struct {
 	words [][]byte
 	ascii bool
 	page  HistoryPage
+	ends  map[uint64]LineEnd // by line
 }
 
 func newFinder(q HistoryQuery) *finder {
 	f := &finder{query: q, ascii: true}
 	for _, w := range q.Words {
-		w = strings.ToLower(w)
+		w = strings.ToLower(norm.NFC.String(w))
 		f.words = append(f.words, []byte(w))
 		f.ascii = f.ascii && isASCII(w)
 	}
@@ -175,6 +183,10 @@ func newFinder(q HistoryQuery) *finder {
 
 // offer takes the next older row; false: no older one is wanted.
 func (f *finder) offer(key, value []byte) bool {
+	if isHistoryEnd(value) {
+		f.ended(key, value)
+		return true
+	}
 	if f.query.Since && len(key) >= historyKey && SessionID(key[8:16]).IsZero() {
 		return false
 	}
@@ -195,6 +207,9 @@ func (f *finder) offer(key, value []byte) bool {
 		f.page.More++
 		return true
 	}
+	if e.Own() {
+		e.End = f.ends[e.ID]
+	}
 	f.page.Entries = append(f.page.Entries, e)
 	return true
 }
@@ -204,10 +219,14 @@ func (f *finder) done() HistoryPage {
 	return f.page
 }
 
-// fits says whether a text has all the words.
+// fits says whether a text has all the words. How the letters are composed does not matter:
+// keyboards and programs differ in it, and nobody sees it.
 func (f *finder) fits(text []byte) bool {
 	if len(f.words) == 0 {
 		return true
+	}
+	if !norm.NFC.IsNormal(text) { // plain ASCII is, at a glance
+		text = norm.NFC.Bytes(text)
 	}
 	if !f.ascii {
 		text = bytes.ToLower(text)

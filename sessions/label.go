@@ -188,9 +188,13 @@ func (b *Book) claim(u *user) {
 		i, _ := findDigits(list, u.digits)
 		b.claims[u.mapped] = slices.Insert(list, i, u)
 	}
+	b.look(u)
 }
 
-func (b *Book) unclaim(u *user) { removeFrom(b.claims, u.mapped, u) }
+func (b *Book) unclaim(u *user) {
+	removeFrom(b.claims, u.mapped, u)
+	b.unlook(u)
+}
 
 func removeFrom(names map[string][]*user, name string, u *user) {
 	rest := slices.DeleteFunc(names[name], func(x *user) bool { return x == u })

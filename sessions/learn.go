@@ -16,6 +16,7 @@ type Outcome struct {
 	ClaimsOwnName bool   // by this record another key first claims our own name
 	Renamed       string // the user's former name, "" if it stayed the same
 	Unverified    bool   // the new name cost the user the mark of being verified
+	Like          string // the new name looks like this one of somebody known, or like our own
 }
 
 // Learn takes in a record that Verify accepted. direct says that the session
@@ -167,6 +168,8 @@ func (b *Book) rename(now time.Time, u *user, rec Record, out *Outcome, invited 
 	former := u.Name
 	u.Name = rec.Name
 	if mapped == u.mapped {
+		b.look(u)
+		out.Like = b.like(u)
 		return true // written differently only
 	}
 	b.unclaim(u)
@@ -181,6 +184,7 @@ func (b *Book) rename(now time.Time, u *user, rec Record, out *Outcome, invited 
 		out.Clash = len(b.claimants(mapped)) > 1
 		out.ClaimsKnown = b.takenFrom(u)
 	}
+	out.Like = b.like(u)
 	return true
 }
 

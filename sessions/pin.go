@@ -147,6 +147,7 @@ func (b *Book) setTrust(u *user, t Trust) {
 		b.news++
 	}
 	u.Trust = t
+	b.look(u)
 	b.userChanged(u)
 	b.Hasten(u.Key)
 	if from == to {

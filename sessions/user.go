@@ -28,11 +28,12 @@ type User struct {
 // user is a User in its place in the Book. Label is filled in for callers only.
 type user struct {
 	User
-	nameSeq  uint64 // of the record that Name is from
-	mapped   string // Name as it is compared
-	pin      string // the mapped name that an act of ours bound to this key, "" none
-	before   Trust  // what it was before it was blocked
-	digits   string // of the fingerprint
+	nameSeq  uint64   // of the record that Name is from
+	mapped   string   // Name as it is compared
+	pin      string   // the mapped name that an act of ours bound to this key, "" none
+	before   Trust    // what it was before it was blocked
+	digits   string   // of the fingerprint
+	looks    []string // of the name, under which it is in Book.looks; nil: it is not known
 	sessions []*entry
 	prefix   netip.Prefix // where a new user authenticated from, if it is counted
 }

@@ -25,6 +25,8 @@ type actor struct {
 	nextID  uint64
 	past    neighbors.Past
 	door    neighbors.StrangersView
+	renamed map[string]string
+	names   map[neighbors.Who]string
 
 	onPing  func(a *actor, token neighbors.Token, addr netip.AddrPort)
 	onAdd   func(a *actor, token neighbors.Token, name string)
@@ -131,6 +133,29 @@ func (a *actor) Resolve(typed string) (neighbors.Target, error) {
 	}
 	_, session, _ := strings.Cut(typed, "/")
 	return neighbors.Target{User: u.Name, Session: session, Online: u.Online}, nil
+}
+
+// Renew follows a.renamed, by what somebody was called before.
+func (a *actor) Renew(to neighbors.Target, others []neighbors.Who) (neighbors.Target, []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if now := a.renamed[to.User]; now != "" {
+		to.User = now
+	}
+	for _, u := range a.people {
+		if u.Name != to.User {
+			continue
+		}
+		to.Online = u.Online && to.Session == ""
+		for _, s := range u.Sessions {
+			to.Online = to.Online || s.ID == to.Session && s.Online
+		}
+	}
+	names := make([]string, 0, len(others))
+	for _, w := range others {
+		names = append(names, a.names[w])
+	}
+	return to, names
 }
 
 func (a *actor) Say(to neighbors.Target, line string) (neighbors.Token, error) {

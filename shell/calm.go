@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -133,9 +134,9 @@ func (c *calm) release() (out []item) {
 	for _, it := range c.gathered {
 		switch e := it.event.(type) {
 		case neighbors.CameOnline:
-			came = append(came, e.User)
+			came = addPerson(came, e.User, e.Seed)
 		case neighbors.WentOffline:
-			went = append(went, e.User)
+			went = addPerson(went, e.User, e.Seed)
 		default:
 			out = append(out, it)
 		}
@@ -147,6 +148,17 @@ func (c *calm) release() (out []item) {
 		}
 	}
 	return out
+}
+
+// addPerson adds whom a session belongs to: people are counted, not their machines.
+func addPerson(list []string, user string, seed bool) []string {
+	if seed {
+		user += " (a seed)"
+	}
+	if slices.Contains(list, user) { // at most maxCalm
+		return list
+	}
+	return append(list, user)
 }
 
 // rest gives all that is held back, whatever its time.
@@ -172,7 +184,7 @@ func (c *calm) next() (at time.Time) {
 // joinedReport is several who came or went at once. Only text has it.
 type joinedReport struct {
 	what  string
-	users []string
+	users []string // each once
 }
 
 func (r joinedReport) text(p *page, _ view) {

@@ -85,6 +85,16 @@ func TestComingsAreJoined(t *testing.T) {
 		"11.6s +1 online: evex", "11.6s -3 offline: danx, catx, bobx")
 }
 
+// Of those who share a line people are counted, not their sessions; a seed is called one.
+func TestPeopleAreCounted(t *testing.T) {
+	s := newStage(notifyKnown)
+	other := neighbors.CameOnline{User: "annx", Session: "0b", Trust: "pinned"}
+	seed := neighbors.CameOnline{User: "rock", Session: "0c", Trust: "pinned", Seed: true}
+	s.after(0, on("annx"), other, on("catx"), seed)
+	s.after(5*time.Second, gone("annx"), gone("annx"), gone("annx"))
+	s.want(t, "1s +3 online: annx, catx, rock (a seed)", "6s -1 offline: annx")
+}
+
 // A loss that ends soon is one line, and one with a number when it comes again; what
 // lasts is told as a loss.
 func TestReturnsAreOneLine(t *testing.T) {

@@ -71,6 +71,28 @@ func (c *conversation) take(line string) (*request, time.Duration) {
 	return nil, 0
 }
 
+// renew asks what those are called now of whom the prompt speaks.
+func (c *conversation) renew() {
+	var to neighbors.Target
+	if c.target != nil {
+		to = *c.target
+	}
+	users := c.unread.users()
+	if c.target == nil && len(users) == 0 {
+		return
+	}
+	others := make([]neighbors.Who, 0, len(users))
+	for _, u := range users {
+		others = append(others, u.who)
+	}
+	to, names := c.node.Renew(to, others)
+	c.unread.rename(users, names)
+	if c.target != nil {
+		*c.target = to
+		c.unread.talk(to.User)
+	}
+}
+
 // say sends a text. When earlier texts fill the outbox and are being delivered,
 // it waits for room: a pipe may hold more lines than the outbox.
 func (c *conversation) say(text string) error {

@@ -114,7 +114,7 @@ func (h *history) compact() {
 // the same again, not one that begins with a blank (that is how one asks for it).
 // A very long one is recalled in this run only.
 func (h *history) add(line string) bool {
-	if strings.TrimSpace(line) == "" || line[0] == ' ' || line == h.last {
+	if strings.TrimSpace(line) == "" || line[0] == ' ' || line == h.last || !utf8.ValidString(line) {
 		return false
 	}
 	h.last = line

@@ -241,7 +241,7 @@ func (k *keys) next(b []byte) (int, []byte) {
 	}
 	r, n := utf8.DecodeRune(b)
 	if isReserved(r) || (r == utf8.RuneError && n == 1) {
-		return n, nil
+		return n, []byte(string(badMark)) // it is seen, and parse refuses the line
 	}
 	return n, b[:n]
 }

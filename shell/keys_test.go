@@ -39,7 +39,7 @@ type keysUnderTest struct {
 // What the terminal sends becomes keys that the editor knows; a paste becomes one
 // insertion without a newline, whatever pieces it comes in.
 func TestKeys(t *testing.T) {
-	const begin, end = "\x1b[200~", "\x1b[201~"
+	const begin, end, bad = "\x1b[200~", "\x1b[201~", string(badMark)
 	for _, c := range []struct{ keys, want string }{
 		{"hello\r", "hello\r"},
 		{"日本😀", "日本😀"},
@@ -53,7 +53,9 @@ func TestKeys(t *testing.T) {
 		{"\x1bx\x1bOP\x1b[5~\x1b[I\x1b[15;2~y", "xy"},
 		{"\x1b[3~\x04", "\x1b[3~\x04"},
 		{"\x1b[" + strings.Repeat("1;", 40) + "mz", "z"},
-		{"\ufdd0\ufdd2\ufde0\ufdef.", "."},
+		{"\ufdd0\ufdd2\ufde0\ufdef.", strings.Repeat(string(badMark), 4) + "."},
+		{"caf\xe9 \xe9\xe8x\xff\r", "caf" + bad + " " + bad + bad + "x" + bad + "\r"},
+		{begin + "caf\xe9 \ufffd\ufdd3" + end, "caf" + bad + " \ufffd" + bad},
 		{begin + "one\ntwo\r\nthree\n\n" + end + "\r", "one" + string(breakMark) + "two" + string(breakMark) + "three\r"},
 		{begin + "a\tb\x1b[31m\x03\x04\x00c" + end, "a" + string(tabMark) + "b[31mc"},
 		{begin + end + "x", "x"},

@@ -18,6 +18,7 @@ type userRow struct {
 	State    string       `json:"state"`
 	Via      string       `json:"via,omitempty"`
 	Trust    string       `json:"trust"`
+	Seed     bool         `json:"seed,omitempty"`
 	Sessions []sessionRow `json:"sessions"`
 }
 
@@ -115,7 +116,7 @@ type sourceRow struct {
 func newUsers(filter neighbors.Filter, users []neighbors.UserView) usersReport {
 	r := usersReport{Event: "users", Filter: string(filter), Users: make([]userRow, 0, len(users))}
 	for _, u := range users {
-		row := userRow{Name: u.Name, Online: u.Online, State: string(u.State), Via: u.Via, Trust: u.Trust,
+		row := userRow{Name: u.Name, Online: u.Online, State: string(u.State), Via: u.Via, Trust: u.Trust, Seed: u.Seed,
 			Sessions: make([]sessionRow, 0, len(u.Sessions))}
 		for _, s := range u.Sessions {
 			row.Sessions = append(row.Sessions, sessionRow{ID: s.ID, Addr: address(s.Addr), Online: s.Online, Via: s.Via,

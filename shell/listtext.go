@@ -39,6 +39,9 @@ func (r usersReport) text(p *page, look view) {
 			st = good
 		}
 		p.column(strong, u.Name, width).column(st, u.State, len("offline")).column(normal, u.Trust, 0)
+		if u.Seed {
+			p.add(faint, "a seed  ")
+		}
 		if u.Via != "" {
 			p.add(faint, "says ").word(faint, u.Via)
 		}

@@ -89,7 +89,8 @@ func table() []macro {
 			detail: "With the user in the prompt, or NAME, or all; the last 20 lines, or N.\n" +
 				"-history N says how many lines are kept; -history 0 keeps none."},
 		{name: "search", usage: "<words>", min: 1, max: 16, help: "Find what was said, by words", run: searchPast,
-			detail: "Lines that have all the words, whatever their case; the newest 50."},
+			detail: "Lines that have all the words, whatever their case; the newest 50.\n" +
+				"\\search \"good morning\" finds the two words together."},
 		{name: "last", also: true, help: "See what came since you wrote last", run: showLast,
 			detail: "What others wrote since your own last line, also before the program was started;\n" +
 				"what was stored and not shown when a program died is shown at the next start."},

@@ -15,6 +15,7 @@ type Node interface {
 	PingUser(typed string) (neighbors.Token, error)
 	Add(name, fingerprint string) (neighbors.Token, error)
 	Resolve(typed string) (neighbors.Target, error)
+	Renew(to neighbors.Target, others []neighbors.Who) (neighbors.Target, []string)
 	Say(to neighbors.Target, line string) (neighbors.Token, error)
 	Users(f neighbors.Filter) []neighbors.UserView
 	Sessions(typed string) (neighbors.UserView, error)

@@ -3,6 +3,7 @@ package shell
 import (
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"darkchat/neighbors"
@@ -27,7 +28,8 @@ const (
 // What can be wrong with a line before anybody is asked.
 var (
 	errLineTooLong = errors.New("the line is longer than 16 KiB: nothing was sent; split it")
-	errNotUTF8     = errors.New("the line is not UTF-8: nothing was sent; convert it first")
+	errNotUTF8     = errors.New("the line is not UTF-8: nothing was sent; convert it first, or set the terminal to UTF-8")
+	errOpenQuote   = errors.New(`a quote is not closed: "two words" are one with a quote at both ends`)
 	errNotColumn1  = errors.New(`a macro begins in column 1: nothing was sent; take the blanks away, or begin with \\ to send a backslash`)
 )
 
@@ -40,22 +42,55 @@ func parse(line string) (input, error) {
 	if !utf8.ValidString(line) {
 		return input{}, errNotUTF8
 	}
-	trimmed := strings.TrimSpace(line)
+	trimmed := strings.TrimLeftFunc(line, neighbors.Invisible)
 	switch {
-	case trimmed == "":
+	case strings.TrimSpace(line) == "":
 		return input{kind: inputBlank}, nil
+	case trimmed == "":
+		return input{}, neighbors.ErrInvisible
 	case strings.HasPrefix(line, `\\`):
 		return input{kind: inputText, text: line[1:]}, nil
 	case line[0] == '\\':
-		fields := strings.Fields(line[1:])
-		if len(fields) == 0 || line[1:1+len(fields[0])] != fields[0] {
+		name, rest := line[1:], ""
+		if i := strings.IndexFunc(name, unicode.IsSpace); i >= 0 {
+			name, rest = name[:i], name[i:]
+		}
+		if name == "" {
 			return input{kind: inputMacro}, nil // a lone backslash, or blanks after it
 		}
-		return input{kind: inputMacro, name: fields[0], args: fields[1:]}, nil
+		args, err := arguments(rest)
+		return input{kind: inputMacro, name: name, args: args}, err
 	case trimmed[0] == '\\':
 		return input{}, errNotColumn1
 	}
 	return input{kind: inputText, text: line}, nil
+}
+
+// arguments are the words of a macro. Double quotes around one hold its blanks together, as
+// in other shells: \search "good morning". Inside a word they are letters like others.
+func arguments(s string) ([]string, error) {
+	list := []string{}
+	for {
+		s = strings.TrimLeftFunc(s, unicode.IsSpace)
+		if s == "" {
+			return list, nil
+		}
+		if quoted, ok := strings.CutPrefix(s, `"`); ok {
+			word, rest, closed := strings.Cut(quoted, `"`)
+			if next, _ := utf8.DecodeRuneInString(rest); !closed || rest != "" && !unicode.IsSpace(next) {
+				return nil, errOpenQuote
+			}
+			if s = rest; strings.TrimSpace(word) != "" {
+				list = append(list, word)
+			}
+			continue
+		}
+		end := strings.IndexFunc(s, unicode.IsSpace)
+		if end < 0 {
+			end = len(s)
+		}
+		list, s = append(list, s[:end]), s[end:]
+	}
 }
 
 // isMacro says whether a line is a macro, known or not.
@@ -66,5 +101,5 @@ func isMacro(line string) bool {
 // isText says whether a line that parse refused was meant as text, so that its
 // refusal counts as a lost text.
 func isText(line string) bool {
-	return !strings.HasPrefix(strings.TrimSpace(line), `\`) || strings.HasPrefix(line, `\\`)
+	return !strings.HasPrefix(strings.TrimLeftFunc(line, neighbors.Invisible), `\`) || strings.HasPrefix(line, `\\`)
 }

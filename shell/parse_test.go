@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"darkchat/neighbors"
 )
 
 // A line is a macro, a text, nothing, or an error; only a text goes anywhere.
@@ -35,6 +37,16 @@ func TestLineGrammar(t *testing.T) {
 		{long + "x", input{}, errLineTooLong},
 		{"caf\xe9", input{}, errNotUTF8},
 		{"tschüß 日本", input{kind: inputText, text: "tschüß 日本"}, nil},
+		{`\search "good morning" all`, input{kind: inputMacro, name: "search", args: []string{"good morning", "all"}}, nil},
+		{`\search don"t 5" ""`, input{kind: inputMacro, name: "search", args: []string{`don"t`, `5"`}}, nil},
+		{`\search "good`, input{kind: inputMacro, name: "search"}, errOpenQuote},
+		{`\search "good"morning`, input{kind: inputMacro, name: "search"}, errOpenQuote},
+		{`"good morning`, input{kind: inputText, text: `"good morning`}, nil},
+		{"\u200b", input{}, neighbors.ErrInvisible},
+		{"\u2800 \u3164\u034f", input{}, neighbors.ErrInvisible},
+		{"\u200b\\chat bob", input{}, errNotColumn1},
+		{"\u2060\\\\x", input{}, errNotColumn1},
+		{"\u200bhello", input{kind: inputText, text: "\u200bhello"}, nil},
 		{"one\ntwo", input{kind: inputText, text: "one\ntwo"}, nil},
 	} {
 		got, err := parse(c.line)
@@ -51,6 +63,8 @@ func TestRefusedTextOrMacro(t *testing.T) {
 		`\\text`:                             true,
 		`\macro`:                             false,
 		` \macro`:                            false,
+		"\u200b\\macro":                      false,
+		"\u200b":                             true,
 		`\` + strings.Repeat("x", 20<<10):    false,
 		strings.Repeat("x", 20<<10) + `\a b`: true,
 	} {

@@ -39,6 +39,7 @@ type pastRow struct {
 	Late    bool   `json:"late,omitempty"`
 	Via     string `json:"via,omitempty"`
 	State   string `json:"state,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 }
 
 type exportedReport struct {
@@ -61,7 +62,7 @@ func (c *conversation) pastOf(event string, q neighbors.Search) error {
 		Entries: make([]pastRow, 0, len(past.Lines))}
 	for _, l := range past.Lines {
 		row := pastRow{ID: number(l.ID), From: l.User, Session: l.Session, Text: l.Text, Time: stamp(l.At),
-			Sent: stamp(l.Sent), Late: l.Late, Via: l.Via, State: string(l.State)}
+			Sent: stamp(l.Sent), Late: l.Late, Via: l.Via, State: string(l.State), Reason: l.Reason}
 		if l.Own {
 			row.From, row.To = "", l.User
 		}
@@ -156,7 +157,11 @@ func pastText(p neighbors.Past) string {
 		if l.Own {
 			who = "to " + l.User
 		}
-		fmt.Fprintf(&b, "%s %s: %s\n", l.At.Format(time.RFC3339), sanitize(who, ""), sanitize(l.Text, "\n    "))
+		fmt.Fprintf(&b, "%s %s: %s", l.At.Format(time.RFC3339), sanitize(who, ""), sanitize(l.Text, "\n    "))
+		if l.Reason != "" { // what still waits will be another thing when the file is read
+			b.WriteString(ending(l))
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }
@@ -181,18 +186,28 @@ func (r pastReport) text(p *page, look view) {
 		} else {
 			p.word(strong, l.User)
 		}
-		p.add(normal, ": ").add(normal, l.Text)
-		if l.Late {
-			p.add(faint, " (sent "+look.clock(l.Sent)+")")
-		}
+		p.add(normal, ": ").said(l.Text)
+		p.sent(look, l.Late, l.Sent, l.At)
 		if l.Via != "" {
 			p.add(faint, " (held by ").word(faint, l.Via).add(faint, ")")
 		}
-		if l.State != "" && l.State != neighbors.Delivered {
-			p.add(faint, " ("+string(l.State)+")")
-		}
-		p.end()
+		p.add(faint, ending(l)).end()
 	}
+}
+
+// ending says of a line that is not delivered why.
+func ending(l neighbors.PastLine) string {
+	switch {
+	case l.Reason == "cancelled" && l.State == neighbors.Delivered:
+		return " (taken back; who had it keeps it)"
+	case l.Reason == "cancelled":
+		return " (taken back)"
+	case l.State == neighbors.Undelivered:
+		return " (not delivered: " + l.Reason + ")"
+	case l.State != "" && l.State != neighbors.Delivered:
+		return " (" + string(l.State) + ")"
+	}
+	return ""
 }
 
 func (r exportedReport) text(p *page, _ view) {

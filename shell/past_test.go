@@ -16,6 +16,10 @@ func TestPast(t *testing.T) {
 	a := &actor{people: []neighbors.UserView{bob(), carol()}}
 	a.past = neighbors.Past{More: 1, Lines: []neighbors.PastLine{
 		{ID: 7, User: "bob", Session: "7f3a000000000001", At: noon, Sent: noon.Add(-time.Hour), Late: true, Via: "carol", Text: "hi\x1b[2J"},
+		{ID: 3, User: "bob", Session: "7f3a000000000001", At: noon, Sent: noon.Add(-time.Millisecond), Late: true, Text: "soon"},
+		{ID: 4, Own: true, User: "bob", At: noon, Sent: noon, State: neighbors.Undelivered, Reason: "cancelled", Text: "oops"},
+		{ID: 5, Own: true, User: "bob", At: noon, Sent: noon, State: neighbors.Delivered, Reason: "cancelled", Text: "half"},
+		{ID: 6, Own: true, User: "bob", At: noon, Sent: noon, State: neighbors.Undelivered, Reason: "too old", Text: "late"},
 		{ID: 8, Own: true, User: "bob", At: noon.Add(time.Second), Sent: noon.Add(time.Second), State: neighbors.Queued, Text: "yes"},
 	}}
 	dir := t.TempDir()
@@ -54,11 +58,16 @@ func TestPast(t *testing.T) {
 	if !strings.HasSuffix(a.asked(), "history {User:bob Words:[] Since:false Most:20}") {
 		t.Error(`\history is not about the conversation`)
 	}
-	if want := "(1 older line left out)\n12:00 bob: hi‹1b›[2J (sent 11:00) (held by carol)\n12:00 to bob: yes (queued)\n"; text != want {
+	if want := "(1 older line left out)\n12:00 bob: hi‹1b›[2J (sent 11:00) (held by carol)\n12:00 bob: soon\n" +
+		"12:00 to bob: oops (taken back)\n12:00 to bob: half (taken back; who had it keeps it)\n12:00 to bob: late (not delivered: too old)\n12:00 to bob: yes (queued)\n"; text != want {
 		t.Errorf("got %q, want %q", text, want)
 	}
 	want := `{"event":"history","user":"bob","entries":[` +
 		`{"id":"7","from":"bob","session":"7f3a000000000001","text":"hi\u001b[2J","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T11:00:00.005Z","late":true,"via":"carol"},` +
+		`{"id":"3","from":"bob","session":"7f3a000000000001","text":"soon","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.004Z","late":true},` +
+		`{"id":"4","to":"bob","text":"oops","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.005Z","state":"undelivered","reason":"cancelled"},` +
+		`{"id":"5","to":"bob","text":"half","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.005Z","state":"delivered","reason":"cancelled"},` +
+		`{"id":"6","to":"bob","text":"late","time":"2026-03-01T12:00:00.005Z","sent":"2026-03-01T12:00:00.005Z","state":"undelivered","reason":"too old"},` +
 		`{"id":"8","to":"bob","text":"yes","time":"2026-03-01T12:00:01.005Z","sent":"2026-03-01T12:00:01.005Z","state":"queued"}],"more":1}`
 	if line != want {
 		t.Errorf("got  %s\nwant %s", line, want)
@@ -75,11 +84,11 @@ func TestPast(t *testing.T) {
 			t.Errorf("%s says %q, want %q", typed, got, want)
 		}
 	}
-	if got := take(`\export bob`); got != "2 lines written to darkchat-bob.txt\n" {
+	if got := take(`\export bob`); got != "6 lines written to darkchat-bob.txt\n" {
 		t.Errorf("got %q", got)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "darkchat-bob.txt"))
-	if want := "2026-03-01T12:00:00Z bob: hi‹1b›[2J\n2026-03-01T12:00:01Z to bob: yes\n"; err != nil || string(b) != want {
+	if want := "2026-03-01T12:00:00Z bob: hi‹1b›[2J\n2026-03-01T12:00:00Z bob: soon\n2026-03-01T12:00:00Z to bob: oops (taken back)\n2026-03-01T12:00:00Z to bob: half (taken back; who had it keeps it)\n2026-03-01T12:00:00Z to bob: late (not delivered: too old)\n2026-03-01T12:00:01Z to bob: yes\n"; err != nil || string(b) != want {
 		t.Errorf("got %q, %v", b, err)
 	}
 	if got := take(`\export bob`); !strings.Contains(got, "exists") {
@@ -101,16 +110,17 @@ func TestPast(t *testing.T) {
 func TestUnread(t *testing.T) {
 	u := &unread{}
 	u.talk("bob")
-	if u.came("bob") || u.text() != "" {
+	u.came("bob", neighbors.Who{})
+	if u.text() != "" {
 		t.Error("a line of whom one talks to is unread")
 	}
-	u.came("carol")
-	u.came("carol")
+	u.came("carol", neighbors.Who{})
+	u.came("carol", neighbors.Who{})
 	if got := promptFor(&neighbors.Target{User: "bob", Online: true}, u.text()); got != "bob (2 new: carol)> " {
 		t.Errorf("got %q", got)
 	}
-	u.came("dan")
-	u.came("eve")
+	u.came("dan", neighbors.Who{})
+	u.came("eve", neighbors.Who{})
 	if got := promptFor(nil, u.text()); got != "(4 new: carol, dan, ...)> " {
 		t.Errorf("got %q", got)
 	}
@@ -120,7 +130,7 @@ func TestUnread(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	for _, name := range []string{"mallory", "mallory", "oscar", "eve2"} {
-		u.knocked(name)
+		u.knocked(name, neighbors.Who{})
 	}
 	if got := promptFor(&neighbors.Target{User: "bob", Online: true}, u.text()); got != "bob (1 new: eve) [3 at the door]> " {
 		t.Errorf("got %q", got)
@@ -128,29 +138,61 @@ func TestUnread(t *testing.T) {
 	u.looked("eve2")
 	u.talk("oscar")
 	u.seen("eve")
-	if got := promptFor(nil, u.text()); got != "[1 at the door]> " || u.knocked("oscar") {
+	if got := promptFor(nil, u.text()); got != "[1 at the door]> " {
 		t.Errorf("got %q", got)
 	}
 	u.looked("")
 	if u.text() != "" {
 		t.Error("somebody is at the door though one has looked")
 	}
-	u.knocked("mallory")
-	u.came("bob")
+	u.knocked("mallory", neighbors.Who{})
+	u.came("bob", neighbors.Who{})
 	u.seen("")
 	if u.text() != "" {
 		t.Error("something is unread though all was seen")
 	}
 	for i := range 2 * maxUnread {
-		u.came(fmt.Sprint("n", i))
+		u.came(fmt.Sprint("n", i), neighbors.Who{})
 	}
 	for i := range 2 * maxUnread {
-		u.knocked(fmt.Sprint("n", i))
+		u.knocked(fmt.Sprint("n", i), neighbors.Who{})
 	}
 	if got := u.text(); !strings.HasSuffix(got, "[256+ at the door]") {
 		t.Errorf("got %q", got)
 	}
 	if len(u.counts) != maxUnread {
 		t.Errorf("%d are counted", len(u.counts))
+	}
+}
+
+// Who has another name now is counted under that, also when two have changed theirs with
+// each other, and is read when one turns to them.
+func TestUnreadFollowsNames(t *testing.T) {
+	u, a, b, c := &unread{}, neighbors.Who{1}, neighbors.Who{2}, neighbors.Who{3}
+	u.came("ann", a)
+	u.came("bob", b)
+	u.came("bob", b)
+	u.knocked("carol", c)
+	now := map[neighbors.Who]string{a: "bob", b: "ann", c: "carol~k7f2"}
+	for range 2 {
+		var names []string
+		users := u.users()
+		for _, x := range users {
+			names = append(names, now[x.who])
+		}
+		u.rename(users, names)
+	}
+	if u.counts["ann"] != (linesOf{b, 2}) || u.counts["bob"] != (linesOf{a, 1}) || len(u.counts) != 2 {
+		t.Errorf("got %v", u.counts)
+	}
+	u.came("ann", b)
+	u.talk("ann")
+	u.looked("carol~k7f2")
+	if got := u.text(); got != "(1 new: bob)" {
+		t.Errorf("got %q", got)
+	}
+	u.rename([]called{{"bob", a}}, []string{""}) // forgotten
+	if got := u.text(); got != "(1 new: bob)" {
+		t.Errorf("got %q", got)
 	}
 }

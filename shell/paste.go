@@ -16,6 +16,7 @@ const (
 	breakMark = '\ufdd0'
 	tabMark   = '\ufdd1'
 	burstMark = '\ufdd2' // many letters at once, on their way into the line
+	badMark   = '\ufdd3' // a byte that is no UTF-8, or a noncharacter of ours: the line is refused
 	firstHeld = '\ufde0'
 	lastHeld  = '\ufdef'
 )
@@ -76,7 +77,7 @@ func (p *pastes) feed(b []byte) (rest, insert []byte) {
 // inserted is what stands in the line for a pasted text: the text with marks, or
 // one mark.
 func (p *pastes) inserted(text []byte) []byte {
-	s := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(text))
+	s := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(string(text), string(badMark)))
 	s = strings.TrimRight(s, "\n")
 	var b strings.Builder
 	for _, r := range s {
@@ -85,7 +86,9 @@ func (p *pastes) inserted(text []byte) []byte {
 			b.WriteRune(breakMark)
 		case r == '\t':
 			b.WriteRune(tabMark)
-		case r < 0x20, r == 0x7f, r == utf8.RuneError, isReserved(r):
+		case isReserved(r):
+			b.WriteRune(badMark)
+		case r < 0x20, r == 0x7f: // colours and moves of a terminal that was copied from
 		default:
 			b.WriteRune(r)
 		}
@@ -127,7 +130,7 @@ func (p *pastes) expand(line string) string {
 }
 
 func expandMarks(s string) string {
-	return strings.NewReplacer(string(breakMark), "\n", string(tabMark), "\t").Replace(s)
+	return strings.NewReplacer(string(breakMark), "\n", string(tabMark), "\t", string(badMark), "\xff").Replace(s)
 }
 
 // markBreaks is the opposite, for a line out of the history.

@@ -50,6 +50,12 @@ func playShell(history string) int {
 					time.Sleep(5 * time.Millisecond)
 				}
 			}()
+		case "bob: call yourself robert":
+			a.mu.Lock()
+			a.people[0].Name = "robert"
+			a.renamed = map[string]string{"bob": "robert"}
+			a.mu.Unlock()
+			a.sink(neighbors.Notice{Text: "bob is now called robert"})
 		case "bob: bob leaves":
 			a.mu.Lock()
 			a.people[0].Online = false
@@ -156,6 +162,10 @@ func TestFirstScreenAndPrompt(t *testing.T) {
 	s.shows("\nbob> ")
 	s.press("bob leaves\r")
 	s.shows("\nbob (offline)> ")
+	s.press("call yourself robert\r")
+	s.shows("\nrobert (offline)> ")
+	s.press("\\history\r")
+	s.shows("Nothing was said yet with robert.")
 	s.press("\\chat nobody\r")
 	s.shows("error: no user called nobody is known here\n>")
 	s.press("\x04")
@@ -217,6 +227,31 @@ func TestPasteIsOneMessage(t *testing.T) {
 	s.shows("error: too many arguments")
 	s.press("\x04")
 	s.ends(0)
+}
+
+// A letter that is no UTF-8, typed or pasted, is seen in the line, and the line is refused
+// as it is in a pipe: nothing of it is sent.
+func TestLatin1IsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "history")
+	s := start(t, path, 80, 24)
+	s.press("\\chat bob\r")
+	s.shows("\nbob> ")
+	for i, typed := range []string{"caf\xe9 au lait\r", "\x1b[200~caf\xe9\x1b[201~\r", "\x1b[200~" + strings.Repeat("caf\xe9 ", 400) + "\x1b[201~\r"} {
+		s.press(typed)
+		s.until(t, "a refusal", func(screen string) bool { return strings.Count(screen, errNotUTF8.Error()[:60]) == i+1 })
+	}
+	s.shows("bob> caf\ufffd au lait\n")
+	s.press("caf\u00e9\r")
+	s.shows("said \"bob: caf\u00e9\"")
+	if n := strings.Count(s.String(), "said"); n != 1 {
+		t.Errorf("%d lines were sent", n)
+	}
+	s.press("\x04")
+	s.ends(0)
+	if b, _ := os.ReadFile(path); string(b) != "\\chat bob\ncaf\u00e9\n" {
+		t.Errorf("the history is %q", b)
+	}
 }
 
 // Ctrl-C clears the line and never kills, as a key and as a signal; the Delete key

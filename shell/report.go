@@ -61,6 +61,7 @@ type presenceReport struct {
 	Session string `json:"session"`
 	Trust   string `json:"trust,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	Seed    bool   `json:"seed,omitempty"`
 }
 
 type heardReport struct {
@@ -158,11 +159,14 @@ type byeReport struct {
 func newReport(e neighbors.Event) report {
 	switch e := e.(type) {
 	case neighbors.CameOnline:
-		return presenceReport{Event: "online", User: e.User, Session: e.Session, Trust: e.Trust}
+		return presenceReport{Event: "online", User: e.User, Session: e.Session, Trust: e.Trust, Seed: e.Seed}
 	case neighbors.WentOffline:
-		return presenceReport{Event: "offline", User: e.User, Session: e.Session, Trust: e.Trust, Reason: e.Reason}
+		return presenceReport{Event: "offline", User: e.User, Session: e.Session, Trust: e.Trust, Reason: e.Reason, Seed: e.Seed}
 	case neighbors.FirstContact:
 		text := "new: " + e.User + " (" + e.Fingerprint + `) - \accept ` + e.User + `, \verify ` + e.User + ` or \block ` + e.User
+		if e.Seed {
+			text = "new: " + e.User + " (" + e.Fingerprint + `), a seed - \verify ` + e.User + ` or \block ` + e.User
+		}
 		if e.Mixed {
 			text += "; the name mixes scripts and may imitate another"
 		}

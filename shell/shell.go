@@ -54,6 +54,7 @@ type Shell struct {
 	backlog  *backlog
 	unread   unread
 	changed  chan struct{} // somebody came or left, or wrote: the prompt may change
+	person   atomic.Bool   // there is a prompt to keep true
 	stop     chan struct{} // Run is over
 	level    atomic.Value  // of \notify
 	once     sync.Once
@@ -92,6 +93,9 @@ func New(opt Options) *Shell {
 // Sink takes the node's events. It never waits and may be called from the node's
 // loop, before Run too; events that come after Run are dropped.
 func (s *Shell) Sink(e neighbors.Event) {
+	if s.person.Load() {
+		defer nudge(s.changed) // any event may be the first that has a new name
+	}
 	switch e := e.(type) {
 	case neighbors.Pong:
 		s.requests.answer(e.Token, e)
@@ -112,20 +116,14 @@ func (s *Shell) Sink(e neighbors.Event) {
 			nudge(s.backlog.moved)
 		}
 		return
-	case neighbors.CameOnline, neighbors.WentOffline:
-		nudge(s.changed)
 	case neighbors.Incoming:
-		came := s.unread.came
 		if e.Trust == trustNew {
-			came = s.unread.knocked
-		}
-		if came(e.From) {
-			nudge(s.changed)
+			s.unread.knocked(e.From, e.Who)
+		} else {
+			s.unread.came(e.From, e.Who)
 		}
 	case neighbors.Knock:
-		if s.unread.knocked(e.User) {
-			nudge(s.changed)
-		}
+		s.unread.knocked(e.User, e.Who)
 	}
 	s.queue.offer(item{event: e})
 }
@@ -184,11 +182,15 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 			s.opt.Interactive, p.color, p.person = false, false, false
 		} else {
 			from, p.out, p.width = e, e.screen, e.screen.columns
+			s.person.Store(true)
 		}
 	}
 	go p.run(newReady(node.Self()))
 
 	code := s.converse(ctx, c, from, p)
+	if text := farewell(node.Outbox(), !node.Self().Unstored); text != "" {
+		s.Notice(text)
+	}
 	cancel()
 	s.once.Do(func() { close(s.stop) })
 	s.queue.last(item{report: byeReport{Event: "bye"}})
@@ -252,8 +254,11 @@ func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *p
 			if isMacro(t.line) && !s.opt.Interactive {
 				s.progress.stored(ctx, c.said)
 			}
+			if isMacro(t.line) {
+				c.renew() // what it means by the user in the prompt
+			}
 			r, limit := c.take(t.line)
-			from.prompt(c.target, s.unread.text())
+			s.refresh(c, from)
 			if t.taken != nil {
 				close(t.taken)
 			}
@@ -293,29 +298,13 @@ func (s *Shell) code(c *conversation) int {
 	return exitFine
 }
 
-// refresh shows in the prompt whether the user one talks to is there, and who else wrote.
+// refresh shows in the prompt what the user one talks to is called now, whether they are
+// there, and who else wrote.
 func (s *Shell) refresh(c *conversation, from source) {
-	if !s.opt.Interactive {
-		return
+	if s.opt.Interactive {
+		c.renew()
+		from.prompt(c.target, s.unread.text())
 	}
-	if c.target == nil {
-		from.prompt(nil, s.unread.text())
-		return
-	}
-	user, err := c.node.Sessions(c.target.User)
-	if err != nil {
-		return
-	}
-	c.target.Online = user.Online
-	if c.target.Session != "" {
-		c.target.Online = false
-		for _, session := range user.Sessions {
-			if session.ID == c.target.Session {
-				c.target.Online = session.Online
-			}
-		}
-	}
-	from.prompt(c.target, s.unread.text())
 }
 
 // pipe is a source without a terminal.

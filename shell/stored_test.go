@@ -19,12 +19,12 @@ func TestTextsAreToldFirst(t *testing.T) {
 		want        string
 		took        time.Duration
 	}{
-		{"end of input", "\\chat bob\na\nb\n", 20 * time.Millisecond, "ready chat delivery:sent delivery:sent bye", 20 * time.Millisecond},
-		{"macro", "\\chat bob\na\nb\n\\outbox\n", 20 * time.Millisecond, "ready chat delivery:sent delivery:sent outbox bye", 20 * time.Millisecond},
-		{"wrong macro", "\\chat bob\na\n\\caht\n", 20 * time.Millisecond, "ready chat delivery:sent error bye", 20 * time.Millisecond},
-		{"quit", "\\chat bob\na\n\\quit\n", 20 * time.Millisecond, "ready chat delivery:sent bye", 20 * time.Millisecond},
-		{"disk hangs", "\\chat bob\na\n\\outbox\n", time.Hour, "ready chat outbox bye", 2 * time.Second},
-		{"no disk", "\\chat bob\na\n\\outbox\n", 0, "ready chat delivery:sent outbox bye", 0},
+		{"end of input", "\\chat bob\na\nb\n", 20 * time.Millisecond, "ready chat delivery:sent delivery:sent notice bye", 20 * time.Millisecond},
+		{"macro", "\\chat bob\na\nb\n\\outbox\n", 20 * time.Millisecond, "ready chat delivery:sent delivery:sent outbox notice bye", 20 * time.Millisecond},
+		{"wrong macro", "\\chat bob\na\n\\caht\n", 20 * time.Millisecond, "ready chat delivery:sent error notice bye", 20 * time.Millisecond},
+		{"quit", "\\chat bob\na\n\\quit\n", 20 * time.Millisecond, "ready chat delivery:sent notice bye", 20 * time.Millisecond},
+		{"disk hangs", "\\chat bob\na\n\\outbox\n", time.Hour, "ready chat outbox notice bye", 2 * time.Second},
+		{"no disk", "\\chat bob\na\n\\outbox\n", 0, "ready chat delivery:sent outbox notice bye", 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := &actor{people: []neighbors.UserView{bob()}, disk: c.disk}
@@ -33,6 +33,38 @@ func TestTextsAreToldFirst(t *testing.T) {
 				t.Errorf("%s: %s after %v, want %s after %v", c.name, p.events(), p.took, c.want, c.took)
 			}
 			time.Sleep(2 * time.Hour) // the timers of the disk
+		})
+	}
+}
+
+// Whoever leaves is told what is not delivered yet, for whom, and what becomes of it.
+func TestFarewell(t *testing.T) {
+	lines := []neighbors.OutboxLine{
+		{ID: 1, To: "bob"}, {ID: 2, To: "carol", By: "dan"}, {ID: 3, To: "bob"}, {ID: 4, To: "eve", Acked: 1, Sessions: 2},
+	}
+	const list = "3 lines not delivered yet: 2 for bob, 1 for carol (held by dan); "
+	if got := farewell(lines, true); got != list+`the next run goes on with it, and \outbox shows it then` {
+		t.Error(got)
+	}
+	if got := farewell(lines, false); !strings.HasPrefix(got, list+"nothing is kept") {
+		t.Error(got)
+	}
+	if got := farewell(lines[3:], true) + farewell(nil, true); got != "" {
+		t.Error(got)
+	}
+	lines = nil
+	for i := range 20 {
+		lines = append(lines, neighbors.OutboxLine{To: "n" + plainCount(i)})
+	}
+	if got := farewell(lines, true); !strings.Contains(got, "1 for n7 and 12 more; ") {
+		t.Error(got)
+	}
+	for name, input := range map[string]string{"quit": "\\chat bob\na\n\\quit\n", "the end": "\\chat bob\na\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := play(t, &actor{people: []neighbors.UserView{bob()}}, Options{Wait: -1}, input)
+			if !strings.Contains(strings.Join(p.lines, "\n"), "1 line not delivered yet: 1 for bob; ") {
+				t.Errorf("%s: %q", name, p.lines)
+			}
 		})
 	}
 }

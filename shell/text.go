@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"darkchat/neighbors"
 )
 
 // The events as lines for people: calm, short, and each begins so that it is
@@ -20,6 +22,14 @@ func (p *page) who(st style, name, trust string) *page {
 		p.add(good, " ✓")
 	case "blocked":
 		p.add(bad, " (blocked)")
+	}
+	return p
+}
+
+// seed says behind a name that it is nobody's to talk to.
+func (p *page) seed(is bool) *page {
+	if is {
+		p.add(faint, " (a seed)")
 	}
 	return p
 }
@@ -45,10 +55,10 @@ func (r readyReport) text(p *page, _ view) {
 
 func (r presenceReport) text(p *page, _ view) {
 	if r.Event == "online" {
-		p.add(good, "+ ").who(normal, r.User, r.Trust).add(normal, " is online").add(faint, " ("+tag(r.Session)+")").end()
+		p.add(good, "+ ").who(normal, r.User, r.Trust).seed(r.Seed).add(normal, " is online").add(faint, " ("+tag(r.Session)+")").end()
 		return
 	}
-	p.add(bad, "- ").who(normal, r.User, r.Trust).add(normal, " is offline").add(faint, " ("+tag(r.Session))
+	p.add(bad, "- ").who(normal, r.User, r.Trust).seed(r.Seed).add(normal, " is offline").add(faint, " ("+tag(r.Session))
 	if r.Reason == "lost" {
 		p.add(faint, ", no answer any more")
 	}
@@ -92,17 +102,31 @@ func (r notifyReport) text(p *page, _ view) {
 }
 
 func (r messageReport) text(p *page, look view) {
-	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").add(normal, r.Text)
+	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").said(r.Text)
 	if r.Missing != "" {
 		p.add(faint, " (of this line never came: "+r.Missing+")")
 	}
-	if r.Late && !r.sent.IsZero() {
-		p.add(faint, " (sent "+look.clock(r.sent)+")")
-	}
+	p.sent(look, r.Late, r.sent, look.now)
 	if r.Via != "" {
 		p.add(faint, " (held by ").word(faint, r.Via).add(faint, ")")
 	}
 	p.end()
+}
+
+// said adds a text; of one that nobody can see it says that there is one.
+func (p *page) said(text string) *page {
+	if strings.TrimLeftFunc(text, neighbors.Invisible) == "" {
+		return p.add(faint, "(nothing that can be seen)")
+	}
+	return p.add(normal, text)
+}
+
+// sent says when a text was sent that waited, unless that is the minute which stands before
+// the line anyway.
+func (p *page) sent(look view, late bool, sent, shown time.Time) {
+	if at := look.clock(sent); late && !sent.IsZero() && at != look.clock(shown) {
+		p.add(faint, " (sent "+at+")")
+	}
 }
 
 // clock writes a time of today as 14:02, another with its day.

@@ -1,10 +1,13 @@
 package shell
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"darkchat/neighbors"
 )
 
 const (
@@ -18,23 +21,28 @@ const (
 // the prompt has but the number, until one looks who is at the door.
 type unread struct {
 	mu      sync.Mutex
-	talking string          // to this user
-	counts  map[string]int  // by user; at most maxUnread
-	door    map[string]bool // new users; at most maxUnread
+	talking string                   // to this user
+	counts  map[string]linesOf       // by user; at most maxUnread
+	door    map[string]neighbors.Who // new users; at most maxUnread
 }
 
-// knocked counts a new user; true: the prompt has changed.
-func (u *unread) knocked(user string) bool {
+// linesOf is how many lines somebody wrote.
+type linesOf struct {
+	who   neighbors.Who
+	lines int
+}
+
+// knocked counts a new user.
+func (u *unread) knocked(user string, who neighbors.Who) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if user == u.talking || u.door[user] || len(u.door) >= maxUnread {
-		return false
+	if user == u.talking || len(u.door) >= maxUnread {
+		return
 	}
 	if u.door == nil {
-		u.door = map[string]bool{}
+		u.door = map[string]neighbors.Who{}
 	}
-	u.door[user] = true
-	return true
+	u.door[user] = who
 }
 
 // looked says that one has looked at a new user; empty: at all.
@@ -47,18 +55,64 @@ func (u *unread) looked(user string) {
 	delete(u.door, user)
 }
 
-// came counts a line; true: the prompt has changed.
-func (u *unread) came(from string) bool {
+// came counts a line.
+func (u *unread) came(from string, who neighbors.Who) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if from == u.talking || u.counts[from] == 0 && len(u.counts) >= maxUnread {
-		return false
+	if from == u.talking || u.counts[from].lines == 0 && len(u.counts) >= maxUnread {
+		return
 	}
 	if u.counts == nil {
-		u.counts = map[string]int{}
+		u.counts = map[string]linesOf{}
 	}
-	u.counts[from]++
-	return true
+	u.counts[from] = linesOf{who, u.counts[from].lines + 1}
+}
+
+// called is a user and what they were called when they wrote.
+type called struct {
+	name string
+	who  neighbors.Who
+}
+
+// users lists those of whom something is unread.
+func (u *unread) users() (list []called) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for name, l := range u.counts {
+		list = append(list, called{name, l.who})
+	}
+	for name, who := range u.door {
+		list = append(list, called{name, who})
+	}
+	return list
+}
+
+// rename says what users are called now; empty: as they were.
+func (u *unread) rename(users []called, names []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	counts, door := map[string]linesOf{}, map[string]neighbors.Who{}
+	for i, was := range users {
+		if names[i] == "" || names[i] == was.name {
+			continue
+		}
+		// Taken out first: two may have changed their names with each other.
+		if l := u.counts[was.name]; l.who == was.who && l.lines > 0 {
+			delete(u.counts, was.name)
+			counts[names[i]] = l
+		}
+		if who, ok := u.door[was.name]; ok && who == was.who {
+			delete(u.door, was.name)
+			door[names[i]] = who
+		}
+	}
+	for name, l := range counts {
+		if old := u.counts[name]; old.who == l.who {
+			l.lines += old.lines
+		}
+		u.counts[name] = l
+	}
+	maps.Copy(u.door, door)
 }
 
 // talk says whom one talks to; empty: nobody.
@@ -104,8 +158,8 @@ func (u *unread) text() string {
 // lines says who wrote of those one knows.
 func (u *unread) lines() string {
 	sum, names := 0, make([]string, 0, len(u.counts))
-	for name, n := range u.counts {
-		sum += n
+	for name, l := range u.counts {
+		sum += l.lines
 		names = append(names, name)
 	}
 	if sum == 0 {

@@ -40,6 +40,8 @@ func visible(line []rune, paste func(r rune) string) string {
 		case r == breakMark:
 			b.WriteString("␤")
 		case r == burstMark:
+		case r == badMark:
+			b.WriteRune('\ufffd')
 		case r == tabMark, r == '\t':
 			b.WriteString(tabStop)
 		case isHeld(r):

@@ -23,7 +23,7 @@ func (n *node) pastOf(macro string) (said []string) {
 	e := n.waitAfter(at, macro, func(e event) bool { return e.Event == kind || e.Event == "error" })
 	var r struct {
 		Text    string
-		Entries []struct{ From, To, Text string }
+		Entries []struct{ From, To, Text, State, Reason string }
 	}
 	if err := json.Unmarshal([]byte(e.raw), &r); err != nil {
 		n.t.Fatal(err)
@@ -36,7 +36,11 @@ func (n *node) pastOf(macro string) (said []string) {
 		if l.To != "" {
 			who = "to " + l.To
 		}
-		said = append(said, who+": "+l.Text)
+		end := ""
+		if l.Reason != "" {
+			end = " (" + l.State + ", " + l.Reason + ")"
+		}
+		said = append(said, who+": "+l.Text+end)
 	}
 	return said
 }
@@ -92,6 +96,44 @@ func TestHistoryOutlivesTheProgram(t *testing.T) {
 	ann = start(t, t.TempDir(), "ann", "-ephemeral")
 	if got := ann.pastOf(`\history`); len(got) != 1 || !strings.Contains(got[0], "-ephemeral") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// A line that was taken back is marked, also in later runs, however they began.
+func TestHistoryMarksWhatWasTakenBack(t *testing.T) {
+	t.Parallel()
+	ann, bob := meet(t)
+	bob.quit()
+	ann.wait("bob is away", func(e event) bool { return e.Event == "offline" })
+	ann.send(`\chat bob`)
+	ann.send("one")
+	ann.send("two")
+	id := ""
+	ann.wait("both wait", func(e event) bool {
+		if e.Event == "delivery" && e.State == "queued" && e.ID != id {
+			if id == "" {
+				id = e.ID
+				return false
+			}
+			return true
+		}
+		return false
+	})
+	ann.send(`\cancel ` + id)
+	ann.wait("it is taken back", func(e event) bool { return e.Event == "cancel" })
+	want := []string{"to bob: one (undelivered, cancelled)", "to bob: two"}
+	if got := ann.pastOf(`\history bob`); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	ann.kill()
+	ann = start(t, ann.state, "ann")
+	if got := ann.pastOf(`\history bob`); !slices.Equal(got, want) {
+		t.Errorf("after a kill: got %q", got)
+	}
+	ann.quit()
+	ann = start(t, ann.state, "ann")
+	if got := ann.pastOf(`\search ONE`); !slices.Equal(got, want[:1]) {
+		t.Errorf("after \\quit: got %q", got)
 	}
 }
 

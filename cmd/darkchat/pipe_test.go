@@ -89,6 +89,9 @@ func TestAbsentUserExitsThreeAndGetsItLaterOnce(t *testing.T) {
 		t.Fatalf("bob is away: exit %d, want 3", code)
 	}
 	ann.wait("queued", func(e event) bool { return e.Event == "delivery" && e.State == "queued" })
+	ann.wait("what waits", func(e event) bool {
+		return e.Event == "notice" && strings.HasPrefix(e.Text, "1 line not delivered yet: 1 for bob")
+	})
 
 	bob = start(t, bobState, "bob", "-p", port)
 	if _, code = pipe(t, "", at(annState, "ann")...); code != 0 {

@@ -171,6 +171,28 @@ func TestPtyChatBothWays(t *testing.T) {
 	s.leave()
 }
 
+// Who shares a name from now on is shown with a part of their fingerprint: the prompt, the
+// receipts and what one must type agree.
+func TestPtyPromptFollowsTheName(t *testing.T) {
+	t.Parallel()
+	first, second := start(t, t.TempDir(), "bob"), start(t, t.TempDir(), "bob")
+	s := open(t, "-u", "ann", "-p", "0", "-listen", "127.0.0.1", "-state", t.TempDir())
+	s.see("> ")
+	s.typed(`\ping 127.0.0.1 ` + first.port() + "\r")
+	s.see("pong from bob")
+	s.typed("\\chat bob\r")
+	s.see("\nbob> ")
+	s.typed(`\ping 127.0.0.1 ` + second.port() + "\r")
+	s.see("pong from bob~")
+	label := "bob~" + first.self().Fingerprint[:4]
+	s.see("\n" + label + "> ")
+	s.typed("hello\r")
+	first.wait("the text", is("message", "hello"))
+	s.see("delivered 1/1 to "+label, "\n"+label+"> ")
+	s.typed("\\quit\r")
+	s.leave()
+}
+
 // What a peer says cannot move the cursor, set the title or fill the clipboard.
 func TestPtyHostileText(t *testing.T) {
 	t.Parallel()
