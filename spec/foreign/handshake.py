@@ -12,23 +12,11 @@ from cryptography.exceptions import InvalidTag
 import noise_ix as nx
 import record
 import vectors
+from messages import must_be_paid
+from strict import Wrong
+from strict import encode as cbor
 
 PROLOGUE = b"darkchat\x00"
-
-
-def cbor(value):
-    return cbor2.dumps(value, canonical=True)
-
-
-class Wrong(Exception):
-    """What a receiver finds, by its name in wire.md 8."""
-
-
-def must_be_paid(b, messages):
-    """wire.md 6.5: what makes others say HELLO fills its DATA, and is alone of its kind in it."""
-    introductions = sum(1 for kind, _, _, _, body in messages if kind == 3 and (body[0] == 1 or body[6]))
-    if introductions > 1 or introductions == 1 and (b[1] != 21 or len(b) < 1200):
-        raise Wrong("short")
 
 
 class Exchange:
@@ -73,7 +61,7 @@ class Exchange:
                 raise Wrong("record")
         except record.Refused:
             raise Wrong("record")
-        must_be_paid(b, payload[2])
+        must_be_paid(len(b), False, payload[2])
         return got
 
     def open(self, b, key):
@@ -83,7 +71,7 @@ class Exchange:
         except InvalidTag:
             raise Wrong("seal")
         read = cbor2.loads(plain)
-        must_be_paid(b, read[1] if head[0] == 20 else read)
+        must_be_paid(len(b), head[0] == 21, read[1] if head[0] == 20 else read)
         return plain
 
     def reproduce(self):
