@@ -8,6 +8,8 @@ from strict import Wrong, decode, encode
 WINDOW = 1024
 BOTH_AT_ONCE = 10  # seconds
 SILENT_AFTER = 1
+RENEW, ERASE = 30 * 60, 60 * 60
+RENEW_COUNT = 2**20
 
 
 class Association:
@@ -18,7 +20,13 @@ class Association:
         self.send_key, self.read_key, self.hash = send_key, read_key, handshake_hash
         self.source, self.called, self.made, self.heard = source, called, now, now
         self.confirmed = called
+        self.renewed = 0  # when new keys were asked for
         self.counter, self.highest, self.seen = 0, 0, set()
+
+    def is_old(self, now):
+        """theory.md 2.3: its next use calls for new keys."""
+        age, count = (RENEW, RENEW_COUNT) if self.called else (RENEW + 60, RENEW_COUNT + RENEW_COUNT // 8)
+        return now - self.made >= age or max(self.counter, self.highest) >= count
 
     def seal(self, messages):
         self.counter += 1

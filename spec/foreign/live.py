@@ -24,7 +24,7 @@ class Failed(Exception):
 class Program:
     def __init__(self, world, command, user, state, port=0, *more):
         self.world, self.user, self.state, self.events, self.rest = world, user, state, [], b""
-        args = ["-json", "-stay", "-u", user, "-p", str(port), "-listen", "127.0.0.1", "-state", state, *more]
+        args = ["-json", "-u", user, "-p", str(port), "-listen", "127.0.0.1", "-state", state, *more]
         self.process = subprocess.Popen(command + args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                         env=os.environ | {"HOME": state})
         world.register(self.process.stdout, self.readable)

@@ -25,6 +25,7 @@ Relayed = namedtuple("Relayed", "session datagram ext")
 Hold = namedtuple("Hold", "to sender text sealed ext")
 Receipt = namedtuple("Receipt", "sender to text result sig ext")
 
+DEEPEST_BODY = 3  # arrays within arrays in what is skipped: as deep as the known kinds
 BODIES = {PING: Ping, LIST_REQUEST: Request, LIST: Page, TEXT: Text, RELAY: Relayed, HOLD: Hold, RECEIPT: Receipt}
 PLAIN_PROBE = Ping(PROBE, "", b"", b"", b"", [], b"", [0, b""], b"", b"")
 
@@ -66,7 +67,13 @@ def message(kind, id, attempt, acks, body):
         body = BODIES[kind](*body) if kind in BODIES else body
         if kind in RULES:
             need(RULES[kind](id, body))
+    else:
+        need(depth(body) <= DEEPEST_BODY)
     return Message(kind, id, attempt, [Ack(*a) for a in acks], body)
+
+
+def depth(v):
+    return 1 + max(map(depth, v), default=0) if isinstance(v, list) else 0
 
 
 def up_to(n, least=0):
@@ -131,11 +138,18 @@ def page_rule(_, p):
     return sids == sorted(set(sids)) and (p.request != 0 or not p.records and p.next == b"" and p.total == 0)
 
 
+def carried(b):
+    try:
+        return packets.read(b)
+    except Wrong:
+        return False
+
+
 RULES = {
     PING: ping_rule,
     LIST: page_rule,
     TEXT: lambda id, t: t.part < t.parts and t.part < id and t.prev < id,
-    RELAY: lambda _, r: packets.read(r.datagram) is not None,
+    RELAY: lambda _, r: carried(r.datagram),
     HOLD: lambda _, h: h.to != h.sender,
     RECEIPT: lambda _, r: r.sender != r.to,
 }

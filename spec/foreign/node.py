@@ -19,7 +19,7 @@ import talk
 from association import best
 from inbox import Inbox
 from lists import Circle
-from messages import ACK, Message, check, must_be_paid
+from messages import ACK, PLAIN_PROBE, Message, check, must_be_paid
 from packets import ACCEPT, CHALLENGE, DATA, HANDSHAKE, HELLO, THROUGH_RELAY
 from strict import Wrong
 
@@ -56,10 +56,10 @@ class Node:
         self.declare(0)
         self.answerer = calls.Answerer(self.static, random)
         self.peers, self.associations, self.dials = {}, {}, []
-        self.next_id, self.next_text = int.from_bytes(random(4), "big"), 1
+        self.next_id, self.next_text, self.probe_id = int.from_bytes(random(4), "big"), 1, 0
         self.ticket_number, self.tickets, self.highest_ticket = 0, {}, {}
-        self.circle, self.requests, self.pages, self.news = Circle(), {}, [], []
-        self.knows, self.copies, self.receipts = set(), {}, []
+        self.circle, self.news = Circle(), []
+        self.knows, self.copies, self.receipts = set(), {}, []  # user keys; what is kept for others; signed words that came
         self.got, self.dropped = [], Counter()
         # What a story may bend: which datagrams pass (source, bytes), and how a message is answered (talk.SILENT: not at all).
         self.passes = lambda source, b: True
@@ -179,7 +179,7 @@ class Node:
             self.trace(self, "  ", source, m, b)
             peer.owed += talk.treat(self, peer, m, source, len(b), now)
         if not any(o.result is None for o in peer.out.values()):
-            sending.probe(self, peer, made, now)
+            sending.once(self, peer, PLAIN_PROBE, now, made)  # so that the answerer knows that the ACCEPT arrived
 
     def on_data(self, packet, b, source, now):
         made = self.associations.get(packet[1])

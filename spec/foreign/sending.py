@@ -2,13 +2,15 @@
 import calls
 import messages as ms
 import packets
-from messages import ACK, DELIVERED, HOLD, PING, RELAY, TEXT, Message, Relayed
-from packets import CHALLENGE, LARGEST, RESENT, THROUGH_RELAY
+from association import ERASE
+from messages import ACK, BUSY, DELIVERED, HOLD, PING, RELAY, TEXT, TOO_OLD, Message, Relayed
+from packets import LARGEST, RESENT, THROUGH_RELAY
 from strict import encode
 
 WAIT, SENDS, HELLOS, SHAKES = 0.25, 5, 5, 2  # theory.md 2.1 and 3.1, of the same link
 MOVED_LEAST = 64  # a DATA of who may have moved: larger than the probe that it causes
 PATH_GAP = 0.25
+RENEW_AGAIN = 60
 
 
 class Out:
@@ -55,12 +57,13 @@ def unconfirmed(node, peer, kind, id, body, now, source=None, made=None):
         put(node, made, [Message(kind, id, 0, [], list(body))], now, source)
 
 
-def probe(node, peer, made, now):
-    node.probe_id = getattr(node, "probe_id", 0) % 65535 + 1
-    out = Out(PING, node.probe_id, ms.PLAIN_PROBE)
+def once(node, peer, body, now, made=None):
+    """A probe or a reach: answered, and not sent again."""
+    node.probe_id = node.probe_id % 65535 + 1
+    out = Out(PING, node.probe_id, body)
+    out.due = None
     peer.out[PING, out.id] = out
-    out.due = None  # a probe is sent once
-    unconfirmed(node, peer, PING, out.id, ms.PLAIN_PROBE, now, made=made)
+    unconfirmed(node, peer, PING, out.id, body, now, made=made)
     return out
 
 
@@ -112,6 +115,9 @@ def flush(node, now):
             if due and not peer.associations and peer.source and not any(d.want == peer.static for d in node.dials):
                 dial(node, peer.source, peer.static, now)
             continue
+        if due and made.is_old(now) and now >= made.renewed + RENEW_AGAIN:
+            made.renewed = now
+            dial(node, made.source, made.static, now)
         for out in due:
             if out.attempt >= SENDS and out.kind not in (TEXT, HOLD):
                 out.due, out.given_up = None, True
@@ -131,7 +137,7 @@ def settle(node, peer, ack, source):
     if ack.kind == PING:
         path_proved(node, peer, ack.id, source)
     out = peer.out.get((ack.kind, ack.id))
-    if out is None or ack.result > ms.TOO_OLD or out.result == DELIVERED or ack.result == ms.BUSY:
+    if out is None or ack.result > TOO_OLD or out.result == DELIVERED or ack.result == BUSY:
         return
     out.result, out.have = ack.result, ack.have
 
@@ -173,7 +179,11 @@ def shake(node, d, challenge, now):
 
 
 def again(node, now):
-    """HELLO and HANDSHAKE, byte for byte; after two of the latter HELLO with a new nonce (wire.md 6.5)."""
+    """HELLO and HANDSHAKE, byte for byte; after two of the latter HELLO with a new nonce (wire.md 6.5). Old keys are erased."""
+    for peer in node.peers.values():
+        for a in [a for a in peer.associations if now - a.made > ERASE]:
+            peer.associations.remove(a)
+            node.associations.pop(a.own_index, None)
     for d in list(node.dials):
         if d.due > now:
             continue

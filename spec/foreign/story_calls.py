@@ -163,6 +163,30 @@ def rekey(world):
     ann.expect(event="message", text="late, under the first keys")
 
 
+def rekey_after_many(world):
+    """2^20 datagrams are used up, in ann's direction and in fay's: who uses the keys next calls for new ones"""
+    ann, fay = world.program("ann"), world.node("fay")
+    peer = friends(world, ann, fay)
+    first = peer.best()
+    first.counter = 2**20  # numbers may be left out, and are what is counted
+    say(world, fay, peer, "by nearly used up keys")
+    world.until(lambda: len(peer.associations) > 1, "fay should call")
+    second = peer.best()
+    need(second.called and second is not first, "for new keys")
+    say(world, fay, peer, "by new keys")
+    # Now it is ann's turn: fay does not call, and ann, who was called, waits for an eighth more.
+    second.counter, second.renewed = 2**20 + 2**17, world.clock()
+    made = set(fay.associations)
+    say(world, fay, peer, "by nearly used up keys again")
+    ann.type("\\chat fay")
+    ann.type("so I call")
+    reads(world, peer, "so I call")
+    world.until(lambda: set(fay.associations) - made, "ann should call")
+    need(not fay.associations[(set(fay.associations) - made).pop()].called, "she did")
+    ann.type("under her keys")
+    reads(world, peer, "under her keys")
+
+
 def it_moves(world):
     """its address changes: ann challenges the new one by a smaller probe, and sends there when that is answered"""
     ann, fay = world.program("ann"), world.node("fay")
@@ -244,4 +268,4 @@ def goodbye(world):
     need(not peer.best().called, "ann was the caller")
 
 
-STORIES = it_calls, it_is_called, both_call, refusals_of_ann, refusals_by_ann_calling, lost_keys, rekey, it_moves, nobody_else_moves, ann_moves, goodbye
+STORIES = it_calls, it_is_called, both_call, refusals_of_ann, refusals_by_ann_calling, lost_keys, rekey, rekey_after_many, it_moves, nobody_else_moves, ann_moves, goodbye

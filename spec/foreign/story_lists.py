@@ -1,8 +1,9 @@
 """Presence and lists: who tells whom of whom."""
 import sending
-from acts import call, friends, got, need, say
+from acts import call, friends, got, need
 from lists import digest
-from messages import AWAY, GONE, LIST, LIST_REQUEST, LOST, ONLINE, Page, Request, Summary
+from messages import (AWAY, DELIVERED, GONE, LIST, LIST_REQUEST, LOST, OFFLINE, ONLINE, PING, PLAIN_PROBE, REACH, SUSPECT, UNKNOWN, Page,
+                      Request, Summary)
 
 
 def ask(world, node, peer, of=b"", held=b"", cursor=b"", credit=8):
@@ -107,7 +108,7 @@ def ann_tells_news(world):
     ann.expect(event="away", user="gus", away=True)
     world.until(lambda: told(AWAY), "that gus is away")
     gus.declare(GONE)
-    sending.tell(gus, peer, 2, [gus.record, b""], world.clock())
+    sending.tell(gus, peer, OFFLINE, [gus.record, b""], world.clock())
     ann.expect(event="offline", user="gus", reason="declared")
     world.until(lambda: told(GONE), "that gus is gone")
     # And her own state, by declareOnline.
@@ -117,4 +118,29 @@ def ann_tells_news(world):
     world.until(lambda: fay.peers[ann.sid].record.state == 0, "and back")
 
 
-STORIES = ann_tells, ann_tells_in_pages, fay_tells, ann_asks_nobody_else, ann_tells_news
+def fay_asks_reach(world):
+    """the indirect probe: ann answers for a neighbour of whom she tells, and for nobody else"""
+    ann, fay, gus, hal = world.program("ann"), world.node("fay"), world.node("gus"), world.node("hal")
+    friends(world, ann, gus)
+    call(world, hal, ann.at)
+    peer = friends(world, ann, fay)
+    for n, result in ((gus, DELIVERED), (hal, UNKNOWN)):
+        out = sending.once(fay, peer, PLAIN_PROBE._replace(scope=REACH, session=n.sid), world.clock())
+        world.until(lambda: out.result is not None, "it should be answered")
+        need(out.result == result, n.name)
+
+
+def ann_asks_reach(world):
+    """gus falls silent: ann asks fay, who tells of him, and when fay does not reach him either, he is lost"""
+    ann, fay, gus = world.program("ann"), world.node("fay"), world.node("gus")
+    friends(world, ann, gus)
+    fay.circle.put(fay.learn(gus.record).record, gus.record)
+    friends(world, ann, fay)
+    gus.passes = lambda source, b: False
+    ann.expect(event="offline", user="gus", reason="lost")
+    asked = [g.body for g in got(fay, PING) if g.body.scope == REACH]
+    need(asked and all(p.session == gus.sid for p in asked), "fay was asked about gus")
+    world.until(lambda: any(Summary(*s).state in (SUSPECT, LOST) for _, page in fay.news for s in page.summaries), "and told")
+
+
+STORIES = fay_asks_reach, ann_asks_reach, ann_tells, ann_tells_in_pages, fay_tells, ann_asks_nobody_else, ann_tells_news

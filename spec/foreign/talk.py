@@ -1,6 +1,7 @@
 """wire.md 5, theory.md 4 to 8: what a node does with each message, and how it answers."""
 import held
 import introductions
+import packets
 import record
 import sending
 from messages import (AWAY, BUSY, DELIVERED, EXPLODE, FIND, GONE, HOLD, LIST, LIST_REQUEST, NOT_TRUSTED, OFFLINE, ONLINE, PING, PROBE, REACH,
@@ -65,20 +66,20 @@ def ping(node, peer, m, source, now):
     if p.by:
         return forwarded(node, peer, m, now)
     asker_is_right = p.record and own_record(peer, p.record, (0, AWAY)) and introductions.ticket_is_right(p, node.sid)
-    if p.scope == FIND or not asker_is_right:
+    if p.scope == FIND or not asker_is_right or hasattr(source, "relay"):
         return [(m.id, UNKNOWN, 0)]  # this node introduces nobody
     if not introductions.rises(node, p, peer.sid):
         return [(m.id, TOO_OLD, 0)]
-    pass_on(node, peer, p, now)
+    pass_on(node, peer, p, source, now)
     return [(m.id, DELIVERED, 0)]
 
 
-def pass_on(node, asker, p, now):
+def pass_on(node, asker, p, source, now):
     """Explode: the record of the asker to those neighbours that were named, with the address at which it is seen here."""
     targets = [p.targets[i:i + 8] for i in range(0, len(p.targets), 8)]
-    where = [sending.packets.addr(*asker.best().source)]
+    where = [packets.addr(*source)]
     for other in list(node.peers.values()):
-        if other is not asker and other.associations and (not targets or other.sid in targets):
+        if other is not asker and other.sid in node.circle.entries and (not targets or other.sid in targets):
             sending.tell(node, other, PING, introductions.forward(p, node.sid, asker.sid, p.record, where), now)
 
 
