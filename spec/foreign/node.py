@@ -3,10 +3,9 @@
 Time is a monotonic clock in seconds and comes with each call; random(n) gives n bytes. It blocks for nobody: whoever runs it calls
 readable when its socket is, and tick now and then.
 """
-import hashlib
 import socket
 import time
-from collections import Counter, namedtuple
+from collections import Counter
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,10 +19,8 @@ from association import best
 from inbox import Inbox
 from lists import Circle
 from messages import ACK, PLAIN_PROBE, Message, check, must_be_paid
-from packets import ACCEPT, CHALLENGE, DATA, HANDSHAKE, HELLO, THROUGH_RELAY
+from packets import ACCEPT, CHALLENGE, DATA, HANDSHAKE, HELLO, THROUGH_RELAY, Through, origin
 from strict import Wrong
-
-Through = namedtuple("Through", "relay session")  # the source of a datagram that came by a relay (wire.md 5.12)
 
 
 class Peer:
@@ -81,15 +78,12 @@ class Node:
         self.seq += 1
         self.state = state
         hold = nx.public(self.hold) if self.hold else b""
-        self.record = record.make(self.user, nx.public(self.static), self.seq, self.name, state, [[0, packets.addr(*self.at)]], self.flags, hold)
+        self.record = record.make(self.user, nx.public(self.static), self.seq, self.name, state, [[0, packets.addr(*self.at)]],
+                                  self.flags, hold)
 
     @staticmethod
     def milliseconds():
         return int(time.time() * 1000)
-
-    @staticmethod
-    def through(relay, session):
-        return Through(relay, session)
 
     def fingerprint(self):
         return record.check(self.record).fingerprint()
@@ -159,7 +153,7 @@ class Node:
         peer = self.learn(record_bytes)
         for m in messages + [f"declared by {peer.record.name}"]:
             self.trace(self, "  ", source, m, b)
-        answers = [a for m in messages for a in talk.treat(self, peer, m, source, len(b), now)]
+        answers = [a for m in messages for a in talk.treat(self, peer, m, source, len(b), now, in_handshake=True)]
         own = b"" if have == self.seq else self.record
         accepted = [Message(ACK, 0, 0, answers, [b""])] if answers else []
         made, said = self.answerer.accept(packet, self.new_index(), source, opened, own, accepted, now)
@@ -229,10 +223,3 @@ class Node:
     def tick(self, now):
         sending.again(self, now)
         sending.flush(self, now)
-
-
-def origin(source):
-    """wire.md 3.2: an address, or the pair of relay and session, which no socket can have as its address."""
-    if isinstance(source, Through):
-        return bytes.fromhex("2001002d") + hashlib.sha256(source.relay).digest()[:4] + source.session + bytes(2)
-    return packets.origin(*source)

@@ -1,9 +1,16 @@
 """wire.md 2: the five packets, their shapes, and which are what."""
+import hashlib
+from collections import namedtuple
+
 from strict import Wrong, decode, encode, is_bytes, is_uint
 
 HELLO, CHALLENGE, HANDSHAKE, ACCEPT, DATA = 17, 18, 19, 20, 21
 NAMES = {HELLO: "HELLO", CHALLENGE: "CHALLENGE", HANDSHAKE: "HANDSHAKE", ACCEPT: "ACCEPT", DATA: "DATA"}
 LARGEST, THROUGH_RELAY, MAY_BE_CHALLENGED, RESENT = 1200, 1100, 101, 112
+
+
+# Where a datagram came from is (ip, port), or this: by a relay, from a session (5.12).
+Through = namedtuple("Through", "relay session")
 
 
 def index(v):
@@ -51,9 +58,11 @@ def hello(nonce):
     return encode([HELLO, nonce, bytes(95)])
 
 
-def origin(ip, port):
-    """wire.md 3.2, of an IPv4 address."""
-    return bytes(10) + b"\xff\xff" + addr(ip, port)
+def origin(source):
+    """wire.md 3.2: 18 bytes for an IPv4 address, or for a pair of relay and session, which no socket can have as its address."""
+    if isinstance(source, Through):
+        return bytes.fromhex("2001002d") + hashlib.sha256(source.relay).digest()[:4] + source.session + bytes(2)
+    return bytes(10) + b"\xff\xff" + addr(*source)
 
 
 def addr(ip, port):

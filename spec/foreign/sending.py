@@ -1,10 +1,9 @@
 """theory.md 2.1, 2.5, 3 and wire.md 6.4, 6.5: what goes out, and again until it is answered."""
 import calls
 import messages as ms
-import packets
 from association import ERASE
 from messages import ACK, BUSY, DELIVERED, HOLD, PING, RELAY, TEXT, TOO_OLD, Message, Relayed
-from packets import LARGEST, RESENT, THROUGH_RELAY
+from packets import LARGEST, RESENT, THROUGH_RELAY, Through
 from strict import encode
 
 WAIT, SENDS, HELLOS, SHAKES = 0.25, 5, 5, 2  # theory.md 2.1 and 3.1, of the same link
@@ -81,7 +80,7 @@ def path_proved(node, peer, id, source):
     if peer.candidate and peer.candidate[:2] == (source, id):
         old = {a.source for a in peer.associations}
         for a in peer.associations:
-            if not hasattr(a.source, "relay"):
+            if not isinstance(a.source, Through):
                 a.source = source
         peer.source, peer.candidate = source, None
         node.trace(node, "==", source, f"path of {node.name_of(peer.sid)} was {old}", b"")
@@ -90,7 +89,7 @@ def path_proved(node, peer, id, source):
 def put(node, made, messages, now, source=None, least=0):
     """One DATA. source: only for a path challenge."""
     source = source or made.source
-    through = hasattr(source, "relay")
+    through = isinstance(source, Through)
     if any(ms.introduces(m.kind, m.body) for m in messages):
         least = THROUGH_RELAY if through else LARGEST
     messages = ms.padded(messages, least, made.size)
@@ -160,7 +159,7 @@ def call(node, d, now):
 def shake(node, d, challenge, now):
     """HANDSHAKE, with what waits for whom it is for, if that is known (wire.md 6.4)."""
     peer = next((p for p in node.peers.values() if p.static == d.want), None) if d.want else None
-    most = THROUGH_RELAY if hasattr(d.source, "relay") else LARGEST
+    most = THROUGH_RELAY if isinstance(d.source, Through) else LARGEST
     plain = [ms.Message(ms.ONLINE, node.random(1)[0], 1, [], [b"", b"", b""])] if peer is None else []
     room = most - 160 - len(node.record) - len(encode(plain))
     for out in sorted(peer.out.values(), key=lambda o: o.kind != TEXT) if peer else []:

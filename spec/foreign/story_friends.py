@@ -89,7 +89,7 @@ def ann_holds(world):
 
 
 def ann_is_brought(world):
-    """fay brings ann a copy of gus's text: ann opens it, shows it late and by fay, and signs a receipt; garbage and strangers' copies are not"""
+    """fay brings ann a copy of gus's text: ann opens it, shows it late and once, and signs a receipt; not garbage"""
     ann, fay, gus = world.program("ann"), world.node("fay"), world.node("gus")
     gus_ann = friends(world, ann, gus)
     fay_ann = friends(world, ann, fay)

@@ -17,7 +17,7 @@ def one_by_one(summaries):
 
 
 def ann_tells(world):
-    """ann's list: empty for who is not known, summaries for a friend, records of a session and of a user, one empty page for the right digest"""
+    """ann's list: empty for strangers, summaries for a friend, records when asked for, an empty page for the right digest"""
     ann, fay, gus, hal = world.program("ann"), world.node("fay"), world.node("gus"), world.node("hal")
     peer = call(world, fay, ann.at)
     friends(world, ann, gus)
@@ -63,9 +63,7 @@ def fay_tells(world):
     for n in others:
         fay.circle.put(fay.learn(n.record).record, n.record)
     fay.circle.page = 2
-    ann.type(f"\\ping 127.0.0.1 {fay.at[1]}")
-    ann.expect(event="online", user="fay")
-    fay.knows.add(fay.peers[ann.sid].record.user)
+    peer = friends(world, ann, fay)
     for n in others:
         ann.expect(event="heard", user=n.name, state="online", via="fay")
     requests = [g.body for g in got(fay, LIST_REQUEST)]
@@ -76,7 +74,6 @@ def fay_tells(world):
     gus.declare(GONE)
     fay.circle.put(fay.learn(gus.record).record, gus.record)
     fay.circle.put(fay.peers[hal.sid].record, hal.record, LOST)
-    peer = fay.peers[ann.sid]
     news = sorted(s for s in fay.circle.summaries() if s.sid in (gus.sid, hal.sid))
     sending.unconfirmed(fay, peer, LIST, 0, Page(0, news, [], b"", 0, b""), world.clock())
     for n in (gus, hal):

@@ -5,6 +5,7 @@ import sending
 from acts import call, got, need, reads, say, stats
 from introductions import ALL_MAY_MEET
 from messages import DELIVERED, FIND, PING, RELAY, TEXT, UNKNOWN
+from packets import Through
 
 
 def scene(world, fay_flags=0, *more):
@@ -20,7 +21,7 @@ def scene(world, fay_flags=0, *more):
 
 def behind_a_wall(node, *open_to):
     """Nothing passes but what comes from these addresses."""
-    node.passes = lambda source, b: hasattr(source, "relay") or source in open_to
+    node.passes = lambda source, b: isinstance(source, Through) or source in open_to
 
 
 def find(world, fay, seed, name):
@@ -95,14 +96,14 @@ def ann_finds(world):
 
 
 def relayed(world):
-    """only the seed reaches fay: ann and fay shake hands through it, and text goes both ways; what comes by a relay to nobody goes nowhere"""
+    """only the seed reaches fay: ann and fay shake hands through it, and text goes both ways; who did not meet fay is not carried"""
     seed, ann, fay, at_seed = scene(world, ALL_MAY_MEET)
     behind_a_wall(fay, seed.at)
     ann.type("\\add fay")
     ann.expect(event="online", user="fay")
     world.until(lambda: ann.sid in fay.peers and fay.peers[ann.sid].associations, "fay should meet her by the relay")
     peer = fay.peers[ann.sid]
-    need(all(hasattr(a.source, "relay") for a in peer.associations), "by the relay alone")
+    need(all(isinstance(a.source, Through) for a in peer.associations), "by the relay alone")
     ann.type("\\chat fay")
     ann.type("through the seed")
     reads(world, peer, "through the seed")
@@ -115,7 +116,7 @@ def relayed(world):
     # A relay carries nothing between two of whom one has not asked for it.
     gus = world.node("gus")
     gus_seed = call(world, gus, seed.at)
-    sending.dial(gus, gus.through(gus_seed.sid, fay.sid), None, world.clock())
+    sending.dial(gus, Through(gus_seed.sid, fay.sid), None, world.clock())
     world.never(lambda: any(g.body.session == gus.sid for g in got(fay, RELAY)), "gus did not meet fay")
 
 
@@ -129,7 +130,7 @@ def direct_again(world):
     peer = fay.peers[ann.sid]
     fay.passes = lambda source, b: True
     call(world, fay, ann.at, peer.static)
-    need(not hasattr(peer.best().source, "relay"), "a direct way goes before one by a relay")
+    need(not isinstance(peer.best().source, Through), "a direct way goes before one by a relay")
     say(world, fay, peer, "directly")
     ann.expect(event="message", text="directly")
     ann.type("\\chat fay")

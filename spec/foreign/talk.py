@@ -4,8 +4,8 @@ import introductions
 import packets
 import record
 import sending
-from messages import (AWAY, BUSY, DELIVERED, EXPLODE, FIND, GONE, HOLD, LIST, LIST_REQUEST, NOT_TRUSTED, OFFLINE, ONLINE, PING, PROBE, REACH,
-                      RECEIPT, RELAY, TEXT, TOO_OLD, UNKNOWN, Ack, Text)
+from messages import (AWAY, DELIVERED, FIND, GAP, GONE, HOLD, LIST, LIST_REQUEST, NOT_TRUSTED, OFFLINE, ONLINE, PING, PROBE, REACH, RECEIPT,
+                      RELAY, TEXT, TOO_OLD, UNKNOWN, Ack, Text)
 
 SILENT = "silent"
 
@@ -13,16 +13,16 @@ SILENT = "silent"
 class Got:
     """A message as it came, for the stories."""
 
-    def __init__(self, peer, message, source, size):
-        self.sid, self.source, self.size = peer.sid, source, size
+    def __init__(self, peer, message, source, size, in_handshake):
+        self.sid, self.source, self.size, self.in_handshake = peer.sid, source, size, in_handshake
         self.kind, self.id, self.attempt, self.acks, self.body = message
 
 
-def treat(node, peer, m, source, size, now):
+def treat(node, peer, m, source, size, now, in_handshake=False):
     """Obeys one message. Returns the acks that it deserves."""
     for ack in m.acks:
         sending.settle(node, peer, ack, source)
-    node.got.append(Got(peer, m, source, size))
+    node.got.append(Got(peer, m, source, size, in_handshake))
     told = node.judge(peer, m)
     if told is not None:
         return [] if told == SILENT else [Ack(m.kind, m.id, m.attempt, told, 0)]
@@ -66,7 +66,7 @@ def ping(node, peer, m, source, now):
     if p.by:
         return forwarded(node, peer, m, now)
     asker_is_right = p.record and own_record(peer, p.record, (0, AWAY)) and introductions.ticket_is_right(p, node.sid)
-    if p.scope == FIND or not asker_is_right or hasattr(source, "relay"):
+    if p.scope == FIND or not asker_is_right or isinstance(source, packets.Through):
         return [(m.id, UNKNOWN, 0)]  # this node introduces nobody
     if not introductions.rises(node, p, peer.sid):
         return [(m.id, TOO_OLD, 0)]
@@ -98,9 +98,9 @@ def meet(node, introducer, other, addrs, now):
     """theory.md 7.4: HELLO to all the addresses, and through the introducer, if it relays."""
     for a in addrs:
         if len(a) == 6 and not other.associations:
-            sending.dial(node, sending.packets.endpoint(a), other.static, now)
+            sending.dial(node, packets.endpoint(a), other.static, now)
     if introducer.record.flags & introductions.RELAYS:
-        sending.dial(node, node.through(introducer.sid, other.sid), other.static, now)
+        sending.dial(node, packets.Through(introducer.sid, other.sid), other.static, now)
 
 
 def list_request(node, peer, m, source, now):
@@ -124,13 +124,13 @@ def known_list(node, peer, m, source, now):
 
 
 def text(node, peer, m, source, now):
-    return [(id, result, peer.inbox.have if result == 1 else 0) for id, result in peer.inbox.take(m.id, m.body)]
+    return [(id, result, peer.inbox.have if result == GAP else 0) for id, result in peer.inbox.take(m.id, m.body)]
 
 
 def relayed(node, peer, m, source, now):
     """What comes through a relay is a datagram like any other; there are no chains."""
-    if not hasattr(source, "relay"):
-        node.receive(m.body.datagram, node.through(peer.sid, m.body.session), now)
+    if not isinstance(source, packets.Through):
+        node.receive(m.body.datagram, packets.Through(peer.sid, m.body.session), now)
     return []
 
 
@@ -152,7 +152,7 @@ def hold(node, peer, m, source, now):
         if result in (DELIVERED, TOO_OLD):
             sending.tell(node, peer, RECEIPT, held.make_receipt(node.user, node.sid, copy.sender, id, result), now)
     result = dict(answers)[copy.id]
-    return [(m.id, result, inbox.have if result == 1 else 0)]
+    return [(m.id, result, inbox.have if result == GAP else 0)]
 
 
 def receipt(node, peer, m, source, now):

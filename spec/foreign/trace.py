@@ -34,7 +34,9 @@ class Trace:
         self.clock, self.began, self.lines = clock, clock(), []
 
     def datagram(self, node, direction, source, item, b):
-        where = "" if source is None else f"{node.name_of(source.relay)}/{node.name_of(source.session)}" if hasattr(source, "relay") else f"{source[1]}"
+        where = str(source[1]) if source else ""
+        if isinstance(source, packets.Through):
+            where = f"{node.name_of(source.relay)}/{node.name_of(source.session)}"
         self.say(f"{node.name:5} {direction} {where:>11} {words(item, len(b))}")
 
     def say(self, line):
