@@ -1,5 +1,6 @@
 """wire.md 5.6, theory.md 7 and 8: tickets, finds, forwarded halves, explode."""
 import record
+import signing
 from messages import EXPLODE, FIND, Page, Ping
 
 ALL_MAY_MEET, RELAYS = 32, 2  # flags of a record (wire.md 4.6)
@@ -9,7 +10,7 @@ EMPTY = Page(0, [], [], b"", 0, b"")  # the list for who is not known
 def ask(node, introducer, scope, name="", user=b"", targets=b""):
     """A find or an explode of this node, with a new ticket."""
     node.ticket_number += 1
-    ticket = record.make_ticket(node.user, node.sid, introducer, name, user, node.ticket_number)
+    ticket = signing.ticket(node.user, node.sid, introducer, name, user, node.ticket_number)
     node.tickets[node.ticket_number] = name, user
     return Ping(scope, name, user, b"", node.record, [], b"", ticket, targets, b"")
 
@@ -58,4 +59,4 @@ def heard(node, introducer, ping):
 
 
 def own_signature(node, introducer, ping):
-    return record.make_ticket(node.user, node.sid, introducer, ping.name, ping.user, ping.ticket[0])[1]
+    return signing.ticket(node.user, node.sid, introducer, ping.name, ping.user, ping.ticket[0])[1]

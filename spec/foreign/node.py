@@ -14,10 +14,11 @@ import noise_ix as nx
 import packets
 import record
 import sending
+import signing
 import talk
 from association import best
 from inbox import Inbox
-from lists import Circle
+from circle import Circle
 from messages import ACK, PLAIN_PROBE, Message, check, must_be_paid
 from packets import ACCEPT, CHALLENGE, DATA, HANDSHAKE, HELLO, THROUGH_RELAY, Through, origin
 from strict import Wrong
@@ -43,10 +44,10 @@ class Node:
     def __init__(self, name, random, trace=lambda *_: None, flags=0, holds=True):
         self.name, self.random, self.trace, self.flags = name, random, trace, flags
         self.user = Ed25519PrivateKey.from_private_bytes(random(32))
-        self.user_key = record.raw_public(self.user)
+        self.user_key = signing.public(self.user)
         self.static = nx.private(random(32))
         self.hold = nx.private(random(32)) if holds else None
-        self.sid = record.sid(self.user_key, nx.public(self.static))
+        self.sid = signing.sid(self.user_key, nx.public(self.static))
         self.socket, self.old_sockets = None, []
         self.open_socket()
         self.seq = self.milliseconds()
@@ -78,8 +79,8 @@ class Node:
         self.seq += 1
         self.state = state
         hold = nx.public(self.hold) if self.hold else b""
-        self.record = record.make(self.user, nx.public(self.static), self.seq, self.name, state, [[0, packets.addr(*self.at)]],
-                                  self.flags, hold)
+        self.record = signing.record(self.user, nx.public(self.static), self.seq, self.name, state, [[0, packets.addr(*self.at)]],
+                                     self.flags, hold)
 
     @staticmethod
     def milliseconds():

@@ -20,14 +20,15 @@ cp -R "$here" "$here/../vectors" "$here/../darkchat.cddl" "$work/spec"
 cd "$work/spec/foreign"
 npm ci --silent --no-progress
 
-echo "vectors: $(ls ../vectors/*.hex | wc -l)"
-node check_vectors.mjs
-$python -B check_vectors.py
-$python -B handshake.py
-
 darkchat=${DARKCHAT-}
 if [ -z "$darkchat" ]; then
 	darkchat=$work/darkchat
 	(cd "$here/../.." && go build -o "$darkchat" ./cmd/darkchat)
 fi
 $python -B stories.py "$darkchat"
+
+echo "vectors: $(ls ../vectors/*.hex | wc -l)"
+node check_vectors.mjs
+$python -B check_vectors.py
+$python -B check_messages.py
+$python -B handshake.py

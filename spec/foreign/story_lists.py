@@ -1,7 +1,7 @@
 """Presence and lists: who tells whom of whom."""
 import sending
 from acts import call, friends, got, need
-from lists import digest
+from circle import digest
 from messages import (AWAY, DELIVERED, GONE, LIST, LIST_REQUEST, LOST, OFFLINE, ONLINE, PING, PLAIN_PROBE, REACH, SUSPECT, UNKNOWN, Page,
                       Request, Summary)
 
