@@ -1,10 +1,9 @@
 """wire.md 5.6, theory.md 7 and 8: tickets, finds, forwarded halves, explode."""
 import record
 import signing
-from messages import EXPLODE, FIND, Page, Ping
+from messages import EXPLODE, FIND, Ping
 
 ALL_MAY_MEET, RELAYS = 32, 2  # flags of a record (wire.md 4.6)
-EMPTY = Page(0, [], [], b"", 0, b"")  # the list for who is not known
 
 
 def ask(node, introducer, scope, name="", user=b"", targets=b""):

@@ -185,6 +185,7 @@ class Node:
             self.send(source, self.answerer.challenge(echo, origin(source), now), now)
             return
         plain, newest = made.open(packet, now)
+        made.here = self.at
         messages = check(plain)
         must_be_paid(len(b), True, messages)
         peer = next(p for p in self.peers.values() if p.static == made.static)
@@ -205,8 +206,9 @@ class Node:
         self.socket.sendto(b, source)
 
     def adopt(self, peer, made):
-        peer.associations = ([a for a in peer.associations] + [made])[-4:]
-        self.associations = {i: a for i, a in self.associations.items()} | {made.own_index: made}
+        peer.associations = (peer.associations + [made])[-4:]
+        self.associations[made.own_index] = made
+        made.here = self.at  # where it was heard
         peer.source = peer.source or made.source
 
     def forget(self, peer):

@@ -3,11 +3,10 @@ import calls
 import messages as ms
 from association import ERASE
 from messages import ACK, BUSY, DELIVERED, HOLD, PING, RELAY, TEXT, TOO_OLD, Message, Relayed
-from packets import LARGEST, RESENT, THROUGH_RELAY, Through
+from packets import LARGEST, MAY_BE_CHALLENGED, RESENT, THROUGH_RELAY, Through
 from strict import encode
 
 WAIT, SENDS, HELLOS, SHAKES = 0.25, 5, 5, 2  # theory.md 2.1 and 3.1, of the same link
-MOVED_LEAST = 64  # a DATA of who may have moved: larger than the probe that it causes
 PATH_GAP = 0.25
 RENEW_AGAIN = 60
 
@@ -92,6 +91,8 @@ def put(node, made, messages, now, source=None, least=0):
     through = isinstance(source, Through)
     if any(ms.introduces(m.kind, m.body) for m in messages):
         least = THROUGH_RELAY if through else LARGEST
+    if not through and made.here != node.at:
+        least = max(least, MAY_BE_CHALLENGED)  # who moved is found by DATA that is larger than the probe that it causes (theory.md 2.5)
     messages = ms.padded(messages, least, made.size)
     b = made.seal(messages)
     for m in messages:
@@ -124,8 +125,7 @@ def flush(node, now):
             out.attempt += 1
             out.due = now + WAIT * 2 ** min(out.attempt - 1, 4)
             acks, peer.owed = peer.owed[:16], peer.owed[16:]
-            moved = node.old_sockets and MOVED_LEAST or 0
-            put(node, made, [out.message(acks)], now, least=RESENT if out.attempt > 1 else moved)
+            put(node, made, [out.message(acks)], now, least=RESENT if out.attempt > 1 else 0)
         while peer.owed:
             acks, peer.owed = peer.owed[:16], peer.owed[16:]
             put(node, made, [Message(ACK, 0, 0, acks, [b""])], now)

@@ -195,7 +195,7 @@ def it_moves(world):
     need(fay.at != was, "another port")
     seen = []
     fay.passes = lambda source, b: seen.append(len(b)) is None
-    say(world, fay, peer, "from the second address")
+    say(world, fay, peer, "it moved")
     challenge = next(g for g in got(fay, PING) if g.id > 65535)
     need(seen[0] == challenge.size and seen[0] < 101, "a path challenge comes first")
     ann.type("\\chat fay")

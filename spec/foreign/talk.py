@@ -4,6 +4,7 @@ import introductions
 import packets
 import record
 import sending
+from circle import Circle
 from messages import (AWAY, DELIVERED, FIND, GAP, GONE, HOLD, LIST, LIST_REQUEST, NOT_TRUSTED, OFFLINE, ONLINE, PING, PROBE, REACH, RECEIPT,
                       RELAY, TEXT, TOO_OLD, UNKNOWN, Ack, Text)
 
@@ -104,11 +105,8 @@ def meet(node, introducer, other, addrs, now):
 
 
 def list_request(node, peer, m, source, now):
-    if peer.record is None or peer.record.user not in node.knows:
-        answer = [introductions.EMPTY._replace(request=m.id)]
-    else:
-        answer = node.circle.pages(m.id, m.body)
-    for page in answer:
+    told = node.circle if peer.record and peer.record.user in node.knows else Circle()  # strangers get an empty list
+    for page in told.pages(m.id, m.body):
         sending.unconfirmed(node, peer, LIST, 0, page, now)
     return []
 
