@@ -7,20 +7,26 @@ import record
 from association import Association
 from messages import check, must_be_paid, need
 from packets import ACCEPT, CHALLENGE, HANDSHAKE
-from strict import Wrong, decode, encode
+from strict import Wrong, decode, encode, is_uint
 
 PROLOGUE = b"darkchat\x00"
 EPOCH, ACCEPTED = 60, 120  # seconds
 MOST_CHALLENGES = 3
 
 
-def payload(plain, elements, messages_at):
+HANDSHAKE_PAYLOAD, ACCEPT_PAYLOAD = (4, 2, 1), (3, 1, 0)  # elements, where the messages stand, the least bytes of a record
+
+
+def payload(plain, shape):
+    """wire.md 2.4 and 2.5: the elements, and the messages among them."""
+    elements, at, least = shape
     try:
         read = decode(plain)
     except ValueError:
         raise Wrong("payload")
     need(isinstance(read, list) and len(read) == elements and isinstance(read[0], bytes) and isinstance(read[-1], bytes))
-    messages = check(read[messages_at])
+    need(least <= len(read[0]) <= 384 and (elements == 3 or is_uint(read[1]) and read[1] < 2**53))
+    messages = check(read[at])
     must_be_paid(0, False, messages)
     return read, messages
 
@@ -70,7 +76,7 @@ class Answerer:
             S, plain, h, k1, k2 = nx.read(prologue, began[0][1], self.static, noise)
         except (InvalidTag, ValueError):  # ValueError: an all-zero X25519 result
             raise Wrong("noise")
-        read, messages = payload(plain, 4, 2)
+        read, messages = payload(plain, HANDSHAKE_PAYLOAD)
         if S == nx.public(self.static):
             raise Wrong("self")
         return checked(read[0], S), read[0], read[1], messages, h, k1, k2
@@ -119,7 +125,7 @@ class Dial:
                 plain = nx.unseal(to_caller, 0, encode(head), sealed)
             except InvalidTag:
                 continue
-            read, messages = payload(plain, 3, 1)
+            read, messages = payload(plain, ACCEPT_PAYLOAD)
             if read[0] == b"" and have == 0:
                 raise Wrong("record")
             r = checked(read[0], s) if read[0] else None

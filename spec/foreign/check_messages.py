@@ -4,24 +4,21 @@ payload is refused. usage: check_messages.py [FOLDER]
 """
 import sys
 
+import calls
 import messages
 import vectors
 from strict import Wrong, decode
 
-PAYLOADS = {"handshake-payload": (4, 2, 1), "accept-payload": (3, 1, 0)}  # elements, where messages stand, the least record
+PAYLOADS = {"handshake-payload": calls.HANDSHAKE_PAYLOAD, "accept-payload": calls.ACCEPT_PAYLOAD}
 
 
 def read(v):
+    if v.keys["rule"] in PAYLOADS:
+        return calls.payload(v.bytes, PAYLOADS[v.keys["rule"]])
     try:
-        value = decode(v.bytes)
+        return messages.check(decode(v.bytes))
     except ValueError:
         raise Wrong("payload")
-    if v.keys["rule"] in PAYLOADS:
-        elements, at, least = PAYLOADS[v.keys["rule"]]
-        messages.need(isinstance(value, list) and len(value) == elements)
-        messages.need(isinstance(value[0], bytes) and least <= len(value[0]) <= 384)
-        value = value[at]
-    messages.check(value)
 
 
 def main():

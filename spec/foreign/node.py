@@ -1,7 +1,8 @@
 """A small node: one socket, one session. What it does with messages is in talk.py, what goes out and again in sending.py.
 
 Time is a monotonic clock in seconds and comes with each call; random(n) gives n bytes. It blocks for nobody: whoever runs it calls
-readable when its socket is, and tick now and then.
+readable when its socket is, and tick now and then. It remembers all that it heard, for the stories: a node for people has a bound for
+each table, and somebody who pays for it (theory.md 11).
 """
 import socket
 import time
