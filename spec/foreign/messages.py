@@ -3,7 +3,7 @@ from collections import namedtuple
 
 import packets
 import record
-from strict import Wrong, encode, is_bytes, is_uint
+from strict import Wrong, is_bytes, is_uint
 
 ONLINE, OFFLINE, PING, LIST_REQUEST, LIST, TEXT, ACK, RELAY, HOLD, RECEIPT = range(1, 11)
 KINDS = {ONLINE: "declareOnline", OFFLINE: "declareOffline", PING: "requestPing", LIST_REQUEST: "requestUserList",
@@ -12,7 +12,7 @@ DELIVERED, GAP, UNKNOWN, NOT_TRUSTED, BUSY, TOO_OLD = range(6)
 RESULTS = "delivered", "gap", "unknown recipient", "not trusted", "busy", "too old"
 PROBE, FIND, EXPLODE, REACH = range(4)
 SCOPES = "probe", "find", "explode", "reach"
-ONLINE_STATE, AWAY, GONE, SUSPECT, LOST = range(5)
+AWAY, GONE, SUSPECT, LOST = 1, 2, 3, 4  # states; 0 is online
 
 Message = namedtuple("Message", "kind id attempt acks body")
 Ack = namedtuple("Ack", "kind id attempt result have")
@@ -168,7 +168,3 @@ def padded(messages, want, size_of):
         if size_of(messages + [padding(n)]) >= want:
             return messages + [padding(n)]
     raise AssertionError("padding")
-
-
-def length(plain):
-    return len(encode(plain))

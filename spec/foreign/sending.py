@@ -2,7 +2,7 @@
 import calls
 import messages as ms
 from association import ERASE
-from messages import ACK, BUSY, DELIVERED, HOLD, PING, RELAY, TEXT, TOO_OLD, Message, Relayed
+from messages import ACK, BUSY, DELIVERED, GAP, HOLD, PING, RELAY, TEXT, TOO_OLD, Message, Relayed
 from packets import LARGEST, MAY_BE_CHALLENGED, RESENT, THROUGH_RELAY, Through
 from strict import encode
 
@@ -131,7 +131,7 @@ def flush(node, now):
             put(node, made, [Message(ACK, 0, 0, acks, [b""])], now)
 
 
-def settle(node, peer, ack, source):
+def settle(node, peer, ack, source, now):
     """An ack for what this node sent."""
     if ack.kind == PING:
         path_proved(node, peer, ack.id, source)
@@ -139,6 +139,15 @@ def settle(node, peer, ack, source):
     if out is None or ack.result > TOO_OLD or out.result == DELIVERED or ack.result == BUSY:
         return
     out.result, out.have = ack.result, ack.have
+    if ack.result == GAP:
+        before = peer.out.get((TEXT, out.body.prev))
+        if before is None or before.result == DELIVERED:
+            # Its predecessor will not come (again): the receiver lost its memory, or that text was cancelled (theory.md 4.2).
+            out.body, out.result, out.due = out.body._replace(prev=ack.have), None, now
+    elif ack.kind == TEXT:
+        for later in peer.out.values():
+            if later.kind == TEXT and later.body.prev == ack.id and later.result == GAP:
+                later.result, later.due = None, now + WAIT  # it may have been dropped
 
 
 def dial(node, source, want, now, echo=None):

@@ -1,7 +1,7 @@
 """Order, duplicates, parts."""
 import sending
 from acts import delivered, friends, got, need, reads, say, stats, texts
-from messages import GAP, TEXT, TOO_OLD
+from messages import GAP, TEXT, TOO_OLD, Text
 from talk import SILENT
 
 
@@ -10,10 +10,14 @@ def order(world):
     ann, fay = world.program("ann"), world.node("fay")
     peer = friends(world, ann, fay)
     say(world, fay, peer, "one", id=10)
+    # The second is lost on its way, for now.
+    two = peer.out[TEXT, 20] = sending.Out(TEXT, 20, Text(10, fay.milliseconds(), 0, 0, 1, "two", b""))
+    two.due = None
     late = sending.text(fay, peer, "three", world.clock(), id=30, prev=20)
     world.until(lambda: late.result == GAP, "the third should be answered gap")
     need(late.have == 10, "with what ann has")
-    say(world, fay, peer, "two", id=20, prev=10)
+    two.due = 0
+    delivered(world, two)
     delivered(world, late)
     need([ann.expect(event="message")["text"] for _ in range(3)] == ["one", "two", "three"], "in order")
     again = sending.text(fay, peer, "two", world.clock(), id=20, prev=10)
@@ -22,6 +26,10 @@ def order(world):
     fay.send(ann.at, b, world.clock())
     fay.send(ann.at, b, world.clock())
     world.until(lambda: stats(ann).get("dropped_replay"), "a replay should be counted")
+    # One whose predecessor was never sent is given another one: what ann has.
+    say(world, fay, peer, "four", id=40, prev=35)
+    ann.expect(event="message", text="four")
+    need(peer.out[TEXT, 40].body.prev == 30, "another predecessor")
     old = sending.text(fay, peer, "passed over", world.clock(), id=15, prev=10)
     world.until(lambda: old.result == TOO_OLD, "an id below that was never taken is too old")
     world.never(lambda: ann.find(event="message"), "nothing is shown twice", 0.2)

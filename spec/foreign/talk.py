@@ -22,7 +22,7 @@ class Got:
 def treat(node, peer, m, source, size, now, in_handshake=False):
     """Obeys one message. Returns the acks that it deserves."""
     for ack in m.acks:
-        sending.settle(node, peer, ack, source)
+        sending.settle(node, peer, ack, source, now)
     node.got.append(Got(peer, m, source, size, in_handshake))
     told = node.judge(peer, m)
     if told is not None:
