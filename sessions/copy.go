@@ -101,7 +101,7 @@ func (k *HoldKeys) Open(to SessionID, sealed []byte) (OpenedCopy, error) {
 
 // Verify says whether user signed it.
 func (c OpenedCopy) Verify(user UserKey) error {
-	if !ed25519.Verify(user[:], c.claim(), c.sig) {
+	if !(Ed25519{}).Verify(user[:], c.claim(), c.sig) {
 		return ErrCopySig
 	}
 	return nil
@@ -131,5 +131,5 @@ func (r Receipt) Sign(key ed25519.PrivateKey) []byte { return ed25519.Sign(key, 
 
 // Verify says whether the user of the recipient's session signed it.
 func (r Receipt) Verify(user UserKey, sig []byte) bool {
-	return len(sig) == ed25519.SignatureSize && ed25519.Verify(user[:], r.claim(), sig)
+	return Ed25519{}.Verify(user[:], r.claim(), sig)
 }
