@@ -90,7 +90,8 @@ func (k *HoldKeys) Open(to SessionID, sealed []byte) (OpenedCopy, error) {
 		return OpenedCopy{}, err
 	}
 	var w copyWire
-	if unmarshal(plain, &w) != nil || len(w.From) != len(SessionID{}) || len(w.Text) > MaxCopyText || len(w.Text) == 0 {
+	if unmarshal(plain, &w) != nil || len(w.From) != len(SessionID{}) || len(w.Text) > MaxCopyText || len(w.Text) == 0 ||
+		w.Parts > MaxParts || w.Part >= w.Parts || w.Part >= w.ID || w.Prev >= w.ID {
 		return OpenedCopy{}, ErrCopyForm
 	}
 	c := Copy{From: SessionID(w.From), To: to, Part: Part{
