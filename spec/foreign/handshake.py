@@ -3,14 +3,14 @@
 
 CHALLENGE (cookie, e, s), HANDSHAKE, ACCEPT, DATA in both directions, the transport keys; then every record, ticket, receipt and held
 copy; then the bad vectors that need keys, each of which must fail for its `error`, and those that are answered and not obeyed. Noise is
-written out in noise_ix.py, HPKE in held.py. usage: handshake.py [FOLDER]
+written out in noise_ix.py, HPKE in copies.py. usage: handshake.py [FOLDER]
 """
 import sys
 
 import cbor2
 from cryptography.exceptions import InvalidTag
 
-import held
+import copies
 import noise_ix as nx
 import record
 import vectors
@@ -186,8 +186,8 @@ def check_held(v):
     """A copy: it opens, its sender has signed it, and from the private keys it is made again."""
     body = cbor2.loads(v.bytes)[0][4]
     private = nx.private(v.hex("hold_private"))
-    plain = held.check(body, private, v.hex("copy_user"))
-    made = held.seal(nx.private(v.hex("hold_ephemeral")), nx.public(private), body[0], plain)
+    plain = copies.check(body, private, v.hex("copy_user"))
+    made = copies.seal(nx.private(v.hex("hold_ephemeral")), nx.public(private), body[0], plain)
     if plain != v.hex("copy") or made != body[3]:
         raise SystemExit(f"{v.name}: another copy")
 
