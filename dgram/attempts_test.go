@@ -1,6 +1,7 @@
 package dgram
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -90,6 +91,20 @@ func TestNoBackOffWhileHeard(t *testing.T) {
 		}
 		if d := c.held[messageKey{KindText, 2}].deadline.Sub(now); d != wait {
 			t.Fatalf("heard %v: the second wait is %v, not %v", heard, d, wait)
+		}
+	}
+}
+
+// What is sent again has the length that the registry says, whatever it is about: the head
+// of a short byte string is shorter than that of a long one.
+func TestResentIsPaddedToTheByte(t *testing.T) {
+	w, a, b := pair(t)
+	w.connect(a, b)
+	use := preferred(a.links[b.self.ID].list)
+	for n := 1; n < 30; n++ {
+		got := len(a.seal(use, []Message{text(uint64(n), strings.Repeat("x", n))}, resentSize))
+		if got != resentSize {
+			t.Errorf("a text of %d bytes makes %d", n, got)
 		}
 	}
 }

@@ -37,6 +37,7 @@ func parseHandshakePayload(b []byte) (p handshakePayload, err error) {
 	}
 	p.record = r.bytes(1, maxRecord)
 	p.have = r.head(majorUint)
+	r.bad = r.bad || p.have > maxSeq
 	if p.messages, err = r.messages(); err != nil {
 		return p, err
 	}

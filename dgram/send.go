@@ -147,6 +147,7 @@ func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
 		for i := range ms {
 			size += messageSize(&ms[i])
 		}
+		size -= sealedHead - headSize(uint64(padTo-overhead+tagSize)) // of a short one it is shorter
 		ms = pad(ms, padTo-size)
 	}
 	plain, err := appendMessages(e.out.plain[:0], ms)

@@ -4,7 +4,10 @@ import "time"
 
 // maxOverhead is what a DATA datagram adds to its plaintext at most: the array
 // and its type, index, counter, the head of the byte string, the tag.
-const maxOverhead = 1 + 1 + 5 + 9 + 3 + tagSize
+const (
+	maxOverhead = 1 + 1 + 5 + 9 + sealedHead + tagSize
+	sealedHead  = 3
+)
 
 // load is a datagram being filled.
 type load struct {

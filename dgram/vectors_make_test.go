@@ -192,6 +192,8 @@ func allVectors(t *testing.T) []vector {
 	return slices.Concat(
 		exchangeVectors(t, ann, bob), introductionVectors(t, ann, bob), badExchangeVectors(t, ann, bob), badDatagramVectors(),
 		messageVectors(t, ann, bob), badMessageVectors(ann), recordVectors(t, ann, bob),
+		badPacketVectors(), boundVectors(ann, bob), strangeVectors(ann), hardVectors(t, ann),
+		heldVectors(t, ann, bob), epochVectors(t, ann, bob), badHalfVectors(t, ann, bob),
 	)
 }
 

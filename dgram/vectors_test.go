@@ -100,6 +100,9 @@ func TestVectorsAreRead(t *testing.T) {
 				keys[k] = b
 			}
 		}
+		if v.Keys["rule"] == "handshake" && v.Bad() == "" {
+			keys["handshake_plain"] = v.Hex("plain")
+		}
 	}
 	good, bad := 0, 0
 	for _, v := range vs {
@@ -141,6 +144,8 @@ func readVector(v spec.Vector, keys map[string][]byte) (why string, err error) {
 		return "shape", fmt.Errorf("encodes as %x", again)
 	}
 	switch p.kind {
+	case kindChallenge:
+		return readChallenge(&p, keys)
 	case kindHandshake:
 		return readHandshake(v, &p, keys)
 	case kindAccept, kindData:
@@ -202,11 +207,39 @@ func appendPacket(p *packet) []byte {
 	return appendBytes(appendData(nil, 4, p.to, p.counter), p.sealed)
 }
 
+// readChallenge says whether a HANDSHAKE could answer it, by the caller of the story.
+func readChallenge(p *packet, keys map[string][]byte) (why string, err error) {
+	if keys["caller_static"] == nil {
+		return "", nil
+	}
+	static := newKey(bytes.NewReader(keys["caller_static"]))
+	_, _, err = noiseSuite{}.Answer(static, bytes.NewReader(keys["caller_ephemeral"]), nil, p.e, p.s, nil)
+	if err != nil {
+		return "noise", err
+	}
+	return "", nil
+}
+
+// readEpochs makes the answerer's epochs: that of the CHALLENGE, and the one after it if the
+// story has two; then the HANDSHAKE comes half a minute into that.
+func readEpochs(keys map[string][]byte) (e *epochs, now time.Time) {
+	first := newEpoch(time.Unix(0, 0), bytes.NewReader(append(bytes.Clone(keys["cookie_secret"]), keys["answerer_ephemeral"]...)))
+	pair, now := &epochPair{current: first}, time.Unix(30, 0)
+	if keys["later_cookie_secret"] != nil {
+		now = now.Add(epochTime)
+		pair.previous = first
+		pair.current = newEpoch(first.began.Add(epochTime), bytes.NewReader(append(bytes.Clone(keys["later_cookie_secret"]), keys["later_ephemeral"]...)))
+	}
+	e = &epochs{}
+	e.now.Store(pair)
+	return e, now
+}
+
 // readHandshake is what Opener does with a HANDSHAKE, with the keys of the story.
 func readHandshake(v spec.Vector, p *packet, keys map[string][]byte) (why string, err error) {
-	random := bytes.NewReader(append(bytes.Clone(keys["cookie_secret"]), keys["answerer_ephemeral"]...))
-	ep := newEpoch(time.Unix(0, 0), random)
-	if !ep.valid(origin(keys["origin"]), p.echo, p.cookie) {
+	all, now := readEpochs(keys)
+	ep := all.find(now, origin(keys["origin"]), p.echo, p.cookie)
+	if ep == nil {
 		return "cookie", nil
 	}
 	static := newKey(bytes.NewReader(keys["answerer_static"]))
@@ -219,6 +252,9 @@ func readHandshake(v spec.Vector, p *packet, keys map[string][]byte) (why string
 	}
 	if err := readPlaintext("handshake-payload", payload); err != nil {
 		return "payload", err
+	}
+	if bytes.Equal(peer, static.PublicKey().Bytes()) {
+		return "self", nil
 	}
 	h, _ := parseHandshakePayload(payload)
 	r, err := sessions.Verify(h.record)
@@ -260,6 +296,28 @@ func readSealed(v spec.Vector, p *packet, keys map[string][]byte) (why string, e
 	if p.kind == kindAccept {
 		a, _ := parseAcceptPayload(plain)
 		plain = a.messages
+		if err := readAccepted(a, keys); err != nil {
+			return "record", err
+		}
 	}
 	return readSize(v, p, plain), nil
+}
+
+// readAccepted holds the record in an ACCEPT to the answerer of the story; none is there
+// only where the caller has it.
+func readAccepted(a acceptPayload, keys map[string][]byte) error {
+	h, err := parseHandshakePayload(keys["handshake_plain"])
+	switch {
+	case err != nil:
+		return err
+	case len(a.record) == 0 && h.have == 0:
+		return fmt.Errorf("no record, and the caller has none")
+	case len(a.record) == 0:
+		return nil
+	}
+	r, err := sessions.Verify(a.record)
+	if want := newKey(bytes.NewReader(keys["answerer_static"])).PublicKey().Bytes(); err == nil && !bytes.Equal(r.Static[:], want) {
+		err = fmt.Errorf("another's record")
+	}
+	return err
 }

@@ -140,6 +140,9 @@ func (n *Node) watch(now time.Time, e *edge) {
 		n.suspect(now, e)
 		e.probes++
 		e.quietAt = now.Add(p.Gap)
+	case n.outlived(now, e):
+		n.lost(now, e)
+		return
 	case !n.budget.Spend(now, budget.Probes, e.payer, 1):
 		// Too many strangers are silent at once. Nobody is lost unasked.
 		e.until = e.until.Add(p.Gap)

@@ -45,3 +45,11 @@ func (n *Node) healthOf(e *edge) *health {
 	}
 	return &n.health[1]
 }
+
+// outlived says that a suspect has not been heard for as long as its record asks to be
+// believed without a word: whatever held the suspicion up, it is lost. 0: it asks for
+// nothing.
+func (n *Node) outlived(now time.Time, e *edge) bool {
+	s, _ := n.book.Session(e.id)
+	return s.Lifetime > 0 && now.Sub(n.lastLife(e)) >= s.Lifetime
+}

@@ -79,7 +79,7 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 		return dgram.ResultBusy
 	}
 	rec, err := n.verify(p.Record)
-	if err != nil || rec.Session != asker.ID || !n.ticketHolds(rec, n.self, p) {
+	if err != nil || rec.Session != asker.ID || !isMapped(p.Name) || !n.ticketHolds(rec, n.self, p) {
 		return dgram.ResultUnknownRecipient
 	}
 	if last, ok := n.intro.askers.Get(asker.ID); ok && p.Ticket.Number <= last {
@@ -112,6 +112,13 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 		return dgram.ResultUnknownRecipient
 	}
 	return dgram.ResultDelivered
+}
+
+// isMapped says whether a name that is looked for is in its mapped form; none is. All whom a
+// search passes through compare it with a mapped one, so that no other has a meaning.
+func isMapped(name string) bool {
+	mapped, err := sessions.MapName(name)
+	return name == "" || err == nil && mapped == name
 }
 
 // introducePair tells the asker and the one asked for of each other, each with the ticket

@@ -90,7 +90,8 @@ func (k *HoldKeys) Open(to SessionID, sealed []byte) (OpenedCopy, error) {
 		return OpenedCopy{}, err
 	}
 	var w copyWire
-	if unmarshal(plain, &w) != nil || len(w.From) != len(SessionID{}) || len(w.Text) > MaxCopyText || len(w.Text) == 0 {
+	if unmarshal(plain, &w) != nil || len(w.From) != len(SessionID{}) || len(w.Text) > MaxCopyText || len(w.Text) == 0 ||
+		w.Parts > MaxParts || w.Part >= w.Parts || w.Part >= w.ID || w.Prev >= w.ID {
 		return OpenedCopy{}, ErrCopyForm
 	}
 	c := Copy{From: SessionID(w.From), To: to, Part: Part{
@@ -101,7 +102,7 @@ func (k *HoldKeys) Open(to SessionID, sealed []byte) (OpenedCopy, error) {
 
 // Verify says whether user signed it.
 func (c OpenedCopy) Verify(user UserKey) error {
-	if !ed25519.Verify(user[:], c.claim(), c.sig) {
+	if !(Ed25519{}).Verify(user[:], c.claim(), c.sig) {
 		return ErrCopySig
 	}
 	return nil
@@ -131,5 +132,5 @@ func (r Receipt) Sign(key ed25519.PrivateKey) []byte { return ed25519.Sign(key, 
 
 // Verify says whether the user of the recipient's session signed it.
 func (r Receipt) Verify(user UserKey, sig []byte) bool {
-	return len(sig) == ed25519.SignatureSize && ed25519.Verify(user[:], r.claim(), sig)
+	return Ed25519{}.Verify(user[:], r.claim(), sig)
 }

@@ -341,6 +341,19 @@ func TestUnfinishedLineWhoseSenderWentOn(t *testing.T) {
 	}
 }
 
+// A part that counts otherwise is of another line.
+func TestPartsThatDisagree(t *testing.T) {
+	b := newInboxBed(t)
+	b.part(long(1, 0, 3))
+	b.answers(AnswerDeliver, b.part(long(1, 1, 4)))
+	b.answers(AnswerDeliver, b.part(long(1, 2, 4)))
+	b.answers(AnswerDeliver, b.part(long(1, 3, 4)))
+	b.expect("1,2,3, (start)")
+	if n := b.used(budget.Unfinished); n != 0 {
+		t.Error(n)
+	}
+}
+
 func TestLineWhoseBeginningIsLost(t *testing.T) {
 	b := newInboxBed(t)
 	p := long(1, 1, 3)

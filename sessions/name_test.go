@@ -4,6 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
+
+	"golang.org/x/text/secure/precis"
 )
 
 func TestNames(t *testing.T) {
@@ -16,6 +19,27 @@ func TestNames(t *testing.T) {
 		"zoe\u0308": false, // the composed form is the one
 	} {
 		if err := CheckName(name); (err == nil) != ok || err != nil && !errors.Is(err, ErrName) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// The libraries bring their Unicode with them: a newer one would let names out that others
+// refuse (spec/wire.md 4.4).
+func TestNamesAreOfOneUnicode(t *testing.T) {
+	const version = "15.0.0"
+	if precis.UnicodeVersion != version || unicode.Version != version {
+		t.Errorf("PRECIS has Unicode %s and package unicode %s, names are of %s: a name of our own must not use what came later", precis.UnicodeVersion, unicode.Version, version)
+	}
+	for name, r := range map[string]rune{
+		"never assigned": 0x0378, "of Unicode 16": 0x1c89, "of Unicode 15.1": 0x2ffc, "private": 0xe000, "no character": 0xfdd0,
+	} {
+		if CheckName("a"+string(r)) == nil {
+			t.Errorf("U+%04X, %s, stands in a name", r, name)
+		}
+	}
+	for _, name := range []string{"ann", "Bob", "grün", "אבג", "سمير", "李明", "𠀀"} {
+		if err := CheckName(name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

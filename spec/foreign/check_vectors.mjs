@@ -66,9 +66,11 @@ function inside(v, rule) {
         body[5].forEach(address);
         if (body[8].length % 8 || body[8].length && Number(body[0]) !== 2) throw new Refused('targets');
         if (Number(body[0]) === 3 && body[3].length !== 8) throw new Refused('reach');
+        if ([0, 3].includes(Number(body[0]))) bare(body);
         break;
       case 5:
         body[2].forEach(record);
+        rising(body[1].map(([sid]) => Buffer.from(sid)));
         if (Number(body[0]) === 0 && (body[2].length || body[3].length || Number(body[4]))) throw new Refused('news');
         break;
       case 6:
@@ -81,6 +83,17 @@ function inside(v, rule) {
       case 8: check(body[1], 'datagram'); break;
     }
   }
+}
+
+// wire.md 5.6: a probe says nothing, a question about a session nothing but which.
+function bare([scope, name, user, session, record, addrs, by, [number, sig]]) {
+  const said = [name, user, record, addrs, by, sig, ...(Number(scope) === 3 ? [] : [session])];
+  if (said.some(x => x.length) || Number(number)) throw new Refused('more than a probe says');
+}
+
+// wire.md 5.8
+function rising(sids) {
+  for (let i = 1; i < sids.length; i++) if (Buffer.compare(sids[i - 1], sids[i]) >= 0) throw new Refused('order of summaries');
 }
 
 // wire.md 4.5: a port, and no IPv4 address in 16 bytes.

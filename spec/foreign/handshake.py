@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 """Makes the exchanges of the vectors again, byte for byte, from the private keys in them, and opens them from the other side.
 
-CHALLENGE (cookie, e, s), HANDSHAKE, ACCEPT, DATA in both directions, the transport keys; then every record, every ticket; then the
-bad vectors that need keys, each of which must fail for its `error`. Noise is written out in noise_ix.py. usage: handshake.py [FOLDER]
+CHALLENGE (cookie, e, s), HANDSHAKE, ACCEPT, DATA in both directions, the transport keys; then every record, ticket, receipt and held
+copy; then the bad vectors that need keys, each of which must fail for its `error`, and those that are answered and not obeyed. Noise is
+written out in noise_ix.py, HPKE in copies.py. usage: handshake.py [FOLDER]
 """
 import sys
 
 import cbor2
 from cryptography.exceptions import InvalidTag
 
+import copies
 import noise_ix as nx
 import record
 import vectors
@@ -37,7 +39,7 @@ class Exchange:
     OWN = ("layer", "rule", "error", "plain", "from", "handshake_hash", "exchange")
 
     def __init__(self):
-        self.keys, self.files = {}, []
+        self.keys, self.files, self.have = {}, [], 0
 
     def add(self, v):
         self.files.append(v)
@@ -55,19 +57,35 @@ class Exchange:
         e = nx.public(self.private("answerer_ephemeral"))
         return nx.cookie(self.hex("cookie_secret"), self.hex("origin"), echo, e)
 
+    def ephemeral_of(self, echo, cookie):
+        """The e of the epoch that made a cookie: that of the CHALLENGE, or the one after it."""
+        for secret, e in (("later_cookie_secret", "later_ephemeral"), ("cookie_secret", "answerer_ephemeral")):
+            if secret in self.keys and nx.cookie(self.hex(secret), self.hex("origin"), echo, nx.public(self.private(e))) == cookie:
+                return self.private(e)
+        raise Wrong("cookie")
+
+    def receive_challenge(self, b):
+        """Can the caller answer it? A key with which no secret can be shared gives zeros."""
+        _, _, _, e, s = cbor2.loads(b)
+        try:
+            nx.dh(self.private("caller_ephemeral"), e), nx.dh(self.private("caller_ephemeral"), s)
+        except ValueError:
+            raise Wrong("noise")
+
     def receive_handshake(self, b):
         """The answerer's side of wire.md 2.7, step 4: S, payload, h, k1, k2, or Wrong."""
         _, index, echo, cookie, noise = cbor2.loads(b)
-        if self.cookie(echo) != cookie:
-            raise Wrong("cookie")
+        e = self.ephemeral_of(echo, cookie)
         prologue = PROLOGUE + cbor([19, index, echo, cookie])
         try:
-            got = nx.read(prologue, self.private("answerer_ephemeral"), self.private("answerer_static"), noise)
-        except InvalidTag:
+            got = nx.read(prologue, e, self.private("answerer_static"), noise)
+        except (InvalidTag, ValueError):
             raise Wrong("noise")
         payload = cbor2.loads(got[1])
         if len(payload) != 4 or not isinstance(payload[2], list):
             raise Wrong("payload")
+        if got[0] == nx.public(self.private("answerer_static")):
+            raise Wrong("self")
         try:
             if record.check(payload[0]).static != got[0]:
                 raise Wrong("record")
@@ -83,8 +101,22 @@ class Exchange:
         except InvalidTag:
             raise Wrong("seal")
         read = cbor2.loads(plain)
-        must_be_paid(b, read[1] if head[0] == 20 else read)
+        messages = read[1] if head[0] == 20 and isinstance(read, list) and len(read) == 3 else read
+        if not isinstance(messages, list):
+            raise Wrong("payload")
+        if head[0] == 20:
+            self.must_be_the_answerers(read[0])
+        must_be_paid(b, messages)
         return plain
+
+    def must_be_the_answerers(self, signed):
+        """wire.md 2.7, step 5: the record in an ACCEPT, or none where the caller said that it has one."""
+        try:
+            record.need(signed or self.have, "no record")
+            s = nx.public(self.private("answerer_static"))
+            record.need(not signed or record.check(signed).static == s, "another's record")
+        except record.Refused:
+            raise Wrong("record")
 
     def reproduce(self):
         """Makes every good datagram of the story again; returns how many."""
@@ -121,6 +153,7 @@ class Exchange:
         noise, self.h, self.k1, self.k2 = nx.write(
             PROLOGUE + cbor(head), e, s, self.private("caller_ephemeral"), self.private("caller_static"), plain)
         made = cbor(head + [noise])
+        self.have = cbor2.loads(plain)[1]
         seen = self.receive_handshake(made)
         if seen != (nx.public(self.private("caller_static")), plain, self.h, self.k1, self.k2):
             raise SystemExit(f"{v.name}: the two sides disagree")
@@ -131,7 +164,9 @@ class Exchange:
     def refuse(self, v):
         """Treats a bad file of the story as its receiver would."""
         kind = cbor2.loads(v.bytes)[0]
-        if kind == 19:
+        if kind == 18:
+            self.receive_challenge(v.bytes)
+        elif kind == 19:
             self.receive_handshake(v.bytes)
         else:
             self.open(v.bytes, self.key_of(v))
@@ -143,12 +178,46 @@ class Exchange:
 def check_ticket(v):
     """The ticket of a find or explode, or of their forwarded halves where `record` is the asker's."""
     scope, name, user, _, asker, _, _, ticket, *_ = cbor2.loads(v.bytes)[0][4]
+    record.need(scope != 1 or name or user, "looks for nobody")
     record.check_ticket(asker, v.hex("ticket_introducer"), name, user, ticket)
-    return scope
+
+
+def check_held(v):
+    """A copy: it opens, its sender has signed it, and from the private keys it is made again."""
+    body = cbor2.loads(v.bytes)[0][4]
+    private = nx.private(v.hex("hold_private"))
+    plain = copies.check(body, private, v.hex("copy_user"))
+    made = copies.seal(nx.private(v.hex("hold_ephemeral")), nx.public(private), body[0], plain)
+    if plain != v.hex("copy") or made != body[3]:
+        raise SystemExit(f"{v.name}: another copy")
+
+
+def check_receipt(v):
+    sender, to, text, result, sig, _ = cbor2.loads(v.bytes)[0][4]
+    record.check_receipt(v.hex("receipt_user"), sender, to, text, result, sig)
+
+
+SIGNED = {"ticket_introducer": check_ticket, "hold_private": check_held, "receipt_user": check_receipt}
+
+
+def check_signed(v):
+    """What users signed in a message. It is worth something, or the vector says what it is answered with instead; True: it is."""
+    for key, check in SIGNED.items():
+        if key not in v.keys:
+            continue
+        try:
+            check(v)
+        except record.Refused as why:
+            if "answer" not in v.keys:
+                raise SystemExit(f"{v.name}: {why}")
+            return False
+        if "answer" in v.keys:
+            raise SystemExit(f"{v.name}: obeyed, should be answered {v.keys['answer']} and no more")
+    return True
 
 
 def main():
-    stories, records, tickets, refused = {}, 0, 0, 0
+    stories, records, signed, idle, refused = {}, 0, 0, 0, 0
     everything = vectors.read(*sys.argv[1:2])
     for v in everything:
         if "exchange" in v.keys:
@@ -164,9 +233,9 @@ def main():
                 if v.keys.get("fingerprint", r.fingerprint()) != r.fingerprint():
                     raise SystemExit(f"{v.name}: fingerprint {r.fingerprint()}")
                 records += not error
-            elif "ticket_introducer" in v.keys:
-                check_ticket(v)
-                tickets += not error
+            elif SIGNED.keys() & v.keys.keys():
+                worth = check_signed(v)
+                signed, idle = signed + worth, idle + (not worth)
             elif error and v.keys.get("exchange"):
                 stories[v.keys["exchange"]].refuse(v)
             else:
@@ -183,8 +252,9 @@ def main():
             continue
         if error:
             raise SystemExit(f"{v.name}: accepted, should be refused: {error}")
-    print(f"python3-cryptography: {made} datagrams made again byte for byte; {records} records and {tickets} tickets verified; {refused} bad ones refused")
-    if not (made and records and tickets and refused):
+    print(f"python3-cryptography: {made} datagrams made again byte for byte; {records} records and {signed} tickets, copies and receipts "
+          f"verified; {refused} bad ones refused, {idle} answered and not obeyed")
+    if not (made and records and signed and idle and refused):
         raise SystemExit("too few vectors")
 
 

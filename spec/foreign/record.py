@@ -1,4 +1,4 @@
-"""wire.md 4 and the ticket of 5.6, with python3-cryptography and python3-cbor2."""
+"""wire.md 3.8, 4, the ticket of 5.6 and the receipt of 5.14, with python3-cryptography and python3-cbor2."""
 import base64
 import hashlib
 import io
@@ -10,6 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 RECORD = b"darkchat session record v1\x00"
 TICKET = b"darkchat ticket v1\x00"
+RECEIPT = b"darkchat receipt v1\x00"
+PRIME = 2**255 - 19
+# wire.md 3.8: the y of the points whose order divides 8
+SMALL = {0, 1, PRIME - 1,
+         0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826,
+         0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7}
 
 
 class Refused(Exception):
@@ -43,6 +49,10 @@ def decode(b):
 
 
 def verify(key, sig, message):
+    """wire.md 3.8. The library's equation has no cofactor, it compares R as bytes, and it wants s below L."""
+    for point in (key, sig[:32]):
+        y = int.from_bytes(point, "little") % 2**255
+        need(y < PRIME and y not in SMALL, "a point of small order, or not its only encoding")
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(sig, message)
     except (InvalidSignature, ValueError):
@@ -93,13 +103,26 @@ def check_addr(addr):
 
 
 def check_name(name):
-    """wire.md 4.4, with PRECIS only as far as the vectors go: no controls or spaces, NFC, no wide forms."""
+    """wire.md 4.4, with PRECIS only as far as the vectors go: letters, marks, digits and ASCII, NFC, no compatibility forms, RFC 5893."""
     need(1 <= len(name.encode()) <= 32, "name's length")
     need(unicodedata.category(name[0])[0] == "L" or unicodedata.category(name[0]) == "Nd", "name's first character")
     for c in name:
-        need(c not in '/~\\#,:"\' ' and unicodedata.category(c)[0] not in "CZ", "a character in the name")
-        need(unicodedata.decomposition(c).split(" ")[0] not in ("<wide>", "<narrow>"), "a wide or narrow form in the name")
+        need("!" <= c <= "~" or unicodedata.category(c) in ("Lu", "Ll", "Lo", "Lm", "Mn", "Mc", "Nd"), "a character in the name")
+        need(c not in '/~\\#,:"\'', "a character in the name")
+        need(unicodedata.decomposition(c)[:1] != "<", "a compatibility form in the name")
     need(unicodedata.normalize("NFC", name) == name, "name is not NFC")
+    check_directions([unicodedata.bidirectional(c) for c in name])
+
+
+def check_directions(classes):
+    """The bidi rule (RFC 5893, 2), for a name in which anything is written from right to left."""
+    if not {"R", "AL", "AN"} & set(classes):
+        return
+    need(classes[0] in ("R", "AL"), "a name that begins from left to right and does not go on so")
+    need(set(classes) <= {"R", "AL", "AN", "EN", "ES", "CS", "ET", "ON", "BN", "NSM"}, "both directions in the name")
+    while classes[-1] == "NSM":
+        classes = classes[:-1]
+    need(classes[-1] in ("R", "AL", "EN", "AN") and not {"EN", "AN"} <= set(classes), "the end of the name, or its digits")
 
 
 def sign(seed, b):
@@ -109,7 +132,14 @@ def sign(seed, b):
 
 
 def check_ticket(asker, introducer, name, user, ticket):
+    need(not name or name == name.casefold(), "not the mapped form")
+    if name:
+        check_name(name)
     r = check(asker)
     number, sig = ticket
     claim = cbor2.dumps([r.sid, introducer, name, user, number], canonical=True)
     verify(r.user, sig, TICKET + claim)
+
+
+def check_receipt(user, sender, to, text, result, sig):
+    verify(user, sig, RECEIPT + cbor2.dumps([sender, to, text, result], canonical=True))

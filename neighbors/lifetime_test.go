@@ -1,0 +1,38 @@
+package neighbors_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"darkchat/dgram/simnet"
+	"darkchat/neighbors"
+)
+
+// Who is cut off loses nobody by that, as long as their records ask to be believed without
+// a word; then what is typed waits, and is not said to be sent.
+func TestNobodyIsBelievedLongerThanTheirRecordSays(t *testing.T) {
+	b := newBed(t, 31, simnet.Profile{Delay: 10 * time.Millisecond})
+	ann, bob := b.join("ann"), b.join("bob")
+	ann.meet(bob)
+	b.run(time.Minute)
+	bob.kill() // ann's cable is out; it is the same to her
+	ann.node.SetSurroundings(b.now, neighbors.Surroundings{
+		Listen:     []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:6789")},
+		Interfaces: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")},
+	})
+	ann.turn()
+	b.run(9 * time.Minute)
+	if n := count[neighbors.WentOffline](ann); n > 0 {
+		t.Error("somebody is lost by ann's own cable")
+	}
+	b.run(2 * time.Minute)
+	if lost := all[neighbors.WentOffline](ann); len(lost) != 1 || lost[0].Reason != neighbors.ReasonLost {
+		t.Errorf("after the lifetime: %+v", lost)
+	}
+	ann.say("bob", "are you there?")
+	b.run(time.Second)
+	if got := ann.last().State; got != neighbors.Queued {
+		t.Errorf("a line is %s", got)
+	}
+}
