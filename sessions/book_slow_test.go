@@ -264,7 +264,7 @@ func (m *slowBook) setTrust(u int, t Trust) {
 	}
 	if class != classOf(t) {
 		own := m.of(u)
-		slices.SortStableFunc(own, func(x, y *slowSession) int { return cmp.Or(x.last.Compare(y.last), byOrder(x, y)) })
+		slices.SortFunc(own, slowCompare)
 		for _, s := range own {
 			m.touch(s)
 		}

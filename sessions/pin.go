@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -153,7 +154,9 @@ func (b *Book) setTrust(u *user, t Trust) {
 	if from == to {
 		return
 	}
-	slices.SortFunc(u.sessions, func(x, y *entry) int { return x.LastHeard.Compare(y.LastHeard) })
+	slices.SortFunc(u.sessions, func(x, y *entry) int {
+		return cmp.Or(x.LastHeard.Compare(y.LastHeard), compareIDs(x.ID, y.ID))
+	})
 	for _, s := range u.sessions {
 		b.classes[from].remove(s)
 		b.classes[to].put(s)
