@@ -41,6 +41,7 @@ type Config struct {
 	Listen       []netip.AddrPort // our sockets' addresses, for the first screen
 	LoopbackOnly bool             // sends nothing elsewhere
 	Interfaces   []netip.Prefix   // our interfaces' prefixes: what is private and near may be dialled
+	Guests       []netip.Prefix   // of these, where nobody but guests of this machine can be
 	Outlets      []dgram.Outlet   // by which announcements leave; none: we are not announced
 	Sources      []Source
 	Profile      Profile // of failure detection; zero: lan

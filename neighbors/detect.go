@@ -429,5 +429,8 @@ func (n *Node) deaf(e *edge) bool {
 	if !ok || at.Addr().IsLoopback() {
 		return false
 	}
-	return !slices.ContainsFunc(n.cfg.Listen, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
+	if !at.Addr().IsLinkLocalUnicast() && slices.ContainsFunc(n.cfg.Guests, func(p netip.Prefix) bool { return p.Contains(at.Addr()) }) {
+		return false
+	}
+	return !slices.ContainsFunc(outer(n.cfg.Listen, n.cfg.Guests), func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
 }
