@@ -76,7 +76,7 @@ func (e *Endpoint) sendAccept(now time.Time, a *association) {
 	if a.reply.times++; a.reply.times == 1 {
 		a.reply.first = now
 	}
-	a.reply.at, a.reply.again = now, now.Add(e.backOff(a.path.to, a.reply.times, e.trips.trip(a.path.to.Addr())))
+	a.reply.at, a.reply.again = now, now.Add(e.backOff(a.path.to, a.reply.times, e.contacts.trips.trip(a.path.to.Addr())))
 	a.proof.gave += len(a.reply.bytes)
 	e.send(kindAccept, a.path, a.reply.bytes)
 }

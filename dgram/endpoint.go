@@ -77,7 +77,6 @@ type Endpoint struct {
 	cache    *cache
 	dials    map[netip.AddrPort]*dial // at most maxDials + maxAskedDials
 	contacts *contacts
-	trips    trips
 	pace     *pace // presence of the whole node
 	calls    calls
 	timers   timers
@@ -127,7 +126,7 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		random: random, near: near, table: newTable(used), epochs: &epochs{random: random},
 		admit: newAdmission(near, c.Seed), tally: new(tally),
 		links: map[PeerID]*link{}, maxPins: pins,
-		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed), trips: newTrips(near),
+		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed),
 		pace: newPace(float64(presence)), calls: newCalls(),
 	}
 	e.ids.message = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps

@@ -135,7 +135,7 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 		e.settle(l, 0)
 		return
 	}
-	e.trips.note(a.path.to.Addr(), l.courier.trip.known())
+	e.contacts.trips.note(a.path.to.Addr(), l.courier.trip.known())
 	l.candidate, l.probes = nil, nil
 	l.courier.acks = ackQueue{} // what they answer will come again
 	e.unlinked++

@@ -89,12 +89,12 @@ func firstWait(n near, to netip.Addr) time.Duration {
 // measured takes in the round trip of a handshake, a probe or a path that was proved.
 func (e *Endpoint) measured(l *link, at netip.AddrPort, d time.Duration) {
 	l.courier.measured(d)
-	e.trips.note(at.Addr(), l.courier.trip.smoothed)
+	e.contacts.trips.note(at.Addr(), l.courier.trip.smoothed)
 }
 
 // tripTo returns how long the way of a dial takes, as far as is known.
 func (e *Endpoint) tripTo(d *dial) time.Duration {
-	trip := max(d.trip, e.trips.trip(d.to.Addr()))
+	trip := max(d.trip, e.contacts.trips.trip(d.to.Addr()))
 	for _, w := range d.want {
 		if l := e.links[w.ID]; l != nil && l.way == d.to {
 			trip = max(trip, l.courier.trip.known())

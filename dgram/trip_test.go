@@ -190,16 +190,16 @@ func TestTripsAreBounded(t *testing.T) {
 	a := newNode(t, 1, "192.0.2.1:1")
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}) }
 	for i := range 2 * maxTrips {
-		a.trips.note(addr(i), time.Duration(i%2)*time.Hour)
+		a.contacts.trips.note(addr(i), time.Duration(i%2)*time.Hour)
 	}
-	if n := a.trips.of.Len(); n > maxTrips {
+	if n := a.contacts.trips.of.Len(); n > maxTrips {
 		t.Errorf("%d are remembered", n)
 	}
-	if quick, slow := a.trips.trip(addr(2*maxTrips-2)), a.trips.trip(addr(2*maxTrips-1)); quick != 0 || slow != tripMost {
+	if quick, slow := a.contacts.trips.trip(addr(2*maxTrips-2)), a.contacts.trips.trip(addr(2*maxTrips-1)); quick != 0 || slow != tripMost {
 		t.Errorf("remembered %v and %v", quick, slow)
 	}
-	a.trips.note(addr(2*maxTrips-1), time.Millisecond)
-	if got := a.trips.trip(addr(2*maxTrips - 1)); got != 0 {
+	a.contacts.trips.note(addr(2*maxTrips-1), time.Millisecond)
+	if got := a.contacts.trips.trip(addr(2*maxTrips - 1)); got != 0 {
 		t.Errorf("it is quick by now, and remembered with %v", got)
 	}
 }
