@@ -75,7 +75,7 @@ func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked b
 			e.timers.set(&d.timer, now) // it waited for the common budget, or for the other side
 		}
 		if !d.waiting && d.mayRepeat(now) {
-			if _, ok := e.contacts.take(now, addr, d.asked); ok && d.spent() {
+			if _, ok := e.contacts.take(now, addr, d.asked); ok && d.resting() {
 				d.hellos, d.punch = 0, nil
 				e.sayHello(now, d)
 			} else if ok {
@@ -99,10 +99,10 @@ func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked b
 
 // mayRepeat says whether who joins a dial has it say HELLO: not while it does so often.
 func (d *dial) mayRepeat(now time.Time) bool {
-	return (d.punch == nil || d.spent()) && now.Sub(d.said) >= dialAgain
+	return d.resting() || d.punch == nil && now.Sub(d.said) >= dialAgain
 }
 
-// spent says that a dial has said all its HELLOs, and only waits for what may still come.
+// spent says that a dial has said all its HELLOs.
 func (d *dial) spent() bool {
 	if d.punch != nil {
 		return d.hellos >= punchSends || d.punch.left == 0
@@ -110,7 +110,22 @@ func (d *dial) spent() bool {
 	return d.hellos >= dialSends
 }
 
-// roomForDial says whether one more may be under way. One that only waits gives way.
+// rest has a dial that has said all its HELLOs, and waited for each, wait until dialLast is
+// over: an answer may still come. Who joins it then begins anew.
+func (e *Endpoint) rest(now time.Time, d *dial) (more bool) {
+	end := d.said.Add(dialLast)
+	if d.resting() || !end.After(now) {
+		return false
+	}
+	d.hellos = max(dialSends, punchSends) + 1
+	e.timers.set(&d.timer, end)
+	return true
+}
+
+// resting says that a dial has nothing more to say.
+func (d *dial) resting() bool { return d.hellos > max(dialSends, punchSends) }
+
+// roomForDial says whether one more may be under way. One that rests gives way.
 func (e *Endpoint) roomForDial(asked bool) bool {
 	most := maxDials
 	if asked {
@@ -121,7 +136,7 @@ func (e *Endpoint) roomForDial(asked bool) bool {
 	}
 	var last *dial
 	for _, d := range e.dials { // the order does not matter: of equals the address decides
-		if d.spent() && !d.waiting && (last == nil || d.said.Before(last.said) || d.said.Equal(last.said) && d.to.Compare(last.to) < 0) {
+		if d.resting() && !d.waiting && (last == nil || d.said.Before(last.said) || d.said.Equal(last.said) && d.to.Compare(last.to) < 0) {
 			last = d
 		}
 	}
@@ -210,9 +225,6 @@ func (e *Endpoint) sayHello(now time.Time, d *dial) {
 		d.punch.left--
 		wait = e.punchWait(min(d.hellos, punchSends))
 	}
-	if d.spent() {
-		wait = max(wait, dialLast)
-	}
 	e.timers.set(&d.timer, now.Add(wait))
 }
 
@@ -263,7 +275,9 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 		return
 	}
 	if d.near || d.spent() {
-		e.fail(d, d.stage)
+		if d.near || d.waiting || !e.rest(now, d) {
+			e.fail(d, d.stage)
+		}
 		return
 	}
 	if at, ok := e.contacts.take(now, d.to, d.asked); !ok {

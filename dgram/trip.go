@@ -21,16 +21,17 @@ func tripWait(d time.Duration) time.Duration { return d * 3 / 2 }
 // the first answers the first; if the peer has only just come, it answers the last. The more
 // answers there are the earlier was the one that the first of them answers.
 type guess struct {
-	sent    []time.Time // HELLOs with the nonce of now, the first ones; at most dialSends + 1
+	sent    []time.Time // HELLOs with the nonce of now, the last ones; at most dialSends + 1
 	came    time.Time   // the first CHALLENGE for one of them
 	answers int
 }
 
 // said notes a HELLO.
 func (g *guess) said(now time.Time) {
-	if len(g.sent) <= dialSends {
-		g.sent = append(g.sent, now)
+	if len(g.sent) > dialSends {
+		g.sent = g.sent[1:]
 	}
+	g.sent = append(g.sent, now)
 }
 
 // answered notes a CHALLENGE, and returns how long the way takes, as far as can be told.
