@@ -73,8 +73,10 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 
 // sendAccept sends the ACCEPT, and has it go again if the caller does not show that it came.
 func (e *Endpoint) sendAccept(now time.Time, a *association) {
-	a.reply.times++
-	a.reply.at, a.reply.again = now, now.Add(e.backOff(a.path.to, a.reply.times))
+	if a.reply.times++; a.reply.times == 1 {
+		a.reply.first = now
+	}
+	a.reply.at, a.reply.again = now, now.Add(e.backOff(a.path.to, a.reply.times, e.contacts.trips.trip(a.path.to.Addr())))
 	a.proof.gave += len(a.reply.bytes)
 	e.send(kindAccept, a.path, a.reply.bytes)
 }

@@ -103,6 +103,7 @@ func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
 		d.quiet, d.near = true, true
 	}
 	e.calls.served[o.from.Addr()]++
+	d.trip = max(d.trip, min(now.Sub(e.calls.said.at), tripMost))
 	d.anyone, d.link = true, true
 	e.obey(now, o, d)
 }

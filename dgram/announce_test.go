@@ -69,7 +69,7 @@ func TestAnnouncement(t *testing.T) {
 	if challenges != 1 || !last[Associated](ann).Link || !last[Associated](bob).Link {
 		t.Fatalf("%d CHALLENGEs, %+v, %+v", challenges, last[Associated](ann), last[Associated](bob))
 	}
-	w.run(answerLife)
+	w.run(inTouchTime / 4)
 	w.hear(bob, ann.addr, w.announce(ann))
 	w.run(time.Second)
 	if challenges != 1 {
@@ -110,7 +110,7 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 	far := netip.MustParseAddrPort("192.0.2.1:2")
 	w.deliver(flying{from: far, to: ann.addr, bytes: challenge(200, far)})
-	w.run(10 * time.Second)
+	w.run(answerLife + time.Second)
 	if len(sent) != maxAnswers || sent[far] != "" {
 		t.Errorf("%d were answered, who is far with %q", len(sent), sent[far])
 	}

@@ -34,7 +34,8 @@ type association struct {
 	retired   bool // the peer seems to have lost the keys: receive only
 	erased    bool
 	segment   segment
-	knows     bool // the peer has our record
+	knows     bool          // the peer has our record
+	trip      time.Duration // what its handshake took at most; 0: not known
 	reply     reply
 }
 
@@ -58,7 +59,8 @@ type proof struct {
 type reply struct {
 	salt  [saltSize]byte
 	bytes []byte    // kept until it is confirmed or its epoch is over
-	at    time.Time // when it was last sent
+	first time.Time // when it was first sent,
+	at    time.Time // and last
 	times int       // how often it was sent unasked, at most acceptSends
 	again time.Time // when it goes again
 }

@@ -165,6 +165,10 @@ func (c *courier) ack(now time.Time, a Ack, urgent bool) { c.acks.add(now, a, ur
 // measured takes in the round trip of a handshake or a probe.
 func (c *courier) measured(d time.Duration) { c.trip.sample(d, true) }
 
+// presume takes in what a handshake took at most, of whose datagrams it cannot be told
+// which were answered. It serves until there is a sample.
+func (c *courier) presume(d time.Duration) { c.trip.presumed = min(d, tripMost) }
+
 // rtt returns the smoothed round trip, 0 if none was measured.
 func (c *courier) rtt() time.Duration { return c.trip.smoothed }
 

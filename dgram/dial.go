@@ -29,9 +29,12 @@ type dial struct {
 	punch  *punch // nil: an ordinary one
 
 	nonce  [nonceSize]byte
-	hello  []byte // sent again byte for byte
-	hellos int
+	hello  []byte    // sent again byte for byte
+	hellos int       // of which no CHALLENGE shows that they were needless
+	rounds int       // CHALLENGEs obeyed, each for other HELLOs
 	said   time.Time // the last one
+	guess  guess
+	trip   time.Duration // how long the way takes, as far as it was seen; 0: it was not
 
 	echo     [nonceSize]byte // that is being answered
 	answered [][cookieSize + 2*keySize]byte
@@ -71,8 +74,11 @@ func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked b
 		if asked && d.hellos == 0 && !d.waiting {
 			e.timers.set(&d.timer, now) // it waited for the common budget, or for the other side
 		}
-		if d.punch == nil && !d.waiting && now.Sub(d.said) >= dialAgain {
-			if _, ok := e.contacts.take(now, addr, d.asked); ok {
+		if !d.waiting && d.mayRepeat(now) {
+			if _, ok := e.contacts.take(now, addr, d.asked); ok && d.resting() {
+				d.hellos, d.punch = 0, nil
+				e.sayHello(now, d)
+			} else if ok {
 				e.sayAgain(now, d)
 			}
 		}
@@ -91,9 +97,53 @@ func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked b
 	return nil
 }
 
-// roomForDial says whether one more may be under way.
+// mayRepeat says whether who joins a dial has it say HELLO: not while it does so often.
+func (d *dial) mayRepeat(now time.Time) bool {
+	return d.resting() || d.punch == nil && now.Sub(d.said) >= dialAgain
+}
+
+// spent says that a dial has said all its HELLOs.
+func (d *dial) spent() bool {
+	if d.punch != nil {
+		return d.hellos >= punchSends || d.punch.left == 0
+	}
+	return d.hellos >= dialSends
+}
+
+// rest has a dial that has said all its HELLOs, and waited for each, wait until dialLast is
+// over: an answer may still come. Who joins it then begins anew.
+func (e *Endpoint) rest(now time.Time, d *dial) (more bool) {
+	end := d.said.Add(dialLast)
+	if d.resting() || !end.After(now) {
+		return false
+	}
+	d.hellos = max(dialSends, punchSends) + 1
+	e.timers.set(&d.timer, end)
+	return true
+}
+
+// resting says that a dial has nothing more to say.
+func (d *dial) resting() bool { return d.hellos > max(dialSends, punchSends) }
+
+// roomForDial says whether one more may be under way. One that rests gives way.
 func (e *Endpoint) roomForDial(asked bool) bool {
-	return len(e.dials) < maxDials || asked && len(e.dials) < maxDials+maxAskedDials
+	most := maxDials
+	if asked {
+		most += maxAskedDials
+	}
+	if len(e.dials) < most {
+		return true
+	}
+	var last *dial
+	for _, d := range e.dials { // the order does not matter: of equals the address decides
+		if d.resting() && !d.waiting && (last == nil || d.said.Before(last.said) || d.said.Equal(last.said) && d.to.Compare(last.to) < 0) {
+			last = d
+		}
+	}
+	if last != nil {
+		e.fail(last, last.stage)
+	}
+	return last != nil
 }
 
 func (e *Endpoint) newDial(addr netip.AddrPort) *dial {
@@ -163,14 +213,14 @@ func (e *Endpoint) greet(now time.Time, d *dial) {
 		e.table.hellos[d.nonce] = d.to
 	})
 	d.hello = appendHello(make([]byte, 0, helloSize), d.nonce[:])
-	d.waiting = false
+	d.waiting, d.guess = false, guess{}
 	e.sayHello(now, d)
 }
 
 func (e *Endpoint) sayHello(now time.Time, d *dial) {
 	d.hellos++
 	e.sayAgain(now, d)
-	wait := e.backOff(d.to, d.hellos)
+	wait := e.backOff(d.to, d.hellos, e.tripTo(d))
 	if d.punch != nil {
 		d.punch.left--
 		wait = e.punchWait(min(d.hellos, punchSends))
@@ -180,17 +230,15 @@ func (e *Endpoint) sayHello(now time.Time, d *dial) {
 
 func (e *Endpoint) sayAgain(now time.Time, d *dial) {
 	d.said = now
+	d.guess.said(now)
 	e.send(kindHello, path{d.to, d.local}, d.hello)
 }
 
-// backOff returns the wait after the nth send: doubling, a quarter more or less, so
-// that those who were cut off together do not come back together.
-func (e *Endpoint) backOff(to netip.AddrPort, n int) time.Duration {
-	wait := dialWait
-	if e.near(to.Addr()) {
-		wait = dialWaitLink
-	}
-	wait <<= n - 1
+// backOff returns the wait after the nth send: doubling, and no less than the way takes if
+// that is known; a quarter more or less, so that those who were cut off together do not come
+// back together.
+func (e *Endpoint) backOff(to netip.AddrPort, n int, trip time.Duration) time.Duration {
+	wait := max(firstWait(e.near, to.Addr())<<(n-1), tripWait(trip))
 	jitter := time.Duration(randomUint64(e.random) % uint64(wait/2))
 	return wait*3/4 + jitter
 }
@@ -223,15 +271,13 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 		for _, t := range d.attempts {
 			e.send(kindHandshake, path{d.to, d.local}, t.bytes)
 		}
-		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
+		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 		return
 	}
-	sends := dialSends
-	if d.punch != nil {
-		sends = punchSends
-	}
-	if d.hellos >= sends || d.near || d.punch != nil && d.punch.left == 0 {
-		e.fail(d, d.stage)
+	if d.near || d.spent() {
+		if d.near || d.waiting || !e.rest(now, d) {
+			e.fail(d, d.stage)
+		}
 		return
 	}
 	if at, ok := e.contacts.take(now, d.to, d.asked); !ok {

@@ -41,8 +41,9 @@ func (l limiter[K]) bucket(k K) *bucket {
 // prefix: a whole office, or all programs of a machine, share that prefix.
 type near func(netip.Addr) bool
 
-// contacts are the budgets of our own HELLOs. The loop alone uses them. Those that the
-// person asked for have one more, which nobody else can use up.
+// contacts are the budgets of our own HELLOs, and how slow the ways are that they take. The
+// loop alone uses them. Those that the person asked for have one more, which nobody else can
+// use up.
 type contacts struct {
 	near     near
 	all      *bucket
@@ -50,6 +51,7 @@ type contacts struct {
 	links    limiter[netip.AddrPort]
 	asked    *bucket
 	askedOf  limiter[netip.Prefix] // one address alone, of those that are near
+	trips    trips
 }
 
 func newContacts(n near, seed bool) *contacts {
@@ -60,6 +62,7 @@ func newContacts(n near, seed bool) *contacts {
 		links:    newLimiter[netip.AddrPort](rate{helloLinkRate, helloLinkBurst}, maxPrefixes),
 		asked:    newBucket(askedRate, askedBurst),
 		askedOf:  newLimiter[netip.Prefix](rate{askedPrefixRate, askedPrefixBurst}, maxPrefixes),
+		trips:    newTrips(n),
 	}
 	if seed {
 		c.all = newBucket(helloRateSeed, helloBurstSeed)

@@ -72,6 +72,7 @@ func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) 
 			l.courier.restart(near)
 		}
 	}
+	l.courier.presume(a.trip)
 	a.link, a.made, a.heard, l.heard = l, now, now, now
 	if l.offered != nil {
 		// Whichever handshake ends first, what ours carries has been sent.
@@ -134,6 +135,7 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 		e.settle(l, 0)
 		return
 	}
+	e.contacts.trips.note(a.path.to.Addr(), l.courier.trip.known())
 	l.candidate, l.probes = nil, nil
 	l.courier.acks = ackQueue{} // what they answer will come again
 	e.unlinked++

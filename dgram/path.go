@@ -12,7 +12,8 @@ type candidate struct {
 	to    path
 	token uint64 // what it must answer
 	since time.Time
-	at    time.Time // the last challenge
+	first time.Time // the first challenge,
+	at    time.Time // and the last
 	tries int
 }
 
@@ -42,7 +43,9 @@ func (e *Endpoint) strayed(now time.Time, l *link, o Opened) {
 	if b == nil || len(b) >= o.size {
 		return // the next one may be longer
 	}
-	c.tries++
+	if c.tries++; c.first.IsZero() {
+		c.first = now
+	}
 	c.at = now
 	c.of.counter++
 	e.tally.add(PathsChallenged)
@@ -65,8 +68,13 @@ func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 	l.candidate, l.switched = nil, now
 	l.near = e.near(c.to.to.Addr())
 	l.courier.restart(l.near)
-	rtt := now.Sub(c.at)
-	l.courier.measured(rtt)
+	var rtt time.Duration
+	if c.first.Equal(c.at) {
+		rtt = now.Sub(c.at)
+		e.measured(l, c.to.to, rtt)
+	} else {
+		l.courier.presume(now.Sub(c.first)) // which of them was answered cannot be told
+	}
 	e.tally.add(PathsSwitched)
 	e.emit(Moved{Peer: l.peer.ID, From: from, To: c.to.to, RTT: rtt})
 }
@@ -159,7 +167,7 @@ func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
 	at := l.probes[i].at
 	rtt := now.Sub(at)
 	l.probes = slices.DeleteFunc(l.probes, func(p probe) bool { return !p.helps && !p.at.After(at) })
-	l.courier.measured(rtt)
+	e.measured(l, l.way, rtt)
 	e.emit(Settled{Peer: l.peer.ID, Kind: a.Kind, ID: a.ID, Result: a.Result, RTT: rtt})
 }
 

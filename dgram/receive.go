@@ -39,7 +39,7 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 	l.heard, a.heard = now, now
 	a.count++
 	if !a.confirmed {
-		e.confirm(a)
+		e.confirm(now, a)
 	}
 	e.cache.used(a, a.count >= usedOften)
 	a.asked, a.mute = time.Time{}, false

@@ -7,7 +7,8 @@ import "time"
 // until a prompt one comes: of a text, a probe, a handshake.
 type roundTrip struct {
 	smoothed, variation, latest time.Duration
-	prompt                      bool // the estimate is made of prompt samples
+	presumed                    time.Duration // what a handshake took at most; until there is a sample
+	prompt                      bool          // the estimate is made of prompt samples
 	sameLink                    bool
 }
 
@@ -33,16 +34,25 @@ func (r *roundTrip) sample(d time.Duration, prompt bool) {
 // be acknowledged maxAckDelay later.
 func (r *roundTrip) timeout(prompt bool) time.Duration {
 	d := timeoutUnknown
-	switch {
-	case r.smoothed != 0:
-		d = max(timeoutFloor, r.smoothed+max(4*r.variation, clockGranule))
-	case r.sameLink:
+	if r.sameLink {
 		d = timeoutSameLink
+	}
+	if d = max(d, tripWait(r.presumed)); r.smoothed != 0 {
+		d = max(timeoutFloor, r.smoothed+max(4*r.variation, clockGranule))
 	}
 	if !prompt {
 		d += maxAckDelay
 	}
 	return min(d, timeoutCeiling)
+}
+
+// known returns the smoothed round trip or, before there is a sample, what is presumed; 0
+// if nothing is.
+func (r *roundTrip) known() time.Duration {
+	if r.smoothed != 0 {
+		return r.smoothed
+	}
+	return r.presumed
 }
 
 // lossDelay returns how much later than a datagram that arrived one sent before it

@@ -75,10 +75,14 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	if !d.waiting {
 		e.dropAttempts(d)
 		d.echo, d.shakes = echo, 0
+		if d.rounds++; d.punch == nil && d.nonce == echo {
+			d.hellos = min(d.hellos, d.rounds) // the others were said because the way is slow
+		}
 	}
 	all := [cookieSize + 2*keySize]byte(slices.Concat(p.cookie, p.e, p.s))
 	if slices.Contains(d.answered, all) || len(d.answered) >= maxChallenges {
 		e.tally.add(DroppedRepeated)
+		e.answeredAgain(now, d, echo)
 		return false
 	}
 	d.answered = append(d.answered, all)
@@ -92,8 +96,27 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	e.won(d)
 	d.local, d.stage, d.waiting = o.local, StageChallenged, true
 	d.shakes = max(d.shakes, 1)
-	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes)))
+	if d.nonce == echo {
+		d.trip = max(d.trip, d.guess.answered(now))
+	}
+	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 	return true
+}
+
+// answeredAgain takes in one more CHALLENGE for equal HELLOs. It may show that the way is
+// slower than the first one said, so that the ACCEPT is not due yet.
+func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [nonceSize]byte) {
+	if d.nonce != echo || !d.waiting || len(d.guess.sent) < 2 {
+		return
+	}
+	trip := d.guess.answered(now)
+	if trip <= d.trip || d.shakes > 1 {
+		return
+	}
+	d.trip = trip
+	if at := d.guess.came.Add(tripWait(trip)); at.After(d.timer.at) {
+		e.timers.set(&d.timer, at)
+	}
 }
 
 // renewal returns the dial that answers a CHALLENGE for DATA of ours: the peer has
@@ -168,11 +191,16 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 		return
 	}
 	once := d.shakes == 1
+	took := now.Sub(t.at)
+	trip := took // at most
+	if !once && d.trip > 0 {
+		trip = min(trip, d.trip)
+	}
 	e.endDial(d)
 	a := &association{
 		local: t.index, remote: s.remote, hash: s.hash, caller: true,
 		receive: s.keys.toCaller, send: s.keys.toAnswerer,
-		path: path{d.to, o.local}, counter: 1, confirmed: true, owes: true,
+		path: path{d.to, o.local}, counter: 1, confirmed: true, owes: true, trip: trip,
 	}
 	fresh := !e.Live(s.peer.ID)
 	l := e.associate(now, a, s, crowd{})
@@ -181,13 +209,13 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	}
 	var rtt time.Duration
 	if once {
-		rtt = now.Sub(t.at)
+		rtt = took
 	}
 	l.try(now, a)
 	e.settle(l, rtt)
 	l.courier.sent(t.at, t.messages)
 	if once {
-		l.courier.measured(rtt)
+		e.measured(l, d.to, rtt)
 	}
 	e.authenticated(now, s.peer.ID, d.to)
 	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Confirmed: true, Fresh: fresh, Link: d.link})

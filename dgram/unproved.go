@@ -30,7 +30,11 @@ func roomOn(a *association) int {
 }
 
 // confirm takes in that the caller of an association that we answered has its keys.
-func (e *Endpoint) confirm(a *association) {
+func (e *Endpoint) confirm(now time.Time, a *association) {
+	if !a.reply.first.IsZero() { // who has an ACCEPT says something at once
+		a.trip = now.Sub(a.reply.first)
+		a.link.courier.presume(a.trip)
+	}
 	a.confirmed, a.reply.bytes = true, nil
 	e.cache.confirmed(a)
 	e.emit(Confirmed{Peer: a.link.peer.ID, Addr: a.path.to, Fresh: a.proof.fresh, Link: a.proof.called})
@@ -69,7 +73,7 @@ func (e *Endpoint) assure(now time.Time, a *association) {
 	if s.sent++; s.sent == assureSends {
 		a.owes = false
 	}
-	s.at = now.Add(e.backOff(a.path.to, s.sent))
+	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.courier.trip.known()))
 	e.sendData(now, a, []Message{{ID: s.id, Body: Ping{Scope: ScopeProbe}}}, 0)
 }
 

@@ -71,6 +71,7 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	}
 	l.near = e.near(l.way.Addr())
 	l.courier.restart(l.near)
+	l.courier.presume(use.trip)
 	e.touch(l)
 	e.emit(Moved{Peer: l.peer.ID, From: was, To: l.way, RTT: rtt})
 }
@@ -91,7 +92,7 @@ func (a *association) muteAt() time.Time {
 	if a.asked.IsZero() || a.mute || a.relayed() {
 		return time.Time{}
 	}
-	return a.asked.Add(muteAfter)
+	return a.asked.Add(max(muteAfter, 2*tripWait(a.link.courier.trip.known())))
 }
 
 // hush finds the direct associations that became mute.

@@ -306,7 +306,7 @@ func (s *toldOf) note(e Event) {
 
 // awaited says whether the person asked for a session, and waits for it to come online.
 func (n *Node) awaited(s sessions.Session) bool {
-	for _, q := range n.requests.list {
+	for _, q := range n.requests.pings() {
 		at, _, _ := n.ep.Path(dgram.PeerID(s.ID))
 		switch q.kind {
 		case pingAddr:

@@ -41,6 +41,18 @@ func (n *Node) askFor(now time.Time, f find) (asked int) {
 	return asked
 }
 
+// askPause is the time between two requests of one \add: the nearest of those who are asked
+// could have answered.
+func (n *Node) askPause() time.Duration {
+	least := time.Duration(0)
+	for _, e := range n.live() {
+		if trip := n.ep.Trip(dgram.PeerID(e.id)); n.askable(e) && trip > 0 && (least == 0 || trip < least) {
+			least = trip
+		}
+	}
+	return max(askAgain, least*3/2)
+}
+
 // askOne sends requestPing to one neighbour; false: it may not be asked, or we reach it
 // through a relay, so that it knows no address of ours.
 func (n *Node) askOne(now time.Time, e *edge, f find) bool {

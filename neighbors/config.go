@@ -41,6 +41,7 @@ type Config struct {
 	Listen       []netip.AddrPort // our sockets' addresses, for the first screen
 	LoopbackOnly bool             // sends nothing elsewhere
 	Interfaces   []netip.Prefix   // our interfaces' prefixes: what is private and near may be dialled
+	Guests       []netip.Prefix   // of these, where nobody but guests of this machine can be
 	Outlets      []dgram.Outlet   // by which announcements leave; none: we are not announced
 	Sources      []Source
 	Profile      Profile // of failure detection; zero: lan
@@ -59,7 +60,8 @@ type Crypto struct {
 
 // Timers and bounds of the node. The wire's own are in package dgram.
 const (
-	PingTimeout = 5 * time.Second  // \ping ends by then
+	PingTimeout = 5 * time.Second  // \ping ends by then,
+	lateTime    = time.Minute      // and goes on so long where the way is slow
 	AddTimeout  = 10 * time.Second // \add ends by then
 	MaxLine     = 16 << 10         // bytes of one typed line
 
@@ -102,6 +104,7 @@ const (
 	maxUnprintedBytes = 2 << 20          // of lines handed to the shell, half of what it takes
 	maxRequests       = 64               // \ping and \add under way
 	maxStanding       = 16               // \adds that go on after their end
+	maxLate           = 16               // \pings that do
 	reserveAt         = 4096             // numbers left when the next block is asked for
 	newPerSecond      = 1                // first contacts told each second, the rest are counted
 	recordLife        = 10 * time.Minute // our record's lifetime for a receiver that hears nothing more

@@ -108,11 +108,11 @@ func (n *Node) watch(now time.Time, e *edge) {
 	}
 	life := n.lastLife(e)
 	wait := n.silence(now, e)
-	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(e.ignored(), now)
+	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(n.ignored(e), now)
 	if quiet && !e.turn.IsZero() {
 		switch {
 		case e.turn.After(now):
-			e.quietAt = earliest(earliest(e.turn, life.Add(wait)), e.ignored())
+			e.quietAt = earliest(earliest(e.turn, life.Add(wait)), n.ignored(e))
 			return
 		case now.Sub(life) <= wait/turnOver:
 			n.drawTurn(now, e) // that sign, too, may have come to many
@@ -122,10 +122,9 @@ func (n *Node) watch(now time.Time, e *edge) {
 	}
 	if quiet || e.probes > 0 && life.After(e.began) {
 		n.calm(now, e)
-		e.quietAt = earliest(life.Add(n.spreadEighth(wait)), e.ignored())
+		e.quietAt = earliest(life.Add(n.spreadEighth(wait)), n.ignored(e))
 		return
 	}
-	p := &n.cfg.Profile
 	if e.probes == 0 {
 		e.began = now
 	}
@@ -139,14 +138,14 @@ func (n *Node) watch(now time.Time, e *edge) {
 	case e.since.IsZero():
 		n.suspect(now, e)
 		e.probes++
-		e.quietAt = now.Add(p.Gap)
+		e.quietAt = now.Add(n.gap(e))
 	case n.outlived(now, e):
 		n.lost(now, e)
 		return
 	case !n.budget.Spend(now, budget.Probes, e.payer, 1):
 		// Too many strangers are silent at once. Nobody is lost unasked.
-		e.until = e.until.Add(p.Gap)
-		e.quietAt = now.Add(p.Gap)
+		e.until = e.until.Add(n.gap(e))
+		e.quietAt = now.Add(n.gap(e))
 		return
 	case !e.until.After(now) && !n.deaf(e):
 		n.lost(now, e)
@@ -159,7 +158,7 @@ func (n *Node) watch(now time.Time, e *edge) {
 			}
 			n.askWatchers(now, e)
 		}
-		e.quietAt = now.Add(p.Gap)
+		e.quietAt = now.Add(n.gap(e))
 	}
 	if s, ok := n.book.Session(e.id); n.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
 		n.dialSession(now, s) // the keys are gone
@@ -180,25 +179,9 @@ func (n *Node) drawTurn(now time.Time, e *edge) {
 	wait := n.silence(now, e)
 	e.turn = now.Add(wait/turnOver + 4*(n.spread(wait)-wait)*(turnOver-1)/turnOver)
 	e.quietAt = e.turn
-	if at := e.ignored(); at.After(now) {
+	if at := n.ignored(e); at.After(now) {
 		e.quietAt = earliest(e.quietAt, at)
 	}
-}
-
-// ignored says when texts of ours to e will have got no answer for too long; zero: it
-// owes none. Who lives and does not answer, because his screen is stopped, is asked
-// more and more rarely.
-func (e *edge) ignored() time.Time {
-	if e.spoke.IsZero() {
-		return time.Time{}
-	}
-	return e.spoke.Add(textPatience << e.waited)
-}
-
-// answerTime is how long a probe of e may take.
-func (n *Node) answerTime(e *edge) time.Duration {
-	_, rtt, _ := n.ep.Path(dgram.PeerID(e.id))
-	return n.healthOf(e).stretch(max(n.cfg.Profile.Wait, 3*rtt))
 }
 
 // calm ends what was done about a silence, because there was a sign of life.
@@ -254,9 +237,9 @@ func (n *Node) judgeSuspect(e *edge) {
 		shorter := math.Log(float64(c+1)) / math.Log(float64(k+1))
 		span = p.SuspectMost - time.Duration(shorter*float64(p.SuspectMost-p.SuspectLeast))
 	}
-	e.until = e.since.Add(n.healthOf(e).stretch(span))
-	if !e.unsure.IsZero() && e.until.Before(e.unsure.Add(patience)) {
-		e.until = e.unsure.Add(patience)
+	e.until = e.since.Add(n.healthOf(e).stretch(max(span, n.slowest(e))))
+	if !e.unsure.IsZero() && e.until.Before(e.unsure.Add(n.patient(e))) {
+		e.until = e.unsure.Add(n.patient(e))
 	}
 }
 
@@ -432,5 +415,8 @@ func (n *Node) deaf(e *edge) bool {
 	if !ok || at.Addr().IsLoopback() {
 		return false
 	}
-	return !slices.ContainsFunc(n.cfg.Listen, func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
+	if !at.Addr().IsLinkLocalUnicast() && slices.ContainsFunc(n.cfg.Guests, func(p netip.Prefix) bool { return p.Contains(at.Addr()) }) {
+		return false
+	}
+	return !slices.ContainsFunc(outer(n.cfg.Listen, n.cfg.Guests), func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
 }

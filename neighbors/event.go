@@ -134,9 +134,10 @@ type Delivery struct {
 	Token    Token    // the Say that made it; 0 for lines of earlier runs
 }
 
-// Pong answers Client.Ping.
+// Pong answers Client.Ping. Late: the request had failed by then, which said that it goes on.
 type Pong struct {
 	Token   Token
+	Late    bool
 	Addr    netip.AddrPort
 	User    string
 	Session string

@@ -39,7 +39,7 @@ func (n *Node) isHere(now time.Time, id sessions.SessionID) bool {
 // invited says whether the person asked for whoever is at addr, or for that user: then
 // there is room, whatever strangers have filled.
 func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
-	for _, q := range n.requests.list {
+	for _, q := range n.requests.pings() {
 		if q.kind == pingAddr && q.addr == addr || !q.find.user.IsZero() && q.find.user == user {
 			return true
 		}

@@ -270,7 +270,7 @@ func (n *Node) pumpWants(now time.Time) {
 		}
 		id := n.ep.NextID()
 		if n.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
-			w.next = now.Add(wantPatience)
+			w.next = now.Add(max(wantPatience, 2*n.ep.Trip(dgram.PeerID(w.by))))
 			n.wants.flying[id] = w
 			n.wants.next = earliest(n.wants.next, w.next)
 			n.wake(w.next)

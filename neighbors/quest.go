@@ -145,7 +145,8 @@ func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
 		q.asked += asked
 		switch {
 		case asked > 0:
-			wait, r.asking = askAgain, now.Add(askAgain)
+			wait = n.askPause()
+			r.asking = now.Add(wait)
 		case q.asked == 0 && len(q.claims) > 0 && n.alone():
 			q.weigh = now // nobody will name another one
 			wait = 0

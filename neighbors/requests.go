@@ -25,6 +25,7 @@ type request struct {
 	probes   []uint64 // ids of the probes sent, at most one a half second
 	asked    int
 	started  time.Time
+	late     bool // it has failed for the person, and goes on (late.go)
 }
 
 type requestKind uint8
@@ -40,7 +41,8 @@ const (
 type requests struct {
 	last     Token
 	list     []*request
-	standing []*quest // \adds that ended without an answer and go on; at most maxStanding, oldest first
+	standing []*quest   // \adds that ended without an answer and go on; at most maxStanding, oldest first
+	late     []*request // \pings that did; at most maxLate, oldest first
 }
 
 func (n *Node) request(now time.Time, kind requestKind, limit time.Duration) (*request, error) {
@@ -55,12 +57,16 @@ func (n *Node) request(now time.Time, kind requestKind, limit time.Duration) (*r
 	return q, nil
 }
 
+// end ends a request, and tells how; nil: there is nothing to tell.
 func (n *Node) end(q *request, e Event) {
-	for i, p := range n.requests.list {
-		if p == q {
-			n.requests.list = append(n.requests.list[:i:i], n.requests.list[i+1:]...)
+	list := &n.requests.list
+	if q.late {
+		list = &n.requests.late
+	}
+	if i := slices.Index(*list, q); i >= 0 {
+		*list = slices.Delete(slices.Clone(*list), i, i+1)
+		if e != nil {
 			n.tell(e)
-			return
 		}
 	}
 }
@@ -181,7 +187,7 @@ func (n *Node) advanceRequests(now time.Time) (next time.Time) {
 			next = earliest(next, q.quest.weigh)
 		}
 	}
-	return earliest(next, n.advanceStanding(now))
+	return earliest(earliest(next, n.advanceLate(now)), n.advanceStanding(now))
 }
 
 // advanceRequest does the next step of q and returns how long to wait for the one after.
@@ -197,7 +203,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 		if q.peer.IsZero() || len(q.probes) == 2 {
 			n.dialAsked(now, q.addr, nil) // somebody else may be there by now
 		}
-		return time.Second / 2
+		return n.probePause(q)
 	case pingUser:
 		for _, s := range n.book.SessionsOf(q.find.user) {
 			if !q.peer.IsZero() && s.ID != q.peer {
@@ -211,7 +217,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 			}
 		}
 		q.asked++
-		return time.Second / 2
+		return n.probePause(q)
 	case addUser:
 		if q.quest != nil {
 			return n.advanceQuest(now, q)
@@ -219,7 +225,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 		if n.askFor(now, q.find) == 0 {
 			return 100 * time.Millisecond // nobody to ask yet: a seed may be about to answer
 		}
-		return askAgain
+		return n.askPause()
 	}
 	return time.Hour
 }
@@ -245,10 +251,8 @@ func (n *Node) failure(now time.Time, q *request) Event {
 	switch q.kind {
 	case explodeAll:
 		return n.explodeEnd()
-	case pingAddr:
-		text = fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in", q.addr)
-	case pingUser:
-		text = fmt.Sprintf("no answer from %s%s; texts are kept and delivered when they are back", q.find.name, n.lastStages(q.find.user))
+	case pingAddr, pingUser:
+		text = n.pingFailure(now, q)
 	case addUser:
 		switch {
 		case q.quest == nil:
@@ -268,8 +272,10 @@ func (n *Node) failure(now time.Time, q *request) Event {
 
 // requestAssociated: somebody answered at addr.
 func (n *Node) requestAssociated(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
-	for _, q := range n.requests.list {
+	for _, q := range n.requests.pings() {
 		switch {
+		case q.late && len(q.probes) > 0 && q.next.After(now):
+			// it has been sent
 		case q.kind == pingAddr && q.addr == addr:
 			q.peer = id
 			q.send(now, n, id)
@@ -283,6 +289,7 @@ func (n *Node) requestAssociated(now time.Time, id sessions.SessionID, addr neti
 
 func (q *request) send(now time.Time, n *Node, to sessions.SessionID) {
 	q.probes = append(q.probes, n.ep.ProbeAsked(now, dgram.PeerID(to)))
+	q.next = now.Add(n.probePause(q))
 }
 
 // requestOnline: a session came online; an \add of that key may have been waiting for it.
@@ -318,7 +325,7 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 	if !ok {
 		return
 	}
-	for _, q := range append([]*request(nil), n.requests.list...) {
+	for _, q := range n.requests.pings() {
 		switch q.kind {
 		case pingAddr, pingUser:
 			if !slices.Contains(q.probes, a.ID) || a.Result != dgram.ResultDelivered {
@@ -331,7 +338,7 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 			}
 			n.pin(now, s.User)
 			n.contacts.flush(n, id) // online comes before pong
-			n.end(q, Pong{Token: q.token, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
+			n.end(q, Pong{Token: q.token, Late: q.late, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
 		}
 	}
 }
@@ -339,15 +346,26 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 // unanswered: nobody, or somebody else, was there.
 func (n *Node) unanswered(_ time.Time, u dgram.Unanswered) {
 	n.stageOf(u)
-	for _, q := range append([]*request(nil), n.requests.list...) {
+	for _, q := range n.requests.pings() {
 		if q.kind != pingAddr || q.addr != u.Addr || !q.peer.IsZero() {
 			continue
 		}
+		text := ""
 		switch u.Stage {
 		case dgram.StageMismatch:
-			n.end(q, Failed{q.token, fmt.Sprintf("another key than expected answers at %s", q.addr)})
+			text = fmt.Sprintf("another key than expected answers at %s", q.addr)
 		case dgram.StageRefused:
-			n.end(q, Failed{q.token, fmt.Sprintf("%s refused us: it is this node itself, or it blocks us", q.addr)})
+			text = fmt.Sprintf("%s refused us: it is this node itself, or it blocks us", q.addr)
+		case dgram.StageChallenged:
+			text = fmt.Sprintf("%s answers, but has not accepted us: something on the way changes our address, or it is too busy", q.addr)
+		}
+		switch {
+		case q.late && text == "":
+			n.end(q, nil) // that was told
+		case q.late:
+			n.end(q, Notice{"\\ping: " + text})
+		case text != "" && u.Stage != dgram.StageChallenged:
+			n.end(q, Failed{q.token, text})
 		}
 	}
 }

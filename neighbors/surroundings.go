@@ -18,12 +18,22 @@ const maxOutlets = 128
 type Surroundings struct {
 	Listen     []netip.AddrPort // our sockets' addresses, a usable one first
 	Interfaces []netip.Prefix   // our addresses with their prefixes: what is private and near may be dialled
+	Guests     []netip.Prefix   // of these, where nobody but guests of this machine can be, or nobody at all
 	Outlets    []dgram.Outlet   // by which announcements leave
 }
 
 // Equal says that nothing has changed.
 func (s Surroundings) Equal(t Surroundings) bool {
-	return slices.Equal(s.Listen, t.Listen) && slices.Equal(s.Interfaces, t.Interfaces) && slices.Equal(s.Outlets, t.Outlets)
+	return slices.Equal(s.Listen, t.Listen) && slices.Equal(s.Interfaces, t.Interfaces) &&
+		slices.Equal(s.Guests, t.Guests) && slices.Equal(s.Outlets, t.Outlets)
+}
+
+// outer lists those of our addresses that lead to other machines. Containers and virtual
+// machines come and go all day: to nobody else that is a change of where we are.
+func outer(listen []netip.AddrPort, guests []netip.Prefix) []netip.AddrPort {
+	return slices.DeleteFunc(slices.Clone(listen), func(a netip.AddrPort) bool {
+		return slices.ContainsFunc(guests, func(p netip.Prefix) bool { return p.Addr() == a.Addr() })
+	})
 }
 
 // links tells which addresses are on our own links. The readers ask it while the
@@ -91,13 +101,14 @@ func (n *Node) onSite(a netip.Addr) bool {
 	return false
 }
 
-// SetSurroundings takes what has changed about our interfaces. The Sources are told
-// by whoever calls (WakeSource).
-func (n *Node) SetSurroundings(now time.Time, s Surroundings) {
+// SetSurroundings takes what has changed about our interfaces. true: the links that we
+// announce ourselves on are others; whoever calls tells that to the Sources (WakeSource).
+func (n *Node) SetSurroundings(now time.Time, s Surroundings) (links bool) {
 	n.links.set(s.Interfaces)
-	moved := !slices.Equal(n.cfg.Listen, s.Listen)
-	n.cfg.Listen, n.cfg.Interfaces = s.Listen, s.Interfaces
-	n.cfg.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
+	s.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
+	moved := !slices.Equal(outer(n.cfg.Listen, n.cfg.Guests), outer(s.Listen, s.Guests))
+	links = !slices.Equal(n.cfg.Outlets, s.Outlets)
+	n.cfg.Listen, n.cfg.Interfaces, n.cfg.Guests, n.cfg.Outlets = s.Listen, s.Interfaces, s.Guests, s.Outlets
 	for _, id := range n.edgeIDs() {
 		n.reclass(n.edges[id]) // who is on our link may be another one now
 	}
@@ -105,6 +116,7 @@ func (n *Node) SetSurroundings(now time.Time, s Surroundings) {
 		n.changed(now)
 	}
 	n.wake(now)
+	return links
 }
 
 // announce says HELLO on all our links for a Source; false: there is none.

@@ -181,6 +181,37 @@ func TestPingTriesAllAddresses(t *testing.T) {
 	}
 }
 
+// Where the way is slow the pong comes after the error that ended the \ping: it is told, once,
+// also when the host has several addresses, and not when one of them had answered in time.
+func TestLatePong(t *testing.T) {
+	look := func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.1")}, nil
+	}
+	for works, want := range map[string]string{"none": "ready error pong bye", "one": "ready pong bye"} {
+		synctest.Test(t, func(t *testing.T) {
+			first := true
+			a := &actor{onPing: func(a *actor, token neighbors.Token, addr netip.AddrPort) {
+				if first = !first; first && works == "one" {
+					a.sink(neighbors.Pong{Token: token, Addr: addr})
+					return
+				}
+				a.sink(neighbors.Failed{Token: token, Text: "no pong yet"})
+				time.AfterFunc(3*time.Second, func() { a.sink(neighbors.Pong{Token: token, Addr: addr, Late: true}) })
+			}}
+			in, out := io.Pipe()
+			go func() {
+				io.WriteString(out, "\\ping localhost 7002\n")
+				time.Sleep(10 * time.Second)
+				out.Close()
+			}()
+			p := playContext(t, t.Context(), a, Options{JSON: true, Resolve: look}, in)
+			if p.events() != want {
+				t.Errorf("%s answers in time: %s, want %s", works, p.events(), want)
+			}
+		})
+	}
+}
+
 // A known user's name is pinged as a user; another word is a host, and looking it
 // up counts into the 5 s.
 func TestPingUserOrHost(t *testing.T) {

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"slices"
 	"sync"
 
 	"darkchat/neighbors"
@@ -10,10 +11,11 @@ import (
 // may stand for several requests of the node (one a resolved address) and then
 // ends with the first answer, or with the last failure.
 type request struct {
-	input string // the line as typed
-	left  int    // requests of the node that may still answer
-	ended bool
-	done  chan struct{} // closed once its end is on the way to the printer
+	input  string // the line as typed
+	left   int    // requests of the node that may still answer
+	ended  bool
+	ponged bool          // somebody answered, in time or later
+	done   chan struct{} // closed once its end is on the way to the printer
 }
 
 func newRequest(input string) *request {
@@ -32,6 +34,14 @@ type requests struct {
 	// open is bounded by the node, which refuses more requests; early by maxEarly.
 	open  map[neighbors.Token]*request
 	early map[neighbors.Token]neighbors.Event
+	// failed are those that may still be answered, later; at most maxEarly, oldest first.
+	failed []failed
+}
+
+// failed is one request of the node that ended without an answer.
+type failed struct {
+	token neighbors.Token
+	of    *request
 }
 
 func newRequests(emit func(item)) *requests {
@@ -59,6 +69,10 @@ func (rs *requests) answer(token neighbors.Token, e neighbors.Event) {
 	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	if p, ok := e.(neighbors.Pong); ok && p.Late {
+		rs.late(p)
+		return
+	}
 	r, ok := rs.open[token]
 	if !ok {
 		if len(rs.early) < maxEarly {
@@ -68,6 +82,20 @@ func (rs *requests) answer(token neighbors.Token, e neighbors.Event) {
 	}
 	delete(rs.open, token)
 	rs.end(r, e)
+}
+
+// late tells of a pong that comes after the error, once for each macro: of a host with
+// several addresses the first that answers is enough.
+func (rs *requests) late(p neighbors.Pong) {
+	if i := slices.IndexFunc(rs.failed, func(f failed) bool { return f.token == p.Token }); i >= 0 {
+		r := rs.failed[i].of
+		rs.failed = slices.Delete(rs.failed, i, i+1)
+		if r.ponged {
+			return
+		}
+		r.ponged = true
+	}
+	rs.emit(item{event: p})
 }
 
 // expect says how many requests of the node r stands for.
@@ -93,6 +121,12 @@ func (rs *requests) drop(r *request, text string) {
 }
 
 func (rs *requests) end(r *request, e neighbors.Event) {
+	if f, ok := e.(neighbors.Failed); ok && f.Token != 0 {
+		if len(rs.failed) == maxEarly {
+			rs.failed = rs.failed[1:]
+		}
+		rs.failed = append(rs.failed, failed{f.Token, r})
+	}
 	if r.ended {
 		return
 	}
@@ -102,6 +136,7 @@ func (rs *requests) end(r *request, e neighbors.Event) {
 		}
 	}
 	r.ended = true
+	_, r.ponged = e.(neighbors.Pong)
 	rs.emit(item{event: e, input: r.input})
 	close(r.done)
 }

@@ -85,6 +85,14 @@ func (f iface) announces(chosen *regexp.Regexp) bool {
 	return !f.virtual
 }
 
+// inside says that nobody but guests of this machine can be there, or, without a link,
+// nobody at all. That they come and go concerns no other machine. A tunnel is another
+// matter, and so is what the way out begins from.
+func (f iface) inside() bool {
+	guests := virtualNames.MatchString(f.name) || f.flags&net.FlagRunning == 0
+	return guests && f.flags&(net.FlagLoopback|net.FlagPointToPoint) == 0 && len(f.routed) == 0
+}
+
 // ground is what a node's socket means for what can be said of its surroundings.
 type ground struct {
 	local  netip.AddrPort // of the socket
@@ -104,6 +112,9 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 		s.Interfaces = append(s.Interfaces, i.Prefixes...)
 		if !i.announces(g.chosen) {
 			last = append(last, i.Prefixes...)
+			if i.inside() {
+				s.Guests = append(s.Guests, i.Prefixes...)
+			}
 			continue
 		}
 		if i.linkLocal() {

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"darkchat/neighbors/lan"
 )
 
 // People on one LAN who start the program and say nothing but their name.
@@ -24,6 +27,7 @@ func lanRows() []netnsRow {
 		{name: "lan-v6", what: "two hosts with link-local IPv6 addresses only", run: lanV6},
 		{name: "lan-mtu", what: "two hosts, MTU 1280", run: lanMTU},
 		{name: "lan-clutter", what: "a dead docker0 and a tun device", run: lanClutter},
+		{name: "lan-guests", what: "containers come and go on a host, an interface each 4.4 s", when: inFull, run: lanGuests},
 		{name: "lan-cards", what: "two hosts with two cards, IPv4 and IPv6: one entry each", run: lanCards},
 		{name: "lan-left-out", what: "an interface that -interfaces leaves out is deaf to announcements", run: lanLeftOut},
 		{name: "lan-same-host", what: "two programs on one host", run: lanSameHost},
@@ -201,4 +205,52 @@ func lanLeftOut(r *row) {
 	if _, ok := bob.seenBy(began.Add(twoLimit+2*time.Second), met); ok {
 		r.Error("bob was answered on the link that was left out")
 	}
+}
+
+// lanGuests has containers come and go on a host: a bridge with an address, and a port.
+func lanGuests(r *row) {
+	hosts := r.onLAN(2)
+	nodes, _ := everybody(hosts...)
+	nodes[0].passes(8 * time.Second) // the first, close ones
+	from := nodes[1].mark()
+	calls := hosts[1].announcements()
+	const times, apart = 8, 4400 * time.Millisecond
+	for i := range times {
+		if i%2 == 0 {
+			hosts[0].ip("link add br-0123456789ab type bridge", "addr add 172.18.0.1/16 dev br-0123456789ab", "link set br-0123456789ab up",
+				"link add veth0a1b2c type veth peer name veth1a1b2c", "link set veth0a1b2c master br-0123456789ab up", "link set veth1a1b2c up")
+		} else {
+			hosts[0].ip("link del veth0a1b2c", "link del br-0123456789ab")
+		}
+		nodes[0].passes(apart)
+	}
+	heard := calls()
+	r.measured("%d packets to all of the link in %s", heard, short(times*apart))
+	// Both nodes announce themselves twice in that time, or three times, each by three packets.
+	if heard > 3*2*3 {
+		r.Errorf("%d packets to all of the link", heard)
+	}
+	if list, _ := nodes[1].since(from); len(list) > 0 {
+		r.Errorf("bob was told %v", list)
+	}
+}
+
+// announcements has a host count the packets to everybody on its links that it gets. Their
+// number comes from what is returned.
+func (h *host) announcements() (count func() int) {
+	h.lab.t.Helper()
+	h.nft(fmt.Sprintf("table inet calls {\nchain in { type filter hook input priority 0; udp dport %d counter; }\n}\n", lan.Port))
+	return func() (n int) {
+		h.lab.t.Helper()
+		list := h.lab.run("", "ip", "netns", "exec", h.space, "nft", "list", "table", "inet", "calls")
+		if _, err := fmt.Sscanf(list[strings.Index(list, "packets "):], "packets %d", &n); err != nil {
+			h.lab.t.Fatalf("%v in %s", err, list)
+		}
+		return n
+	}
+}
+
+// passes lets time pass.
+func (n *node) passes(d time.Duration) {
+	n.seenBy(time.Now().Add(d), func(event) bool { return false })
 }

@@ -61,7 +61,7 @@ func TestNamespaces(t *testing.T) {
 	if why := noNamespaces(); why != "" {
 		t.Skipf("no networks can be made here: %s", why)
 	}
-	all := slices.Concat(kindRows(), pingRows(), lanRows(), pairRows(), changeRows())
+	all := slices.Concat(kindRows(), pingRows(), lanRows(), slowRows(), pairRows(), changeRows())
 	var waiting []string
 	slots := make(chan struct{}, atOnce)
 	ran := 0

@@ -104,7 +104,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		IDs: profile.IDs, Seqs: profile.Seqs, Load: profile.Load, Unstored: c.ephemeral, NoHistory: c.history == 0,
 		Past: profile.Past, Renew: renewal(profile),
 		Listen: around.Listen, LoopbackOnly: c.listen.IsLoopback(), Interfaces: around.Interfaces,
-		Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff, Memory: c.memory,
+		Guests: around.Guests, Outlets: around.Outlets, Sources: found.sources(), Profile: c.profile, HoldOff: c.holdOff, Memory: c.memory,
 		Door: c.door, Intro: c.intro,
 	}, time.Now())
 	if err != nil {

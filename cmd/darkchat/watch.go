@@ -86,8 +86,7 @@ func (w *watcher) lookAround(ctx context.Context) {
 	w.last = s
 	w.join()
 	w.loop.Do(ctx, func(now time.Time, n *neighbors.Node) {
-		n.SetSurroundings(now, s)
-		if w.lan != nil {
+		if n.SetSurroundings(now, s) && w.lan != nil {
 			w.lan.Changed()
 			n.WakeSource(w.lan.Name())
 		}

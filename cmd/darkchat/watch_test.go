@@ -94,6 +94,26 @@ func TestWhereItIsAnnounced(t *testing.T) {
 	}
 }
 
+// What leads to guests of this machine alone, or has no link, is where nobody else is:
+// that it comes and goes changes nothing for others. A tunnel may lead to people, and the
+// way out does.
+func TestWhereGuestsAre(t *testing.T) {
+	guests := func(all []iface, chosen *regexp.Regexp) string {
+		return fmt.Sprint(ground{local: netip.MustParseAddrPort("0.0.0.0:1"), chosen: chosen}.surroundings(all).Guests)
+	}
+	if got := guests(machine, nil); got != "[172.17.0.1/16 172.18.0.1/16 fe80::2/64 10.9.9.9/24]" {
+		t.Errorf("guests are at %s", got)
+	}
+	if got := guests(machine, regexp.MustCompile("^br-")); got != "[172.17.0.1/16 fe80::2/64 10.9.9.9/24]" {
+		t.Errorf("one bridge is chosen: guests are at %s", got)
+	}
+	all := slices.Clone(machine)
+	all[3].routed = []netip.Addr{netip.MustParseAddr("172.18.0.1")}
+	if got := guests(all, nil); got != "[172.17.0.1/16 fe80::2/64 10.9.9.9/24]" {
+		t.Errorf("one bridge is the way out: guests are at %s", got)
+	}
+}
+
 // The file of people is read again when it changed, and only then; a wrong one is told
 // once.
 func TestContactsAreReadAgain(t *testing.T) {

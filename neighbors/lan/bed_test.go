@@ -37,7 +37,8 @@ type host struct {
 	name     string
 	port     uint16
 	links    []lan.Interface
-	segments []string // of each link
+	segments []string       // of each link
+	guests   []netip.Prefix // our addresses where only machines inside this one are
 	source   *lan.Source
 	node     *neighbors.Node
 	opener   *dgram.Opener
@@ -94,6 +95,10 @@ func (h *host) surroundings() (s neighbors.Surroundings) {
 			s.Listen = append(s.Listen, netip.AddrPortFrom(p.Addr(), h.port))
 		}
 	}
+	for _, p := range h.guests {
+		s.Interfaces, s.Guests = append(s.Interfaces, p), append(s.Guests, p)
+		s.Listen = append(s.Listen, netip.AddrPortFrom(p.Addr(), h.port))
+	}
 	s.Outlets = lan.Outlets(h.links, true, true)
 	return s
 }
@@ -125,9 +130,10 @@ func (h *host) start() {
 
 // rewired tells the node what became of its interfaces.
 func (h *host) rewired() {
-	h.node.SetSurroundings(h.bed.now, h.surroundings())
-	h.source.Changed()
-	h.node.WakeSource("lan")
+	if h.node.SetSurroundings(h.bed.now, h.surroundings()) {
+		h.source.Changed()
+		h.node.WakeSource("lan")
+	}
 	h.turn()
 }
 

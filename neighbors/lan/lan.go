@@ -25,6 +25,8 @@ const (
 	hurrySpread   = 8 * time.Second  // and up to this much more
 	hurryGap      = time.Minute      // but so often at most
 	hurryWait     = 30 * time.Second // and then the doubling goes on from here
+	announceGap   = 15 * time.Second // whatever changes, between two in the long run;
+	announceBurst = 8                // so many may come closer
 )
 
 // Source announces us.
@@ -32,6 +34,7 @@ type Source struct {
 	next    time.Time
 	wait    time.Duration
 	hurried time.Time // the last arrival that was a reason to announce ourselves
+	rested  time.Time // announceBurst may come at once again
 	changed bool
 }
 
@@ -41,8 +44,9 @@ func New() *Source { return &Source{changed: true} }
 // Name returns "lan".
 func (s *Source) Name() string { return "lan" }
 
-// Changed says that our interfaces have changed: we are new there. The node's
-// WakeSource must be called after it.
+// Changed says that the links that we announce ourselves on have changed: we are new
+// there. The node's WakeSource must be called after it. Links that change all the time
+// cost the others no more than announceGap and announceBurst allow.
 func (s *Source) Changed() { s.changed = true }
 
 // Advance announces us when it is time.
@@ -53,9 +57,17 @@ func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 	if s.next.After(now) {
 		return s.next
 	}
+	if soonest := s.rested.Add(-(announceBurst - 1) * announceGap); soonest.After(now) {
+		s.next = soonest
+		return s.next
+	}
 	if !at.Announce() {
 		return time.Time{} // no link: Changed will come
 	}
+	if s.rested.Before(now) {
+		s.rested = now
+	}
+	s.rested = s.rested.Add(announceGap)
 	s.wait = min(max(2*s.wait, announceFirst), announceLast)
 	s.next = now.Add(at.Spread(s.wait))
 	return s.next

@@ -199,6 +199,7 @@ func TestBackOff(t *testing.T) {
 		t.Errorf("somebody came: announced at %v", at)
 	}
 	at, begin = nil, b.now
+	ann.links[0].Broadcast = false
 	ann.rewired()
 	b.run(10 * time.Second)
 	if len(at) != 4 {

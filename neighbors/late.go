@@ -1,0 +1,129 @@
+package neighbors
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"darkchat/dgram"
+)
+
+// A \ping ends within PingTimeout, since a script waits for it. Where the way there is slow
+// it cannot have been answered by then: the error says that it goes on, and what comes of it
+// is told later.
+
+// The probes of one that goes on come after lateFirst, doubling so often: who refuses us is
+// not asked for ever.
+const (
+	lateFirst   = 2 * time.Second
+	lateDoubled = 3
+)
+
+// pings lists the requests that are under way, and those that go on after their end.
+func (r *requests) pings() []*request { return slices.Concat(r.list, r.late) }
+
+// probePause is the time between two probes of one \ping: what is on its way comes first.
+func (n *Node) probePause(q *request) time.Duration {
+	pause := time.Second / 2
+	for _, id := range n.pinged(q) {
+		pause = max(pause, n.ep.Trip(id)*3/2)
+	}
+	return pause
+}
+
+// pinged lists the sessions that a \ping sends probes to.
+func (n *Node) pinged(q *request) (list []dgram.PeerID) {
+	if q.kind == pingAddr && !q.peer.IsZero() {
+		return []dgram.PeerID{dgram.PeerID(q.peer)}
+	}
+	if q.kind == pingUser {
+		for _, s := range n.book.SessionsOf(q.find.user) {
+			if id := dgram.PeerID(s.ID); n.ep.Live(id) && (q.peer.IsZero() || q.peer == s.ID) {
+				list = append(list, id)
+			}
+		}
+	}
+	return list
+}
+
+// underWay says whether a \ping may still be answered, and whether anything came back since
+// it began.
+func (n *Node) underWay(now time.Time, q *request) (going, signs bool) {
+	for _, id := range n.pinged(q) {
+		heard := n.ep.LastHeard(id).After(q.started)
+		going = going || heard || now.Sub(q.started) < slowTrips*n.ep.Trip(id)
+		signs = signs || heard
+	}
+	if q.kind == pingAddr {
+		challenged, dialling := n.ep.Dialling(q.addr)
+		return going || dialling, signs || challenged
+	}
+	for _, s := range n.book.SessionsOf(q.find.user) {
+		for _, seen := range s.Seen {
+			challenged, dialling := n.ep.Dialling(seen.Addr)
+			going, signs = going || dialling, signs || challenged
+		}
+	}
+	return going, signs
+}
+
+// pingFailure is what the person is told of a \ping that was not answered in time. If it may
+// still be, it goes on.
+func (n *Node) pingFailure(now time.Time, q *request) string {
+	going, signs := n.underWay(now, q)
+	if going {
+		n.goesOn(now, q)
+	}
+	what, trip := q.addr.String(), time.Duration(0)
+	if q.kind == pingUser {
+		what = q.find.name
+	}
+	for _, id := range n.pinged(q) {
+		trip = max(trip, n.ep.Trip(id))
+	}
+	switch {
+	case now.Sub(q.started) < slowTrips*trip:
+		return fmt.Sprintf("no pong from %s yet: the way there and back has taken %s. It goes on for a minute, and you are told when it is answered", what, trip.Round(100*time.Millisecond))
+	case signs:
+		return fmt.Sprintf("no pong from %s yet: datagrams come back, but slowly. It goes on for a minute, and you are told when it is answered", what)
+	case q.kind == pingUser:
+		return fmt.Sprintf("no answer from %s%s; texts are kept and delivered when they are back", what, n.lastStages(q.find.user))
+	case going:
+		return fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in. It is called for a while longer, and you are told if it answers", what)
+	}
+	return fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in", what)
+}
+
+// goesOn keeps a \ping after its end. The oldest makes room; one for the same is replaced.
+func (n *Node) goesOn(now time.Time, q *request) {
+	late := *q
+	late.late, late.deadline, late.next, late.asked = true, now.Add(lateTime), now.Add(max(n.probePause(q), lateFirst)), 0
+	list := slices.DeleteFunc(slices.Clone(n.requests.late), func(p *request) bool {
+		return p.kind == q.kind && p.addr == q.addr && p.find == q.find && p.peer == q.peer
+	})
+	if len(list) == maxLate {
+		list = list[1:]
+	}
+	n.requests.late = append(list, &late)
+	n.wake(late.next)
+}
+
+// advanceLate probes again, where there are keys by now, and ends those that took too long:
+// that they were not answered was told.
+func (n *Node) advanceLate(now time.Time) (next time.Time) {
+	for _, q := range slices.Clone(n.requests.late) {
+		if !q.deadline.After(now) {
+			n.end(q, nil)
+			continue
+		}
+		if !q.next.After(now) {
+			for _, id := range n.pinged(q) {
+				q.probes = append(q.probes, n.ep.ProbeAsked(now, id))
+			}
+			q.next = now.Add(max(n.probePause(q), lateFirst<<q.asked))
+			q.asked = min(q.asked+1, lateDoubled)
+		}
+		next = earliest(next, earliest(q.next, q.deadline))
+	}
+	return next
+}
