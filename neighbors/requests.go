@@ -73,6 +73,11 @@ func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
 			return 0, fmt.Errorf("%s is this node itself: give the other's port, \\ping HOST PORT", addr)
 		}
 	}
+	if addr.Addr().Zone() == "" {
+		if err := CheckZone(addr.Addr(), nil); err != nil {
+			return 0, err
+		}
+	}
 	if !n.dialable(addr, netip.Addr{}) {
 		if n.cfg.LoopbackOnly && !addr.Addr().IsLoopback() {
 			return 0, fmt.Errorf("this node listens on loopback alone and cannot reach %s; start it without -listen", addr)

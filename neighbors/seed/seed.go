@@ -21,7 +21,7 @@ const (
 	checkGap   = 10 * time.Second // between looks at a host that answers
 	staleTries = 3                // unanswered tries after which a name is resolved again
 	silentSoon = 3                // unanswered tries, 3 s, after which the person is told
-	maxAddrs   = 8                // addresses of one host
+	maxAddrs   = 16               // addresses of one host, as many as \ping tries
 )
 
 // Source keeps in touch with the hosts it was made with.
