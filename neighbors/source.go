@@ -97,6 +97,7 @@ func (h host) Found(user string, addr netip.AddrPort) {
 type hint struct {
 	user string
 	addr netip.AddrPort
+	anew time.Time // when it was called because another key answers there
 }
 
 // maxHints bounds the findings remembered for each Source; the oldest goes.
@@ -156,12 +157,9 @@ func (n *Node) RenewSource(name string) {
 
 func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort) {
 	p := &n.plugins[source]
-	h := hint{user, addr}
-	known := false
-	for _, old := range p.hints {
-		known = known || old == h
-	}
-	if !known {
+	h := hint{user: user, addr: addr}
+	known := func(old hint) bool { return old.user == user && old.addr == addr }
+	if !slices.ContainsFunc(p.hints, known) {
 		n.expect(user)
 		if len(p.hints) == maxHints {
 			p.hints = p.hints[1:]
