@@ -1,6 +1,9 @@
 package dgram
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // The elements of these bodies, and of a summary. Like texts and acks they are read by
 // hand: presence is made of them.
@@ -48,7 +51,7 @@ func (r ListRequest) size() int {
 	return arrayAndExt + bytesSize(len(r.Of)) + bytesSize(len(r.Digest)) + bytesSize(len(r.Cursor)) + headSize(r.Credit)
 }
 
-// appendTo appends the body (spec/wire.md 5.8), with an empty ext.
+// appendTo appends the body (spec/wire.md 5.8); its ext is the buckets, if they are not all.
 func (l List) appendTo(b []byte) []byte {
 	b = appendHead(b, majorArray, listItems)
 	b = appendHead(b, majorUint, l.Request)
@@ -63,8 +66,11 @@ func (l List) appendTo(b []byte) []byte {
 	for _, r := range l.Records {
 		b = appendBytes(b, r)
 	}
-	b = appendBytes(b, l.Next)
-	return appendBytes(appendHead(b, majorUint, l.Total), nil)
+	b = appendHead(appendBytes(b, l.Next), majorUint, l.Total)
+	if !l.Part {
+		return appendBytes(b, nil)
+	}
+	return binary.BigEndian.AppendUint16(appendHead(b, majorBytes, bucketsSize), uint16(l.Buckets))
 }
 
 // list reads the body of a deliverKnownList; check sees to its bounds.
@@ -98,9 +104,12 @@ func (r *items) list() (Body, error) {
 		l.Records = append(l.Records, r.copied(maxRecord))
 	}
 	l.Next, l.Total = r.copied(MaxDatagram), r.head(majorUint)
-	r.bytes(0, MaxDatagram) // ext
+	ext := r.bytes(0, MaxDatagram)
 	if r.bad {
 		return nil, errMalformed
+	}
+	if len(ext) >= bucketsSize && l.Request > 0 { // what follows is of a later version
+		l.Part, l.Buckets = true, Buckets(binary.BigEndian.Uint16(ext))
 	}
 	return l, nil
 }
@@ -116,7 +125,7 @@ func (l List) check() error {
 	if len(l.Summaries) > maxSummaries || len(l.Records) > maxListRecords || !lengthIs(l.Next, 0, 8) {
 		return errBounds
 	}
-	if l.Request == 0 && len(l.Records)+len(l.Next)+int(min(l.Total, 1)) > 0 {
+	if l.Request == 0 && (l.Part || len(l.Records)+len(l.Next)+int(min(l.Total, 1)) > 0) {
 		return errBounds // news is hints alone
 	}
 	for i, s := range l.Summaries {
@@ -144,6 +153,9 @@ func (l List) size() int {
 	}
 	for _, r := range l.Records {
 		n += bytesSize(len(r))
+	}
+	if l.Part {
+		n += bucketsSize
 	}
 	return n
 }

@@ -87,6 +87,9 @@ func byLibrary(b []byte) ([]Message, bool) {
 		for _, r := range w.Body.Records {
 			l.Records = append(l.Records, nonEmpty(r))
 		}
+		if len(w.Body.Ext) >= 2 && l.Request > 0 {
+			l.Part, l.Buckets = true, Buckets(w.Body.Ext[0])<<8|Buckets(w.Body.Ext[1])
+		}
 		m = Message{ID: w.ID, Attempt: w.Attempt, Acks: w.Acks, Body: l}
 	default:
 		return nil, false

@@ -80,6 +80,9 @@ func codecCases() []codecCase {
 				Records: [][]byte{{1}, {2, 2}}, Next: someSession, Total: 3}},
 			`81 85 05 00 00 80 86 05 82 83 48 0100000000000000 1b001fffffffffffff 02 83 48 0200000000000000 00 00
 			 82 41 01 42 0202 48 0102030405060708 03 40`},
+		{"part of a list",
+			Message{Body: List{Request: 5, Summaries: []Summary{{PeerID{0x21}, 7, 1}}, Total: 9, Part: true, Buckets: 0x8004}},
+			`81 85 05 00 00 80 86 05 81 83 48 2100000000000000 07 01 80 40 09 42 8004`},
 	}
 }
 
@@ -267,10 +270,15 @@ func TestCodecSkipsUnknownKinds(t *testing.T) {
 func TestCodecIgnoresExtensions(t *testing.T) {
 	for _, c := range codecCases() {
 		b := unhex(t, c.hex)
-		if c.m.Kind() == KindAck {
-			continue // its ext is the padding
+		if l, ok := c.m.Body.(List); c.m.Kind() == KindAck || ok && l.Part {
+			continue // its ext is the padding, or the buckets
 		}
 		b = append(b[:len(b)-1], 0x42, 0xff, 0xfe)
+		if l, ok := c.m.Body.(List); ok && l.Request > 0 {
+			l.Part, l.Buckets = true, 0xfffe // its ext begins with the buckets
+			c.m.Body, b[len(b)-3] = l, 0x43
+			b = append(b, 0xfd)
+		}
 		ms, _, err := parseMessages(b)
 		if err != nil || !reflect.DeepEqual(ms, []Message{c.m}) {
 			t.Errorf("%s: %+v, %v", c.name, ms, err)
@@ -293,6 +301,7 @@ func TestAppendRefusesWhatParseRefuses(t *testing.T) {
 		{Body: Ping{Scope: 3}},
 		{Body: ListRequest{}},
 		{Body: List{Records: make([][]byte, 5)}},
+		{Body: List{Part: true}},
 		{Body: Acknowledgement{Pad: -1}},
 		{Body: Acknowledgement{Pad: maxPad + 1}},
 		{Acks: make([]Ack, maxAcks+1), Body: Acknowledgement{}},

@@ -80,6 +80,13 @@ type Moved struct {
 // is written to through a relay now, if there are keys for that; Moved says so.
 type Silent struct{ Peer PeerID }
 
+// Another says that another key answers where the peer was written to, or so somebody says
+// who sees what we send: the echo is right, and nothing else is proved.
+type Another struct {
+	Peer PeerID
+	Addr netip.AddrPort
+}
+
 // Closed says that the last association with Peer was erased or evicted. Messages
 // to it stay queued until there is a new one.
 type Closed struct{ Peer PeerID }
@@ -92,6 +99,7 @@ func (Lapsed) isEvent()     {}
 func (Unanswered) isEvent() {}
 func (Moved) isEvent()      {}
 func (Silent) isEvent()     {}
+func (Another) isEvent()    {}
 func (Closed) isEvent()     {}
 
 // Stage says how far a dial came, so that a person can be told what to check.

@@ -211,6 +211,33 @@ func TestForgedChallenges(t *testing.T) {
 	leftovers(t, a)
 }
 
+// TestAnotherKeyIsToldOfAlone: a CHALLENGE by another key for DATA of ours is told of, and
+// causes nothing else; one whose echo is wrong is not even told of.
+func TestAnotherKeyIsToldOfAlone(t *testing.T) {
+	w, a, b := pair(t)
+	w.connect(a, b)
+	use := a.links[b.self.ID].list[0]
+	other := newNode(t, 3, "203.0.113.9:9")
+	e := newKey(other.random).PublicKey().Bytes()
+	before := a.Counters().Of(SentHandshake) + a.Counters().Of(SentHello)
+	challenge := func(counter uint64) {
+		echo := dataEcho(use.remote, counter)
+		w.deliver(flying{from: b.addr, to: a.addr, bytes: appendChallenge(nil, echo[:], make([]byte, cookieSize), e, other.self.Static[:])})
+	}
+	challenge(1 << 40) // nothing was sent under it
+	if count[Another](a) != 0 {
+		t.Error("a guess is told of")
+	}
+	challenge(1)
+	if count[Another](a) != 1 || last[Another](a) != (Another{b.self.ID, b.addr}) {
+		t.Errorf("%d are told of", count[Another](a))
+	}
+	if n := a.Counters().Of(SentHandshake) + a.Counters().Of(SentHello); n != before || !a.Live(b.self.ID) {
+		t.Error("it has an effect")
+	}
+	leftovers(t, a)
+}
+
 // TestForgedChallengeForData: it costs a handshake in vain; keys, address and texts
 // are as before.
 func TestForgedChallengeForData(t *testing.T) {

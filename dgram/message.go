@@ -167,7 +167,7 @@ type Ticket struct {
 // the List that names its id.
 type ListRequest struct {
 	Of     []byte // empty: the receiver's own neighbours; 8 bytes: that session; 32 bytes: that user
-	Digest []byte // at most maxDigest bytes
+	Digest []byte // of what the asker holds already (see Digest): at most maxDigest bytes
 	Cursor []byte // 0 or 8 bytes
 	Credit uint64 // pages that may be sent, 1 to maxCredit
 }
@@ -179,7 +179,9 @@ type List struct {
 	Summaries []Summary // at most maxSummaries
 	Records   [][]byte  // at most maxListRecords, each signed
 	Next      []byte    // cursor of the next page, empty after the last
-	Total     uint64
+	Total     uint64    // sessions of the whole list
+	Part      bool      // only summaries of Buckets are told, where the asker's digest differs
+	Buckets   Buckets
 }
 
 // Summary is a hint about one session: the seq of the record that the teller has, and

@@ -69,6 +69,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 		e.tally.add(DroppedKey)
 		if d.stage == StageSilent {
 			d.stage = StageMismatch
+			e.another(d.want[0].ID, d.to)
 		}
 		return false
 	}
@@ -129,6 +130,7 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 	}
 	if [keySize]byte(o.packet.s) != a.link.peer.Static {
 		e.tally.add(DroppedKey)
+		e.another(a.link.peer.ID, o.from)
 		return nil
 	}
 	if d == nil {
@@ -142,6 +144,13 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 	d.expect([]Peer{a.link.peer})
 	d.renews = a
 	return d
+}
+
+// another tells that a key which is not expected answers at an address.
+func (e *Endpoint) another(peer PeerID, at netip.AddrPort) {
+	if !Relayed(at.Addr()) {
+		e.emit(Another{Peer: peer, Addr: at})
+	}
 }
 
 // shake makes the HANDSHAKE of an attempt and sends it. It reports false if the

@@ -194,6 +194,7 @@ func allVectors(t *testing.T) []vector {
 		messageVectors(t, ann, bob), badMessageVectors(ann), recordVectors(t, ann, bob),
 		badPacketVectors(), boundVectors(ann, bob), strangeVectors(ann), hardVectors(t, ann),
 		heldVectors(t, ann, bob), epochVectors(t, ann, bob), badHalfVectors(t, ann, bob),
+		listVectors(t),
 	)
 }
 

@@ -93,7 +93,7 @@ func hostile(tb testing.TB) []dgram.Message {
 		dgram.List{Request: 1, Records: [][]byte{record, gone}, Total: 1 << 40, Summaries: []dgram.Summary{{Session: dgram.PeerID(to), Seq: 1 << 52, State: 2}}},
 		dgram.Ping{Scope: dgram.ScopeExplode, Record: record, Ticket: asks("", nil), Targets: []dgram.PeerID{dgram.PeerID(ann.session()), {1}}},
 		dgram.Ping{Scope: dgram.ScopeReach, Session: by}, dgram.Ping{Scope: dgram.ScopeReach, Session: me[:]},
-		dgram.ListRequest{Digest: make([]byte, 8), Credit: 1}, dgram.ListRequest{Cursor: by, Credit: 8},
+		dgram.ListRequest{Digest: make([]byte, 120), Credit: 1}, dgram.ListRequest{Cursor: by, Credit: 8},
 		dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID(me), Seq: 1 << 52, State: dgram.SummaryLost}}},
 		dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID(ann.session()), Seq: 1, State: dgram.SummarySuspect}}},
 		dgram.Hold{To: dgram.PeerID(to), From: dgram.PeerID(me), Text: 1, Sealed: make([]byte, 200)},

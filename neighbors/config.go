@@ -121,6 +121,7 @@ var (
 	ErrOutboxFull  = errors.New("the outbox is full and this line was not taken: \\outbox lists what waits, \\cancel takes lines back; or wait until some are delivered")
 	ErrBusy        = errors.New("too many requests are under way; wait for an answer and try again")
 	ErrCloned      = errors.New("another program runs with this session's key")
+	ErrYourself    = errors.New("that is you")
 	ErrHinted      = errors.New("nobody of that name has answered yet, but a presence source names him")
 )
 

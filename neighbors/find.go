@@ -125,6 +125,9 @@ func (n *Node) expect(user string) {
 // A whole fingerprint that fits is as good as an act of this user.
 func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
 	if s, known := n.book.Session(id); known && n.hintedSeed(s, addr) {
+		if !n.book.NamedSeed(s.User) {
+			n.warnOfSuccessor(s, addr)
+		}
 		n.book.SetNamed(s.User)
 		if e := n.edges[id]; e != nil {
 			n.reclass(e)

@@ -40,6 +40,8 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 	case dgram.Silent:
 		n.lookAtWays(now)
 		n.silent(now, sessions.SessionID(e.Peer))
+	case dgram.Another:
+		n.anotherKey(now, e)
 	case dgram.Closed:
 		n.closed(now, sessions.SessionID(e.Peer))
 	}

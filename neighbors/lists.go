@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"bytes"
+	"io"
 	"maps"
 	"net/netip"
 	"slices"
@@ -26,9 +27,9 @@ const (
 // pull is a neighbour's list on its way to us.
 type pull struct {
 	request uint64 // id of the one under way; 0: none
-	number  uint64 // of this pull of the whole list
+	cursor  []byte // behind which that asks
+	compare bool   // with what we hold of it: else all is to be told
 	pages   int    // so far
-	at      time.Time
 }
 
 // wants is the records that somebody told of and that we lack.
@@ -52,20 +53,24 @@ func (n *Node) askForList(now time.Time, e *edge) {
 	if e == nil || n.cfg.Seed || e.seed || e.user == n.user || !n.ep.Live(dgram.PeerID(e.id)) || !n.known(e) {
 		return
 	}
-	n.pulls++
-	e.pull = pull{number: n.pulls, at: now}
-	var digest []byte
-	if d, count := n.rumors.digest(e.id); count > 0 {
-		digest = d[:]
-	}
-	n.askForPage(now, e, digest, nil)
+	e.pull = pull{compare: n.rumors.toldBy[e.id] > 0}
+	n.askForPage(now, e, nil)
 	e.refreshAt = now.Add(n.spread(n.cfg.Profile.Refresh))
 	n.plan(e)
 }
 
-func (n *Node) askForPage(now time.Time, e *edge, digest, cursor []byte) {
+// askForPage asks for what stands behind cursor. What we hold is summed up for each page
+// anew: the one before has changed it.
+func (n *Node) askForPage(now time.Time, e *edge, cursor []byte) {
 	e.pull.pages++
+	e.pull.cursor = cursor
 	id := n.ep.NextID()
+	var digest []byte
+	if e.pull.compare {
+		var salt [8]byte
+		io.ReadFull(n.cfg.Random, salt[:])
+		digest = dgram.Digest(salt, n.rumors.held(e.id))
+	}
 	if n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: dgram.ListRequest{Digest: digest, Cursor: cursor, Credit: 1}}) {
 		e.pull.request = id
 	}
@@ -76,18 +81,26 @@ func (n *Node) askForPage(now time.Time, e *edge, digest, cursor []byte) {
 // (the rule of the 2010 program).
 func (n *Node) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
 	page := dgram.List{Request: r.Message.ID}
-	if asker := n.edges[s.ID]; asker != nil && !n.cfg.Seed {
-		if len(q.Of) == 0 {
-			n.fillPage(&page, asker, q)
-		} else {
-			n.fillRecords(&page, asker, q.Of)
-		}
+	asker := n.edges[s.ID]
+	if n.cfg.Seed {
+		asker = nil
+	}
+	switch {
+	case len(q.Of) == 0:
+		fillPage(&page, n.told(asker), q)
+	case asker != nil:
+		n.fillRecords(&page, asker, q.Of)
 	}
 	n.ep.Send(now, r.From, dgram.Message{ID: n.ep.NextID(), Body: page})
 }
 
-// told lists our word about all neighbours that an asker is told of, by session id.
+// told lists our word about all neighbours that an asker is told of, by session id;
+// nil is told of nobody. They are so few that all of it is done anew for each question
+// (costList).
 func (n *Node) told(asker *edge) (list []dgram.Summary) {
+	if asker == nil {
+		return nil
+	}
 	for _, id := range n.edgeIDs() {
 		if e := n.edges[id]; n.tells(e, asker) {
 			if s, ok := n.summaryOf(e); ok {
@@ -98,30 +111,31 @@ func (n *Node) told(asker *edge) (list []dgram.Summary) {
 	return list
 }
 
-func (n *Node) fillPage(page *dgram.List, asker *edge, q dgram.ListRequest) {
-	list := n.told(asker)
+// fillPage puts into a page what the list that an asker is told has behind the cursor, in
+// those buckets that differ from his digest. The list is used up.
+func fillPage(page *dgram.List, list []dgram.Summary, q dgram.ListRequest) {
 	page.Total = uint64(len(list))
-	if len(q.Digest) == 8 && len(list) > 0 {
-		var own [8]byte
-		for _, s := range list {
-			mix(&own, s)
-		}
-		if bytes.Equal(own[:], q.Digest) {
-			return
-		}
+	if page.Buckets, page.Part = dgram.Differing(q.Digest, list); page.Part {
+		list = slices.DeleteFunc(list, func(s dgram.Summary) bool { return !page.Buckets.Has(s.Session) })
 	}
-	i := 0
-	if len(q.Cursor) == len(sessions.SessionID{}) {
-		i, _ = slices.BinarySearchFunc(list, q.Cursor, func(s dgram.Summary, c []byte) int { return bytes.Compare(s.Session[:], c) })
-		if i < len(list) && bytes.Equal(list[i].Session[:], q.Cursor) {
-			i++
+	i, _ := slices.BinarySearchFunc(list, q.Cursor, func(s dgram.Summary, c []byte) int {
+		if len(c) > 0 && bytes.Compare(s.Session[:], c) <= 0 {
+			return -1
 		}
-	}
+		return 1
+	})
 	end := min(i+newsPage, len(list))
 	page.Summaries = list[i:end]
 	if end < len(list) && end > i {
 		page.Next = list[end-1].Session[:]
 	}
+}
+
+// covers says whether a page that was asked for behind cursor would tell of a session, if
+// its teller had it.
+func covers(l *dgram.List, cursor []byte, id dgram.PeerID) bool {
+	return (!l.Part || l.Buckets.Has(id)) && (len(cursor) == 0 || bytes.Compare(id[:], cursor) > 0) &&
+		(len(l.Next) == 0 || bytes.Compare(id[:], l.Next) <= 0)
 }
 
 // fillRecords gives the records of one session or of one user's sessions.
@@ -161,18 +175,14 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 	if e == nil || e.pull.request != l.Request {
 		return
 	}
+	cursor := e.pull.cursor
 	e.pull.request = 0
-	_, held := n.rumors.digest(e.id)
-	if len(l.Summaries) == 0 && e.pull.pages == 1 && l.Total > 0 && l.Total == held {
-		return // nothing has changed
-	}
-	n.heardSummaries(now, e, l.Summaries, e.pull.number)
-	if len(l.Next) > 0 && e.pull.pages < listPages {
-		n.askForPage(now, e, nil, l.Next)
-		return
-	}
-	for _, gone := range n.rumors.drop(e.id, e.pull.number) {
+	for _, gone := range n.rumors.replace(e.id, cursor, &l) {
 		n.reconsider(now, gone)
+	}
+	n.heardSummaries(now, e, l.Summaries, true)
+	if bytes.Compare(l.Next, cursor) > 0 && e.pull.pages < listPages {
+		n.askForPage(now, e, l.Next)
 	}
 }
 

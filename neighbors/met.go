@@ -37,6 +37,9 @@ func (n *Node) notSought(id sessions.SessionID, addr netip.AddrPort) bool {
 func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
 	n.confirmHint(now, id, c.addr)
 	n.alive(now, id, c.addr)
+	if c.outbound {
+		n.succeeds(now, id, c.addr)
+	}
 	if c.link || n.isNear(c.addr) {
 		n.metOnLink(id)
 	}

@@ -15,6 +15,7 @@ type NAT string
 // What may stand there.
 const (
 	NATUnknown NAT = "unknown" // fewer than two have told us
+	NATSome    NAT = "some"    // others see us at an address that is not ours; too few to say more
 	NATNone    NAT = "none"    // others see us at an address of our own
 	NATEasy    NAT = "easy"    // all see us at one address and port: direct ways are possible
 	NATHard    NAT = "hard"    // each sees another port: direct ways only to those with an easy one
@@ -26,6 +27,7 @@ type NetView struct {
 	Observed []netip.AddrPort // where others see us
 	NAT      NAT
 	Seeds    []string // seeds that answer, by name
+	Silent   []string // those that the person named, as they did, and that do not answer
 	Ways     []WayView
 	More     int    // sessions beside those in Ways
 	Limits   []Stat // what was refused for reaching a limit
@@ -56,6 +58,10 @@ func (n *Node) Net() NetView {
 			}
 		}
 	}
+	if v.NAT == NATUnknown && n.seenElsewhere(v.Observed) {
+		v.NAT = NATSome
+	}
+	v.Silent = n.silentPlaces()
 	for _, e := range n.live() {
 		if s, ok := n.book.Session(e.id); ok && s.Flags&sessions.FlagSeed != 0 {
 			v.Seeds = append(v.Seeds, n.book.Label(e.user))
@@ -68,6 +74,12 @@ func (n *Node) Net() NetView {
 		}
 	}
 	return v
+}
+
+// seenElsewhere says whether there is one address where all see us, and it is not ours.
+func (n *Node) seenElsewhere(at []netip.AddrPort) bool {
+	return len(at) > 0 && !n.ownAddr(at[0].Addr()) &&
+		!slices.ContainsFunc(at, func(a netip.AddrPort) bool { return a.Addr() != at[0].Addr() })
 }
 
 // wayViews lists those with whom we keep in touch: who is here, then whom our user knows
@@ -142,7 +154,7 @@ func (n *Node) nat() NAT {
 	case n.agreed():
 		return NATEasy
 	}
-	return NATUnknown // one observer alone cannot tell
+	return NATSome // one observer alone cannot tell more
 }
 
 // limitNames are the counters that say that a limit was reached.

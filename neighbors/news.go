@@ -230,7 +230,7 @@ func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) 
 		return
 	}
 	if n.known(e) || n.nearEdge(e) {
-		n.heardSummaries(now, e, l.Summaries, 0)
+		n.heardSummaries(now, e, l.Summaries, false)
 	}
 	n.drawTurn(now, e) // its other neighbours got the same
 	n.plan(e)

@@ -73,7 +73,6 @@ type twoEdges struct {
 	rumors    rumors
 	news      news
 	wants     wants
-	pulls     uint64 // lists asked for so far
 	seekers   seekers
 	seekAt    time.Time // when one of seeking is due; zero: it must be looked for
 	search    search

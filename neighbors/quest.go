@@ -151,7 +151,11 @@ func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
 			q.weigh = now // nobody will name another one
 			wait = 0
 		case q.asked == 0 && n.alone():
-			r.deadline = earliest(r.deadline, r.started.Add(askNobody))
+			end := r.started.Add(askNobody)
+			if end.Before(now) {
+				end = now // those who might have answered have been silent since
+			}
+			r.deadline = earliest(r.deadline, end)
 		}
 	} else {
 		wait = r.asking.Sub(now)

@@ -79,6 +79,11 @@ func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
 			return 0, fmt.Errorf("%s is this node itself: give the other's port, \\ping HOST PORT", addr)
 		}
 	}
+	if addr.Addr().Zone() == "" {
+		if err := CheckZone(addr.Addr(), nil); err != nil {
+			return 0, err
+		}
+	}
 	if !n.dialable(addr, netip.Addr{}) {
 		if n.cfg.LoopbackOnly && !addr.Addr().IsLoopback() {
 			return 0, fmt.Errorf("this node listens on loopback alone and cannot reach %s; start it without -listen", addr)
@@ -231,10 +236,10 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 }
 
 // alone tells whether there is nobody who could be about to answer: no place that a Source
-// names, and nobody of those whom we would ask.
+// names, unless it is silent, and nobody of those whom we would ask.
 func (n *Node) alone() bool {
 	for _, p := range n.plugins {
-		if len(p.hints) > 0 {
+		if s, ok := p.source.(Places); ok && s.Expecting() || !ok && len(p.hints) > 0 {
 			return false
 		}
 	}
@@ -244,6 +249,14 @@ func (n *Node) alone() bool {
 		}
 	}
 	return true
+}
+
+// firstNode says what to do for want of somebody to ask: who has named a seed is told of that.
+func (n *Node) firstNode() string {
+	if silent := n.silentPlaces(); len(silent) > 0 {
+		return fmt.Sprintf("the seed %s does not answer (check its address and port, that it runs, and that firewalls let UDP through); \\ping HOST [PORT] reaches another node", strings.Join(silent[:min(len(silent), 2)], " "))
+	}
+	return "\\ping HOST [PORT] reaches a first node, -sip names a seed"
 }
 
 func (n *Node) failure(now time.Time, q *request) Event {
@@ -261,7 +274,7 @@ func (n *Node) failure(now time.Time, q *request) Event {
 			n.stand(now, q.quest)
 			text = fmt.Sprintf("%s (%s) was introduced, but is not reached yet; you are told when they are", q.quest.typed, sessions.Fingerprint(q.quest.chosen))
 		case q.quest.asked == 0:
-			text = fmt.Sprintf("there is nobody to ask for %s: \\ping HOST [PORT] reaches a first node, -sip names a seed", q.quest.typed)
+			text = fmt.Sprintf("there is nobody to ask for %s: %s", q.quest.typed, n.firstNode())
 		default:
 			n.stand(now, q.quest)
 			text = fmt.Sprintf("nobody has introduced %s: check the name; they may have to type \\accept %s first. You are told when they do: the request stands for 10 minutes", q.quest.typed, n.cfg.Name)

@@ -1,8 +1,7 @@
 package neighbors
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
+	"bytes"
 	"slices"
 	"time"
 
@@ -43,7 +42,6 @@ type telling struct {
 	known bool // our user knows him
 	seq   uint64
 	state uint64 // of dgram.Summary
-	pull  uint64 // the pull that it was last part of
 }
 
 func newRumors() rumors {
@@ -74,8 +72,8 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 
 // note takes a neighbour's word and reports whether it says something new, and what he said
 // before (of whom he said nothing: gone); nil: there is no room for it. Strangers, who can be many on one link, leave room for those whom our
-// user knows: half of all, and their places among the tellers.
-func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, pull uint64) (r *rumor, news bool, was uint64) {
+// user knows: half of all, and their places among the tellers. asked: it is an answer, and as he says now, whatever news said.
+func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, asked bool) (r *rumor, news bool, was uint64) {
 	id := sessions.SessionID(s.Session)
 	r, ok := h.of.Get(id)
 	i := -1
@@ -95,9 +93,7 @@ func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, pull u
 		i, news = len(r.tellers)-1, true
 	}
 	t := &r.tellers[i]
-	if pull > 0 {
-		t.pull = pull
-	} else if s.Seq < t.seq {
+	if !asked && s.Seq < t.seq {
 		return r, false, t.state // news that came late
 	}
 	was = t.state
@@ -120,12 +116,30 @@ func (h *rumors) seat(r *rumor, known bool) bool {
 	return true
 }
 
-// drop forgets what a neighbour told, or what was not part of his last whole list, and
-// returns the sessions that this concerns, in a fixed order.
-func (h *rumors) drop(by sessions.SessionID, but uint64) (touched []*rumor) {
+// drop forgets what a neighbour told, and returns the sessions that this concerns, in a
+// fixed order.
+func (h *rumors) drop(by sessions.SessionID) []*rumor {
+	return h.dropThose(by, func(sessions.SessionID) bool { return true })
+}
+
+// replace forgets what a neighbour told and does not tell any more, as a page of his list
+// shows that was asked for behind cursor; the sessions that this concerns, in a fixed order.
+func (h *rumors) replace(by sessions.SessionID, cursor []byte, page *dgram.List) []*rumor {
+	return h.dropThose(by, func(id sessions.SessionID) bool {
+		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s dgram.Summary, id sessions.SessionID) int {
+			return bytes.Compare(s.Session[:], id[:])
+		})
+		return !listed && covers(page, cursor, dgram.PeerID(id))
+	})
+}
+
+func (h *rumors) dropThose(by sessions.SessionID, of func(sessions.SessionID) bool) (touched []*rumor) {
+	if h.toldBy[by] == 0 {
+		return nil
+	}
 	for _, r := range h.of.Values() {
 		i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
-		if i < 0 || but > 0 && r.tellers[i].pull == but {
+		if i < 0 || !of(r.id) {
 			continue
 		}
 		r.tellers = slices.Delete(r.tellers, i, i+1)
@@ -138,29 +152,17 @@ func (h *rumors) drop(by sessions.SessionID, but uint64) (touched []*rumor) {
 	return touched
 }
 
-// digest sums up what one neighbour told, in the form of spec/wire.md 5.7.
-func (h *rumors) digest(by sessions.SessionID) (digest [8]byte, count uint64) {
+// held is what one neighbour told, as a list of his: at most maxToldBy, by session id.
+func (h *rumors) held(by sessions.SessionID) (list []dgram.Summary) {
 	for _, r := range h.of.Values() {
 		for _, t := range r.tellers {
 			if t.by == by {
-				mix(&digest, dgram.Summary{Session: dgram.PeerID(r.id), Seq: t.seq, State: t.state})
-				count++
+				list = append(list, dgram.Summary{Session: dgram.PeerID(r.id), Seq: t.seq, State: t.state})
 			}
 		}
 	}
-	return digest, count
-}
-
-// mix adds one summary to a digest.
-func mix(digest *[8]byte, s dgram.Summary) {
-	var b [17]byte
-	copy(b[:8], s.Session[:])
-	binary.BigEndian.PutUint64(b[8:], s.Seq)
-	b[16] = byte(s.State)
-	sum := sha256.Sum256(b[:])
-	for i := range digest {
-		digest[i] ^= sum[i]
-	}
+	slices.SortFunc(list, func(a, b dgram.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+	return list
 }
 
 // via returns what the neighbours that are here say of a session, the best of it, and
@@ -205,14 +207,14 @@ func saidState(s uint64) State {
 
 // heardSummaries takes a neighbour's word about sessions: what is new is looked at, a
 // record that we lack is pulled, once, from him. Of more than he is allowed only the word
-// is kept.
-func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, pull uint64) {
+// is kept. asked: it is his answer to our question, and no news.
+func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, asked bool) {
 	for _, s := range list {
 		id := sessions.SessionID(s.Session)
 		if id == n.self || id == by.id {
 			continue
 		}
-		r, news, was := n.rumors.note(by.id, n.known(by), s, pull)
+		r, news, was := n.rumors.note(by.id, n.known(by), s, asked)
 		if r == nil {
 			continue
 		}
@@ -280,7 +282,7 @@ func (n *Node) reconsider(now time.Time, r *rumor) {
 
 // forgetTeller: a neighbour is not here any more, and what he told may be no longer so.
 func (n *Node) forgetTeller(now time.Time, id sessions.SessionID) {
-	for _, r := range n.rumors.drop(id, 0) {
+	for _, r := range n.rumors.drop(id) {
 		n.reconsider(now, r)
 	}
 }

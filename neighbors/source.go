@@ -46,6 +46,16 @@ type Host interface {
 	Again(at time.Time)
 	// Self is our own name.
 	Self() string
+	// Notice tells the person something that is no answer to anything.
+	Notice(text string)
+}
+
+// Places is a Source of places that the person named: they ought to answer.
+type Places interface {
+	// Silent lists those that do not answer, as the person named them.
+	Silent() []string
+	// Expecting says whether another one may be about to answer.
+	Expecting() bool
 }
 
 // host is the node as one Source sees it, so that \presence can say which
@@ -57,6 +67,8 @@ type host struct {
 }
 
 func (h host) Self() string { return h.node.cfg.Name }
+
+func (h host) Notice(text string) { h.node.tell(Notice{text}) }
 
 func (h host) Announce() bool { return h.node.announce(h.now, h.source) }
 
@@ -85,6 +97,7 @@ func (h host) Found(user string, addr netip.AddrPort) {
 type hint struct {
 	user string
 	addr netip.AddrPort
+	anew time.Time // when it was called because another key answers there
 }
 
 // maxHints bounds the findings remembered for each Source; the oldest goes.
@@ -144,12 +157,9 @@ func (n *Node) RenewSource(name string) {
 
 func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort) {
 	p := &n.plugins[source]
-	h := hint{user, addr}
-	known := false
-	for _, old := range p.hints {
-		known = known || old == h
-	}
-	if !known {
+	h := hint{user: user, addr: addr}
+	known := func(old hint) bool { return old.user == user && old.addr == addr }
+	if !slices.ContainsFunc(p.hints, known) {
 		n.expect(user)
 		if len(p.hints) == maxHints {
 			p.hints = p.hints[1:]
@@ -162,6 +172,16 @@ func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort
 	if n.dialable(addr, netip.Addr{}) && !slices.Contains(n.cfg.Listen, addr) {
 		n.dial(now, addr, nil)
 	}
+}
+
+// silentPlaces lists the places that the person named and that do not answer.
+func (n *Node) silentPlaces() (list []string) {
+	for _, p := range n.plugins {
+		if s, ok := p.source.(Places); ok {
+			list = append(list, s.Silent()...)
+		}
+	}
+	return list
 }
 
 // expected returns what Sources said of addr: the name and fingerprint that

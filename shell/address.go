@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"darkchat/neighbors"
 )
 
 // place is where \ping goes: a host, by name or number, and a port.
@@ -83,17 +86,32 @@ func splitPort(s string) (host, port string, given bool, err error) {
 	return s, "", false, nil
 }
 
-// maxDialled bounds the addresses of one name that are tried.
-const maxDialled = 4
+// maxDialled bounds the addresses of one name that are tried, all at once.
+const maxDialled = 16
 
 type lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 
-// resolve turns a place into addresses: at most maxDialled, each once.
-func (p place) resolve(ctx context.Context, look lookup) ([]netip.AddrPort, error) {
+// linkNames lists the interfaces of this machine that are up.
+func linkNames() (names []string) {
+	all, _ := net.Interfaces()
+	for _, i := range all {
+		if i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 {
+			names = append(names, i.Name)
+		}
+	}
+	return names
+}
+
+// resolve turns a place into addresses: at most maxDialled, each once. links names our
+// interfaces.
+func (p place) resolve(ctx context.Context, look lookup, links func() []string) ([]netip.AddrPort, error) {
 	if a, err := netip.ParseAddr(p.host); err == nil {
 		a = a.Unmap()
 		if a.IsUnspecified() || a.IsMulticast() {
 			return nil, errNoAddress
+		}
+		if err := neighbors.CheckZone(a, links()); err != nil {
+			return nil, err
 		}
 		return []netip.AddrPort{netip.AddrPortFrom(a, p.port)}, nil
 	}
@@ -110,6 +128,9 @@ func (p place) resolve(ctx context.Context, look lookup) ([]netip.AddrPort, erro
 	}
 	if len(all) == 0 {
 		return nil, errNoAddress
+	}
+	if len(all) == 1 {
+		return all, neighbors.CheckZone(all[0].Addr(), links())
 	}
 	return all, nil
 }

@@ -54,8 +54,8 @@ func TestPingAddresses(t *testing.T) {
 	}
 }
 
-// A name may have several addresses: each is tried once, at most four; v4 in v6
-// is v4.
+// A name may have several addresses: each is tried once, at most sixteen; v4 in v6
+// is v4. A link-local address says on which link it is, or what to type is told.
 func TestResolve(t *testing.T) {
 	look := func(_ context.Context, host string) ([]netip.Addr, error) {
 		switch host {
@@ -71,14 +71,19 @@ func TestResolve(t *testing.T) {
 		return nil, errors.New("lookup: no such host")
 	}
 	for host, want := range map[string]string{
-		"many":             "[10.0.0.1:5 10.0.0.2:5 10.0.0.3:5 10.0.0.4:5]",
+		"many":             "[10.0.0.1:5 10.0.0.2:5 10.0.0.3:5 10.0.0.4:5 10.0.0.5:5]",
+		"fe80::1%eth0":     "[[fe80::1%eth0]:5]",
+		"fe80::1%3":        "[[fe80::1%3]:5]",
+		"fe80::1":          "fe80::1%eth0 or fe80::1%wlan0",
+		"fe80::1%eth9":     "there is no interface eth9 here: fe80::1%eth0 or",
+		"2001:db8::1":      "[[2001:db8::1]:5]",
 		"::ffff:127.0.0.1": "[127.0.0.1:5]",
 		"0.0.0.0":          "not the address of a node",
 		"224.0.0.1":        "not the address of a node",
 		"none":             "not the address of a node",
 		"nowhere":          "no host of that name",
 	} {
-		all, err := place{host, 5}.resolve(t.Context(), look)
+		all, err := place{host, 5}.resolve(t.Context(), look, func() []string { return []string{"eth0", "wlan0"} })
 		got := ""
 		for i, a := range all {
 			got += map[bool]string{true: "[", false: " "}[i == 0] + a.String()

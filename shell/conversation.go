@@ -17,7 +17,8 @@ type conversation struct {
 	rows     []macro
 	requests *requests
 	look     lookup
-	put      func(report) // prints, waiting for room
+	links    func() []string // names of our interfaces
+	put      func(report)    // prints, waiting for room
 	export   func(path, text string, replace bool) error
 	room     *backlog
 	target   *neighbors.Target // nil: no conversation

@@ -205,6 +205,8 @@ func ping(c *conversation, r *request, args []string) error {
 				c.requests.add(token, r)
 			}
 			return err
+		} else if errors.Is(err, neighbors.ErrYourself) {
+			return fmt.Errorf(`%s is you; \ping %s PORT asks a host of that name`, args[0], args[0])
 		}
 	}
 	p, err := parsePlace(args, ownPort(c.node.Self()))
@@ -227,7 +229,7 @@ func maybeUser(s string) bool {
 }
 
 func (c *conversation) pingPlace(ctx context.Context, r *request, p place) {
-	all, err := p.resolve(ctx, c.look)
+	all, err := p.resolve(ctx, c.look, c.links)
 	if err != nil {
 		c.requests.fail(r, err.Error())
 		return

@@ -13,6 +13,7 @@ type netReport struct {
 	Observed []string          `json:"observed"`
 	NAT      string            `json:"nat"`
 	Seeds    []string          `json:"seeds"`
+	Silent   []string          `json:"silent,omitempty"`
 	Ways     []wayRow          `json:"ways"`
 	More     int               `json:"more,omitempty"`
 	Limits   map[string]uint64 `json:"limits"`
@@ -32,7 +33,7 @@ type wayRow struct {
 
 func newNet(v neighbors.NetView) netReport {
 	r := netReport{Event: "net", Listen: addresses(v.Listen), Observed: addresses(v.Observed), NAT: string(v.NAT),
-		Seeds: append([]string{}, v.Seeds...), Ways: []wayRow{}, More: v.More, Limits: map[string]uint64{}, limits: v.Limits}
+		Seeds: append([]string{}, v.Seeds...), Silent: v.Silent, Ways: []wayRow{}, More: v.More, Limits: map[string]uint64{}, limits: v.Limits}
 	for _, w := range v.Ways {
 		r.Ways = append(r.Ways, wayRow{User: w.User, Session: w.Session, Seed: w.Seed, Path: w.Path, Through: w.Through,
 			Addr: address(w.Addr), RTT: milliseconds(w.RTT), Why: w.Why})
@@ -41,6 +42,19 @@ func newNet(v neighbors.NetView) netReport {
 		r.Limits[s.Name] = s.Value
 	}
 	return r
+}
+
+// unknown says why nothing is known of a NAT.
+func (r netReport) unknown() string {
+	switch {
+	case len(r.Observed) > 1:
+		return "those who tell where they see you do not agree"
+	case len(r.Silent) > 0:
+		return "no seed has answered yet"
+	case len(r.Seeds) > 0:
+		return "no seed has told yet where it sees you"
+	}
+	return "a seed (-sip) would tell"
 }
 
 func (r netReport) text(p *page, _ view) {
@@ -53,10 +67,15 @@ func (r netReport) text(p *page, _ view) {
 		p.line(normal, "A NAT in between that lets direct ways be made.")
 	case neighbors.NATHard:
 		p.line(normal, "A NAT in between that gives each destination another port: direct ways only to those who have an easier one.")
+	case neighbors.NATSome:
+		p.line(normal, "A NAT in between; of which kind, a second seed in another network (one more -sip) would tell.")
 	default:
-		p.line(normal, "Whether there is a NAT in between is not known: a seed (-sip) would tell.")
+		p.line(normal, "Whether there is a NAT in between is not known: "+r.unknown()+".")
 	}
 	p.add(normal, "Seeds: ").word(normal, or(strings.Join(r.Seeds, " "), "none answers")).end()
+	if len(r.Silent) > 0 {
+		p.add(normal, "No answer from the seed ").word(normal, strings.Join(r.Silent, " ")).end()
+	}
 	for _, w := range r.Ways {
 		p.word(strong, w.User).add(faint, " ("+tag(w.Session)+") ")
 		switch w.Path {

@@ -228,6 +228,38 @@ func TestPingUserOrHost(t *testing.T) {
 	})
 }
 
+// The fifth address of a name is tried like the first; oneself is not looked up; and an
+// address that cannot be written to so is refused at once.
+func TestPingFifthAddressAndOneself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const fifth = "198.51.100.5"
+		a := &actor{onPing: func(a *actor, token neighbors.Token, addr netip.AddrPort) {
+			if addr.Addr().String() == fifth {
+				a.sink(neighbors.Pong{Token: token, Addr: addr})
+			}
+		}}
+		look := func(_ context.Context, host string) (all []netip.Addr, err error) {
+			if host == "ann" {
+				t.Error("the own name is looked up")
+			}
+			for _, s := range []string{"2001:db8::1", "2001:db8::2", "198.51.100.3", "198.51.100.4", fifth} {
+				all = append(all, netip.MustParseAddr(s))
+			}
+			return all, nil
+		}
+		links := func() []string { return []string{"eth0"} }
+		p := play(t, a, Options{JSON: true, Resolve: look, Links: links}, "\\ping host.example\n\\ping ann\n\\ping fe80::1\n\\ping fe80::1%eth9 7000\n")
+		if want := "ready pong error error error bye"; p.events() != want || p.took > time.Second {
+			t.Errorf("%s after %v, want %s", p.events(), p.took, want)
+		}
+		for _, want := range []string{"ann is you", "fe80::1%eth0", "no interface eth9"} {
+			if !strings.Contains(strings.Join(p.lines, "\n"), want) {
+				t.Errorf("nothing says %q in\n%s", want, strings.Join(p.lines, "\n"))
+			}
+		}
+	})
+}
+
 // Text lines never wait for each other.
 func TestTextsDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

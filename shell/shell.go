@@ -40,6 +40,7 @@ type Options struct {
 	Export func(path, text string, replace bool) error
 
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's
+	Links   func() []string                                              // names of the interfaces that are up; nil: the system's
 	Now     func() time.Time                                             // nil: time.Now; for display only
 	Zone    *time.Location                                               // nil: time.Local
 }
@@ -76,6 +77,9 @@ func New(opt Options) *Shell {
 	}
 	if opt.Lost == nil {
 		opt.Lost = func(error) {}
+	}
+	if opt.Links == nil {
+		opt.Links = linkNames
 	}
 	if opt.JSON {
 		opt.Interactive = false
@@ -171,7 +175,7 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	if s.opt.Stay {
 		p.lost = func(err error) { s.opt.Lost(outputLost(err)) }
 	}
-	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve, export: s.opt.Export,
+	c := &conversation{ctx: ctx, node: node, rows: table(), requests: s.requests, look: s.opt.Resolve, links: s.opt.Links, export: s.opt.Export,
 		put: s.put, room: s.backlog, level: &s.level, unread: &s.unread}
 
 	var from source = pipe{newReader(s.opt.In)}

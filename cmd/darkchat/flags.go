@@ -313,6 +313,11 @@ func checkHost(host string) error {
 		if addr.IsUnspecified() || addr.IsMulticast() {
 			return fmt.Errorf("-sip %s is not the address of one host", host)
 		}
+		if addr.Zone() == "" {
+			if err := neighbors.CheckZone(addr, nil); err != nil {
+				return fmt.Errorf("-sip %w, as %s%%eth0", err, addr)
+			}
+		}
 		return nil
 	}
 	bad := func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune("/\\:@\"'", r) }

@@ -69,6 +69,33 @@ func TestSeedIsRemembered(t *testing.T) {
 	ann.wait("it is a seed of ours", func(e event) bool { return e.Event == "net" && strings.Contains(e.raw, `"seeds":["seed"]`) })
 }
 
+// A seed whose state was lost comes back at its port with another key: those who named it are
+// there again within seconds, and are warned.
+func TestSeedWithAFreshKey(t *testing.T) {
+	t.Parallel()
+	seed := startSeed(t, t.TempDir())
+	port, was := seed.port(), seed.self().Fingerprint
+	ann := start(t, t.TempDir(), "ann", "-sip", "127.0.0.1", "-sp", port)
+	ann.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
+	seed.kill()
+	seed = launch(t, "seed", program(t, "-s", "-json", "-p", port, "-listen", "127.0.0.1", "-state", t.TempDir()))
+	_ = seed.stdin.Close()
+	now := seed.self().Fingerprint
+	began := time.Now()
+	ann.send(`\add carol`) // any word to the seed
+	ann.wait("a warning", func(e event) bool {
+		return e.Event == "notice" && strings.Contains(e.Text, was) && strings.Contains(e.Text, now)
+	})
+	ann.wait("the new seed", func(e event) bool { return e.Event == "online" && strings.HasPrefix(e.User, "seed~") })
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	carol := start(t, t.TempDir(), "carol", "-sip", "127.0.0.1", "-sp", port)
+	carol.wait("the seed online", func(e event) bool { return e.Event == "online" && e.User == "seed" })
+	carol.send(`\add ann`)
+	ann.wait("carol is introduced by it", func(e event) bool { return e.Event == "online" && e.User == "carol" || e.Event == "knock" })
+}
+
 // Who wants to be found by anybody says so, and is added at once; both ways of adding end in
 // time.
 func TestIntroducedToAnybody(t *testing.T) {

@@ -25,6 +25,7 @@ func TestBadFlagsTouchNothing(t *testing.T) {
 		{[]string{"-sip", "127.0.0.1:8888", "-sp", "8888"}, "twice"},
 		{[]string{"-sip", "2001:db8::1:x"}, "[2001:db8::1]:6789"},
 		{[]string{"-sip", ""}, "-sip"},
+		{[]string{"-sip", "fe80::1"}, "fe80::1%eth0"},
 		{[]string{"-sip", "a,b,c", "-sp", "1,2"}, "-sp"},
 		{[]string{"-sp", "8888"}, "-sip"},
 		{[]string{"-listen", "localhost:1"}, "-listen"},

@@ -20,7 +20,8 @@ const (
 	lastWait   = time.Minute      // doubling up to this
 	checkGap   = 10 * time.Second // between looks at a host that answers
 	staleTries = 3                // unanswered tries after which a name is resolved again
-	maxAddrs   = 8                // addresses of one host
+	silentSoon = 3                // unanswered tries, 3 s, after which the person is told
+	maxAddrs   = 16               // addresses of one host, as many as \ping tries
 )
 
 // Source keeps in touch with the hosts it was made with.
@@ -34,7 +35,9 @@ type host struct {
 	addrs []netip.AddrPort
 	next  time.Time
 	wait  time.Duration
-	tries int // since it last answered
+	tries int  // since it last answered
+	heard bool // it answered once, and who goes then is told of as everybody is
+	told  bool // that it does not answer
 }
 
 // New returns a Source for hosts: names or addresses, one entry each. Their
@@ -70,6 +73,23 @@ func (s *Source) Resolved(name string, addrs []netip.AddrPort) {
 	}
 }
 
+// Silent lists the hosts that do not answer, as they were given to New.
+func (s *Source) Silent() (names []string) {
+	for _, h := range s.hosts {
+		if h.tries >= silentSoon || len(h.addrs) == 0 {
+			names = append(names, h.name)
+		}
+	}
+	return names
+}
+
+// Expecting says whether a host may be about to answer for the first time, or again.
+func (s *Source) Expecting() bool {
+	return slices.ContainsFunc(s.hosts, func(h host) bool {
+		return len(h.addrs) > 0 && h.tries < silentSoon && (h.tries > 0 || !h.heard)
+	})
+}
+
 // Advance says HELLO, through the node, to the hosts that do not answer.
 func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 	for i := range s.hosts {
@@ -89,7 +109,7 @@ func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 
 func (s *Source) visit(now time.Time, h *host, at neighbors.Host) {
 	if slices.ContainsFunc(h.addrs, at.Live) {
-		h.tries, h.wait, h.next = 0, 0, now.Add(checkGap)
+		h.tries, h.wait, h.next, h.heard = 0, 0, now.Add(checkGap), true
 		return
 	}
 	for _, a := range h.addrs {
@@ -97,6 +117,10 @@ func (s *Source) visit(now time.Time, h *host, at neighbors.Host) {
 	}
 	if h.tries++; h.tries%staleTries == 0 {
 		s.want(h.name) // it may have moved
+	}
+	if h.tries == silentSoon && !h.heard && !h.told {
+		h.told = true
+		at.Notice("the seed " + h.name + " has not answered yet: check its address and port, that it runs, and that firewalls let UDP through; it is tried again and again")
 	}
 	h.wait = min(max(2*h.wait, firstWait), lastWait)
 	h.next = now.Add(h.wait)

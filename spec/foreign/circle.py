@@ -1,18 +1,8 @@
 """wire.md 5.7 and 5.8, theory.md 6: what a node tells of its neighbours, in pages."""
-import hashlib
-
+from digests import bits, differing
 from messages import Page, Summary
 
 WHOLE = 64  # summaries in a page
-
-
-def digest(summaries):
-    """The digest of a list (wire.md 5.7)."""
-    x = 0
-    for s in summaries:
-        entry = s.sid + s.seq.to_bytes(8, "big") + bytes([s.state])
-        x ^= int.from_bytes(hashlib.sha256(entry).digest()[:8], "big")
-    return x.to_bytes(8, "big")
 
 
 class Circle:
@@ -32,13 +22,14 @@ class Circle:
     def pages(self, id, request):
         """The answer to requestUserList `id`."""
         told = self.summaries(request.of)
-        if request.of == b"" and request.digest and request.digest == digest(told):
-            return [Page(id, [], [], b"", len(told), b"")]
-        rest = [s for s in told if s.sid > request.cursor]
+        rest, ext = [s for s in told if s.sid > request.cursor], b""
+        if request.of == b"" and len(request.digest) == 120:
+            differ = differing(request.digest, told)
+            rest, ext = [s for s in rest if s.sid[0] >> 4 in differ], bits(differ)
         size = min(self.page, 2) if request.of else self.page
         pages = []
         while len(pages) < request.credit and (rest or not pages):
             page, rest = rest[:size], rest[size:]
             records = [self.entries[s.sid][1] for s in page] if request.of else []
-            pages.append(Page(id, page, records, page[-1].sid if rest else b"", len(told), b""))
+            pages.append(Page(id, page, records, page[-1].sid if rest else b"", len(told), ext))
         return pages

@@ -32,3 +32,4 @@ node check_vectors.mjs
 $python -B check_vectors.py
 $python -B check_messages.py
 $python -B handshake.py
+$python -B lists.py

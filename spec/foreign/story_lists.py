@@ -1,7 +1,7 @@
 """Presence and lists: who tells whom of whom."""
 import sending
 from acts import call, friends, got, need
-from circle import digest
+from digests import bits, digest
 from messages import (AWAY, DELIVERED, GONE, LIST, LIST_REQUEST, LOST, OFFLINE, ONLINE, PING, PLAIN_PROBE, REACH, SUSPECT, UNKNOWN, Page,
                       Request, Summary)
 
@@ -17,7 +17,7 @@ def one_by_one(summaries):
 
 
 def ann_tells(world):
-    """ann's list: empty for strangers, summaries for a friend, records when asked for, an empty page for the right digest"""
+    """ann's list: empty for strangers, summaries for a friend, records when asked for, and the buckets that differ from a digest"""
     ann, fay, gus, hal = world.program("ann"), world.node("fay"), world.node("gus"), world.node("hal")
     peer = call(world, fay, ann.at)
     friends(world, ann, gus)
@@ -32,11 +32,18 @@ def ann_tells(world):
     for of in (gus.sid, gus.user_key):
         page = ask(world, fay, peer, of=of)[0]
         need(page.records == [gus.record] and page.summaries[0][0] == gus.sid, "gus's record")
-    held = digest([Summary(gus.sid, gus.seq, 0)])
-    page = ask(world, fay, peer, held=held)[0]
-    need((page.summaries, page.next, page.total) == ([], b"", 1), "the digest is right: nothing is said again")
-    page = ask(world, fay, peer, held=bytes([held[0] ^ 1]) + held[1:])[0]
-    need(len(page.summaries) == 1, "the digest is wrong: all is said")
+    held, other, bucket = Summary(gus.sid, gus.seq, 0), Summary(bytes([gus.sid[0] ^ 0x80]) + gus.sid[1:], 7, 0), gus.sid[0] >> 4
+    for salt, have, differ in (
+            (b"saltsalt", [held], []),
+            (b"saltmore", [held._replace(state=AWAY)], [bucket]),
+            (b"moresalt", sorted([held, other]), [bucket ^ 8]),
+            (b"moremore", [other], [bucket, bucket ^ 8])):
+        page = ask(world, fay, peer, held=digest(salt, have))[0]
+        need((one_by_one(page.summaries), page.next, page.total) == ([held] if bucket in differ else [], b"", 1),
+             "of a list the buckets that differ are said")
+        need(page.ext == bits(differ), "and which they are")
+    page = ask(world, fay, peer, held=bytes(8))[0]
+    need(len(page.summaries) == 1 and page.ext == b"", "what is no digest is answered by all")
 
 
 def ann_tells_in_pages(world):
