@@ -127,6 +127,9 @@ func room(to netip.AddrPort) int {
 
 // sendData sends messages as one DATA.
 func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo int) {
+	if a.mayHaveMoved(now) {
+		padTo = max(padTo, resentSize)
+	}
 	b := e.seal(a, ms, padTo)
 	if b == nil {
 		return
