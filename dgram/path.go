@@ -181,12 +181,14 @@ func (e *Endpoint) Uprooted() {
 
 // mayHaveMoved says whether the peer may see us at another address than before, and not
 // know it: our network has changed since it was heard, or what was asked of it directly
-// was not answered in time (spec/theory.md 2.5).
+// was not answered in time (spec/theory.md 2.5). A handshake has just shown where we are:
+// who says nothing at all behind it has forgotten us.
 func (a *association) mayHaveMoved(now time.Time) bool {
 	if a.relayed() || !a.confirmed {
 		return false
 	}
-	return a.link.uprooted || !a.asked.IsZero() && !a.asked.Add(a.link.courier.trip.timeout(false)).After(now)
+	unanswered := !a.asked.IsZero() && !a.asked.Add(a.link.courier.trip.timeout(false)).After(now)
+	return a.link.uprooted || unanswered && a.count > 0
 }
 
 // probesAgain says whether messages hold a probe while an earlier one is not
