@@ -315,18 +315,6 @@ func TestTicketServesOnce(t *testing.T) {
 			t.Errorf("%s: called %v", c.what, got)
 		}
 	}
-	// Explodes are of the same series: bob learns the record by a number that rises alone.
-	for _, c := range []struct {
-		number uint64
-		want   bool
-	}{{102, false}, {101, false}, {103, true}} {
-		p := asker.explode(dgram.PeerID(m.record.Session), c.number)
-		p.By, p.Session = m.record.Session[:], asker.record.Session[:]
-		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, time.Second)
-		if _, got := bob.node.Believes(asker.record.Session); got != c.want {
-			t.Errorf("an explode of number %d: learnt %v", c.number, got)
-		}
-	}
 }
 
 // What an introducer says last replaces what it said before: where the other one was is

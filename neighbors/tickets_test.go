@@ -129,3 +129,35 @@ func TestTicketsAreOneSeries(t *testing.T) {
 		t.Errorf("a new find is answered %s", got)
 	}
 }
+
+// Who is told of a find and of explodes counts them in one series, too: the record is learnt
+// by a number that rises alone.
+func TestToldTicketsAreOneSeries(t *testing.T) {
+	b := newBed(t, 949, simnet.Profile{Delay: 10 * time.Millisecond})
+	b.intro = neighbors.IntroAll
+	bob := b.join("bob")
+	m := b.attacker(1, "mallory", "192.0.2.9:1")
+	m.meets(bob)
+	asker, _ := b.identity(3, "friend")
+	brings := func(p dgram.Ping) bool {
+		p.By, p.Session = m.record.Session[:], asker.record.Session[:]
+		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, time.Second)
+		_, learnt := bob.node.Believes(asker.record.Session)
+		return learnt
+	}
+	id := dgram.PeerID(m.record.Session)
+	for _, c := range []struct {
+		what string
+		p    dgram.Ping
+		want bool
+	}{
+		{"a find", asker.find(id, "bob", 102), false},
+		{"an explode of its number", asker.explode(id, 102), false},
+		{"of a lower one", asker.explode(id, 101), false},
+		{"of a higher one", asker.explode(id, 103), true},
+	} {
+		if got := brings(c.p); got != c.want {
+			t.Errorf("%s: learnt %v", c.what, got)
+		}
+	}
+}
