@@ -29,6 +29,13 @@ func (q *ackQueue) add(now time.Time, a Ack, urgent bool) {
 	}
 }
 
+// hasten has those that are owed leave now.
+func (q *ackQueue) hasten(now time.Time) {
+	if len(q.list) > 0 {
+		q.due = now
+	}
+}
+
 // fit returns how many of the first acks go into room bytes, and their length.
 func (q *ackQueue) fit(room int) (n, size int) {
 	for n < len(q.list) && n < maxAcks {

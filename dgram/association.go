@@ -32,6 +32,7 @@ type association struct {
 	proof     proof
 	owes      bool // the peer cannot know yet that we have them: send something
 	retired   bool // the peer seems to have lost the keys: receive only
+	dismissed bool // the peer said goodbye: erased when what it is owed has been sent
 	erased    bool
 	segment   segment
 	knows     bool          // the peer has our record

@@ -4,7 +4,7 @@ package dgram
 // to a friend who shall keep it, and from him to To when that one is there.
 type Hold struct {
 	To, From PeerID // for whom; whose text it is
-	Text     uint64 // its id
+	Text     uint64 // its id, 1 to maxTextID
 	Sealed   []byte // at most maxSealed
 }
 
@@ -12,7 +12,7 @@ type Hold struct {
 // recipient to the friend, and from him to the text's sender.
 type Receipt struct {
 	From, To PeerID // the recipient; the text's sender
-	Text     uint64
+	Text     uint64 // its id, 1 to maxTextID
 	Result   Result // delivered, not trusted or too old
 	Sig      []byte // 64 bytes
 }
@@ -46,7 +46,7 @@ func (w wireHold) body() (Body, error) {
 }
 
 func (h Hold) check() error {
-	if h.Text < 1 || len(h.Sealed) < 1 || len(h.Sealed) > maxSealed || h.To == h.From {
+	if h.Text < 1 || h.Text > maxTextID || len(h.Sealed) < 1 || len(h.Sealed) > maxSealed || h.To == h.From {
 		return errBounds
 	}
 	return nil
@@ -78,7 +78,7 @@ func (w wireReceipt) body() (Body, error) {
 
 func (r Receipt) check() error {
 	final := r.Result == ResultDelivered || r.Result == ResultNotTrusted || r.Result == ResultTooOld
-	if r.Text < 1 || !final || len(r.Sig) != 64 || r.To == r.From {
+	if r.Text < 1 || r.Text > maxTextID || !final || len(r.Sig) != 64 || r.To == r.From {
 		return errBounds
 	}
 	return nil

@@ -1,6 +1,9 @@
 package dgram
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // frameItems and ackItems are the elements of a message and of an ack
 // (spec/wire.md 5.1).
@@ -30,7 +33,7 @@ func appendMessages(dst []byte, ms []Message) ([]byte, error) {
 }
 
 func appendMessage(b []byte, m *Message) ([]byte, error) {
-	if m.Body == nil || len(m.Acks) > maxAcks {
+	if m.Body == nil || len(m.Acks) > maxAcks || slices.ContainsFunc(m.Acks, func(a Ack) bool { return a.Have > maxTextID }) {
 		return b, errBounds
 	}
 	if err := checkMessage(m); err != nil {
@@ -168,7 +171,7 @@ func (r *items) acks() []Ack {
 			Kind: Kind(r.head(majorUint)), ID: r.head(majorUint), Attempt: r.head(majorUint),
 			Result: Result(r.head(majorUint)), Have: r.head(majorUint),
 		})
-		if r.bad {
+		if r.bad = r.bad || list[len(list)-1].Have > maxTextID; r.bad {
 			return nil
 		}
 	}
@@ -234,7 +237,7 @@ func checkMessage(m *Message) error {
 	if err := m.Body.check(); err != nil {
 		return err
 	}
-	if t, ok := m.Body.(Text); ok && (t.Prev >= m.ID || t.Part >= m.ID) {
+	if t, ok := m.Body.(Text); ok && (m.ID > maxTextID || t.Prev >= m.ID || t.Part >= m.ID) {
 		return errBounds // a predecessor and the first part came earlier, and the first id is 1
 	}
 	return nil

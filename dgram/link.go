@@ -16,6 +16,7 @@ type link struct {
 	heard     time.Time      // the last authentic datagram
 	near      bool           // on our own link
 	pinned    bool
+	uprooted  bool // our network has changed since something came directly
 	dirty     bool // in Endpoint.dirty
 	probes    []probe
 	offered   *attempt // a HANDSHAKE on its way that carries messages of the courier
@@ -74,6 +75,7 @@ func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) 
 	}
 	l.courier.presume(a.trip)
 	a.link, a.made, a.heard, l.heard = l, now, now, now
+	l.uprooted = l.uprooted && a.relayed()
 	if l.offered != nil {
 		// Whichever handshake ends first, what ours carries has been sent.
 		l.courier.sent(l.offered.at, l.offered.messages)

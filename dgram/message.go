@@ -81,7 +81,7 @@ func (r Result) String() string {
 }
 
 // Message is one message inside a datagram. ID is unique among the confirmed
-// messages of its kind that one session sends to another. Attempt counts the
+// messages of its kind that one session sends to another; that of a text is 1 to maxTextID. Attempt counts the
 // sends of a confirmed message from 1 and is 0 for an unconfirmed one; the
 // sender's courier sets it, a receiver echoes it in the Ack. Acks ride along and
 // have nothing to do with the body.
@@ -227,10 +227,11 @@ const (
 	maxParts       = 64
 	maxText        = 1024
 	maxPad         = 1200
-	maxRelayed     = 1100 // bytes of the datagram in a relay message
-	maxSealed      = 1000 // bytes of a held copy: it fits a datagram also through a relay
-	maxAcks        = 64   // in one message
-	maxMessages    = 64   // in one datagram
+	maxRelayed     = 1100      // bytes of the datagram in a relay message
+	maxSealed      = 1000      // bytes of a held copy: it fits a datagram also through a relay
+	maxAcks        = 64        // in one message
+	maxMessages    = 64        // in one datagram
+	maxTextID      = 1<<53 - 1 // exact in every language
 )
 
 // Kind returns KindOnline.

@@ -171,6 +171,26 @@ func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
 	e.emit(Settled{Peer: l.peer.ID, Kind: a.Kind, ID: a.ID, Result: a.Result, RTT: rtt})
 }
 
+// Uprooted says that our own addresses may be others now. What goes to each peer is long
+// enough to be asked for its new source, or for its keys, until something of theirs comes.
+func (e *Endpoint) Uprooted() {
+	for _, l := range e.links { // the order does not matter
+		l.uprooted = true
+	}
+}
+
+// mayHaveMoved says whether the peer may see us at another address than before, and not
+// know it: our network has changed since it was heard, or what was asked of it directly
+// was not answered in time (spec/theory.md 2.5). A handshake has just shown where we are:
+// who says nothing at all behind it has forgotten us.
+func (a *association) mayHaveMoved(now time.Time) bool {
+	if a.relayed() || !a.confirmed {
+		return false
+	}
+	unanswered := !a.asked.IsZero() && !a.asked.Add(a.link.courier.trip.timeout(false)).After(now)
+	return a.link.uprooted || unanswered && a.count > 0
+}
+
 // probesAgain says whether messages hold a probe while an earlier one is not
 // answered: then the datagram must be long enough for a peer that forgot the key
 // to say so (spec/wire.md 6.5).

@@ -124,6 +124,62 @@ func TestSmallStray(t *testing.T) {
 	}
 }
 
+// TestUprootedIsFound: whose own network has changed sends nothing so short that the new
+// address is not asked for: be it a probe, an ack or news, the first one is followed.
+func TestUprootedIsFound(t *testing.T) {
+	for name, say := range map[string]func(w *network, a, b *node){
+		"probe": func(w *network, a, b *node) { a.Probe(w.now, b.self.ID) },
+		"news": func(w *network, a, b *node) {
+			a.Send(w.now, b.self.ID, Message{Body: List{Summaries: []Summary{{Session: b.self.ID}}}})
+		},
+		"ack": func(w *network, a, b *node) {
+			a.Settle(w.now, Handle{peer: b.self.ID, kind: KindText, id: 1, attempt: 1}, ResultDelivered, 0)
+		},
+	} {
+		w, a, b := pair(t)
+		w.connect(a, b)
+		w.move(a, "203.0.113.77:7777")
+		a.Uprooted()
+		say(w, a, b)
+		w.run(50 * time.Millisecond)
+		if m := last[Moved](b); m.To != a.addr {
+			t.Errorf("%s: not followed", name)
+		}
+		small := 0
+		w.pass = func(f flying) bool {
+			if f.from == a.addr && len(f.bytes) < minProvoking {
+				small++
+			}
+			return true
+		}
+		for range 2 { // the answer to the first probe went to where we were
+			say(w, a, b)
+			w.run(50 * time.Millisecond)
+		}
+		if small == 0 {
+			t.Errorf("%s: padded for ever", name)
+		}
+	}
+}
+
+// TestUnansweredIsFound: a NAT gave a node another address, and it does not know. When
+// what it asked is not answered in time all else that it sends is long enough, too.
+func TestUnansweredIsFound(t *testing.T) {
+	w, a, b := pair(t)
+	w.connect(a, b)
+	w.move(a, "203.0.113.77:7777")
+	a.Probe(w.now, b.self.ID)
+	w.run(time.Second)
+	if count[Moved](b) != 0 {
+		t.Fatal("a short probe is followed: nothing is tried here")
+	}
+	a.Send(w.now, b.self.ID, Message{Body: List{Summaries: []Summary{{Session: b.self.ID}}}})
+	w.run(50 * time.Millisecond)
+	if count[Moved](b) != 1 {
+		t.Fatal("not followed")
+	}
+}
+
 // TestLateDatagram: an old datagram from an old address does not move the path back.
 func TestLateDatagram(t *testing.T) {
 	w, a, b := pair(t)

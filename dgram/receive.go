@@ -37,6 +37,7 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 	}
 	l := a.link
 	l.heard, a.heard = now, now
+	l.uprooted = l.uprooted && a.relayed()
 	a.count++
 	if !a.confirmed {
 		e.confirm(now, a)

@@ -99,7 +99,11 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 	if use == nil {
 		return
 	}
-	e.rekey(now, l, use)
+	if use.dismissed {
+		l.courier.acks.hasten(now)
+	} else {
+		e.rekey(now, l, use)
+	}
 	for !use.stuck() {
 		ms, padTo, ok := l.courier.take(now, roomOn(use))
 		if !ok {
@@ -115,6 +119,7 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 			e.assure(now, a)
 		}
 	}
+	e.dismiss(l)
 }
 
 // room returns the bytes of plaintext in a DATA to an address.
@@ -127,6 +132,9 @@ func room(to netip.AddrPort) int {
 
 // sendData sends messages as one DATA.
 func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo int) {
+	if a.mayHaveMoved(now) {
+		padTo = max(padTo, resentSize)
+	}
 	b := e.seal(a, ms, padTo)
 	if b == nil {
 		return

@@ -28,6 +28,9 @@ func messageVectors(t *testing.T, ann, bob person) []vector {
 	confirmed := func(name string, body Body) vector {
 		return plain(name, Message{ID: 0x0123456789abcdef, Attempt: 1, Body: body})
 	}
+	text := func(name string, id uint64, body Text) vector {
+		return plain(name, Message{ID: id, Attempt: 1, Body: body})
+	}
 	introducer := func(v vector) vector { return v.with("ticket_introducer", bob.session[:]) }
 	forwarded := Ping{Scope: ScopeFind, Name: "cyd", Session: ann.session[:], Record: ann.record, Addrs: []netip.AddrPort{seen, seen6},
 		By: bob.session[:], Ticket: ticket("cyd", nil)}
@@ -72,11 +75,13 @@ func messageVectors(t *testing.T, ann, bob person) []vector {
 		plain("list-records", Message{Body: List{Request: 77, Summaries: both, Records: records, Total: 2}}),
 		plain("news", Message{Body: List{Summaries: news}}),
 		plain("list-empty", Message{Body: List{Request: 77}}),
-		confirmed("text", Text{Prev: 41, Sent: 1_700_000_000_000, Parts: 1, Text: "grüß dich, 你好 👋🏽"}),
-		confirmed("text-late", Text{Sent: 1, Late: true, Parts: 1, Text: "x"}),
-		confirmed("text-last-part", Text{Prev: 41, Sent: 1 << 52, Part: maxParts - 1, Parts: maxParts, Text: line}),
+		text("text", 42, Text{Prev: 41, Sent: 1_700_000_000_000, Parts: 1, Text: "grüß dich, 你好 👋🏽"}),
+		text("text-late", 42, Text{Sent: 1, Late: true, Parts: 1, Text: "x"}),
+		text("text-last-part", 105, Text{Prev: 41, Sent: 1 << 52, Part: maxParts - 1, Parts: maxParts, Text: line}),
+		text("text-last-id", maxTextID, Text{Prev: maxTextID - 1, Sent: 1, Parts: 1, Text: "x"}),
 		plain("ack", Message{Acks: []Ack{
 			{Kind: KindText, ID: 9, Attempt: 3, Result: ResultGap, Have: 7},
+			{Kind: KindText, ID: maxTextID, Attempt: 1, Result: ResultGap, Have: maxTextID},
 			{Kind: KindPing, ID: 1<<64 - 1, Attempt: 1, Result: ResultUnknownRecipient},
 			{Kind: KindOnline, ID: 0, Attempt: 5, Result: ResultBusy},
 		}, Body: Acknowledgement{}}),
@@ -143,6 +148,10 @@ func badMessageVectors(ann person) []vector {
 		bad("text-parts", rawText(0, 0, maxParts+1, text("x"))),
 		bad("text-no-parts", rawText(0, 0, 0, text("x"))),
 		bad("text-first-id", rawText(0, 9, 10, text("x"))),
+		bad("text-id", one(rawMessage(KindText, maxTextID+1, arr(num(1), num(0), num(0), num(0), num(1), text("x"), zeros(0))))),
+		bad("ack-have", one(arr(num(7), num(0), num(0), one(arr(num(6), num(9), num(1), num(1), num(maxTextID+1))), one(zeros(0))))),
+		bad("hold-id", one(rawMessage(KindHold, 1, arr(zeros(8), bin(ann.session[:]), num(maxTextID+1), zeros(9), zeros(0))))),
+		bad("receipt-id", one(rawMessage(KindReceipt, 1, arr(zeros(8), bin(ann.session[:]), num(maxTextID+1), num(0), zeros(64), zeros(0))))),
 		bad("text-prev", rawText(9, 0, 1, text("x"))),
 		bad("text-late", one(rawMessage(KindText, 9, arr(num(0), num(0), num(2), num(0), num(1), text("x"), zeros(0))))),
 		bad("text-no-ext", one(rawMessage(KindText, 9, arr(num(0), num(0), num(0), num(0), num(1), text("x"))))),

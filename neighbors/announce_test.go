@@ -68,10 +68,10 @@ func TestRestlessIsToldRarely(t *testing.T) {
 				do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
 			}
 			began := b.now
-			for range 300 {
-				m.becomes(ann.id(), sessions.StateAway, 4*time.Millisecond)
-				m.becomes(ann.id(), sessions.StateGone, 4*time.Millisecond)
-				m.becomes(ann.id(), sessions.StateOnline, 4*time.Millisecond)
+			for range 100 { // behind each goodbye there is a handshake: no more than one network may have
+				m.becomes(ann.id(), sessions.StateAway, 40*time.Millisecond)
+				m.becomes(ann.id(), sessions.StateGone, 40*time.Millisecond)
+				m.becomes(ann.id(), sessions.StateOnline, 40*time.Millisecond)
 			}
 			span := int(b.now.Sub(began) / time.Second)
 			m.becomes(ann.id(), end, 4*time.Millisecond)

@@ -17,6 +17,7 @@ func (n *Node) changed(now time.Time) {
 	}
 	n.outside = outside{}
 	n.mappingLost(now)
+	n.ep.Uprooted()
 	_ = n.redeclare(now) // without a number the old record stands
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]

@@ -102,6 +102,7 @@ func (n *Node) quieter(a, b *edge) bool {
 func (n *Node) crowdedOut(e *edge) {
 	n.book.SetPresence(e.id, sessions.PresenceUnknown)
 	n.contacts.offline(time.Time{}, n, e, ReasonRoom)
+	n.rumors.outdated(e.id)
 }
 
 // removeEdge ends an edge, once.

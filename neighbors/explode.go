@@ -44,7 +44,6 @@ type asked struct {
 type explodeState struct {
 	since   time.Time
 	targets int
-	number  uint64 // the highest ticket
 }
 
 func newExplosions() explosions {
@@ -199,14 +198,11 @@ func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPor
 	targets := n.passTargets(from, p.Targets)
 	st, _ := n.explode.origins.Get(origin.ID)
 	if now.Sub(st.since) >= explodeGap {
-		st = explodeState{since: now, number: st.number}
+		st = explodeState{since: now}
 	} else if len(p.Targets) == 0 || st.targets+len(targets) > explodeMost {
 		return dgram.ResultBusy
 	}
-	if p.Ticket.Number <= st.number {
-		return dgram.ResultTooOld
-	}
-	st.targets, st.number = st.targets+max(len(targets), 1), p.Ticket.Number
+	st.targets += max(len(targets), 1)
 	n.explode.origins.Add(origin.ID, st)
 	for _, e := range targets {
 		half := dgram.Ping{
@@ -215,7 +211,7 @@ func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPor
 		}
 		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: half})
 	}
-	return dgram.ResultDelivered
+	return n.intro.answers.give(origin.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
 // passTargets lists the neighbours to whom an origin's record goes: of those alone of

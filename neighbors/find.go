@@ -34,7 +34,7 @@ const (
 type introductions struct {
 	ticket  uint64                                     // the last number of ours
 	pairs   *simplelru.LRU[[16]byte, pairState]        // asker and target
-	askers  *simplelru.LRU[sessions.SessionID, uint64] // as introducer: the highest ticket of each asker
+	answers answers                                    // as introducer: to the tickets of each asker (tickets.go)
 	wishes  *simplelru.LRU[wishKey, *wish]             // as introducer: who asked for whom
 	numbers *simplelru.LRU[sessions.SessionID, uint64] // as target: the highest ticket of each asker
 	knocks  []knocker                                  // as target: strangers who ask for us (knock.go)
@@ -64,13 +64,12 @@ func (s *pairState) allow(now time.Time, asker, to netip.AddrPort) bool {
 
 func newIntroductions() introductions {
 	pairs, err := simplelru.NewLRU[[16]byte, pairState](introducePairs, nil)
-	askers, err2 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
-	wishes, err3 := simplelru.NewLRU[wishKey, *wish](introduceWishes, nil)
-	numbers, err4 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
-	if err != nil || err2 != nil || err3 != nil || err4 != nil {
+	wishes, err2 := simplelru.NewLRU[wishKey, *wish](introduceWishes, nil)
+	numbers, err3 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
+	if err != nil || err2 != nil || err3 != nil {
 		panic("BUG: introduction bounds must be positive")
 	}
-	return introductions{pairs: pairs, askers: askers, wishes: wishes, numbers: numbers}
+	return introductions{pairs: pairs, answers: newAnswers(), wishes: wishes, numbers: numbers}
 }
 
 // ticket signs one introduction: its numbers rise, across restarts too.
@@ -93,10 +92,16 @@ func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received,
 	case len(p.By) > 0:
 		n.introduced(now, s, r, p)
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
-	case p.Scope == dgram.ScopeFind:
-		n.ep.Settle(now, r.Handle, n.introduce(now, s, r.Addr, p), 0)
-	case p.Scope == dgram.ScopeExplode:
-		n.ep.Settle(now, r.Handle, n.passOn(now, s, r.Addr, p), 0)
+	case p.Scope == dgram.ScopeFind, p.Scope == dgram.ScopeExplode:
+		result, again := n.intro.answers.given(s.ID, p.Ticket.Number)
+		switch {
+		case again:
+		case p.Scope == dgram.ScopeFind:
+			result = n.introduce(now, s, r.Addr, p)
+		default:
+			result = n.passOn(now, s, r.Addr, p)
+		}
+		n.ep.Settle(now, r.Handle, result, 0)
 	case p.Scope == dgram.ScopeReach:
 		n.reachAsked(now, s, r, p)
 	}

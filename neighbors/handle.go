@@ -80,7 +80,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	id := sessions.SessionID(r.From)
 	s, ok := n.book.Session(id)
 	if !ok {
-		n.ep.Forget(r.From) // we forgot who that is: what comes next is challenged, and brings the record
+		n.unknownSaid(now, r)
 		return
 	}
 	blocked := n.book.Trust(s.User) == sessions.TrustBlocked
@@ -90,13 +90,11 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		}
 		return
 	}
-	if _, bye := r.Message.Body.(dgram.Offline); !bye && !n.atTheDoor(id, r.Addr) {
-		addr := r.Addr
-		if at, _, _ := n.ep.Path(r.From); at != addr {
-			addr = netip.AddrPort{} // a source is not proved: it may be forged, and we would call there for ever
-		}
-		n.alive(now, id, addr)
-		n.retryNow(now, id)
+	if s.State == sessions.StateGone && n.ep.Shown(r.From) < s.Seq && !ofOneself(r.Message.Body) {
+		return // older than its goodbye: it was told so, and comes again with another record, or another key
+	}
+	if _, bye := r.Message.Body.(dgram.Offline); !bye {
+		n.heardFrom(now, id, r.Addr)
 	}
 	if !n.budget.Spend(now, budget.Work, n.payer(id), n.cost(&r.Message, &s)) {
 		return // as if lost: whoever means well sends it again, later and later
@@ -110,8 +108,8 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	case dgram.Online:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 		n.hurry(now, id)
-		if len(b.Record) > 0 {
-			n.heardRecord(now, id, r.Addr, b.Record)
+		if len(b.Record) > 0 && n.heardRecord(now, id, r.Addr, b.Record) {
+			n.heardFrom(now, id, r.Addr) // it may have been gone until now
 		}
 		if b.Observed.IsValid() {
 			n.observed(now, id, r.Addr, b.Observed)
@@ -139,9 +137,41 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	}
 }
 
+// heardFrom: an authentic datagram of a session came from addr.
+func (n *Node) heardFrom(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+	if n.atTheDoor(id, addr) {
+		return
+	}
+	if at, _, _ := n.ep.Path(dgram.PeerID(id)); at != addr {
+		addr = netip.AddrPort{} // a source is not proved: it may be forged, and we would call there for ever
+	}
+	n.alive(now, id, addr)
+	n.retryNow(now, id)
+}
+
+// ofOneself says whether a message is about its sender's own presence.
+func ofOneself(b dgram.Body) bool {
+	switch b.(type) {
+	case dgram.Online, dgram.Offline:
+		return true
+	}
+	return false
+}
+
+// unknownSaid: we forgot who that is. What comes next is challenged, and brings the record;
+// who says goodbye needs no more than to be heard.
+func (n *Node) unknownSaid(now time.Time, r dgram.Received) {
+	if _, bye := r.Message.Body.(dgram.Offline); bye {
+		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		n.ep.Dismiss(now, r.From)
+		return
+	}
+	n.ep.Forget(r.From)
+}
+
 // heardRecord takes a record that a peer handed over inside declareOnline: its
-// own, or one about us that we ought to know.
-func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.AddrPort, signed []byte) {
+// own, or one about us that we ought to know. It says whether the peer is there by it.
+func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.AddrPort, signed []byte) bool {
 	known, _ := n.book.Session(from)
 	verify := n.verify
 	if bytes.Equal(signed, known.Record) {
@@ -157,8 +187,9 @@ func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.Ad
 			n.cloned = true
 		}
 	case rec.Session == from:
-		n.learn(now, from, rec, signed, addr, true)
+		return n.learn(now, from, rec, signed, addr, true)
 	}
+	return false
 }
 
 // learn takes a session's record, which was verified, and its signed form.
@@ -199,6 +230,9 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 	}
 	if rec.State == sessions.StateGone {
 		n.gone(now, id, ReasonDeclared)
+		if n.ep.Shown(dgram.PeerID(id)) < rec.Seq {
+			n.ep.Dismiss(now, dgram.PeerID(id))
+		}
 		if r := n.rumors.rumor(id); r != nil {
 			n.reconsider(now, r)
 		}

@@ -82,10 +82,6 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 	if err != nil || rec.Session != asker.ID || !isMapped(p.Name) || !n.ticketHolds(rec, n.self, p) {
 		return dgram.ResultUnknownRecipient
 	}
-	if last, ok := n.intro.askers.Get(asker.ID); ok && p.Ticket.Number <= last {
-		return dgram.ResultTooOld
-	}
-	n.intro.askers.Add(asker.ID, p.Ticket.Number)
 	found := 0
 	for _, t := range n.targets(now, p, asker) {
 		to, _, ok := n.direct(t.ID)
@@ -109,9 +105,9 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 	}
 	if found == 0 {
 		n.seekers.note(asker.ID, p.User)
-		return dgram.ResultUnknownRecipient
+		return n.intro.answers.give(asker.ID, p.Ticket.Number, dgram.ResultUnknownRecipient)
 	}
-	return dgram.ResultDelivered
+	return n.intro.answers.give(asker.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
 // isMapped says whether a name that is looked for is in its mapped form; none is. All whom a

@@ -70,8 +70,8 @@ func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
 		n.ep.Forget(c.Peer) // we forgot who that is: next time we ask for the record
 		return
 	}
-	if e := n.edges[id]; e != nil && e.online && !n.notSought(id, c.Addr) {
-		return
+	if e := n.edges[id]; s.State == sessions.StateGone || e != nil && e.online && !n.notSought(id, c.Addr) {
+		return // gone: what it showed is not newer than its goodbye
 	}
 	rec, err := sessions.Decode(s.Record) // the book's: it was verified
 	if err != nil {

@@ -97,7 +97,7 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	n.contacts.offline(now, n, e, reason)
 	n.changedEdge(now, e)
 	n.forgetTeller(now, id)
-	if r := n.rumors.rumor(id); r != nil {
+	if r := n.rumors.outdated(id); r != nil {
 		n.reconsider(now, r)
 	}
 	if !n.missed(e) {

@@ -58,6 +58,16 @@ func newRumors() rumors {
 	return r
 }
 
+// outdated: the person has just been told that a session is not reached any more. Of what
+// others tell of it only that they reach it is news.
+func (h *rumors) outdated(id sessions.SessionID) *rumor {
+	r := h.rumor(id)
+	if r != nil {
+		r.shown = ""
+	}
+	return r
+}
+
 // untold counts one telling less.
 func (h *rumors) untold(by sessions.SessionID) {
 	if h.toldBy[by]--; h.toldBy[by] <= 0 {

@@ -91,7 +91,7 @@ func (k *HoldKeys) Open(to SessionID, sealed []byte) (OpenedCopy, error) {
 	}
 	var w copyWire
 	if unmarshal(plain, &w) != nil || len(w.From) != len(SessionID{}) || len(w.Text) > MaxCopyText || len(w.Text) == 0 ||
-		w.Parts > MaxParts || w.Part >= w.Parts || w.Part >= w.ID || w.Prev >= w.ID {
+		w.ID > maxTextID || w.Prev >= w.ID || w.Part >= w.ID || w.Parts > MaxParts || w.Part >= w.Parts {
 		return OpenedCopy{}, ErrCopyForm
 	}
 	c := Copy{From: SessionID(w.From), To: to, Part: Part{

@@ -20,7 +20,7 @@ func TestCopyIsForOneReader(t *testing.T) {
 	eve.Turn(now, random)
 	ann := keyOf(1)
 	c := Copy{From: SessionID{1}, To: SessionID{2}, Part: Part{
-		ID: 1<<52 - 1, Prev: 1<<52 - 2, Sent: 1 << 52, Late: true, Part: 63, Parts: 64, Text: strings.Repeat("x", MaxCopyText),
+		ID: maxTextID, Prev: maxTextID - 1, Sent: 1 << 52, Late: true, Part: 63, Parts: 64, Text: strings.Repeat("x", MaxCopyText),
 	}}
 	sealed, err := c.Seal(ann, bob.Public())
 	if err != nil || len(sealed) > 1000 {
@@ -47,6 +47,19 @@ func TestCopyIsForOneReader(t *testing.T) {
 		bad[i] ^= 1
 		if _, err := bob.Open(c.To, bad); err == nil {
 			t.Errorf("byte %d can be changed", i)
+		}
+	}
+	for _, change := range []func(*Copy){
+		func(c *Copy) { c.ID = maxTextID + 1 }, func(c *Copy) { c.Prev = c.ID }, func(c *Copy) { c.ID, c.Prev = 63, 0 },
+		func(c *Copy) { c.Part.Part = 64 }, func(c *Copy) { c.Parts = 65 }, func(c *Copy) { c.Part.Part, c.Parts = 0, 0 },
+	} {
+		bad := c
+		change(&bad)
+		if sealed, err = bad.Seal(ann, bob.Public()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := bob.Open(c.To, sealed); !errors.Is(err, ErrCopyForm) {
+			t.Errorf("it opens though it is no text: %+v, %v", got, err)
 		}
 	}
 	c.Text += "x"

@@ -154,7 +154,7 @@ func (i *Inbox) Unstored() { i.unstored = true }
 // Offer takes a part that session from of user sent, and says what to answer.
 // A part that no sender of ours makes is AnswerTooOld.
 func (i *Inbox) Offer(now time.Time, from SessionID, user UserKey, p Part) Verdict {
-	if p.Parts < 1 || p.Parts > MaxParts || p.Part >= p.Parts || p.ID <= p.Part || p.ID >= maxTextID ||
+	if p.Parts < 1 || p.Parts > MaxParts || p.Part >= p.Parts || p.ID <= p.Part || p.ID > maxTextID ||
 		p.Prev >= p.ID || len(p.Text) == 0 || len(p.Text) > MaxText {
 		return Verdict{Answer: AnswerTooOld}
 	}

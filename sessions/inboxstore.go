@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxTextID = 1 << 53 // ids are below it, as everywhere
-	storeText = 1       // version of a stored text
+	maxTextID = 1<<53 - 1 // exact in every language
+	storeText = 1         // version of a stored text
 )
 
 // textStored is a received part in the store. It lies there until its line was

@@ -127,7 +127,7 @@ func decodeWindow(key, value []byte) (*window, error) {
 	if err := unmarshalStored(value, storeWindow, &s); err != nil {
 		return nil, err
 	}
-	if len(key) != len(SessionID{}) || len(s.User) != len(UserKey{}) || s.Head >= maxTextID {
+	if len(key) != len(SessionID{}) || len(s.User) != len(UserKey{}) || s.Head > maxTextID {
 		return nil, errForm
 	}
 	w := &window{session: SessionID(key), user: UserKey(s.User), head: s.Head}

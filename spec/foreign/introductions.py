@@ -28,8 +28,24 @@ def ticket_is_right(ping, introducer):
     return True
 
 
+def is_new(node, ping, asker):
+    """theory.md 7.3, of an introducer: a number that was answered is not obeyed again. The highest 64 are kept."""
+    kept = node.passed_on.setdefault(asker, [])
+    if ping.ticket[0] in kept or too_old(node, ping, asker):
+        return False
+    kept.append(ping.ticket[0])
+    kept.sort()
+    del kept[:-64]
+    return True
+
+
+def too_old(node, ping, asker):
+    kept = node.passed_on[asker]
+    return len(kept) == 64 and ping.ticket[0] < kept[0]
+
+
 def rises(node, ping, asker):
-    """theory.md 7.3: a ticket serves once."""
+    """theory.md 7.3, of who is told: a ticket serves once."""
     if ping.ticket[0] <= node.highest_ticket.get(asker, -1):
         return False
     node.highest_ticket[asker] = ping.ticket[0]

@@ -60,7 +60,7 @@ def check(plain):
 def message(kind, id, attempt, acks, body):
     need(is_uint(kind) and is_uint(id) and is_uint(attempt) and isinstance(acks, list) and len(acks) <= 64 and isinstance(body, list))
     for ack in acks:
-        need(isinstance(ack, list) and len(ack) == 5 and all(map(is_uint, ack)))
+        need(isinstance(ack, list) and len(ack) == 5 and all(map(is_uint, ack)) and ack[4] < 2**53)
     if kind in SHAPES:
         shape = SHAPES[kind]
         need(len(body) == len(shape) and all(right(v) for right, v in zip(shape, body)))
@@ -121,8 +121,8 @@ SHAPES = {
     TEXT: (is_uint, is_uint, number(0, 1), number(0, 63), number(1, 64), string(1, 1024), is_bytes),
     ACK: (is_bytes,),
     RELAY: (one_of(8), up_to(packets.THROUGH_RELAY, 1), is_bytes),
-    HOLD: (one_of(8), one_of(8), number(1, 2**64 - 1), up_to(1000, 1), is_bytes),
-    RECEIPT: (one_of(8), one_of(8), number(1, 2**64 - 1), lambda v: v in (DELIVERED, NOT_TRUSTED, TOO_OLD), one_of(64), is_bytes),
+    HOLD: (one_of(8), one_of(8), number(1, 2**53 - 1), up_to(1000, 1), is_bytes),
+    RECEIPT: (one_of(8), one_of(8), number(1, 2**53 - 1), lambda v: v in (DELIVERED, NOT_TRUSTED, TOO_OLD), one_of(64), is_bytes),
 }
 
 
@@ -148,7 +148,7 @@ def carried(b):
 RULES = {
     PING: ping_rule,
     LIST: page_rule,
-    TEXT: lambda id, t: t.part < t.parts and t.part < id and t.prev < id,
+    TEXT: lambda id, t: t.part < t.parts and t.part < id and t.prev < id < 2**53,
     RELAY: lambda _, r: carried(r.datagram),
     HOLD: lambda _, h: h.to != h.sender,
     RECEIPT: lambda _, r: r.sender != r.to,

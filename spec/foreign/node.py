@@ -56,7 +56,7 @@ class Node:
         self.answerer = calls.Answerer(self.static, random)
         self.peers, self.associations, self.dials = {}, {}, []
         self.next_id, self.next_text, self.probe_id = int.from_bytes(random(4), "big"), 1, 0
-        self.ticket_number, self.tickets, self.highest_ticket = 0, {}, {}
+        self.ticket_number, self.tickets, self.highest_ticket, self.passed_on = 0, {}, {}, {}
         self.circle, self.news = Circle(), []
         self.knows, self.copies, self.receipts = set(), {}, []  # user keys; what is kept for others; signed words that came
         self.got, self.dropped = [], Counter()

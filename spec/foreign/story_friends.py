@@ -128,7 +128,7 @@ def ann_passes_on(world):
     need((p.by, p.session, p.record, p.targets) == (ann.sid, fay.sid, fay.record, b""), "fay's record, by ann")
     need(packets.addr(*fay.at) in p.addrs, "and where ann sees fay")
     need(introductions.ticket_is_right(p, ann.sid) and p.ticket == explode.ticket, "with fay's ticket")
-    asked(world, fay, peer, PING, explode)
+    need(asked(world, fay, peer, PING, explode) == DELIVERED, "the same ticket is answered as before")
     world.never(lambda: len([g for g in got(gus, PING) if g.body.scope == EXPLODE]) > 1, "a ticket serves once", 0.2)
 
 

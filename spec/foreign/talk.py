@@ -69,10 +69,9 @@ def ping(node, peer, m, source, now):
     asker_is_right = p.record and own_record(peer, p.record, (0, AWAY)) and introductions.ticket_is_right(p, node.sid)
     if p.scope == FIND or not asker_is_right or isinstance(source, packets.Through):
         return [(m.id, UNKNOWN, 0)]  # this node introduces nobody
-    if not introductions.rises(node, p, peer.sid):
-        return [(m.id, TOO_OLD, 0)]
-    pass_on(node, peer, p, source, now)
-    return [(m.id, DELIVERED, 0)]
+    if introductions.is_new(node, p, peer.sid):
+        pass_on(node, peer, p, source, now)
+    return [(m.id, TOO_OLD if introductions.too_old(node, p, peer.sid) else DELIVERED, 0)]
 
 
 def pass_on(node, asker, p, source, now):
