@@ -26,9 +26,8 @@ type association struct {
 	seen      replayWindow
 	count     uint64    // datagrams that were received
 	heard     time.Time // the last of them
-	asked     time.Time // sent directly and to be answered, the first since then; zero: nothing
-	mute      bool      // that was too long ago
-	confirmed bool      // the peer showed that it has the keys
+	silence   silence
+	confirmed bool // the peer showed that it has the keys
 	proof     proof
 	owes      bool // the peer cannot know yet that we have them: send something
 	retired   bool // the peer seems to have lost the keys: receive only
@@ -45,6 +44,12 @@ type reading struct {
 	favoured atomic.Bool // of a pinned peer: it is read before others'
 	spent    *bucket     // while it is not; under admission's lock
 	little   *bucket     // when all such have used up theirs; likewise
+}
+
+// silence is what was not answered since the last datagram that was received.
+type silence struct {
+	asked time.Time // sent directly and to be answered, the first of it; zero: nothing
+	mute  bool      // that was too long ago
 }
 
 // proof is what there is about an association until it is confirmed.

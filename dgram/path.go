@@ -187,7 +187,7 @@ func (a *association) mayHaveMoved(now time.Time) bool {
 	if a.relayed() || !a.confirmed {
 		return false
 	}
-	unanswered := !a.asked.IsZero() && !a.asked.Add(a.link.courier.trip.timeout(false)).After(now)
+	unanswered := !a.silence.asked.IsZero() && !a.silence.asked.Add(a.link.courier.trip.timeout(false)).After(now)
 	return a.link.uprooted || unanswered && a.count > 0
 }
 

@@ -43,7 +43,7 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 		e.confirm(now, a)
 	}
 	e.cache.used(a, a.count >= usedOften)
-	a.asked, a.mute = time.Time{}, false
+	a.silence = silence{}
 	l.heardOn(now, a, o.said.messages)
 	e.settle(l, 0)
 	e.touch(l)

@@ -16,7 +16,7 @@ func preferred(list []*association) *association {
 		return newestOf(list)
 	case relay == nil:
 		return direct
-	case direct == nil, direct.mute, relay.confirmed && !direct.confirmed,
+	case direct == nil, direct.silence.mute, relay.confirmed && !direct.confirmed,
 		direct.link.spokeByRelay(direct.made):
 		return relay
 	}
@@ -78,21 +78,21 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 
 // demands notes that something was sent directly that must be answered.
 func (a *association) demands(now time.Time, ms []Message) {
-	if a.asked.IsZero() && !a.relayed() && slices.ContainsFunc(ms, func(m Message) bool {
+	if a.silence.asked.IsZero() && !a.relayed() && slices.ContainsFunc(ms, func(m Message) bool {
 		p, ok := m.Body.(Ping)
 		return m.Body.confirmed() || ok && p.Scope == ScopeProbe
 	}) {
-		a.asked = now
+		a.silence.asked = now
 	}
 }
 
 // muteAt returns when a direct association counts as silent under traffic, zero if
 // nothing is asked of it.
 func (a *association) muteAt() time.Time {
-	if a.asked.IsZero() || a.mute || a.relayed() {
+	if a.silence.asked.IsZero() || a.silence.mute || a.relayed() {
 		return time.Time{}
 	}
-	return a.asked.Add(max(muteAfter, 2*tripWait(a.link.courier.trip.known())))
+	return a.silence.asked.Add(max(muteAfter, 2*tripWait(a.link.courier.trip.known())))
 }
 
 // hush finds the direct associations that became mute.
@@ -102,7 +102,7 @@ func (e *Endpoint) hush(now time.Time, l *link) {
 		if at := a.muteAt(); at.IsZero() || at.After(now) {
 			continue
 		}
-		a.mute = true
+		a.silence.mute = true
 		if a == use {
 			e.emit(Silent{l.peer.ID})
 		}
@@ -119,8 +119,8 @@ func (e *Endpoint) Doubt(now time.Time, id PeerID) {
 		return
 	}
 	for _, a := range l.list {
-		if !a.relayed() && !a.asked.IsZero() {
-			a.mute = true
+		if !a.relayed() && !a.silence.asked.IsZero() {
+			a.silence.mute = true
 		}
 	}
 	e.settle(l, 0)
@@ -221,7 +221,7 @@ func (e *Endpoint) Silent(id PeerID) bool {
 		return false
 	}
 	direct := best(l.list, false)
-	return direct != nil && direct.mute
+	return direct != nil && direct.silence.mute
 }
 
 // HeardDirectly returns when the last authentic datagram of a peer came on an association

@@ -33,7 +33,7 @@
 // vector: the bytes as spec/vectors/bad-NAME.hex with the error of spec/wire.md 8
 // that a receiver must give, so that other implementations are tested with it too.
 //
-// The folder mutants holds one patch for each guard of the code's invariants. Each
-// breaks its guard on purpose and names a test; run.sh shows that this test fails
-// with the patch and passes without it. A test that cannot fail proves nothing.
+// The folder mutants holds one fault for each guard of the code's invariants, and the name of
+// the test that must fail with it and pass without: mutants_test.go says how they are
+// written and tried. A test that cannot fail proves nothing.
 package fuzz
