@@ -17,7 +17,7 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	}
 	s.used.made = a
 	if !e.table.use(now, s.epoch, s.e, &s.used) {
-		e.tally.add(DroppedUsed)
+		e.drop(DroppedUsed)
 		return
 	}
 	e.expireAt = sooner(e.expireAt, s.epoch.began.Add(epochAccept))
@@ -44,7 +44,7 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 func (e *Endpoint) acceptAgain(now time.Time, size int, a *association) {
 	a.proof.got += size
 	if a.reply.bytes == nil || now.Sub(a.reply.at) < keptResend || len(a.reply.bytes) > a.leftToSend() {
-		e.tally.add(DroppedRepeated)
+		e.drop(DroppedRepeated)
 		return
 	}
 	a.reply.at = now

@@ -40,7 +40,7 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 	hello := appendHello(make([]byte, 0, helloSize), e.calls.said.nonce[:])
 	for _, o := range outlets {
 		e.tally.add(SentHello)
-		e.out.datagrams = append(e.out.datagrams, Datagram{To: o.To, Local: o.Local, Interface: o.Interface, Bytes: hello})
+		e.out.datagrams = append(e.out.datagrams, Datagram{To: o.To, Local: o.Local, Interface: o.Interface, Bytes: hello, kind: kindHello})
 	}
 }
 
@@ -52,10 +52,10 @@ func (e *Endpoint) heardAnswer(now time.Time, o Opened) {
 	case !e.answers(now, o):
 	case !g.until.IsZero() && now.Before(g.until):
 		if !g.add(o) {
-			e.tally.add(DroppedFull)
+			e.drop(DroppedFull)
 		}
 	case g.late >= maxLateAnswers || g.served[o.from.Addr()] > 0:
-		e.tally.add(DroppedFull)
+		e.drop(DroppedFull)
 	default:
 		g.late++
 		e.obeyAnswer(now, o)
@@ -67,9 +67,9 @@ func (e *Endpoint) answers(now time.Time, o Opened) bool {
 	c, ok := e.calls.callers.Peek(o.from)
 	switch {
 	case now.Sub(e.calls.said.at) > answerLife:
-		e.tally.add(DroppedEcho)
+		e.drop(DroppedEcho)
 	case ok && c.authentic && e.Confirmed(c.peer) && e.LastHeard(c.peer).After(e.calls.said.at):
-		e.tally.add(DroppedRepeated) // we have met since: both called at once
+		e.drop(DroppedRepeated) // we have met since: both called at once
 	default:
 		return true
 	}
@@ -93,10 +93,10 @@ func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
 	d := e.dials[o.from]
 	switch {
 	case d != nil && d.waiting && d.echo != e.calls.said.nonce:
-		e.tally.add(DroppedRepeated) // one exchange at a time
+		e.drop(DroppedRepeated) // one exchange at a time
 		return
 	case d == nil && !e.roomForDial(false):
-		e.tally.add(DroppedFull)
+		e.drop(DroppedFull)
 		return
 	case d == nil:
 		d = e.newDial(o.from)

@@ -72,7 +72,7 @@ func (e *Endpoint) heardCall(now time.Time, o Opened) {
 		return
 	}
 	if !e.host(o.from.Addr()).budget.take(now, 1) || !e.roomForKnock(o.from.Addr()) {
-		e.tally.add(DroppedFull)
+		e.drop(DroppedFull)
 		return
 	}
 	c := e.note(now, o)
@@ -189,7 +189,7 @@ func (e *Endpoint) answerCall(now time.Time, k knock) {
 		})
 	}
 	if !e.mayAnswer(now, to.to.Addr()) {
-		e.tally.add(DroppedChallenges)
+		e.drop(DroppedChallenges)
 		return
 	}
 	d := e.opener.challenge(now, Opened{kind: kindHello, from: to.to, local: to.local}, k.echo[:])

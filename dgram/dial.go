@@ -269,7 +269,7 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 	if d.waiting && d.shakes < shakeSends {
 		d.shakes++
 		for _, t := range d.attempts {
-			e.send(kindHandshake, path{d.to, d.local}, t.bytes)
+			e.send(kindHandshake, path{d.to, d.local}, t.bytes, t.messages...)
 		}
 		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 		return

@@ -51,6 +51,9 @@ type Datagram struct {
 	Local     netip.Addr
 	Interface int
 	Bytes     []byte
+
+	kind packetKind
+	says []Message // inside it, for a trace
 }
 
 // Endpoint is one node's end of the protocol: it turns datagrams into events and

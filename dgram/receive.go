@@ -2,9 +2,10 @@ package dgram
 
 import "time"
 
-// Receive treats an opened datagram. What it causes comes out of Drain after the
-// next Advance.
-func (e *Endpoint) Receive(now time.Time, o Opened) {
+// Receive treats an opened datagram, and says why it was dropped after all; CountNothing: it
+// was not. What it causes comes out of Drain after the next Advance.
+func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
+	e.out.dropped = CountNothing
 	switch {
 	case o.Empty():
 	case o.call:
@@ -21,18 +22,25 @@ func (e *Endpoint) Receive(now time.Time, o Opened) {
 	case o.kind == kindData:
 		e.data(now, o)
 	}
+	return e.out.dropped
+}
+
+// drop counts the datagram that Receive treats as dropped.
+func (e *Endpoint) drop(why Counter) {
+	e.tally.add(why)
+	e.out.dropped = why
 }
 
 // data treats an authentic DATA.
 func (e *Endpoint) data(now time.Time, o Opened) {
 	a := o.of
 	if a.erased {
-		e.tally.add(DroppedGone)
+		e.drop(DroppedGone)
 		return
 	}
 	newest := o.counter > a.seen.highest
 	if !a.seen.fresh(o.counter) {
-		e.tally.add(DroppedReplay)
+		e.drop(DroppedReplay)
 		return
 	}
 	l := a.link
@@ -54,7 +62,7 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 		e.strayed(now, l, o)
 	}
 	if o.fault != CountNothing {
-		e.tally.add(o.fault)
+		e.drop(o.fault)
 		return
 	}
 	e.deliver(now, l, o)

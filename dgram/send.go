@@ -67,6 +67,7 @@ type output struct {
 	events, oldEvents       []Event
 	plain                   []byte // a plaintext before it is sealed
 	box                     box
+	dropped                 Counter // what Receive returns
 }
 
 // Drain returns what is to be sent and what happened, in order. Both slices are
@@ -83,9 +84,9 @@ func (e *Endpoint) Drain() (datagrams []Datagram, events []Event) {
 func (e *Endpoint) emit(v Event) { e.out.events = append(e.out.events, v) }
 
 // send queues one datagram to be written.
-func (e *Endpoint) send(k packetKind, p path, b []byte) {
+func (e *Endpoint) send(k packetKind, p path, b []byte, says ...Message) {
 	e.tally.add(sent(k))
-	e.out.datagrams = append(e.out.datagrams, Datagram{To: p.to, Local: p.local, Bytes: b})
+	e.out.datagrams = append(e.out.datagrams, Datagram{To: p.to, Local: p.local, Bytes: b, kind: k, says: says})
 }
 
 // flush makes the datagrams to one peer.
@@ -143,7 +144,7 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	a.counter++
 	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.Body.confirmed() }) // that goes again until it is answered
 	a.proof.gave += len(b)
-	e.send(kindData, a.path, b)
+	e.send(kindData, a.path, b, ms...)
 }
 
 // seal makes a DATA under the association's next number, which its caller counts.

@@ -31,7 +31,7 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 	echo := [nonceSize]byte(p.echo)
 	d := e.dials[o.from]
 	if d != nil && d.waiting && d.echo != echo {
-		e.tally.add(DroppedRepeated) // one exchange at a time
+		e.drop(DroppedRepeated) // one exchange at a time
 		return
 	}
 	switch {
@@ -62,11 +62,11 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	static := [keySize]byte(p.s)
 	i := slices.IndexFunc(d.want, func(w Peer) bool { return w.Static == static })
 	if static == e.self.Static {
-		e.tally.add(DroppedSelf)
+		e.drop(DroppedSelf)
 		return false
 	}
 	if i < 0 && !d.anyone {
-		e.tally.add(DroppedKey)
+		e.drop(DroppedKey)
 		if d.stage == StageSilent {
 			d.stage = StageMismatch
 			e.another(d.want[0].ID, d.to)
@@ -82,7 +82,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	}
 	all := [cookieSize + 2*keySize]byte(slices.Concat(p.cookie, p.e, p.s))
 	if slices.Contains(d.answered, all) || len(d.answered) >= maxChallenges {
-		e.tally.add(DroppedRepeated)
+		e.drop(DroppedRepeated)
 		e.answeredAgain(now, d, echo)
 		return false
 	}
@@ -125,17 +125,17 @@ func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [nonceSize]byte) {
 func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 	a := e.table.sender(o.from, echo)
 	if a == nil || echoCounter(echo) == 0 || echoCounter(echo) >= a.counter {
-		e.tally.add(DroppedEcho)
+		e.drop(DroppedEcho)
 		return nil
 	}
 	if [keySize]byte(o.packet.s) != a.link.peer.Static {
-		e.tally.add(DroppedKey)
+		e.drop(DroppedKey)
 		e.another(a.link.peer.ID, o.from)
 		return nil
 	}
 	if d == nil {
 		if !e.roomForDial(false) {
-			e.tally.add(DroppedFull)
+			e.drop(DroppedFull)
 			return nil
 		}
 		d = e.newDial(o.from)
@@ -176,14 +176,14 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
 	}
 	noise, secrets, err := e.opener.suite.Answer(e.private, e.random, prologue(t.index, p.echo, p.cookie), p.e, p.s, h.appendTo(nil))
 	if err != nil {
-		e.tally.add(DroppedNoise)
+		e.drop(DroppedNoise)
 		return false
 	}
 	t.secrets = secrets
 	t.bytes = appendHandshake(make([]byte, 0, MaxDatagram), t.index, p.echo, p.cookie, noise)
 	d.attempts = append(d.attempts, t)
 	e.table.change(func() { e.table.attempts[t.index] = t })
-	e.send(kindHandshake, path{d.to, d.local}, t.bytes)
+	e.send(kindHandshake, path{d.to, d.local}, t.bytes, t.messages...)
 	return true
 }
 
@@ -192,7 +192,7 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	s, t := o.shake, o.shake.attempt
 	d := t.dial
 	if e.dials[d.to] != d || !slices.Contains(d.attempts, t) {
-		e.tally.add(DroppedGone)
+		e.drop(DroppedGone)
 		return
 	}
 	if s.refused {

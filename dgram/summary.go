@@ -92,9 +92,5 @@ func word(b *strings.Builder, name string, v []byte) {
 
 // summarize returns one log line about the messages of a datagram.
 func summarize(ms []Message) string {
-	lines := make([]string, len(ms))
-	for i, m := range ms {
-		lines[i] = m.Summary()
-	}
-	return strings.Join(lines, "; ")
+	return strings.Join(summaries(ms), "; ")
 }

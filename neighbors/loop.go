@@ -67,6 +67,7 @@ type Loop struct {
 	dropped atomic.Uint64 // datagrams for which readQueue had no room
 	oob     []byte
 	lost    atomic.Uint64 // datagrams that the socket refused
+	trace   func(dgram.Trace)
 }
 
 // NewLoop makes the loop of a node: readers goroutines (the -t flag) read conn
@@ -89,6 +90,10 @@ func (l *Loop) Remember(a Archive) { l.archive = a }
 
 // Hear has announcements read from conn too, which Run closes. Call it before Run.
 func (l *Loop) Hear(conn dgram.Conn) { l.ears = append(l.ears, conn) }
+
+// Trace has f told of each datagram, by several goroutines at once; it must not wait for
+// anything. Call it before Run.
+func (l *Loop) Trace(f func(dgram.Trace)) { l.trace = f }
 
 // Run owns the node until ctx ends, then says goodbye to the neighbours, for at
 // most leaveTime, closes conn and returns. It also returns when the socket is
@@ -221,15 +226,21 @@ func (l *Loop) turn(now time.Time) (next time.Time) {
 		for _, e := range ready.Events {
 			l.sink(e)
 		}
-		l.send(ready.Datagrams)
+		if l.send(ready.Datagrams) {
+			again = true
+		}
 		if !again && !l.waiting() {
 			return next
 		}
 	}
 }
 
-func (l *Loop) send(datagrams []dgram.Datagram) {
+// send says whether the node has something to say about what could not be sent.
+func (l *Loop) send(datagrams []dgram.Datagram) (heeded bool) {
 	for _, d := range datagrams {
+		if l.trace != nil {
+			l.trace(d.Trace())
+		}
 		if l.node.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
 			l.lost.Add(1)
 			continue
@@ -242,9 +253,11 @@ func (l *Loop) send(datagrams []dgram.Datagram) {
 			_, _, err = l.conn.WriteMsgUDPAddrPort(d.Bytes, nil, d.To)
 		}
 		if err != nil {
-			l.lost.Add(1) // no route, too large, no buffer: all the same as lost on the way
+			l.lost.Add(1) // no route, too large, no buffer: mostly the same as lost on the way
+			heeded = l.node.NotSent(d.To, err) || heeded
 		}
 	}
+	return heeded
 }
 
 // read is one of the readers: it opens what it reads and hands it to the loop.
@@ -307,6 +320,9 @@ func (l *Loop) hear(ear dgram.Conn) {
 // hand gives an opened datagram to the loop, if there is anything to do about it.
 func (l *Loop) hand(o dgram.Opened) {
 	if o.Empty() {
+		if l.trace != nil {
+			l.trace(o.Trace())
+		}
 		return
 	}
 	p, ok := l.spare.Get().(*dgram.Opened)
@@ -343,7 +359,12 @@ func (l *Loop) receiveMore(now time.Time, o *dgram.Opened) {
 }
 
 func (l *Loop) receive(now time.Time, o *dgram.Opened) {
-	l.node.Receive(now, *o)
+	dropped := l.node.Receive(now, *o)
+	if l.trace != nil {
+		t := o.Trace()
+		t.Drop(dropped)
+		l.trace(t)
+	}
 	l.reuse(o)
 }
 

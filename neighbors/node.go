@@ -266,10 +266,11 @@ func (n *Node) sign(state sessions.State) error {
 	return nil
 }
 
-// Receive takes one opened datagram.
-func (n *Node) Receive(now time.Time, o dgram.Opened) {
-	n.ep.Receive(now, o)
+// Receive takes one opened datagram, and says why it was dropped after all;
+// dgram.CountNothing: it was not.
+func (n *Node) Receive(now time.Time, o dgram.Opened) (dropped dgram.Counter) {
 	n.wake(now)
+	return n.ep.Receive(now, o)
 }
 
 // Advance lets time pass and returns when it wants to be called next; zero:

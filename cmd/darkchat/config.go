@@ -69,6 +69,7 @@ type config struct {
 	wait         time.Duration
 	log          string
 	verbose      bool
+	trace        string // file; empty: none
 }
 
 // seedHost is a seed as the command line gives it.

@@ -49,7 +49,8 @@ usage: darkchat [flags]
   -stay           do not leave at the end of input
   -wait DURATION  at the end of input wait this long for deliveries (10s)
   -log FORM       log lines on stderr as text or json (text)
-  -v              log details
+  -v              log details, a line a datagram too
+  -trace FILE     write a line of JSON there about each datagram
   -h              this help
 
 examples:
@@ -108,6 +109,7 @@ func parseFlags(args []string) (config, error) {
 	fs.DurationVar(&c.wait, "wait", defaultWait, "")
 	fs.StringVar(&c.log, "log", logText, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
+	fs.StringVar(&c.trace, "trace", "", "")
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return config{}, errHelp
@@ -145,6 +147,8 @@ func parseFlags(args []string) (config, error) {
 		return config{}, fmt.Errorf("-hold %q is unknown: on or off", hold)
 	case set["state"] && c.state == "":
 		return config{}, errors.New("-state needs a folder")
+	case set["trace"] && c.trace == "":
+		return config{}, errors.New("-trace needs a file")
 	case set["identity"] && c.identity == "":
 		return config{}, errors.New("-identity needs a file")
 	}

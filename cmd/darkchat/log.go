@@ -28,7 +28,7 @@ type programLog struct {
 
 // openLog begins to write on stderr. close is to be called once.
 func openLog(c config, at surface) *programLog {
-	lines := newLineQueue(at.errs)
+	lines := newLineQueue(at.errs, logQueue)
 	// Lines on the terminal where somebody types would go across what they type.
 	log := newLog(c, lines, at.screen && term.IsTerminal(int(at.errs.Fd())))
 	return &programLog{lines, log, &eventLog{log: log}}
@@ -98,8 +98,8 @@ type lineQueue struct {
 	dropped atomic.Uint64
 }
 
-func newLineQueue(w io.Writer) *lineQueue {
-	q := &lineQueue{lines: make(chan []byte, logQueue), done: make(chan struct{})}
+func newLineQueue(w io.Writer, room int) *lineQueue {
+	q := &lineQueue{lines: make(chan []byte, room), done: make(chan struct{})}
 	go func() {
 		defer close(q.done)
 		for line := range q.lines {

@@ -64,6 +64,12 @@ func run(args []string, in, out, errs *os.File) int {
 	if notice != "" {
 		notices = append(notices, notice)
 	}
+	trace, err := openTrace(c.trace)
+	if err != nil {
+		_ = conn.Close()
+		return fail(errs, exitFail, err)
+	}
+	defer trace.close()
 	profile, err := sessions.OpenProfile(sessions.ProfileOptions{
 		Dir: c.state, User: c.user, IdentityFile: c.identity, Ephemeral: c.ephemeral, History: c.history, Seed: c.seed,
 		Now: time.Now(), Random: rand.Reader,
@@ -72,7 +78,7 @@ func run(args []string, in, out, errs *os.File) int {
 		_ = conn.Close() // nothing was sent on it
 		return fail(errs, exitFail, err)
 	}
-	code, err := converse(ctx, c, surface{in, out, errs, screen, interrupts}, profile, conn, seeds, notices)
+	code, err := converse(ctx, c, surface{in, out, errs, screen, interrupts, trace}, profile, conn, seeds, notices)
 	if end := profile.Close(); err == nil {
 		err = end
 	}
@@ -87,6 +93,7 @@ type surface struct {
 	in, out, errs *os.File
 	screen        bool // a terminal that can be drawn on
 	interrupts    <-chan os.Signal
+	trace         *tracer
 }
 
 // converse runs node and shell until one of them ends.
@@ -131,6 +138,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	if s := profile.Store(); s != nil {
 		loop.Remember(s)
 	}
+	loop.Trace(at.trace.watch(log.log, c.verbose))
 
 	if c.interfaces != nil && len(around.Outlets) == 0 && !c.listen.IsLoopback() {
 		sh.Notice("-interfaces " + c.interfaces.String() + " matches no interface that is up: you are announced nowhere for now")

@@ -1,0 +1,43 @@
+package dgram
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// A Trace is what may be written down about one datagram: when one looks for a fault, and not
+// otherwise, since it has addresses. It has no text, no name and no key.
+type Trace struct {
+	Sent     bool
+	Addr     netip.AddrPort // whom it came from, or went to
+	Size     int            // bytes of UDP payload
+	Packet   string         // HELLO, CHALLENGE, HANDSHAKE, ACCEPT, DATA
+	Dropped  string         // why, by the names of spec/wire.md 8; empty: it was not
+	Messages []string       // Message.Summary of each that could be read
+}
+
+// Trace describes a datagram that was opened, or dropped while it was.
+func (o Opened) Trace() Trace {
+	t := Trace{Addr: o.from, Size: o.size, Packet: o.kind.String(), Messages: summaries(o.said.messages)}
+	t.Drop(o.reason)
+	return t
+}
+
+// Drop notes why the datagram was dropped after all; CountNothing: it was not.
+func (t *Trace) Drop(why Counter) {
+	if why != CountNothing {
+		t.Dropped = strings.TrimPrefix(why.String(), "dropped_")
+	}
+}
+
+// Trace describes a datagram that is sent.
+func (d Datagram) Trace() Trace {
+	return Trace{Sent: true, Addr: d.To, Size: len(d.Bytes), Packet: d.kind.String(), Messages: summaries(d.says)}
+}
+
+func summaries(ms []Message) (lines []string) {
+	for _, m := range ms {
+		lines = append(lines, m.Summary())
+	}
+	return lines
+}

@@ -1,0 +1,38 @@
+package neighbors
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"syscall"
+)
+
+// NotSent says that the system refused to send to an address, and why; the Loop calls it. Most
+// refusals are as good as a datagram that is lost on the way. Where this machine has no way to the
+// address at all, a \ping of it ends at once and says so. It reports whether one did.
+func (n *Node) NotSent(to netip.AddrPort, err error) (ended bool) {
+	why := noWay(err)
+	if why == "" {
+		return false
+	}
+	for _, q := range slices.Clone(n.requests.list) {
+		if q.kind == pingAddr && q.addr == to && q.peer.IsZero() {
+			n.end(q, Failed{q.token, fmt.Sprintf("nothing can be sent to %s: %s", to, why)})
+			ended = true
+		}
+	}
+	return ended
+}
+
+// noWay says why the system sends nothing to an address, and what to look at; empty: it may
+// do so the next time.
+func noWay(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no way there; check that it is connected to a network, and the address"
+	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+		return "this machine does not let it out; check its own firewall, and the address"
+	}
+	return ""
+}
