@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 )
 
@@ -13,8 +14,10 @@ const (
 	// creep up for millions of datagrams. A quarter of it is reached in seconds.
 	gcIdle = 25
 	// On one processor whoever writes waits for a collection that is under way. Where they
-	// follow close on one another, fewer are worth the memory.
+	// follow close on one another, fewer are worth some memory: as much again as is in use, but no
+	// more than gcRoom.
 	gcBusy = 100
+	gcRoom = 16 << 20
 )
 
 // gcInRow collections, each within gcClose of the last, are close. The heap is kept small again
@@ -54,7 +57,9 @@ type collector struct {
 func (c *collector) watch() {
 	type canary struct{ _ [32]byte }
 	runtime.AddCleanup(new(canary), func(c *collector) {
-		if percent := c.collected(time.Now()); percent != c.percent {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		if percent := c.collected(time.Now(), live[0].Value.Uint64()); percent != c.percent {
 			c.percent = percent
 			debug.SetGCPercent(percent)
 		}
@@ -62,14 +67,14 @@ func (c *collector) watch() {
 	}, c)
 }
 
-// collected says how much the heap may grow from now on.
-func (c *collector) collected(now time.Time) (percent int) {
+// collected says how much the heap may grow from now on, in percent of live bytes.
+func (c *collector) collected(now time.Time, live uint64) (percent int) {
 	since := now.Sub(c.last)
 	c.last = now
 	if since >= gcClose {
 		c.close = 0
 	} else if c.close++; c.close >= gcInRow {
-		return gcBusy
+		return int(min(gcBusy, max(gcIdle, gcRoom*100/max(live, 1))))
 	}
 	if since > gcFar {
 		return gcIdle

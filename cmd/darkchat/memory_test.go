@@ -27,8 +27,17 @@ func TestHeapGrowsOnlyWhileItIsBusy(t *testing.T) {
 		{2 * time.Minute, gcIdle},
 	} {
 		now = now.Add(step.after)
-		if c.percent = c.collected(now); c.percent != step.want {
+		if c.percent = c.collected(now, 2<<20); c.percent != step.want {
 			t.Fatalf("step %d: %d, want %d", i, c.percent, step.want)
+		}
+	}
+	for _, row := range []struct {
+		live uint64
+		want int
+	}{{0, gcBusy}, {gcRoom, gcBusy}, {2 * gcRoom, gcBusy / 2}, {100 * gcRoom, gcIdle}} {
+		c := &collector{percent: gcIdle, last: now, close: gcInRow}
+		if got := c.collected(now.Add(time.Millisecond), row.live); got != row.want {
+			t.Errorf("with %d bytes in use: %d %%, want %d", row.live, got, row.want)
 		}
 	}
 }

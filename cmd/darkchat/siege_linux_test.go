@@ -65,6 +65,8 @@ type siegeRow struct {
 	attacks []string
 	inCI    bool
 	deaf    bool // ann's output is not read for a while, so no time is judged
+	// before, if set, is what happens before the attackers come.
+	before func(s *scene)
 	// provoke, if set, is what the victim's person does that the attack needs.
 	provoke func(s *scene)
 	// look, if set, looks for the fault itself when the attackers have ended.
@@ -149,6 +151,9 @@ func (r siegeRow) measure(t *testing.T, last time.Duration) (f figures) {
 	}
 	f = figures{row: r.name, last: last}
 	before := s.earlier()
+	if r.before != nil {
+		r.before(s)
+	}
 	s.watched.skipStrangers()
 
 	from := [2]int{s.ann.mark(), s.bob.mark()}

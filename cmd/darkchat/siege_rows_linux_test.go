@@ -16,7 +16,7 @@ func sieges() (rows []siegeRow) {
 		{name: "text-flood-1B"},
 		{name: "text-flood-1KiB"},
 		{name: "text-flood-fresh"},
-		{name: "one-prefix", provoke: meetGus, look: gusIsThere},
+		{name: "one-prefix", before: meetGus, look: gusIsThere},
 		{name: "edges-one-ip"},
 		{name: "edges-20-ips", inCI: true},
 		{name: "edges-far"},
