@@ -271,8 +271,15 @@ func unharmed(t *testing.T, root string, all []mutant) bool {
 	fine := true
 	for pkg, names := range tests {
 		out, err := goTest(root, "-v", "-run", strings.Join(names, "|"), pkg)
+		ended := mutantEnded.FindAllStringSubmatch(out, -1)
 		for _, name := range names {
-			if !regexp.MustCompile(`(?m)^--- PASS: ` + strings.Trim(strings.Split(name, "/")[0], "^$") + `\b`).MatchString(out) {
+			passed := false
+			for _, e := range ended {
+				if regexp.MustCompile(strings.ReplaceAll(name, "/", "|")).MatchString(e[2]) { // subtests by their test
+					passed = e[1] == "PASS"
+				}
+			}
+			if !passed {
 				fine = false
 				t.Errorf("%s of %s does not pass without a fault, or does not exist", name, pkg)
 			}
@@ -303,6 +310,7 @@ func (m mutant) survives(root, dir string) (why string) {
 
 var (
 	mutantBroken  = regexp.MustCompile(`\[(build|setup) failed\]`)
+	mutantEnded   = regexp.MustCompile(`(?m)^--- (PASS|FAIL): (\w+)`)
 	mutantNoticed = regexp.MustCompile(`--- FAIL|(?m)^panic:|^fatal error:|panic: test timed out`)
 )
 

@@ -123,7 +123,7 @@ func (s *Source) visit(now time.Time, h *host, at neighbors.Host) {
 		at.Notice("the seed " + h.name + " has not answered yet: check its address and port, that it runs, and that firewalls let UDP through; it is tried again and again")
 	}
 	h.wait = min(max(2*h.wait, firstWait), lastWait)
-	h.next = now.Add(at.Spread(h.wait)) // all clients of a seed lose it at one time
+	h.next = now.Add(h.wait)
 }
 
 func (s *Source) want(name string) {

@@ -22,7 +22,6 @@ type node struct {
 	found   []netip.AddrPort
 	live    map[netip.AddrPort]bool
 	notices []string
-	spread  time.Duration // added to each wait
 }
 
 func (n *node) Found(user string, addr netip.AddrPort) {
@@ -31,9 +30,8 @@ func (n *node) Found(user string, addr netip.AddrPort) {
 	}
 	n.found = append(n.found, addr)
 }
-func (n *node) Live(addr netip.AddrPort) bool        { return n.live[addr] }
-func (n *node) Spread(d time.Duration) time.Duration { return d + n.spread }
-func (n *node) Notice(text string)                   { n.notices = append(n.notices, text) }
+func (n *node) Live(addr netip.AddrPort) bool { return n.live[addr] }
+func (n *node) Notice(text string)            { n.notices = append(n.notices, text) }
 
 // visits runs a source for d and gives when, in seconds, it looked for the host.
 func (n *node) visits(s *Source, now, end time.Time) (at []float64) {
@@ -75,15 +73,6 @@ func TestSilentHostIsTriedEverMoreRarely(t *testing.T) {
 	}
 	if len(n.notices) != 1 || !strings.Contains(n.notices[0], "seed.example.org") {
 		t.Errorf("the person was told %q", n.notices)
-	}
-}
-
-// Clients lose a seed at one time, and must not come back in step.
-func TestTriesAreSpread(t *testing.T) {
-	s, n := New([]string{"a"}), &node{spread: 100 * time.Millisecond}
-	s.Resolved("a", []netip.AddrPort{here})
-	if at := n.visits(s, start, start.Add(4*time.Second)); fmt.Sprint(at) != "[0 1.1 3.2]" {
-		t.Fatalf("it was looked for at %v", at)
 	}
 }
 
