@@ -50,21 +50,22 @@ const (
 
 // Contacting (spec/theory.md 2.1).
 const (
-	dialWait      = time.Second             // before the second HELLO or HANDSHAKE
-	dialWaitLink  = 250 * time.Millisecond  // the same on the own link
-	dialAgain     = 3 * time.Second         // who joins a dial has it say HELLO if it was silent so long
-	dialSends     = 5                       // HELLOs of one dial
-	dialLast      = 16 * time.Second        // at least, after the last of them: the way may be that slow
-	guessLeast    = 1500 * time.Millisecond // a CHALLENGE for one of several HELLOs answers the first, if that is no longer ago
-	tripMost      = 15 * time.Second        // no way is taken for slower by these timers
-	maxTrips      = 1024                    // addresses of which a slow way is remembered
-	shakeSends    = 2                       // HANDSHAKEs before starting again at HELLO: our address may have changed
-	maxChallenges = 3                       // different CHALLENGEs answered for one echo: the first may be forged
-	maxDials      = 256                     // under way at once,
-	maxAskedDials = 32                      // and so many more that the person asked for
-	maxWant       = 64                      // sessions that one dial may expect
-	punchSends    = 6                       // HELLOs to one address when both sides meet: at 0, 100, 250, 500, 1000, 2000 ms
-	punchInAll    = 10                      // and to all addresses of one peer: fewer bytes than the request for it had
+	dialWait       = time.Second             // before the second HELLO or HANDSHAKE
+	dialWaitLink   = 250 * time.Millisecond  // the same on the own link
+	dialAgain      = 3 * time.Second         // who joins a dial has it say HELLO if it was silent so long
+	dialSends      = 5                       // HELLOs of one dial
+	dialLast       = 16 * time.Second        // at least, after the last of them: the way may be that slow
+	guessLeast     = 1500 * time.Millisecond // a CHALLENGE for one of several HELLOs answers the first, if that is no longer ago
+	guessLeastLink = 300 * time.Millisecond  // the same on the own link
+	tripMost       = 15 * time.Second        // no way is taken for slower by these timers
+	maxTrips       = 1024                    // addresses of which a slow way is remembered
+	shakeSends     = 2                       // HANDSHAKEs before starting again at HELLO: our address may have changed
+	maxChallenges  = 3                       // different CHALLENGEs answered for one echo: the first may be forged
+	maxDials       = 256                     // under way at once,
+	maxAskedDials  = 32                      // and so many more that the person asked for
+	maxWant        = 64                      // sessions that one dial may expect
+	punchSends     = 6                       // HELLOs to one address when both sides meet: at 0, 100, 250, 500, 1000, 2000 ms
+	punchInAll     = 10                      // and to all addresses of one peer: fewer bytes than the request for it had
 )
 
 // Changing addresses (spec/theory.md 2.5).

@@ -98,7 +98,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	d.local, d.stage, d.waiting = o.local, StageChallenged, true
 	d.shakes = max(d.shakes, 1)
 	if d.nonce == echo {
-		d.trip = max(d.trip, d.guess.answered(now))
+		d.trip = max(d.trip, d.guess.answered(now, e.guessLeast(d)))
 	}
 	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 	return true
@@ -110,7 +110,7 @@ func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [nonceSize]byte) {
 	if d.nonce != echo || !d.waiting || len(d.guess.sent) < 2 {
 		return
 	}
-	trip := d.guess.answered(now)
+	trip := d.guess.answered(now, e.guessLeast(d))
 	if trip <= d.trip || d.shakes > 1 {
 		return
 	}

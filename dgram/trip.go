@@ -34,8 +34,9 @@ func (g *guess) said(now time.Time) {
 	g.sent = append(g.sent, now)
 }
 
-// answered notes a CHALLENGE, and returns how long the way takes, as far as can be told.
-func (g *guess) answered(now time.Time) time.Duration {
+// answered notes a CHALLENGE, and returns how long the way takes, as far as can be told. The
+// first HELLO is taken for the answered one if it left no longer ago than least.
+func (g *guess) answered(now time.Time, least time.Duration) time.Duration {
 	if g.answers++; g.answers == 1 {
 		g.came = now
 	}
@@ -43,7 +44,7 @@ func (g *guess) answered(now time.Time) time.Duration {
 		return 0
 	}
 	first, which := g.came.Sub(g.sent[0]), g.sent[max(0, len(g.sent)-g.answers)]
-	return min(max(g.came.Sub(which), min(first, guessLeast)), tripMost)
+	return min(max(g.came.Sub(which), min(first, least)), tripMost)
 }
 
 // trips remembers slow ways, by IP, also when keys and links are forgotten: who is called
@@ -85,6 +86,15 @@ func firstWait(n near, to netip.Addr) time.Duration {
 		return dialWaitLink
 	}
 	return dialWait
+}
+
+// guessLeast is how slow a way is taken for when that explains an answer as well as loss does.
+// On an own link loss is likelier.
+func (e *Endpoint) guessLeast(d *dial) time.Duration {
+	if e.near(d.to.Addr()) {
+		return guessLeastLink
+	}
+	return guessLeast
 }
 
 // measured takes in the round trip of a handshake, a probe or a path that was proved.

@@ -20,7 +20,7 @@ const module = "darkchat"
 
 // topLevel is all that may stand at the top of the repository.
 var topLevel = []string{
-	".ci", ".git", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "go.mod", "go.sum",
+	".ci", ".git", ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "CONTRIBUTING.md", "go.mod", "go.sum",
 	"cmd", "dgram", "fuzz", "neighbors", "sessions", "shell", "spec",
 	"darkchat", // what go build ./cmd/darkchat leaves; git ignores it
 }
