@@ -203,7 +203,7 @@ func (c *contacts) advance(now time.Time, n *Node) (next time.Time) {
 	next = earliest(c.flushAt, c.strangers.advance(now, n))
 	next = earliest(next, c.warnings.advance(now, n))
 	if c.leftOut > 0 && !c.leftAt.After(now) {
-		n.tell(Notice{fmt.Sprintf("%d more lines about who comes and goes are left out; \\users shows how it is now", c.leftOut)})
+		n.tell(Notice{fmt.Sprintf("%d more lines about who comes and goes are left out; \\users shows who is here now", c.leftOut)})
 		c.leftOut, c.leftAt = 0, now.Add(leftOutGap)
 	}
 	if c.leftOut > 0 {

@@ -72,7 +72,7 @@ func (n *Node) warnOfSuccessor(s sessions.Session, addr netip.AddrPort) {
 			if len(old.Seen) == 0 || old.Seen[0].Addr != addr {
 				continue
 			}
-			n.tell(Notice{fmt.Sprintf("another key answers at the seed %s: fingerprint %s, where it was %s. It may have lost its state; if nobody tells you so, ask who runs it",
+			n.tell(Notice{fmt.Sprintf("another key answers at the seed %s: fingerprint %s, formerly %s. It may have lost its state: ask whoever runs it",
 				addr, sessions.Fingerprint(s.User), sessions.Fingerprint(was))})
 			return
 		}

@@ -113,7 +113,7 @@ const (
 // What a Client is told when something cannot be done. Their texts are for the
 // person and say what to do next.
 var (
-	ErrInvisible   = errors.New("the line has characters alone that nobody can see: nothing was sent")
+	ErrInvisible   = errors.New("the line has only characters that nobody can see: nothing was sent")
 	ErrStopped     = errors.New("the node has stopped; start the program again")
 	ErrLineTooLong = errors.New("the line is longer than 16 KiB; send it in smaller pieces")
 	ErrStoreBusy   = errors.New("the disk does not keep up; try again in a moment")
@@ -122,7 +122,7 @@ var (
 	ErrBusy        = errors.New("too many requests are under way; wait for an answer and try again")
 	ErrCloned      = errors.New("another program runs with this session's key")
 	ErrYourself    = errors.New("that is you")
-	ErrHinted      = errors.New("nobody of that name has answered yet, but a presence source names him")
+	ErrHinted      = errors.New("nobody of that name has answered yet, but a presence source names them")
 )
 
 // hinted is an ErrHinted that says where.

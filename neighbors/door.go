@@ -33,7 +33,7 @@ func DoorPolicyNamed(name string) (DoorPolicy, error) {
 			return DoorPolicy(i), nil
 		}
 	}
-	return DoorAsk, fmt.Errorf("%q is no policy: ask, link or none", name)
+	return DoorAsk, fmt.Errorf("%q is unknown: ask, link or none", name)
 }
 
 // door is where new users are: they may leave a few lines, until the person answers one

@@ -121,7 +121,7 @@ func (n *Node) seekingKeys() []sessions.UserKey {
 func (n *Node) expect(user string) {
 	if name, print, ok := cutLast(user, '~'); ok {
 		if err := n.book.Expect(name, print); err != nil {
-			n.tell(Notice{fmt.Sprintf("the entry %s is left out: %v", user, err)})
+			n.tell(Notice{fmt.Sprintf("the entry %s is ignored: %v", user, err)})
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.Addr
 	case strings.EqualFold(sessions.Fingerprint(s.User), print):
 		n.pin(now, s.User)
 	default:
-		n.contacts.mismatch(now, n, name, s.User, fmt.Sprintf("at %s answers %s with fingerprint %s, not %s of fingerprint %s as your file of people says",
+		n.contacts.mismatch(now, n, name, s.User, fmt.Sprintf("%s answered as %s (%s); your contacts file expects %s (%s)",
 			addr, u.Label, sessions.Fingerprint(s.User), name, print))
 	}
 }

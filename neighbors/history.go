@@ -27,7 +27,7 @@ func (n *Node) noteShown(now time.Time, s shown) {
 	}
 	text := s.line.Text
 	if s.line.Lost != 0 {
-		text += " (of this line never came: " + s.line.Lost.String() + ")"
+		text += " (missing from this line: " + s.line.Lost.String() + ")"
 	}
 	n.past.Note(now, sessions.HistoryEntry{
 		User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,

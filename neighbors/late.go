@@ -83,13 +83,13 @@ func (n *Node) pingFailure(now time.Time, q *request) string {
 	}
 	switch {
 	case now.Sub(q.started) < slowTrips*trip:
-		return fmt.Sprintf("no pong from %s yet: the way there and back has taken %s. It goes on for a minute, and you are told when it is answered", what, trip.Round(100*time.Millisecond))
+		return fmt.Sprintf("no pong from %s yet: a round trip there has taken %s. Trying goes on for a minute, and you are told when they answer", what, trip.Round(100*time.Millisecond))
 	case signs:
-		return fmt.Sprintf("no pong from %s yet: datagrams come back, but slowly. It goes on for a minute, and you are told when it is answered", what)
+		return fmt.Sprintf("no pong from %s yet: datagrams come back, but slowly. Trying goes on for a minute, and you are told when they answer", what)
 	case q.kind == pingUser:
-		return fmt.Sprintf("no answer from %s%s; texts are kept and delivered when they are back", what, n.lastStages(q.find.user))
+		return fmt.Sprintf("no answer from %s%s; messages are kept and delivered when they return", what, n.lastStages(q.find.user))
 	case going:
-		return fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in. It is called for a while longer, and you are told if it answers", what)
+		return fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in. Trying goes on for a while, and you are told if it answers", what)
 	}
 	return fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in", what)
 }

@@ -280,7 +280,7 @@ func (l *Loop) read(baton chan struct{}) {
 				continue
 			}
 			select {
-			case l.broken <- fmt.Errorf("the socket cannot be read any more: %w", err):
+			case l.broken <- fmt.Errorf("the socket can no longer be read: %w", err):
 			default:
 			}
 			baton <- struct{}{} // the others find the same

@@ -28,7 +28,7 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 	}
 	switch {
 	case n.outside.hard && rec.Flags&sessions.FlagHardNAT != 0:
-		w.why = "both sides are behind NATs that give each destination another port"
+		w.why = "both sides are behind NATs that give each destination a different port"
 	case len(addrs) == 0:
 		w.why = "no address of theirs may be dialled from here"
 	default:
@@ -150,7 +150,7 @@ func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 		w.why = "the relay " + n.book.Label(r.User) + " is gone"
 		n.contacts.tell(now, n, id, PathChange{
 			User: n.book.Label(s.User), Session: id.String(),
-			Why: w.why + "; texts wait until it is back or there is another way",
+			Why: w.why + "; texts wait until it is back or there is another path",
 		})
 	}
 }
@@ -164,7 +164,7 @@ func (n *Node) silent(now time.Time, id sessions.SessionID) {
 		return
 	}
 	if w := n.relays.ways[id]; w != nil {
-		w.why = "the direct way fell silent"
+		w.why = "the direct path fell silent"
 	}
 	n.askAbout(now, s.User, true)
 }

@@ -119,7 +119,7 @@ func (n *Node) wayView(s sessions.Session, e *edge) WayView {
 		case s.State == sessions.StateGone:
 			v.Why = "said goodbye"
 		case !e.lostAt.IsZero():
-			v.Why = "does not answer any more"
+			v.Why = "no longer answers"
 		}
 		return v
 	}
@@ -129,7 +129,7 @@ func (n *Node) wayView(s sessions.Session, e *edge) WayView {
 		if r, known := n.book.Session(relay); known {
 			v.Through = n.book.Label(r.User)
 		}
-		if v.Why = "a direct way is being looked for"; w != nil && w.why != "" {
+		if v.Why = "a direct path is being looked for"; w != nil && w.why != "" {
 			v.Why = w.why
 		}
 	}

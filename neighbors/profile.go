@@ -93,5 +93,5 @@ func ProfileNamed(name string) (Profile, error) {
 			return p, nil
 		}
 	}
-	return Profile{}, fmt.Errorf("%q is no profile: lan, wan or quiet", name)
+	return Profile{}, fmt.Errorf("%q is unknown: lan, wan or quiet", name)
 }

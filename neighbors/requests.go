@@ -269,10 +269,10 @@ func (n *Node) failure(now time.Time, q *request) Event {
 	case addUser:
 		switch {
 		case q.quest == nil:
-			text = fmt.Sprintf("%s does not answer; texts are kept and delivered when they are back", q.find.name)
+			text = fmt.Sprintf("%s does not answer; messages are kept and delivered when they return", q.find.name)
 		case !q.quest.chosen.IsZero():
 			n.stand(now, q.quest)
-			text = fmt.Sprintf("%s (%s) was introduced, but is not reached yet; you are told when they are", q.quest.typed, sessions.Fingerprint(q.quest.chosen))
+			text = fmt.Sprintf("%s (%s) was introduced, but has not been reached yet; you are told when they are", q.quest.typed, sessions.Fingerprint(q.quest.chosen))
 		case q.quest.asked == 0:
 			text = fmt.Sprintf("there is nobody to ask for %s: %s", q.quest.typed, n.firstNode())
 		default:

@@ -220,14 +220,14 @@ func (n *Node) hintedError(typed string, whole bool) error {
 			if print != "" {
 				who += " (fingerprint " + print + ")"
 			}
-			where := fmt.Sprintf("by the presence source %s %s should be at %s", p.source.Name(), who, h.addr)
+			where := fmt.Sprintf("%s lists %s at %s", p.source.Name(), who, h.addr)
 			if id, ok := n.peerAt(h.addr); ok {
 				if s, known := n.book.Session(id); known {
-					return hinted(fmt.Sprintf("%s, but there answers %s (fingerprint %s): ask him for his address, or mend the entry",
+					return hinted(fmt.Sprintf("%s, but %s (fingerprint %s) answered there; get a new address or fix the entry",
 						where, n.book.Label(s.User), sessions.Fingerprint(s.User)))
 				}
 			}
-			return hinted(fmt.Sprintf("%s, and nobody has answered there yet: check the address; \\add %s asks others for him", where, name))
+			return hinted(fmt.Sprintf("%s, but nobody has answered there yet: check the address; \\add %s asks others for them", where, name))
 		}
 	}
 	return nil

@@ -248,7 +248,7 @@ func (n *Node) storeFails(now time.Time, err error) {
 		return
 	}
 	if t.failed.IsZero() {
-		n.tell(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait at their senders, yours are kept in memory only"})
+		n.tell(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait with their senders, yours are kept in memory only"})
 	}
 	t.failed = now
 }

@@ -28,7 +28,7 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 	}
 	if who, _, ok := strings.Cut(typed, "/"); ok {
 		if user, _, err := n.book.Resolve(who); err == nil && user != n.user {
-			return user, nil, fmt.Errorf("%s has no session that begins so: \\sessions %s lists them", who, who)
+			return user, nil, fmt.Errorf("%s has no session that begins like that: \\sessions %s lists them", who, who)
 		}
 	}
 	if err := n.hintedError(typed, false); err != nil {
@@ -37,7 +37,7 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 	if n.isOwnName(typed) {
 		return user, nil, yourself(typed)
 	}
-	return user, nil, fmt.Errorf("nobody called %s is known here: \\add %s asks for him, \\ping HOST [PORT] reaches him", typed, typed)
+	return user, nil, fmt.Errorf("nobody called %s is known here: \\add %s asks others for them, \\ping HOST [PORT] reaches them", typed, typed)
 }
 
 func yourself(typed string) error { return fmt.Errorf("%s is you (%w)", typed, ErrYourself) }
@@ -93,7 +93,7 @@ func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, err
 		return v, nil
 	}
 	if !strings.EqualFold(strings.TrimSpace(fingerprint), v.Fingerprint) {
-		return v, fmt.Errorf("the fingerprint of %s is %s, not %s: somebody may be posing as him", v.User, v.Fingerprint, fingerprint)
+		return v, fmt.Errorf("the fingerprint of %s is %s, not %s: somebody may be posing as them", v.User, v.Fingerprint, fingerprint)
 	}
 	n.pin(now, user) // who was new is known from here on, with all that follows
 	if err := n.book.Verify(user); err != nil {

@@ -23,7 +23,7 @@ func CheckZone(a netip.Addr, links []string) error {
 	for _, l := range links[:min(len(links), 4)] {
 		could = append(could, a.WithZone("").String()+"%"+l)
 	}
-	text := fmt.Sprintf("%s is on one link alone, and needs to say on which", a)
+	text := fmt.Sprintf("%s is a link-local address: add the interface that it is on", a)
 	if zone != "" {
 		text = fmt.Sprintf("there is no interface %s here", zone)
 	}

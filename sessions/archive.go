@@ -95,7 +95,7 @@ func (a *archive) open(create bool) error {
 	err = b.View(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(archiveMeta)
 		if meta == nil || tx.Bucket(archiveRows) == nil {
-			return fmt.Errorf("%w: it is no history of darkchat", ErrDamaged)
+			return fmt.Errorf("%w: it is not a darkchat history", ErrDamaged)
 		}
 		if f := getCount(meta, metaFormat); f != archiveFormat {
 			return fmt.Errorf("%w (format %d, known %d)", ErrNewer, f, archiveFormat)
@@ -272,4 +272,4 @@ func (s *Store) History(q HistoryQuery) (HistoryPage, error) {
 }
 
 // ErrNoHistory says that this run keeps none.
-var ErrNoHistory = errors.New("nothing is kept of what was said: start with -history N, and without -ephemeral")
+var ErrNoHistory = errors.New("no history is kept: start with -history N, and without -ephemeral")

@@ -52,7 +52,7 @@ func (a *archive) put(rows []Write, befriended map[UserKey]bool) error {
 				limit: uint64(a.limit), room: archiveTrim + len(rows),
 			}
 			if t.meta == nil || t.lines == nil {
-				return fmt.Errorf("%w: it is no history of darkchat", ErrDamaged)
+				return fmt.Errorf("%w: it is not a darkchat history", ErrDamaged)
 			}
 			t.lines.FillPercent = 0.95 // places rise: pages are left full
 			t.count, t.size = getCount(t.meta, "count"), getCount(t.meta, "bytes")

@@ -195,7 +195,7 @@ func putNumber(tx *bbolt.Tx, key string, n uint64) error {
 func getNumber(tx *bbolt.Tx, key string) (uint64, error) {
 	b := tx.Bucket([]byte(BucketMeta.String()))
 	if b == nil {
-		return 0, fmt.Errorf("%w: it is no store of darkchat", ErrDamaged)
+		return 0, fmt.Errorf("%w: it is not a darkchat store", ErrDamaged)
 	}
 	switch v := b.Get([]byte(key)); len(v) {
 	case 0:

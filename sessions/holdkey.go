@@ -92,7 +92,7 @@ func (k *HoldKeys) Public() (key HoldKey) {
 	return key
 }
 
-var errHoldKey = errors.New("it is sealed to a key that this session does not have, or no more")
+var errHoldKey = errors.New("it is sealed to a key that this session does not have, or no longer has")
 
 // open opens what was sealed to one of the keys.
 func (k *HoldKeys) open(info, sealed []byte) ([]byte, error) {

@@ -11,8 +11,8 @@ import (
 
 // What a file or folder can be instead of what it should be.
 var (
-	errNotRegular = errors.New("is no regular file")
-	errNotFolder  = errors.New("is no folder of its own but a link or something else")
+	errNotRegular = errors.New("is not a regular file")
+	errNotFolder  = errors.New("is not a folder but a link or something else")
 )
 
 // OpenRegular is os.OpenFile for a file of ours: a regular file, or nothing. It never
@@ -123,7 +123,7 @@ func baseFault(path string) error {
 	case owner != 0:
 		return foreign(path, owner)
 	case openToOthers(info):
-		return fault(path, errors.New("can be changed by everybody"), "choose another folder with -state")
+		return fault(path, errors.New("can be changed by anybody"), "choose another folder with -state")
 	}
 	return nil
 }

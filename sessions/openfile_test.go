@@ -136,7 +136,7 @@ func TestForeignFolder(t *testing.T) {
 	if err := os.Symlink(d.userFile("")+"-elsewhere", strings.TrimSuffix(d.userFile(""), "/")); err != nil {
 		t.Fatal(err)
 	}
-	d.refused(d.options("ann"), "is no folder of its own", "-state")
+	d.refused(d.options("ann"), "is not a folder", "-state")
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give folders away")
 	}

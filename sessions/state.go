@@ -187,7 +187,7 @@ func makeBase(path string) (notice string, err error) {
 	if err := os.Chmod(path, info.Mode().Perm()&^0o022); err != nil {
 		return "", err
 	}
-	return path + " could be changed by others; now it is yours to change alone", nil
+	return path + " could be changed by others; now only you can change it", nil
 }
 
 // makeDirs is os.MkdirAll, and what it makes outlives a power cut: numbers may be used

@@ -52,7 +52,7 @@ func parseTextFile(s, kind string) (textFile, error) {
 	}
 	format, ok := strings.CutPrefix(lines[0], "darkchat "+kind+" ")
 	if !ok {
-		return nil, fmt.Errorf("%w: it is no %s file", ErrDamaged, kind)
+		return nil, fmt.Errorf("%w: it is not a %s file", ErrDamaged, kind)
 	}
 	switch n, err := strconv.ParseUint(format, 10, 32); {
 	case err != nil || n == 0:
@@ -78,7 +78,7 @@ func parseTextFile(s, kind string) (textFile, error) {
 func (t textFile) number(key string) (uint64, error) {
 	n, err := strconv.ParseUint(t[key], 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %s is no number", ErrDamaged, key)
+		return 0, fmt.Errorf("%w: %s is not a number", ErrDamaged, key)
 	}
 	return n, nil
 }

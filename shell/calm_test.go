@@ -105,7 +105,7 @@ func TestReturnsAreOneLine(t *testing.T) {
 	}
 	s.after(10*time.Second, lost("bobx"))
 	s.want(t, "12s ~ bobx reconnected", "24s ~ bobx reconnected x2", "36s ~ bobx reconnected x3",
-		"52s - bobx is offline (bobx, no answer any more)")
+		"52s - bobx is offline (bobx, no longer answers)")
 }
 
 // Strangers, and those two edges away, are told of on request only; nobody when off. A

@@ -34,7 +34,7 @@ func exportContacts(c *conversation, args []string) error {
 		return fmt.Errorf(`%q is not known here: \export-contacts %s %s replaces the file`, args[1], path, overwrite)
 	}
 	if c.export == nil {
-		return errors.New("files are not written here")
+		return errors.New("this shell writes no files")
 	}
 	text, users := contactsText(c.node.Contacts())
 	if err := c.export(path, text, len(args) == 2); err != nil {
@@ -78,7 +78,7 @@ func WriteExport(path, text string, replace bool) error {
 		_ = f.Close() // nothing is in it yet
 	} else if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		// A link of somebody else's, a FIFO, a device that the system needs.
-		return fmt.Errorf("%s is no regular file and is not replaced: choose another name", path)
+		return fmt.Errorf("%s is not a regular file and is not replaced: choose another name", path)
 	}
 	err := renameio.WriteFile(path, []byte(text), 0o600,
 		renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(0o600))

@@ -53,7 +53,7 @@ func table() []macro {
 		{name: "offline", paper: true, help: "See a list of known, OFFLINE users", run: users(neighbors.FilterOffline)},
 		{name: "add", paper: true, usage: "<username> [key]", min: 1, max: 5, help: "Attempt to add username to list of known users", complete: completeUser,
 			start: add, limit: neighbors.AddTimeout,
-			detail: "Your seeds, and people whom you know, are asked to introduce that user, who may\n" +
+			detail: "Your seeds, and people you know, are asked to introduce that user, who may\n" +
 				"have to \\accept you first. \\add bob FINGERPRINT adds that key alone, at once."},
 		{name: "ping", paper: true, usage: "<ip> [port]", min: 1, max: 2, help: "Attempt to ping the ip at the given port", complete: completeUser,
 			start: ping, limit: neighbors.PingTimeout,
@@ -72,41 +72,41 @@ func table() []macro {
 			detail: "Without a fingerprint it shows both. With the one that your friend reads to\n" +
 				"you it marks the user as verified, when they are equal."},
 		{name: "strangers", also: true, help: "See who is at the door: new users who wrote", run: strangers,
-			detail: "What each left, and who of your network is new. A new user leaves 20 lines, and\n" +
-				"then one in 10 seconds, until you answer, or \\accept them; the others wait with\n" +
-				"them. The prompt counts who wrote: [2 at the door]."},
+			detail: "What each left, and who on your network is new. A new user may leave 20 lines,\n" +
+			"then one in 10 seconds, until you answer or \\accept them; other lines wait with\n" +
+			"them. The prompt counts who wrote: [2 at the door]."},
 		{name: "accept", also: true, usage: "<username>", min: 1, max: 1, help: "Let a new user in", complete: completeStranger, run: accept,
-			detail: "They may write as they like. To answer, by \\chat, lets them in as well."},
-		{name: "block", also: true, usage: "<username>|all", min: 1, max: 1, help: "Take no texts of a user any more", complete: completeUser, run: block,
-			detail: "\\block all blocks all new users who wrote, or ask to meet you."},
+			detail: "They may write as they like. Answering them by \\chat lets them in as well."},
+		{name: "block", also: true, usage: "<username>|all", min: 1, max: 1, help: "Take no more texts from a user", complete: completeUser, run: block,
+			detail: "\\block all blocks all new users who wrote or ask to meet you."},
 		{name: "unblock", also: true, usage: "<username>", min: 1, max: 1, help: "Undo \\block", complete: completeUser, run: unblock},
 		{name: "away", usage: "[on|off]", max: 1, help: "Say that you are away, or back", run: away,
 			detail: "Others see it; texts still come. \\away again says that you are back."},
-		{name: "notify", also: true, usage: "[all|known|off]", max: 1, help: "Choose of whose coming and going you are told", run: notify,
-			detail: "known: those whom you know. all: also strangers, and those two edges away of\n" +
-				"whom a neighbour tells. For this run of the program."},
+		{name: "notify", also: true, usage: "[all|known|off]", max: 1, help: "Choose whose coming and going you are told of", run: notify,
+			detail: "known: people you know. all: also strangers, and those two edges away of whom a\n" +
+			"neighbour tells. It lasts until you leave the program."},
 		{name: "history", usage: "[name] [n]", max: 2, help: "See what was said", complete: completeUser, run: showHistory,
 			detail: "With the user in the prompt, or NAME, or all; the last 20 lines, or N.\n" +
 				"-history N says how many lines are kept; -history 0 keeps none."},
 		{name: "search", usage: "<words>", min: 1, max: 16, help: "Find what was said, by words", run: searchPast,
 			detail: "Lines that have all the words, whatever their case; the newest 50.\n" +
 				"\\search \"good morning\" finds the two words together."},
-		{name: "last", also: true, help: "See what came since you wrote last", run: showLast,
-			detail: "What others wrote since your own last line, also before the program was started;\n" +
-				"what was stored and not shown when a program died is shown at the next start."},
+		{name: "last", also: true, help: "See what came since you last wrote", run: showLast,
+			detail: "What others wrote since your own last line, even before this start. Texts that\n" +
+			"were stored but not yet shown when a program died are shown at the next start."},
 		{name: "export", also: true, usage: "<name> [file] [overwrite]", min: 1, max: 3, help: "Write a conversation to a file", complete: completeUser, run: exportPast,
 			detail: "Into darkchat-NAME.txt, or FILE, readable by you alone."},
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
-		{name: "status", also: true, usage: "[number]", max: 1, help: "See who has a line, and who does not", complete: completeLine, run: status,
-			detail: "The number is the end of that in \\outbox; without one: your last line."},
+		{name: "status", also: true, usage: "[number]", max: 1, help: "See who has a line and who has not", complete: completeLine, run: status,
+			detail: "The number is one that \\outbox shows; without it: your last line."},
 		{name: "cancel", also: true, usage: "<number>", min: 1, max: 1, help: "Take back a line that waits", complete: completeLine, run: cancel,
-			detail: "Who has it keeps it, and so does a friend who holds a copy."},
+			detail: "Whoever has it keeps it, and so does a friend who holds a copy."},
 		{name: "stats", also: true, help: "See what was counted", run: stats},
 		{name: "net", help: "See where you are and how others are reached", run: network,
-			detail: "Where others see you, what your NAT is like, which seeds answer; for whom\n" +
-				"there is only a relay, and why; which limits were reached."},
+			detail: "Where others see you, what your NAT is like, which seeds answer; who is reached\n" +
+			"only through a relay, and why; which limits were reached."},
 		{name: "presence", also: true, help: "See which presence source knows whom", run: presence},
-		{name: "export-contacts", also: true, usage: "[file] [overwrite]", max: 2, help: "Write whom you know to a file", run: exportContacts,
+		{name: "export-contacts", also: true, usage: "[file] [overwrite]", max: 2, help: "Write the people you know to a file", run: exportContacts,
 			detail: "Names, fingerprints and addresses of yourself and of those you pinned, for\n" +
 				"others to put into their state folder as \"contacts\"."},
 	}
@@ -250,7 +250,7 @@ func helpText(rows []macro, name string) (string, error) {
 		}
 		fmt.Fprintf(&b, "%-*s %s\n", helpColumn, synopsis, m.help)
 	}
-	b.WriteString("And, told by \\help NAME:")
+	b.WriteString("More, explained by \\help NAME:")
 	column := helpWidth
 	for name := range strings.FieldsSeq(also) {
 		if column += 1 + len(name); column > helpWidth {

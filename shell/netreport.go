@@ -48,27 +48,27 @@ func newNet(v neighbors.NetView) netReport {
 func (r netReport) unknown() string {
 	switch {
 	case len(r.Observed) > 1:
-		return "those who tell where they see you do not agree"
+		return "those who report where they see you do not agree"
 	case len(r.Silent) > 0:
 		return "no seed has answered yet"
 	case len(r.Seeds) > 0:
-		return "no seed has told yet where it sees you"
+		return "no seed has reported yet where it sees you"
 	}
-	return "a seed (-sip) would tell"
+	return "a seed (-sip) would tell you"
 }
 
 func (r netReport) text(p *page, _ view) {
 	p.add(normal, "Here: ").word(normal, or(strings.Join(r.Listen, " "), "no address")).end()
-	p.add(normal, "Others see you at: ").word(normal, or(strings.Join(r.Observed, " "), "nobody has told yet")).end()
+	p.add(normal, "Others see you at: ").word(normal, or(strings.Join(r.Observed, " "), "nobody has reported it yet")).end()
 	switch neighbors.NAT(r.NAT) {
 	case neighbors.NATNone:
 		p.line(normal, "No NAT in between.")
 	case neighbors.NATEasy:
-		p.line(normal, "A NAT in between that lets direct ways be made.")
+		p.line(normal, "A NAT in between that allows direct paths.")
 	case neighbors.NATHard:
-		p.line(normal, "A NAT in between that gives each destination another port: direct ways only to those who have an easier one.")
+		p.line(normal, "A NAT in between that gives each destination a different port: direct paths only to those with an easier NAT.")
 	case neighbors.NATSome:
-		p.line(normal, "A NAT in between; of which kind, a second seed in another network (one more -sip) would tell.")
+		p.line(normal, "A NAT in between; a second seed in another network (one more -sip) would show of which kind.")
 	default:
 		p.line(normal, "Whether there is a NAT in between is not known: "+r.unknown()+".")
 	}
@@ -82,7 +82,7 @@ func (r netReport) text(p *page, _ view) {
 		case neighbors.PathDirect:
 			p.add(normal, "directly at ").word(normal, w.Addr)
 		case neighbors.PathRelay:
-			p.add(normal, "by the relay ").word(normal, w.Through)
+			p.add(normal, "through the relay ").word(normal, w.Through)
 		default:
 			p.add(bad, "not reached")
 			if w.Addr != "" {

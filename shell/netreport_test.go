@@ -27,7 +27,7 @@ func TestNetSaysWhatIsKnownOfTheNAT(t *testing.T) {
 		{neighbors.NetView{NAT: neighbors.NATUnknown}, "a seed (-sip) would tell", dead},
 		{neighbors.NetView{NAT: neighbors.NATUnknown, Silent: []string{dead}}, "no seed has answered yet", "-sip"},
 		{neighbors.NetView{NAT: neighbors.NATUnknown, Silent: []string{dead}}, "No answer from the seed " + dead, "-sip"},
-		{neighbors.NetView{NAT: neighbors.NATUnknown, Seeds: []string{"seed"}}, "no seed has told yet", "-sip"},
+		{neighbors.NetView{NAT: neighbors.NATUnknown, Seeds: []string{"seed"}}, "no seed has reported yet", "-sip"},
 		{neighbors.NetView{NAT: neighbors.NATUnknown, Observed: at("203.0.113.1:1", "203.0.113.2:1"), Seeds: []string{"seed"}}, "do not agree", "-sip"},
 	} {
 		var pg page

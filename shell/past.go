@@ -114,7 +114,7 @@ func showLast(c *conversation, _ []string) error {
 // exportPast writes a conversation into a file.
 func exportPast(c *conversation, args []string) error {
 	if c.export == nil {
-		return errors.New("files are not written here")
+		return errors.New("this shell writes no files")
 	}
 	if len(args) == 3 && args[2] != overwrite {
 		return fmt.Errorf(`%q is not known here: \export %s %s %s replaces the file`, args[2], args[0], args[1], overwrite)
@@ -171,7 +171,7 @@ func (r pastReport) text(p *page, look view) {
 	case len(r.lines) == 0 && r.Event == "search":
 		p.line(normal, "Nothing that was said has "+strings.Join(r.Words, " and ")+".")
 	case len(r.lines) == 0 && r.Event == "last":
-		p.line(normal, "Nothing came since you wrote last.")
+		p.line(normal, "Nothing has come since you last wrote.")
 	case len(r.lines) == 0 && r.User != "":
 		p.add(normal, "Nothing was said yet with ").word(normal, r.User).add(normal, ".").end()
 	case len(r.lines) == 0:
@@ -199,7 +199,7 @@ func (r pastReport) text(p *page, look view) {
 func ending(l neighbors.PastLine) string {
 	switch {
 	case l.Reason == "cancelled" && l.State == neighbors.Delivered:
-		return " (taken back; who had it keeps it)"
+		return " (taken back; whoever had it keeps it)"
 	case l.Reason == "cancelled":
 		return " (taken back)"
 	case l.State == neighbors.Undelivered:

@@ -59,7 +59,7 @@ func TestPast(t *testing.T) {
 		t.Error(`\history is not about the conversation`)
 	}
 	if want := "(1 older line left out)\n12:00 bob: hi‹1b›[2J (sent 11:00) (held by carol)\n12:00 bob: soon\n" +
-		"12:00 to bob: oops (taken back)\n12:00 to bob: half (taken back; who had it keeps it)\n12:00 to bob: late (not delivered: too old)\n12:00 to bob: yes (queued)\n"; text != want {
+		"12:00 to bob: oops (taken back)\n12:00 to bob: half (taken back; whoever had it keeps it)\n12:00 to bob: late (not delivered: too old)\n12:00 to bob: yes (queued)\n"; text != want {
 		t.Errorf("got %q, want %q", text, want)
 	}
 	want := `{"event":"history","user":"bob","entries":[` +

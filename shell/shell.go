@@ -215,9 +215,9 @@ func (s *Shell) Run(ctx context.Context, node Node) int {
 	return code
 }
 
-func outputLost(err error) error { return fmt.Errorf("the output cannot be written any more: %w", err) }
+func outputLost(err error) error { return fmt.Errorf("the output can no longer be written: %w", err) }
 
-func inputLost(err error) error { return fmt.Errorf("the input cannot be read any more: %w", err) }
+func inputLost(err error) error { return fmt.Errorf("the input can no longer be read: %w", err) }
 
 var errRefused = errors.New("a text line was refused and not sent: its error says why")
 

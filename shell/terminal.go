@@ -16,7 +16,7 @@ type terminal struct {
 	raw   func() (restore func() error, err error) // keys come one by one, Ctrl-C too
 }
 
-var errNoTerminal = errors.New("it is not a terminal")
+var errNoTerminal = errors.New("not a terminal")
 
 type descriptor interface{ Fd() uintptr }
 

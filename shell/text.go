@@ -60,7 +60,7 @@ func (r presenceReport) text(p *page, _ view) {
 	}
 	p.add(bad, "- ").who(normal, r.User, r.Trust).seed(r.Seed).add(normal, " is offline").add(faint, " ("+tag(r.Session))
 	if r.Reason == "lost" {
-		p.add(faint, ", no answer any more")
+		p.add(faint, ", no longer answers")
 	}
 	p.add(faint, ")").end()
 }
@@ -93,18 +93,18 @@ func (r awayReport) text(p *page, _ view) {
 func (r notifyReport) text(p *page, _ view) {
 	switch r.Level {
 	case notifyAll:
-		p.line(normal, "You are told of all who come and go, also of strangers and of those two edges away.")
+		p.line(normal, "You are told of everybody who comes or goes, strangers and those two edges away included.")
 	case notifyOff:
 		p.line(normal, `You are not told who comes and goes; \users shows it.`)
 	default:
-		p.line(normal, "You are told when somebody whom you know comes or goes.")
+		p.line(normal, "You are told when somebody you know comes or goes.")
 	}
 }
 
 func (r messageReport) text(p *page, look view) {
 	p.add(faint, look.now.In(look.zone).Format("15:04")+" ").who(strong, r.From, r.Trust).add(normal, ": ").said(r.Text)
 	if r.Missing != "" {
-		p.add(faint, " (of this line never came: "+r.Missing+")")
+		p.add(faint, " (missing from this line: "+r.Missing+")")
 	}
 	p.sent(look, r.Late, r.sent, look.now)
 	if r.Via != "" {
@@ -116,7 +116,7 @@ func (r messageReport) text(p *page, look view) {
 // said adds a text; of one that nobody can see it says that there is one.
 func (p *page) said(text string) *page {
 	if strings.TrimLeftFunc(text, neighbors.Invisible) == "" {
-		return p.add(faint, "(nothing that can be seen)")
+		return p.add(faint, "(nothing visible)")
 	}
 	return p.add(normal, text)
 }
@@ -144,7 +144,7 @@ func (v view) clock(t time.Time) string {
 func (r deliveryReport) text(p *page, _ view) {
 	switch r.State {
 	case "queued":
-		p.add(faint, "  queued: ").word(faint, r.To).add(faint, " is offline and gets it on coming back").end()
+		p.add(faint, "  queued: ").word(faint, r.To).add(faint, " is offline; it is delivered when they return").end()
 		return
 	case "sent":
 		p.add(faint, "  sent to ").word(faint, r.To).add(faint, ", no answer yet").end()
@@ -215,9 +215,9 @@ func (r pathReport) text(p *page, _ view) {
 	p.add(faint, "  ").word(faint, r.User).add(faint, " ("+tag(r.Session)+") is ")
 	switch r.Path {
 	case "":
-		p.add(faint, "not reached any more")
+		p.add(faint, "no longer reached")
 	case "relay":
-		p.add(faint, "now reached by a relay")
+		p.add(faint, "now reached through a relay")
 	default:
 		p.add(faint, "now reached directly")
 	}

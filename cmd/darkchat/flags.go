@@ -26,23 +26,23 @@ const helpText = `darkchat: chat with the people around you, sealed, with no ser
 usage: darkchat [flags]
 
   -u NAME         your name here; without it a terminal asks, else the only one
-                  in the state folder is meant; a seed is "seed"
+                  in the state folder is used; a seed is "seed"
   -p PORT         UDP port (6789, a seed 8888; 0: any free one)
   -t N            goroutines that open datagrams, 1 to 64 (5)
-  -sip HOST       a seed to ask, from then on remembered; HOST:PORT, too;
-                  several with commas or by repeating the flag
+  -sip HOST       a seed to ask, remembered from then on; also HOST:PORT;
+                  for several use commas or repeat the flag
   -sp PORT        the seeds' port (8888); one for all, or one for each -sip
   -s              be a seed: serve strangers, ignore the end of input
-  -memory SIZE    memory of a seed: bounds the sessions that it has (256MB)
-  -listen ADDR    listen on this address alone (all addresses)
+  -memory SIZE    memory of a seed, which bounds its sessions (256MB)
+  -listen ADDR    listen on this address only (all addresses)
   -presence LIST  how people are found: lan,seed,file (the default) or none
-  -interfaces RE  announce on interfaces of such names (all but virtual ones)
+  -interfaces RE  announce on interfaces with such names (all but virtual)
   -profile NAME   lan, wan, quiet: how soon a loss is noticed, at a cost (lan)
   -hold on|off    keep sealed copies of texts for friends who are away (on)
-  -strangers WHO  whose lines to take of new users: ask (all, a few), link, none
+  -strangers WHO  new users whose lines are taken: ask (all, a few), link, none
   -intro WHOM     known, link, all, none: who may be introduced to you (known)
-  -history N      lines of conversations to keep, 0: none, erase them (100000)
-  -state DIR      where all is kept ($XDG_STATE_HOME/darkchat)
+  -history N      lines of conversations to keep; 0: none, erase them (100000)
+  -state DIR      where everything is kept ($XDG_STATE_HOME/darkchat)
   -identity FILE  use this key file, e.g. a copy from your other machine
   -ephemeral      keep nothing: a new key, and no file is written
   -json           events on stdout, one JSON object a line
@@ -176,7 +176,7 @@ func parseFlags(args []string) (config, error) {
 	}
 	if set["interfaces"] {
 		if c.interfaces, err = regexp.Compile(names); err != nil || names == "" {
-			return config{}, fmt.Errorf("-interfaces %q is no regular expression, such as '^(eth|wlan)'", names)
+			return config{}, fmt.Errorf("-interfaces %q is not a regular expression such as '^(eth|wlan)'", names)
 		}
 	}
 	if c.seeds, err = parseSeeds(hosts, ports); err != nil {
@@ -246,7 +246,7 @@ func parsePresence(s string) ([]string, error) {
 		name = strings.TrimSpace(name)
 		switch {
 		case name == presenceNone:
-			return nil, errors.New("-presence none stands alone")
+			return nil, errors.New("-presence none cannot be combined: give it alone, or leave it out")
 		case name != presenceLAN && name != presenceSeed && name != presenceFile:
 			return nil, fmt.Errorf("-presence %q is unknown: any of lan,seed,file, or none", name)
 		case !slices.Contains(names, name):

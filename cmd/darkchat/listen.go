@@ -36,7 +36,7 @@ func listen(c config) (conn *net.UDPConn, notice string, err error) {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return nil, "", fmt.Errorf("-listen %s is not an address of this machine", c.listen)
 	case errors.Is(err, syscall.EACCES):
-		return nil, "", fmt.Errorf("port %d may not be used without more rights: give a -p above 1023", c.port)
+		return nil, "", fmt.Errorf("port %d needs more rights than this program has: give a -p above 1023", c.port)
 	}
 	return nil, "", fmt.Errorf("no UDP socket: %w", err)
 }

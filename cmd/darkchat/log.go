@@ -55,7 +55,7 @@ func (p *programLog) watch(sink neighbors.Sink) neighbors.Sink {
 // lost tells that the node goes on without its input, or without its output.
 func (p *programLog) lost(err error) {
 	if p.log != nil {
-		p.log.Warn("a stream is lost, and the node goes on", "error", err)
+		p.log.Warn("a stream is lost; the node goes on without it", "error", err)
 		return
 	}
 	fmt.Fprintf(p.lines, "darkchat: %s; going on without it\n", printable(err.Error()))

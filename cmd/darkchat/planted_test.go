@@ -21,7 +21,7 @@ func TestFifoForAFile(t *testing.T) {
 		if code != 1 {
 			t.Errorf("%q: exit %d, want 1", more, code)
 		}
-		oneLine(t, n, fifo, "no regular file", "-identity")
+		oneLine(t, n, fifo, "not a regular file", "-identity")
 	}
 
 	state := t.TempDir()
@@ -34,7 +34,7 @@ func TestFifoForAFile(t *testing.T) {
 	if code != 1 {
 		t.Errorf("contacts: exit %d, want 1", code)
 	}
-	oneLine(t, n, contacts, "no regular file")
+	oneLine(t, n, contacts, "not a regular file")
 
 	// A link of the person's own is no danger where only reading is done.
 	real := filepath.Join(t.TempDir(), "mine")

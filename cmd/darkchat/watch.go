@@ -39,7 +39,7 @@ func (w *watcher) hear() {
 			w.ears = append(w.ears, ear)
 			w.loop.Hear(ear)
 		} else if group.Addr().Is4() {
-			w.notice(fmt.Sprintf("announcements of others are not heard here, only answers to ours: UDP port %d: %v", lan.Port, err))
+			w.notice(fmt.Sprintf("only answers to our own announcements are heard here, not those of others: UDP port %d: %v", lan.Port, err))
 		}
 	}
 	w.join()
@@ -101,7 +101,7 @@ func (w *watcher) lookUp(ctx context.Context) {
 	}
 	people, changed, err := w.people.look()
 	if err != nil {
-		w.notice(err.Error() + "; until it is mended the old ones are looked for")
+		w.notice(err.Error() + "; until it is mended its old entries stand")
 	}
 	if !changed {
 		return

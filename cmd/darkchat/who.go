@@ -69,7 +69,7 @@ func askName(known []string, in io.Reader, out io.Writer) (string, error) {
 			return "", errNoName
 		}
 		if err != nil {
-			return "", fmt.Errorf("your name cannot be asked for: %w; give it with -u NAME", err)
+			return "", fmt.Errorf("cannot ask for your name: %w; give it with -u NAME", err)
 		}
 		answer = strings.TrimSpace(answer)
 		if answer == "" {

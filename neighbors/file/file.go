@@ -55,7 +55,7 @@ func Parse(b []byte) (people []Person, err error) {
 			case i == 0 && !strings.Contains(f, ":"):
 				p.Fingerprint = strings.ToLower(f)
 			default:
-				return nil, fmt.Errorf("line %d: %q is no address such as 192.168.1.7:6789", line, f)
+				return nil, fmt.Errorf("line %d: %q is not an address such as 192.168.1.7:6789", line, f)
 			}
 		}
 		if len(p.Addrs) == 0 {

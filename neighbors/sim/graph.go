@@ -26,11 +26,11 @@ type graph [][]int32
 func newGraph(kind string, n, degree int, r *rand.Rand) (graph, error) {
 	switch {
 	case n < 2:
-		return nil, fmt.Errorf("%d nodes are no network: give 2 or more", n)
+		return nil, fmt.Errorf("%d nodes make no network: give 2 or more", n)
 	case kind == LAN && n > maxLAN:
-		return nil, fmt.Errorf("on a lan everybody has an edge to everybody: at most %d nodes", maxLAN)
+		return nil, fmt.Errorf("on a lan each node has an edge to every other: at most %d nodes", maxLAN)
 	case kind != LAN && (degree < 2 || degree%2 != 0):
-		return nil, fmt.Errorf("a degree of %d cannot be: give an even number from 2 on", degree)
+		return nil, fmt.Errorf("a degree of %d is impossible: give an even number of at least 2", degree)
 	case kind != LAN && degree >= n:
 		return nil, fmt.Errorf("a degree of %d needs more than %d nodes", degree, degree)
 	}
@@ -54,7 +54,7 @@ func newGraph(kind string, n, degree int, r *rand.Rand) (graph, error) {
 			}
 		}
 	default:
-		return nil, fmt.Errorf("%q is no graph: smallworld, communities, random or lan", kind)
+		return nil, fmt.Errorf("%q is unknown: smallworld, communities, random or lan", kind)
 	}
 	return b.graph(), nil
 }

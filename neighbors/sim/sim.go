@@ -56,19 +56,19 @@ func (c Config) Check() error {
 	case c.Nodes > MaxNodes:
 		return fmt.Errorf("%d nodes are more than %d", c.Nodes, MaxNodes)
 	case !(c.Loss >= 0 && c.Loss < 1): // NaN is none
-		return errors.New("a loss is from 0% to below 100%")
+		return errors.New("the loss must be at least 0% and below 100%")
 	case !(c.Churn >= 0 && c.Churn <= 10):
-		return errors.New("a churn is from 0% to 1000% of the nodes each minute")
+		return errors.New("the churn must be 0% to 1000% of the nodes each minute")
 	case c.Delay < LeastDelay:
 		return fmt.Errorf("a delay of %v is too short: at least %v", c.Delay, LeastDelay)
 	case c.Jitter < 0 || c.Delay+c.Jitter > time.Minute:
-		return errors.New("delay and jitter are a minute at most, and not negative")
+		return errors.New("delay and jitter must be 0 to a minute")
 	case c.For < LeastFor || c.For+c.Partition > MostFor:
-		return fmt.Errorf("a run lasts %v to %v of virtual time", LeastFor, MostFor)
+		return fmt.Errorf("a run must last %v to %v of virtual time", LeastFor, MostFor)
 	case c.Partition < 0:
-		return errors.New("a partition cannot last less than no time")
+		return errors.New("a partition cannot last for a negative time")
 	case c.Texts < 0 || c.Texts > maxTexts:
-		return fmt.Errorf("texts are from 0 to %d", maxTexts)
+		return fmt.Errorf("the number of texts must be 0 to %d", maxTexts)
 	}
 	_, err := newGraph(c.Graph, c.Nodes, c.Degree, c.random("graph"))
 	return err
