@@ -11,25 +11,25 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// What the person is told of each session at once, and then; strangers also pay from the
-// pool Told. What there is no room for waits, the newest of each kind, so that in the end
-// the person has been told how it is.
+// How many events about one session the person is told at once, and how many after that;
+// strangers also pay from the pool Told. An event that finds no room waits, the newest of
+// each kind, so that what the person is told last is always true.
 const (
 	toldAtOnce = 10
 	toldGap    = time.Second
-	maxShown   = 8192 // sessions of which it is remembered what was told; who was not spoken of for longest goes
+	maxShown   = 8192 // sessions of which we remember what was told; the one not mentioned for longest goes
 
-	flushGap   = 200 * time.Millisecond // between two looks at who waits
-	flushAtOne = 256                    // sessions that one look takes
+	flushGap   = 200 * time.Millisecond // between two looks at the sessions that wait
+	flushAtOne = 256                    // sessions handled by one look
 	leftOutGap = 10 * time.Second       // between two lines about what was left out
 )
 
-// contacts tells the person who comes and goes. It belongs to the node.
+// contacts tells the person who comes and goes. The node owns it.
 type contacts struct {
 	now     time.Time // the latest that was heard of
 	shown   *simplelru.LRU[sessions.SessionID, *toldOf]
 	waiting []sessions.SessionID // each once; at most as many as shown
-	flushAt time.Time            // of the next look; zero: nobody waits
+	flushAt time.Time            // of the next look; zero: no session waits
 	leftOut int                  // events and lines
 	leftAt  time.Time            // when that is told
 
@@ -37,7 +37,7 @@ type contacts struct {
 	warnings  warnings
 }
 
-// kind is what an event is about; what waits is told in this order.
+// kind is what an event is about; waiting events are told in this order.
 type kind int
 
 const (
@@ -49,7 +49,7 @@ const (
 	kinds
 )
 
-// toldOf is what the person was told of a session, and what waits.
+// toldOf is what the person was told of a session, and the events that wait.
 type toldOf struct {
 	online  bool
 	away    bool
@@ -101,7 +101,7 @@ func (c *contacts) heard(now time.Time, n *Node, id sessions.SessionID, e HeardO
 	c.tell(now, n, id, e)
 }
 
-// again tells at once what the person waits for, whatever was told before.
+// again tells at once an event that the person waits for, even if it was told before.
 func (c *contacts) again(now time.Time, n *Node, id sessions.SessionID, e Event) {
 	s := c.of(id)
 	s.supersede(e)
@@ -111,7 +111,7 @@ func (c *contacts) again(now time.Time, n *Node, id sessions.SessionID, e Event)
 	n.tell(e)
 }
 
-// tell tells an event about a session when there is room, or has it wait.
+// tell tells an event about a session if there is room; otherwise the event waits.
 func (c *contacts) tell(now time.Time, n *Node, id sessions.SessionID, e Event) {
 	if now.IsZero() {
 		now = c.now
@@ -127,7 +127,7 @@ func (c *contacts) tell(now time.Time, n *Node, id sessions.SessionID, e Event) 
 	k := kindOf(e)
 	if s.waiting[k] != nil {
 		c.skip(now, n, 1)
-		if s.told(e) { // things are again as the person was told
+		if s.told(e) { // nothing differs any more from what the person was told
 			s.waiting[k] = nil
 			c.skip(now, n, 1)
 			return
@@ -144,7 +144,7 @@ func (c *contacts) tell(now time.Time, n *Node, id sessions.SessionID, e Event) 
 	n.wake(c.flushAt)
 }
 
-// of is what was told of a session.
+// of returns what was told of a session, making an entry if there is none.
 func (c *contacts) of(id sessions.SessionID) *toldOf {
 	s, ok := c.shown.Get(id)
 	if !ok {
@@ -167,7 +167,7 @@ func (c *contacts) pays(now time.Time, n *Node, id sessions.SessionID, s *toldOf
 	return true
 }
 
-// flush tells at once what waits about a session.
+// flush tells at once every event that waits about a session.
 func (c *contacts) flush(n *Node, id sessions.SessionID) {
 	s, ok := c.shown.Peek(id)
 	if !ok {
@@ -182,7 +182,7 @@ func (c *contacts) flush(n *Node, id sessions.SessionID) {
 	}
 }
 
-// skip counts what is left out.
+// skip counts events that are left out.
 func (c *contacts) skip(now time.Time, n *Node, events int) {
 	if events == 0 {
 		return
@@ -194,7 +194,7 @@ func (c *contacts) skip(now time.Time, n *Node, events int) {
 	n.wake(c.leftAt)
 }
 
-// advance tells what waits and may be told now, and how much was left out.
+// advance tells the waiting events that may be told now, and how much was left out.
 func (c *contacts) advance(now time.Time, n *Node) (next time.Time) {
 	c.now = now
 	if due(c.flushAt, now) {
@@ -212,7 +212,7 @@ func (c *contacts) advance(now time.Time, n *Node) (next time.Time) {
 	return next
 }
 
-// look goes through those who wait, a part of them at a time, and each in turn.
+// look goes through the sessions that wait, flushAtOnce at a time, in turn.
 func (c *contacts) look(now time.Time, n *Node) {
 	c.flushAt = time.Time{}
 	for range min(len(c.waiting), flushAtOne) {
@@ -220,7 +220,7 @@ func (c *contacts) look(now time.Time, n *Node) {
 		c.waiting = c.waiting[1:]
 		s, ok := c.shown.Peek(id)
 		if !ok {
-			c.skip(now, n, 1) // it went for want of room
+			c.skip(now, n, 1) // evicted for want of room
 			continue
 		}
 		for k, e := range s.waiting {
@@ -255,7 +255,7 @@ func kindOf(e Event) kind {
 
 func (s *toldOf) waits() bool { return s.waiting != [kinds]Event{} }
 
-// supersede drops what waits and is past by this event, and returns how much that was.
+// supersede drops the waiting events that e makes obsolete and returns how many they were.
 func (s *toldOf) supersede(e Event) (dropped int) {
 	drop := func(k kind) {
 		if s.waiting[k] != nil {
@@ -273,7 +273,7 @@ func (s *toldOf) supersede(e Event) (dropped int) {
 	return dropped
 }
 
-// told says whether the person was told last what this event says.
+// told says whether the last thing the person was told is what e says.
 func (s *toldOf) told(e Event) bool {
 	switch e := e.(type) {
 	case CameOnline:
@@ -288,7 +288,7 @@ func (s *toldOf) told(e Event) bool {
 	return false
 }
 
-// note remembers what the person is told.
+// note remembers that the person is told e.
 func (s *toldOf) note(e Event) {
 	switch e := e.(type) {
 	case CameOnline:
@@ -304,7 +304,7 @@ func (s *toldOf) note(e Event) {
 	}
 }
 
-// awaited says whether the person asked for a session, and waits for it to come online.
+// awaited says whether the person asked for a session and waits for it to come online.
 func (n *Node) awaited(s sessions.Session) bool {
 	for _, q := range n.requests.pings() {
 		at, _, _ := n.ep.Path(dgram.PeerID(s.ID))

@@ -10,12 +10,12 @@ import (
 	"darkchat/sessions"
 )
 
-// askedAnew is the time between two calls to one place because another key answers there.
+// askedAnew is the least time between two dials of one place because another key answers there.
 const askedAnew = 5 * time.Second
 
-// anotherKey: where somebody was written to another key answers. Anybody may say so who sees
-// what we send; but where the person named a place, and not a key, whoever is there is meant,
-// and is asked at once. Nothing else changes until that key has proved itself.
+// anotherKey: a different key answers at an address that we write to. Anybody who sees what
+// we send can claim that. But where the person named a place and not a key, they mean whoever
+// is there, so we dial at once. Nothing else changes until the new key has proved itself.
 func (n *Node) anotherKey(now time.Time, a dgram.Another) {
 	if h := n.hintAt(a.Addr); h != nil && (h.anew.IsZero() || now.Sub(h.anew) >= askedAnew) {
 		h.anew = now
@@ -23,7 +23,7 @@ func (n *Node) anotherKey(now time.Time, a dgram.Another) {
 	}
 }
 
-// hintAt is what a Source said of a place; nil: nothing.
+// hintAt returns what a Source said of an address; nil: nothing.
 func (n *Node) hintAt(addr netip.AddrPort) *hint {
 	for i := range n.plugins {
 		list := n.plugins[i].hints
@@ -34,9 +34,9 @@ func (n *Node) hintAt(addr netip.AddrPort) *hint {
 	return nil
 }
 
-// succeeds: a session answered our call to a place that the person named. Whoever was reached
-// there until now is there no more, since one socket has one key. Those whom the old one brought
-// to us, or carried, are asked for at the new one.
+// succeeds: a session answered our dial of a place that the person named. One socket has one
+// key, so the session reached there before is gone. Whoever the old one introduced to us, or
+// relayed, is asked for at the new one.
 func (n *Node) succeeds(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
 	if n.hintAt(addr) == nil {
 		return
@@ -61,8 +61,8 @@ func (n *Node) succeeds(now time.Time, id sessions.SessionID, addr netip.AddrPor
 	}
 }
 
-// warnOfSuccessor tells the person, once for each key, that the seed at a place that they named
-// is another one than it was.
+// warnOfSuccessor tells the person, once for each key, that the seed at a place they named has
+// a different key than before.
 func (n *Node) warnOfSuccessor(s sessions.Session, addr netip.AddrPort) {
 	for _, was := range n.book.NamedSeeds() {
 		if was == s.User {

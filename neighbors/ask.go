@@ -10,13 +10,13 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// Who is asked for somebody. Whoever is asked is told whom we look for, so only seeds that
-// our user named and people whom our user knows are: that a record says seed means nothing.
-// \add asks all of these; a node by itself asks few: a request is padded to a whole
-// datagram, and all the friends of one who crashed look for them at once.
+// Whom we ask for somebody. Asking reveals whom we look for, so we ask only seeds that our
+// user named and people our user knows; that a record claims to be a seed's means nothing.
+// \add asks all of them. On its own a node asks few: a request is padded to a full datagram,
+// and when somebody crashes all their friends look for them at once.
 const (
-	askSayers = 4 // of those who say that the missing one is there
-	askOthers = 3 // of those who say nothing of the kind: they would tell us when it changes
+	askSayers = 4 // of those who say that the missing user is there
+	askOthers = 3 // of those who do not: they will tell us when that changes
 )
 
 // askable says whether a neighbour may be told whom we look for.
@@ -30,8 +30,8 @@ func (n *Node) isNamed(e *edge) bool {
 	return n.named(e.id, at)
 }
 
-// askFor sends requestPing to all who may be asked: whoever holds live associations with
-// keys of that name, or with that user, introduces us, or tells them that we ask.
+// askFor sends requestPing to everybody who may be asked. Whoever holds live associations with
+// keys of that name, or with that user, introduces us or tells them that we ask.
 func (n *Node) askFor(now time.Time, f find) (asked int) {
 	for _, e := range n.live() {
 		if e.user != f.user && n.askOne(now, e, f) {
@@ -41,8 +41,8 @@ func (n *Node) askFor(now time.Time, f find) (asked int) {
 	return asked
 }
 
-// askPause is the time between two requests of one \add: the nearest of those who are asked
-// could have answered.
+// askPause is the time between two requests of one \add: long enough for the nearest of those
+// we asked to have answered.
 func (n *Node) askPause() time.Duration {
 	least := time.Duration(0)
 	for _, e := range n.live() {
@@ -53,8 +53,8 @@ func (n *Node) askPause() time.Duration {
 	return max(askAgain, least*3/2)
 }
 
-// askOne sends requestPing to one neighbour; false: it may not be asked, or we reach it
-// through a relay, so that it knows no address of ours.
+// askOne sends requestPing to one neighbour; false: it may not be asked, or we reach it only
+// through a relay, so it knows no address of ours.
 func (n *Node) askOne(now time.Time, e *edge, f find) bool {
 	if _, _, ok := n.direct(e.id); !ok || !n.askable(e) {
 		return false
@@ -68,8 +68,8 @@ func (n *Node) askOne(now time.Time, e *edge, f find) bool {
 	return true
 }
 
-// askAbout asks for a user who is missed: seeds, some who say that they are there, and, if
-// wide, fewer of the others (spec/theory.md 5.3). Next time it is others again.
+// askAbout asks for a missing user: seeds, some neighbours who say that the user is there and,
+// if wide, fewer of the others (spec/theory.md 5.3). Each time it picks different ones.
 func (n *Node) askAbout(now time.Time, user sessions.UserKey, wide bool) (asked int) {
 	var sayers, others []*edge
 	for _, e := range n.live() {
@@ -88,7 +88,7 @@ func (n *Node) askAbout(now time.Time, user sessions.UserKey, wide bool) (asked 
 	return asked + n.askSome(now, user, sayers, askSayers) + n.askSome(now, user, others, askOthers)
 }
 
-// askSome asks at most so many of a list, from a place drawn by lot.
+// askSome asks some neighbours of a list, no more than most, starting at a random place.
 func (n *Node) askSome(now time.Time, user sessions.UserKey, list []*edge, most int) (asked int) {
 	if len(list) == 0 {
 		return 0

@@ -9,16 +9,16 @@ import (
 	"darkchat/sessions"
 )
 
-// What the person asked for and waits for (\ping, \add, \chat, a typed text) may be said
-// out of a budget of HELLOs that nothing else can use up (spec/wire.md 6.3).
+// HELLOs for what the person asked for and waits for (\ping, \add, \chat, a typed text) have a
+// budget that nothing else can use up (spec/wire.md 6.3).
 
-// dialAsked is dial for such.
+// dialAsked is dial, paid from that budget.
 func (n *Node) dialAsked(now time.Time, addr netip.AddrPort, want []dgram.Peer) error {
 	n.wake(now)
 	return n.ep.DialAsked(now, addr, want)
 }
 
-// askedFor says that the person waits for somebody whom an introducer brings to us.
+// askedFor says that the person waits for the one whom an introducer brings to us.
 func (n *Node) askedFor(rec sessions.Record) bool {
 	if n.book.Trust(rec.User).Known() && n.outbox.Queued(rec.User) {
 		return true

@@ -14,8 +14,8 @@ func (n *Node) presence() sessions.State {
 	return sessions.StateOnline
 }
 
-// Away says that the person is away, or back, and reports whether that is news. Texts
-// are taken all the same. ErrNoNumbers: it cannot be said now.
+// Away says that the person is away, or back, and reports whether that is news. Texts are
+// still taken. ErrNoNumbers: our record cannot be renewed now.
 func (n *Node) Away(now time.Time, away bool) (bool, error) {
 	if n.away == away {
 		return false, nil

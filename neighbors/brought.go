@@ -8,11 +8,11 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// copyBrought: a friend brings a copy that was sealed to us. What is in it is treated as
-// if its sender had sent it himself; he who brought it can neither read nor change it.
+// copyBrought: a friend brings a copy that was sealed to us. Its text is treated as if the
+// sender had sent it directly; the friend can neither read nor change it.
 //
-// Opening one costs as much as a hundred other messages, and anybody may bring anything:
-// what can be asked without that is asked first, and who brings it pays.
+// Opening a copy costs as much as a hundred other messages, and anybody may bring anything.
+// So every check that needs no opening comes first, and whoever brings the copy pays.
 func (n *Node) copyBrought(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
 	from := sessions.SessionID(b.From)
 	key := textKey{from, b.Text}
@@ -28,7 +28,7 @@ func (n *Node) copyBrought(now time.Time, by sessions.Session, r dgram.Received,
 		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	case sender.User == n.user, seen && !sound, blocked && !n.book.Trust(by.User).Known():
-		// That somebody is blocked is told to friends alone, who have their copies.
+		// Only friends, who keep their copies, are told that somebody is blocked.
 		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
 		return
 	case seen && taken && !blocked && again == sessions.AnswerPending:
@@ -56,8 +56,8 @@ func (n *Node) copyBrought(now time.Time, by sessions.Session, r dgram.Received,
 	}
 }
 
-// wantSender asks who brings a copy for the record of its sender: with it we know whose
-// key must have signed. A stranger's word fills a part of that queue alone.
+// wantSender asks whoever brings a copy for its sender's record, which says whose key must
+// have signed it. Strangers can fill only a part of that queue.
 func (n *Node) wantSender(now time.Time, from sessions.SessionID, by sessions.Session) {
 	if n.payer(by.ID).Class == budget.Stranger && len(n.wants.queue) >= maxWants/4 || !n.affords(now, by, costSignature) {
 		return
@@ -66,8 +66,8 @@ func (n *Node) wantSender(now time.Time, from sessions.SessionID, by sessions.Se
 	n.pumpWants(now)
 }
 
-// answerText answers a text, and if a friend brought it also with a receipt that its
-// sender will believe.
+// answerText answers a text; if a friend brought it, it adds a receipt that the sender will
+// believe.
 func (n *Node) answerText(now time.Time, key textKey, to asker, result dgram.Result) {
 	n.ep.Settle(now, to.handle, result, 0)
 	if to.by.IsZero() {

@@ -7,22 +7,22 @@ import (
 	"darkchat/sessions"
 )
 
-// changePatience is how long who changes something waits until it is written: no longer,
-// since a disk may hang. That it takes nothing is told by a Notice.
+// changePatience bounds how long Change waits for the write: a disk may hang. The person is
+// told by a Notice when the disk takes nothing.
 const changePatience = time.Second
 
-// call is a function that is to run on the loop.
+// call is a function to run on the loop.
 type call struct {
 	f       func(now time.Time, n *Node)
 	done    chan struct{}
-	changes bool // done is closed when what was changed until it ended is written
+	changes bool // done is closed when everything changed up to its end is written
 }
 
-// changers are the calls that ran and wait for a write.
+// changers are the calls that have run and wait for a write.
 type changers struct {
 	fresh  []call            // ran in this turn; at most those of one turn
 	unsure map[uint64][]call // by batch; as many as the store takes
-	last   uint64            // the newest batch that is not written; 0: all are
+	last   uint64            // the newest batch that is not yet written; 0: all are
 }
 
 func (l *Loop) call(now time.Time, c call) {
@@ -34,8 +34,8 @@ func (l *Loop) call(now time.Time, c call) {
 	close(c.done)
 }
 
-// wait has the calls of this turn wait for the batch of this turn; seq 0: there is none, and
-// they wait for those before it.
+// wait makes the calls of this turn wait for this turn's batch; seq 0: there is none, and they
+// wait for the batches before it.
 func (s *changers) wait(seq uint64) {
 	if seq > 0 {
 		s.last = seq
@@ -61,7 +61,7 @@ func (s *changers) end(seq uint64) {
 	}
 }
 
-// finished says what became of a batch or of a wish for numbers.
+// finished takes the outcome of a batch or of a request for numbers.
 func (l *Loop) finished(now time.Time, d sessions.Done) {
 	l.node.Finished(now, d)
 	l.changers.end(d.Seq)
@@ -73,8 +73,8 @@ func (l *Loop) Do(ctx context.Context, f func(now time.Time, n *Node)) {
 	l.do(ctx, call{f: f, done: make(chan struct{})}, nil)
 }
 
-// Change is Do, and waits until what f and all before it changed is written, changePatience
-// at most: who was told of it has it after a crash, too.
+// Change is Do, and waits, changePatience at most, until everything that f and the calls before
+// it changed is written: what the caller was told survives a crash.
 func (l *Loop) Change(f func(now time.Time, n *Node)) {
 	patience := time.NewTimer(changePatience)
 	defer patience.Stop()

@@ -8,9 +8,9 @@ import (
 	"darkchat/sessions"
 )
 
-// changed: our own network is another one, or we have slept. Nothing is known of
-// anybody until he is heard again: unknown, not offline. Everybody is told where we
-// are now, who was met through NATs is met again, and what waits goes out.
+// changed: our own network has changed, or we have slept. Until we hear peers again they are
+// unknown, not offline. Everybody is told where we are now, peers behind NATs are met again,
+// and waiting texts go out.
 func (n *Node) changed(now time.Time) {
 	if !n.left.IsZero() {
 		return
@@ -42,23 +42,23 @@ func (n *Node) changed(now time.Time) {
 	n.lookAtWays(now)
 }
 
-// eagerMeets is how often an introduction is asked for after a change, eagerGap apart: the
-// last time when a second one may be made (introduceRetry), since the first may be lost.
+// eagerMeets is how many introductions are asked for after a change, eagerGap apart. The first
+// may be lost, so the last comes when a second one may be made (introduceRetry).
 const (
 	eagerMeets = 4
 	eagerGap   = time.Second
 )
 
-// Woke says that the machine has slept, or that its clock was set: whoever looks at
-// the clocks tells.
+// Woke says that the machine has slept, or that its clock was set. Whoever watches the clocks
+// calls it.
 func (n *Node) Woke(now time.Time) { n.changed(now) }
 
-// slept says whether the wall clock went on for long while the steady one, which
-// stands still when the machine sleeps, did not.
+// slept says whether the wall clock advanced well past the monotonic one, which stands still
+// while the machine sleeps.
 func slept(wall, steady time.Duration) bool { return wall-steady > sleepLeast }
 
-// talk notes that texts go to or come from a neighbour. While they do, silence is
-// noticed sooner, also that of the nodes that would help if the way between us broke.
+// talk notes that texts go to or come from a neighbour. While they do, silence is noticed
+// sooner, including that of the nodes that would help if the path between us broke.
 func (n *Node) talk(now time.Time, e *edge) {
 
 	if e == nil || e.talked.Add(time.Second).After(now) {
@@ -70,7 +70,7 @@ func (n *Node) talk(now time.Time, e *edge) {
 	}
 }
 
-// helpers lists the neighbour and who introduced us.
+// helpers lists the neighbour and the one that introduced us.
 func (n *Node) helpers(e *edge) []*edge {
 	list := []*edge{e}
 	if w := n.relays.ways[e.id]; w != nil {
@@ -82,7 +82,7 @@ func (n *Node) helpers(e *edge) []*edge {
 	return list
 }
 
-// hasten has the next look at a neighbour's silence come sooner.
+// hasten brings the next look at a neighbour's silence forward.
 func (n *Node) hasten(now time.Time, e *edge) {
 	at := now.Add(n.silence(now, e))
 	if e.online && e.quietAt.After(at) {

@@ -12,17 +12,17 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// circuits is a seed's side of relaying: who writes to whom, within quotas. It
-// carries one packet of the protocol at a time, sealed between the two, to a
-// session that is associated with us and never to an address. Nothing passes
-// before both have written to each other: that is how they ask for it.
+// circuits is a seed's side of relaying: who writes to whom, within quotas. It carries one
+// packet of the protocol at a time, sealed between the two ends, to a session associated with
+// us, never to an address. Nothing passes until both have written to each other: that is how
+// they ask for a circuit.
 //
-// Each of the two pays for a circuit once they have used it (pool Circuits). When there is
-// no room, one that only one side ever used gives way before one on which two talk.
+// Each end pays for a circuit once it has used it (pool Circuits). When there is no room, a
+// circuit that only one side ever used gives way before one that both use.
 type circuits struct {
 	budget *budget.Ledger
-	alone  *simplelru.LRU[pairKey, *circuit] // used by one side so far, the idle longest first
-	talk   *simplelru.LRU[pairKey, *circuit] // used by both; the pool Circuits bounds the two
+	alone  *simplelru.LRU[pairKey, *circuit] // used by one side so far, the longest idle first
+	talk   *simplelru.LRU[pairKey, *circuit] // used by both; the pool Circuits bounds both lists
 	of     map[sessions.SessionID]int        // circuits of each session
 	count  relayCount
 }
@@ -38,10 +38,10 @@ type relayCount struct {
 // circuit is one pair; side 0 is the smaller session id.
 type circuit struct {
 	key    pairKey
-	began  time.Time // of the time that the bytes are counted in
+	began  time.Time // of the period in which bytes are counted
 	used   [2]time.Time
 	bytes  [2]int
-	payers [2]*budget.Payer // of each side that has used it
+	payers [2]*budget.Payer // per side, once it has used it
 	tokens float64
 	filled time.Time
 }
@@ -71,7 +71,7 @@ func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort,
 		c.count.full++
 		return
 	case now.Sub(p.used[1-side]) >= circuitTime:
-		c.count.unasked++ // the other one has not written to them
+		c.count.unasked++ // the other end has not written to them
 		return
 	case p.bytes[side]+len(m.Datagram) > circuitBytes:
 		c.count.quota++
@@ -86,8 +86,8 @@ func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort,
 	}
 }
 
-// circuit returns the pair's circuit, with the use by one side noted; nil: there is
-// no room for another one.
+// circuit returns the pair's circuit and notes that one side uses it; nil: there is no room
+// for another one.
 func (c *circuits) circuit(now time.Time, from, to sessions.SessionID, by budget.Payer) (p *circuit, side int) {
 	first, second := from, to
 	if bytes.Compare(from[:], to[:]) > 0 {
@@ -124,16 +124,16 @@ func (c *circuits) circuit(now time.Time, from, to sessions.SessionID, by budget
 	return p, side
 }
 
-// claim finds room for one more use of circuits by a payer: what is idle gives way, but for
-// the circuit that it is wanted for.
+// claim finds room for one more use of circuits by a payer: an idle circuit gives way, but never
+// the circuit for which the room is wanted.
 func (c *circuits) claim(now time.Time, by budget.Payer, but *circuit) bool {
 	for !c.budget.Fits(budget.Circuits, by, 1) && c.makeRoom(now, by, but) {
 	}
 	return c.budget.Claim(budget.Circuits, by, 1)
 }
 
-// makeRoom ends the circuit that was idle longest, if it was idle long enough: among those
-// that were used by one side alone first. Who has used up their own share ends one of their own.
+// makeRoom ends the circuit that was idle longest, if it was idle long enough, those used by
+// only one side first. A payer whose own share is used up ends one of their own.
 func (c *circuits) makeRoom(now time.Time, by budget.Payer, but *circuit) bool {
 	own := c.budget.OwnFull(budget.Circuits, by, 1)
 	for _, l := range []struct {
@@ -203,7 +203,7 @@ func (p *circuit) last() time.Time {
 	return p.used[1]
 }
 
-// allow takes one of the pair's datagrams a second.
+// allow takes one from the pair's budget of datagrams a second.
 func (p *circuit) allow(now time.Time) bool {
 	p.tokens = min(circuitBurst, p.tokens+now.Sub(p.filled).Seconds()*circuitRate)
 	p.filled = now

@@ -32,7 +32,7 @@ func try[T any](c *Client, f func(now time.Time, n *Node) (T, error)) (T, error)
 	return a.value, a.err
 }
 
-// change is try of what changes something: it is written when it returns.
+// change is try for a call that changes something: the change is written when it returns.
 func change[T any](c *Client, f func(now time.Time, n *Node) (T, error)) (T, error) {
 	a := make(chan answer[T], 1)
 	c.loop.Change(func(now time.Time, n *Node) {
@@ -75,14 +75,13 @@ func (c *Client) Add(name, fingerprint string) (Token, error) {
 	return try(c, func(now time.Time, n *Node) (Token, error) { return n.Add(now, name, fingerprint) })
 }
 
-// Resolve finds whom a typed name means: ann, ann~k7f2, ann/7f3a.
-// The user is pinned by it.
+// Resolve finds whom a typed name means: ann, ann~k7f2, ann/7f3a. It pins the user.
 func (c *Client) Resolve(typed string) (Target, error) {
 	return try(c, func(now time.Time, n *Node) (Target, error) { return n.Chat(now, typed) })
 }
 
-// Renew tells what a user of whom one has spoken is called now, and whether they are
-// online, and what others are called; after the loop has ended to as it is.
+// Renew returns what a user is called now and whether they are online, and what others are
+// called; after the loop has ended it returns to unchanged.
 func (c *Client) Renew(to Target, others []Who) (Target, []string) {
 	names := make([]string, len(others))
 	c.loop.Do(context.Background(), func(_ time.Time, n *Node) { to, names = n.Renew(to, others) })
@@ -144,14 +143,14 @@ func (c *Client) Verify(typed, fingerprint string) (VerifyView, error) {
 	return change(c, func(now time.Time, n *Node) (VerifyView, error) { return n.Verify(now, typed, fingerprint) })
 }
 
-// Block stops all contact with a user; blocked false undoes it. It returns what
-// one types for that user.
+// Block stops all contact with a user; blocked false undoes it. It returns what to type for
+// that user.
 func (c *Client) Block(typed string, blocked bool) (string, error) {
 	return change(c, func(now time.Time, n *Node) (string, error) { return n.Block(now, typed, blocked) })
 }
 
-// BlockAll blocks every new user who is at the door, but those who are only on the link,
-// and returns how many.
+// BlockAll blocks every new user at the door, except those who are only on the link, and
+// returns how many.
 func (c *Client) BlockAll() (int, error) {
 	return change(c, func(now time.Time, n *Node) (int, error) { return n.BlockAll(now) })
 }
@@ -171,7 +170,7 @@ func (c *Client) Outbox() []OutboxLine {
 	return ask(c, func(_ time.Time, n *Node) []OutboxLine { return n.Outbox() })
 }
 
-// Status tells where a line is. typed is the end of its number; empty: the last one.
+// Status tells where a line is. typed is the end of its number; empty: the last line typed.
 func (c *Client) Status(typed string) (OutboxLine, error) {
 	return try(c, func(_ time.Time, n *Node) (OutboxLine, error) { return n.Status(typed) })
 }
@@ -198,7 +197,7 @@ func (c *Client) Presence() []PresenceView {
 	return ask(c, func(_ time.Time, n *Node) []PresenceView { return n.Presence() })
 }
 
-// Contacts lists this user and those that are pinned, for a file of people.
+// Contacts lists this user and those that are pinned, for a contacts file.
 func (c *Client) Contacts() []Contact {
 	return ask(c, func(_ time.Time, n *Node) []Contact { return n.Contacts() })
 }

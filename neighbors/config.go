@@ -24,12 +24,12 @@ type Config struct {
 	// reserved ahead on disk, so that none is ever used twice. More are asked for
 	// through Ready.Reserve in time.
 	IDs, Seqs sessions.Block
-	// Unstored says that this run stores nothing: what would wait for a write
+	// Unstored says that this run stores nothing: whatever would wait for a write
 	// happens at once, and Ready.Batch stays empty.
 	Unstored bool
-	// NoHistory says that nothing is kept of what was said.
+	// NoHistory says that no history is kept.
 	NoHistory bool
-	// Past gives what is said its places behind what was said in earlier runs.
+	// Past places the lines of this run behind those of earlier runs.
 	Past sessions.History
 	// Load gives everything that was stored, once. Nil: nothing.
 	Load func(func(b sessions.Bucket, key, value []byte) error) error
@@ -40,19 +40,19 @@ type Config struct {
 
 	Listen       []netip.AddrPort // our sockets' addresses, for the first screen
 	LoopbackOnly bool             // sends nothing elsewhere
-	Interfaces   []netip.Prefix   // our interfaces' prefixes: what is private and near may be dialled
-	Guests       []netip.Prefix   // of these, where nobody but guests of this machine can be
-	Outlets      []dgram.Outlet   // by which announcements leave; none: we are not announced
+	Interfaces   []netip.Prefix   // our interfaces' prefixes: private addresses in them may be dialled
+	Guests       []netip.Prefix   // those of them in which only guests of this machine can be
+	Outlets      []dgram.Outlet   // by which announcements leave; empty: we are not announced
 	Sources      []Source
 	Profile      Profile // of failure detection; zero: lan
 	HoldOff      bool    // keeps no copies of texts for friends
-	Memory       int64   // bytes that sessions may take, as a bound of how many there are; 0: the usual bounds
+	Memory       int64   // bytes that sessions may take, which bounds how many there are; 0: the usual bounds
 	Door         DoorPolicy
-	Intro        Intro // to whom others may introduce us
+	Intro        Intro // whom others may introduce to us
 }
 
-// Crypto replaces the cryptography of the protocol, for a simulation of very many nodes:
-// package sim alone gives one, which a test makes sure of.
+// Crypto replaces the protocol's cryptography in a simulation of very many nodes. Only package
+// sim sets it, and a test makes sure of that.
 type Crypto struct {
 	Suite      dgram.Suite         // for Noise and the AEAD
 	Signatures sessions.Signatures // for Ed25519
@@ -61,53 +61,53 @@ type Crypto struct {
 // Timers and bounds of the node. The wire's own are in package dgram.
 const (
 	PingTimeout = 5 * time.Second  // \ping ends by then,
-	lateTime    = time.Minute      // and goes on so long where the way is slow
+	lateTime    = time.Minute      // and goes on for this long where the path is slow
 	AddTimeout  = 10 * time.Second // \add ends by then
 	MaxLine     = 16 << 10         // bytes of one typed line
 
 	sleepLeast = 5 * time.Second // of difference between wall and monotonic clock: we slept
 
-	redialFirst = 2 * time.Second  // the missing are pinged for ever,
-	redialLast  = 30 * time.Minute // at doubling distances up to this
+	redialFirst = 2 * time.Second  // the missing are pinged for ever, first after this,
+	redialLast  = 30 * time.Minute // then at intervals doubling up to this
 
-	storeAgain = 5 * time.Second  // before what the disk refused is written again
-	retryFirst = 2 * time.Second  // a text whose attempt ended goes again, at doubling
-	retryLast  = 60 * time.Second // distances, while its session is believed online
+	storeAgain = 5 * time.Second  // before a write that the disk refused is tried again
+	retryFirst = 2 * time.Second  // a text whose attempt ended goes again after this, then at intervals
+	retryLast  = 60 * time.Second // doubling up to this, while its session is believed online
 
 	askAgain     = 2 * time.Second  // between the requests of one \add
 	askNobody    = time.Second      // when there is nobody to ask
-	addWindow    = time.Second      // after the first claim to a name that is added, for other claims
+	addWindow    = time.Second      // after the first claim to a name being added, to wait for other claims
 	standAgain   = 30 * time.Second // between the requests of an \add that nobody answered,
 	standTime    = 10 * time.Minute // for so long
-	wishTime     = 10 * time.Minute // an introducer, and who is asked for, remember who asks
+	wishTime     = 10 * time.Minute // for which an introducer, and the user asked for, remember who asks
 	seekFirst    = 5 * time.Second  // between requests for a pinned user who is missing,
 	seekLast     = 10 * time.Minute // doubling up to this
 	introduceGap = 30 * time.Second // between two introductions of one pair
-	introduceTo  = 4                // sessions introduced to one request
+	introduceTo  = 4                // sessions introduced on one request
 
-	introduceRetry = 4 * time.Second  // one more introduction of a pair is made within introduceGap, not sooner
+	introduceRetry = 4 * time.Second  // one more introduction of a pair may follow within introduceGap, but not sooner than this
 	meetRetry      = 5 * time.Second  // reached through a relay alone: ask once more,
 	meetAgain      = time.Minute      // then from time to time
-	sightingTime   = time.Minute      // two sightings of us so close are compared
+	sightingTime   = time.Minute      // sightings of us closer together than this are compared
 	signGap        = 10 * time.Second // between two records that say where we are
 
-	circuitTime  = 2 * time.Minute  // a relay counts bytes for so long, and closes what one side left
+	circuitTime  = 2 * time.Minute  // the period in which a relay counts bytes, and after which an idle circuit closes
 	circuitAlone = 10 * time.Second // the same for what only one side ever used
 	circuitBytes = 128 << 10        // each way in circuitTime
 	circuitRate  = 20               // datagrams of one pair a second,
 	circuitBurst = 40               // and at once
 
 	explodeGap  = time.Minute     // between two explodes of one origin
-	explodeWait = 2 * time.Second // for the answers before the cost is told
+	explodeWait = 2 * time.Second // for answers, before the person is told the cost
 
 	inFlight          = 128              // texts handed to the wire for one session at a time
-	maxUnprintedBytes = 2 << 20          // of lines handed to the shell, half of what it takes
+	maxUnprintedBytes = 2 << 20          // of lines handed to the shell: half of what it takes
 	maxRequests       = 64               // \ping and \add under way
-	maxStanding       = 16               // \adds that go on after their end
+	maxStanding       = 16               // \adds that go on after the person was told
 	maxLate           = 16               // \pings that do
 	reserveAt         = 4096             // numbers left when the next block is asked for
 	newPerSecond      = 1                // first contacts told each second, the rest are counted
-	recordLife        = 10 * time.Minute // our record's lifetime for a receiver that hears nothing more
+	recordLife        = 10 * time.Minute // how long a receiver that hears nothing more believes our record
 )
 
 // What a Client is told when something cannot be done. Their texts are for the

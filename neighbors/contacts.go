@@ -9,11 +9,11 @@ import (
 	"darkchat/sessions"
 )
 
-// maxContactAddrs bounds the addresses of one entry, as readers of such files do.
+// maxContactAddrs bounds the addresses of one entry, as readers of contacts files do.
 const maxContactAddrs = 8
 
-// Contacts lists this user and those that are pinned here, with the addresses where
-// they were last: what a team hands round. A user without an address is among them.
+// Contacts lists this user and those pinned here with their last addresses, for a team to hand
+// round. Users without an address are included.
 func (n *Node) Contacts() []Contact {
 	list := []Contact{{Name: n.cfg.Name, Fingerprint: sessions.Fingerprint(n.user), Addrs: portable(nil, n.cfg.Listen...)}}
 	for _, u := range n.book.Users() {
@@ -33,10 +33,10 @@ const (
 	firstBorrowed = 32768
 )
 
-// whereabouts are the addresses at which somebody is, or is likely to be again. A program
-// that spoke once and said goodbye leaves a port behind where nobody will ever be: of those
-// who left, only ports that are not borrowed count, one a host, and only where no session
-// of the user is, or was lost.
+// whereabouts are the addresses at which somebody is, or is likely to be again. A program that
+// spoke once and said goodbye leaves a port behind where nobody will ever be. So sessions that
+// left count only with a port that is not borrowed, one a host, and only if the user has no
+// session that is here or was lost.
 func (n *Node) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
 	all := slices.Clone(n.book.SessionsOf(user))
 	rank := func(s sessions.Session) int {
@@ -74,7 +74,7 @@ func (n *Node) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
 		}
 	}
 	if len(list) == 0 && len(borrowed) > 0 {
-		return borrowed[:1] // better than nothing: it may have been chosen
+		return borrowed[:1] // better than nothing: the port may have been chosen
 	}
 	return list
 }

@@ -7,14 +7,13 @@ import (
 	"darkchat/sessions"
 )
 
-// What a message costs the loop, in microseconds, as BenchmarkCosts measures it: the pool
-// Work is asked for so much before anything is done about the message. A signature that is
-// checked weighs more than all else.
+// What a message costs the loop, in microseconds, as BenchmarkCosts measures it. It is charged
+// to the pool Work before the message is handled. Checking a signature outweighs all else.
 const (
 	costMessage   = 5   // to look at it and answer
 	costText      = 30  // windows, the journal, the screen
 	costSignature = 100 // to check one, or to make one
-	costSummary   = 2   // to compare one word with what is known
+	costSummary   = 2   // to compare one summary with what is known
 	costList      = 50  // to make one of our neighbours
 	costRelay     = 25  // to carry one datagram on
 	costCopy      = 300 // to open a held copy, with each of two keys, and check the signature in it (BenchmarkCopyCost)

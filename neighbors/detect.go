@@ -14,46 +14,46 @@ import (
 
 // Failure detection in the shape of SWIM (Das, Gupta, Motivala 2002), with the local
 // health of Lifeguard (Dadgar, Phillips, Currey 2018): a silent neighbour is probed,
-// then others are asked whether they reach it, then it is suspected, and lost only when
-// that suspicion was not refuted. Any authentic datagram is a sign of life. See
+// then others are asked whether they reach it, then it is suspected, and only a suspicion
+// that nothing refutes makes it lost. Any authentic datagram is a sign of life. See
 // spec/theory.md 5.2.
 
 const (
-	directProbes = 2                // unanswered before others are asked
-	maxWatchers  = 3                // neighbours asked about one silent one, and confirmers of a suspicion
-	linkWatchers = 6                // of an own link, where all watch all
-	askEvery     = 4                // so many probes of a suspect between two questions to others
-	vouchLast    = 30 * time.Second // others' word stands for a sign of life so long, then we must hear it ourselves
-	vouchAgain   = time.Second      // and the silent one is asked again after this
-	recentLife   = time.Second      // heard so lately: a rumour of its death needs no probe
-	maxQuestions = 64               // under way to others
-	patience     = 13 * time.Second // after a change of our own network nobody is lost sooner
+	directProbes = 2                // unanswered probes before others are asked
+	maxWatchers  = 3                // neighbours asked at a time about a silent one, and confirmations of a suspicion that count
+	linkWatchers = 6                // the same on one of our own links, where everybody watches everybody
+	askEvery     = 4                // probes of a suspect between two rounds of questions to others
+	vouchLast    = 30 * time.Second // how long the word of others stands for a sign of life; then we must hear one ourselves
+	vouchAgain   = time.Second      // after such a word the silent neighbour is probed again
+	recentLife   = time.Second      // a neighbour heard this recently is not probed when others suspect it
+	maxQuestions = 64               // questions to others under way
+	patience     = 13 * time.Second // nobody is lost sooner than this after a change of our own network
 	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients,
-	seedPatience = 80 * time.Second // and forgets whom it does not know when three of their probes are missing
-	silenceTalk  = 5 * time.Second  // while texts come and go,
-	talkTime     = time.Minute      // and so long after the last
-	textPatience = time.Second      // a text not answered for so long is silence, too,
-	maxWaited    = 5                // doubled so often for who lives and does not answer
-	turnOver     = 8                // who was heard in the last such part of a silence needs no turn that was drawn
+	seedPatience = 80 * time.Second // and forgets one that its user does not know when three of its probes are missing
+	silenceTalk  = 5 * time.Second  // a neighbour is probed after this silence while texts come and go,
+	talkTime     = time.Minute      // and for this long after the last one
+	textPatience = time.Second      // a text unanswered for this long counts as silence too;
+	maxWaited    = 5                // doubled at most this many times for a live peer that does not acknowledge
+	turnOver     = 8                // a scheduled probe is re-drawn if the peer was heard in the last 1/8 of the interval
 )
 
-// vigil is what is done about one neighbour's silence.
+// vigil is the state of watching one silent neighbour.
 type vigil struct {
 	probes    int                  // unanswered
-	began     time.Time            // the first of them
-	since     time.Time            // suspected; zero: not
+	began     time.Time            // when the first of them was sent
+	since     time.Time            // suspected since then; zero: not suspected
 	until     time.Time            // lost then
-	confirmed []sessions.SessionID // others who suspect it, too; at most maxWatchers
+	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
 	vouching
 	asked    bool      // others were asked
-	answered bool      // and somebody answered, whatever he said
-	turn     time.Time // drawn for the next probe; zero: it was not
+	answered bool      // and somebody answered, whatever the answer
+	turn     time.Time // drawn for the next probe; zero: none was
 }
 
-// vouching is the word of others for a neighbour that we do not hear.
+// vouching is what others say of a neighbour that we do not hear.
 type vouching struct {
-	vouched time.Time          // another one reached it last,
-	helper  sessions.SessionID // this one
+	vouched time.Time          // when another one last reached it,
+	helper  sessions.SessionID // namely this one
 	asks    int                // questions so far
 }
 
@@ -64,8 +64,8 @@ type question struct {
 	helper sessions.SessionID
 }
 
-// lastLife is when a neighbour gave its last sign of life, by its own datagram or, for
-// a while, by the word of another.
+// lastLife is when a neighbour gave its last sign of life: a datagram of its own or, for a
+// while, the word of another neighbour.
 func (n *Node) lastLife(e *edge) time.Time {
 	heard := n.ep.LastHeard(dgram.PeerID(e.id))
 	if e.vouched.After(heard) && e.vouched.Sub(heard) < vouchLast {
@@ -85,7 +85,7 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 	case e.vouched.After(n.ep.LastHeard(dgram.PeerID(e.id))):
 		return vouchAgain
 	case e.seed:
-		wait, pace = min(keepMapping, p.Last), 0 // its clients are many, and leave the probing to us
+		wait, pace = min(keepMapping, p.Last), 0 // its clients are many, and it leaves the probing to them
 	case len(n.watchers(e)) < 2:
 		wait, pace = p.Alone, pace/3
 	}
@@ -99,8 +99,8 @@ func (n *Node) silence(now time.Time, e *edge) time.Duration {
 	return wait
 }
 
-// watch is called when a neighbour's silence has lasted: it probes, asks, suspects, and
-// at last gives up.
+// watch is called when a neighbour has been silent long enough for the next step: to probe it,
+// ask others, suspect it and at last give it up.
 func (n *Node) watch(now time.Time, e *edge) {
 	if n.expires(e) {
 		n.expire(now, e)
@@ -115,7 +115,7 @@ func (n *Node) watch(now time.Time, e *edge) {
 			e.quietAt = earliest(earliest(e.turn, life.Add(wait)), n.ignored(e))
 			return
 		case now.Sub(life) <= wait/turnOver:
-			n.drawTurn(now, e) // that sign, too, may have come to many
+			n.drawTurn(now, e) // many may have received that sign of life too
 			return
 		}
 		quiet = false
@@ -143,7 +143,7 @@ func (n *Node) watch(now time.Time, e *edge) {
 		n.lost(now, e)
 		return
 	case !n.budget.Spend(now, budget.Probes, e.payer, 1):
-		// Too many strangers are silent at once. Nobody is lost unasked.
+		// Too many strangers are silent at once. Nobody is lost without being probed.
 		e.until = e.until.Add(n.gap(e))
 		e.quietAt = now.Add(n.gap(e))
 		return
@@ -165,9 +165,9 @@ func (n *Node) watch(now time.Time, e *edge) {
 	}
 }
 
-// drawTurn has a neighbour probed at some time of the next while: its last sign of life
-// came to many at once, who would all wonder at the same time, and late. So of many that
-// watch it one is soon the first.
+// drawTurn schedules the next probe of a neighbour at a random time. Its last sign of life
+// reached many watchers at once, who would otherwise all start probing at the same moment, and
+// late. With random turns one of them is soon the first.
 func (n *Node) drawTurn(now time.Time, e *edge) {
 	if n.expires(e) {
 		e.quietAt = now.Add(seedPatience)
@@ -184,12 +184,12 @@ func (n *Node) drawTurn(now time.Time, e *edge) {
 	}
 }
 
-// calm ends what was done about a silence, because there was a sign of life.
+// calm ends the watch over a silent neighbour, because it gave a sign of life.
 func (n *Node) calm(now time.Time, e *edge) {
 	if e.probes > 0 {
 		n.healthOf(e).better()
 		if e.spoke.IsZero() {
-			// nothing is owed
+			// it owes no answer to a text
 		} else if len(e.flying) > 0 || n.outbox.Waiting(e.id) {
 			e.spoke, e.waited = now, min(e.waited+1, maxWaited)
 		} else {
@@ -203,7 +203,7 @@ func (n *Node) calm(now time.Time, e *edge) {
 	}
 }
 
-// suspect begins the suspicion of a neighbour: others are told, so that they look, too.
+// suspect begins the suspicion of a neighbour and tells others, so that they probe it too.
 func (n *Node) suspect(now time.Time, e *edge) {
 	e.since = now
 	n.judgeSuspect(e)
@@ -211,13 +211,13 @@ func (n *Node) suspect(now time.Time, e *edge) {
 	at, _, ok := n.direct(e.id)
 	n.ep.Doubt(now, dgram.PeerID(e.id))
 	if ok && !n.links.near(at.Addr()) {
-		n.askNear(now, e) // it may live, and the way to it be broken
+		n.askNear(now, e) // it may be alive, and only the path to it broken
 		n.wayBroken(now, e)
 	}
 }
 
-// otherSuspect says whether somebody else is suspected at the same time, and nobody has
-// shown that this is not for our own trouble.
+// otherSuspect says whether somebody else is suspected at the same time while no answer or
+// confirmation has shown that the trouble is not our own.
 func (n *Node) otherSuspect(e *edge) bool {
 	for _, o := range n.edges { // the order does not matter
 		if o != e && o.online && counterparts(e, o) && !o.since.IsZero() && !o.answered && len(o.confirmed) == 0 {
@@ -227,7 +227,7 @@ func (n *Node) otherSuspect(e *edge) bool {
 	return false
 }
 
-// judgeSuspect says until when a suspicion lasts: the more confirm it, the shorter
+// judgeSuspect sets until when a suspicion lasts: the more neighbours confirm it, the shorter
 // (Lifeguard, 3.2).
 func (n *Node) judgeSuspect(e *edge) {
 	p := &n.cfg.Profile
@@ -243,8 +243,8 @@ func (n *Node) judgeSuspect(e *edge) {
 	}
 }
 
-// suspected: a neighbour says that it does not reach another one of ours. Who was not
-// heard a moment ago is probed at once; who is suspected here is so with more reason.
+// suspected: a neighbour says that it does not reach another one of ours. We probe that one at
+// once unless we heard it a moment ago; if we suspect it already, this confirms it.
 func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
 	if w := n.edges[by]; now.Sub(n.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || n.cfg.Seed || w == nil || !counterparts(e, w) {
 		return
@@ -262,15 +262,15 @@ func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
 	n.plan(e)
 }
 
-// watchers lists neighbours who watch e, too. They can be asked, and they may confirm. In
-// a fixed order, at most maxWatchers.
+// watchers lists neighbours that also watch e, in a fixed order, at most maxWatchers. They can
+// be asked, and they may confirm.
 func (n *Node) watchers(e *edge) []*edge {
 	list := n.watching(e, maxWatchers)
 	return list[:min(len(list), maxWatchers)]
 }
 
-// watching lists all of them: those that say that they have an edge to it, and on our own
-// link others there; at most maxTellers and so many.
+// watching lists all that watch e: those that say they have an edge to it (at most maxTellers)
+// and, if e is on our own link, up to onLink others there.
 func (n *Node) watching(e *edge, onLink int) (list []*edge) {
 	var tellers []telling
 	if r := n.rumors.rumor(e.id); r != nil {
@@ -285,7 +285,7 @@ func (n *Node) watching(e *edge, onLink int) (list []*edge) {
 		return list
 	}
 	for range onLink {
-		var next *edge // behind the last by session id, as on a ring that begins at e
+		var next *edge // the next by session id, on a ring that begins at e
 		for _, w := range n.edges {
 			if w.link && w != e && w.online && counterparts(e, w) && w.since.IsZero() && !slices.Contains(list, w) &&
 				(next == nil || after(e.id, w.id, next.id)) {
@@ -309,8 +309,8 @@ func after(origin, a, b sessions.SessionID) bool {
 	return bytes.Compare(a[:], b[:]) < 0
 }
 
-// askWatchers asks others whether they reach a silent neighbour: who reached it last, and
-// each time the next ones, since some of them may lie.
+// askWatchers asks others whether they reach a silent neighbour: the one that last did, and
+// each time different ones, since some of them may lie.
 func (n *Node) askWatchers(now time.Time, e *edge) {
 	list := n.watching(e, linkWatchers)
 	if len(list) > maxWatchers {
@@ -335,8 +335,8 @@ func (n *Node) askWatchers(now time.Time, e *edge) {
 	}
 }
 
-// dropQuestion makes room for a question about e: the oldest goes, one about somebody less
-// known first; false when all are about people better known.
+// dropQuestion makes room for a question about e: the oldest goes, preferably one about a
+// worse class; false when all are about better ones.
 func (n *Node) dropQuestion(e *edge) bool {
 	worst, class := -1, e.payer.Class
 	for i, q := range n.questions {
@@ -356,7 +356,7 @@ func (n *Node) dropQuestion(e *edge) bool {
 	return true
 }
 
-// reachSettled: another one says whether it reaches a neighbour of ours.
+// reachSettled: a helper says whether it reaches a neighbour of ours.
 func (n *Node) reachSettled(now time.Time, a dgram.Settled) {
 	i := slices.IndexFunc(n.questions, func(q question) bool {
 		return q.id == a.ID && q.helper == sessions.SessionID(a.Peer)
@@ -374,19 +374,19 @@ func (n *Node) reachSettled(now time.Time, a dgram.Settled) {
 		return
 	}
 	if e.vouched.IsZero() || now.Sub(e.vouched) > vouchLast {
-		n.askNear(now, e) // it lives, so it is the way that is broken
+		n.askNear(now, e) // it is alive, so it is the path that is broken
 	}
 	e.vouched, e.helper = now, helper
 	if !n.lastLife(e).Equal(now) {
-		return // too long ago that we heard it ourselves
+		return // we ourselves have not heard it for too long
 	}
 	n.calm(now, e)
 	e.quietAt = now.Add(vouchAgain)
 	n.plan(e)
 }
 
-// askNear asks those who could bring us together with a neighbour again: who did it
-// before, seeds, and common neighbours.
+// askNear asks those who could introduce us to a neighbour again: the one that did before,
+// seeds, and common neighbours.
 func (n *Node) askNear(now time.Time, e *edge) {
 	var list []*edge
 	if w := n.relays.ways[e.id]; w != nil {
@@ -405,8 +405,8 @@ func (n *Node) askNear(now time.Time, e *edge) {
 	}
 }
 
-// deaf says that we could not hear e whatever it does: no interface of ours leads
-// anywhere. Nobody is lost by that.
+// deaf says that we could not hear e whatever it sends, because no interface of ours leads
+// anywhere. That makes nobody lost.
 func (n *Node) deaf(e *edge) bool {
 	if n.cfg.LoopbackOnly || len(n.cfg.Interfaces) == 0 && len(n.cfg.Listen) == 0 {
 		return false

@@ -16,12 +16,12 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// DoorPolicy says whose lines are taken of those whom the person does not know.
+// DoorPolicy says which users, of those the person does not know, may leave lines.
 type DoorPolicy uint8
 
-// The policies. Those whom the person knows, and own sessions, never meet the door.
+// The policies. People whom the person knows, and the person's own sessions, never meet the door.
 const (
-	DoorAsk  DoorPolicy = iota // everybody may leave a few
+	DoorAsk  DoorPolicy = iota // everybody, a few lines each
 	DoorLink                   // those on our own link
 	DoorNone                   // nobody
 )
@@ -36,34 +36,34 @@ func DoorPolicyNamed(name string) (DoorPolicy, error) {
 	return DoorAsk, fmt.Errorf("%q is unknown: ask, link or none", name)
 }
 
-// door is where new users are: they may leave a few lines, until the person answers one
-// of them, or lets them in by \accept. What they cost is the ledger's to say; what is over
-// that is answered busy, and so stays with its sender.
+// door is where new users wait: each may leave a few lines until the person answers one, or
+// lets them in by \accept. The ledger says how many; a line beyond that is answered busy, and so
+// stays with its sender.
 type door struct {
 	visitors map[sessions.UserKey]*visitor     // at most maxVisitors
-	paid     *simplelru.LRU[textKey, struct{}] // texts that were paid for; at most maxPaid
+	paid     *simplelru.LRU[textKey, struct{}] // texts already paid for; at most maxPaid
 	knocking knocking                          // nil: nobody knocks
 }
 
-// taking is what decides about texts that come.
+// taking decides which texts are taken.
 type taking struct {
 	texts texts
 	door  door
 }
 
 const (
-	// maxVisitors bounds the new users who are remembered for what they left. The
-	// network that has most of them gives way.
+	// maxVisitors bounds the new users remembered for the lines they left. The network with
+	// most of them gives way.
 	maxVisitors = 256
-	// maxPaid bounds the texts of which it is remembered that they were paid for, since they
-	// may not have been taken then: an earlier one had not come, there was no room, or the
-	// disk took nothing. All new users together leave one a second.
+	// maxPaid bounds the texts remembered as paid for. A paid text may not have been taken
+	// yet: an earlier one was missing, there was no room, or the disk took nothing. All new
+	// users together leave one a second.
 	maxPaid = 512
 	// maxListed bounds a list of visitors for the person.
 	maxListed = 64
 )
 
-// visitor is a new user who left lines, or wanted to.
+// visitor is a new user who left lines, or tried to.
 type visitor struct {
 	lines   int
 	waits   bool // more were answered busy
@@ -71,10 +71,10 @@ type visitor struct {
 	network netip.Prefix
 }
 
-// knocking is another way to come to the door: to ask, through somebody else, to meet our
-// user. What those who ask may cost is bounded there.
+// knocking is another way to come to the door: asking, through somebody else, to meet our
+// user. Its implementation bounds what those who ask may cost.
 type knocking interface {
-	knocks(now time.Time) []knock                     // in any order, of new users alone
+	knocks(now time.Time) []knock                     // in any order, of new users only
 	letIn(now time.Time, user sessions.UserKey) error // the person wants to meet them
 	turnAway(now time.Time, user sessions.UserKey)    // the person has blocked them
 }
@@ -82,7 +82,7 @@ type knocking interface {
 // knock is somebody who asks.
 type knock struct {
 	user  sessions.UserKey
-	label string // what one types for that key; nobody else in the book has it
+	label string // what to type for that key; nobody else in the book has it
 	at    time.Time
 }
 
@@ -101,11 +101,11 @@ type StrangerView struct {
 	Lines       int    // left in this run
 	Waiting     bool   // more lines wait with them
 	Online      bool
-	LastHeard   time.Time // of a line or a knock; on the link of anything
+	LastHeard   time.Time // by a line or a knock; on the link by anything
 }
 
-// StrangersView is who is at the door: first who wants something of the person, the
-// newest first, then who is but on the link. More is how many are left out.
+// StrangersView is who is at the door: first those who want something of the person, the
+// newest first, then those who are merely on the link. More is how many are left out.
 type StrangersView struct {
 	List []StrangerView
 	More int
@@ -116,7 +116,7 @@ type AcceptView struct {
 	User        string
 	Fingerprint string
 	Trust       string
-	Lines       int // that were left until now
+	Lines       int // left until now
 }
 
 func newDoor() door {
@@ -127,7 +127,7 @@ func newDoor() door {
 	return door{visitors: map[sessions.UserKey]*visitor{}, paid: paid}
 }
 
-// startDoor remembers whose lines an earlier run took and did not show.
+// startDoor notes the new users whose lines an earlier run took but did not show.
 func (n *Node) startDoor() {
 	for _, line := range n.inbox.Unread() {
 		if by := n.payer(line.From); by.Class > budget.Known {
@@ -136,8 +136,8 @@ func (n *Node) startDoor() {
 	}
 }
 
-// admit says whether a text may go on to the inbox, and what it is to be answered if not.
-// A text is paid for once, however often it comes, and not again when it was taken.
+// admit says whether a text may go on to the inbox, and what to answer if not. A text is paid
+// for once, however often it comes.
 func (n *Node) admit(now time.Time, s sessions.Session, id uint64, b dgram.Text) (refusal dgram.Result, ok bool) {
 	key := textKey{s.ID, id}
 	by := n.payer(s.ID)
@@ -172,7 +172,7 @@ func (n *Node) opensTo(c budget.Class) bool {
 	return true
 }
 
-// visitor is what is known of one at the door, who was heard of now.
+// visitor returns what is known of a user at the door, and notes that they were heard now.
 func (n *Node) visitor(user sessions.UserKey, by budget.Payer, now time.Time) *visitor {
 	d := &n.door
 	v := d.visitors[user]
@@ -187,8 +187,8 @@ func (n *Node) visitor(user sessions.UserKey, by budget.Payer, now time.Time) *v
 	return v
 }
 
-// forgetOne forgets of the network with most visitors the one that was not heard of for
-// longest. Their lines stay where they are.
+// forgetOne forgets, in the network with most visitors, the one not heard of for longest. Their
+// lines stay where they are.
 func (d *door) forgetOne() {
 	count := map[netip.Prefix]int{}
 	for _, v := range d.visitors {
@@ -206,13 +206,13 @@ func (d *door) forgetOne() {
 	delete(d.visitors, worst)
 }
 
-// letIn: the person has meant a user who was new. They have no bound any more; if lines of
-// theirs may wait for us, they are told that we are here, which has those sent.
+// letIn: the person has meant a user who was new, who is bounded no longer. If lines of theirs
+// may wait for us, they are told that we are here, which makes them send those lines.
 func (n *Node) letIn(now time.Time, user sessions.UserKey) {
 	v := n.door.visitors[user]
 	delete(n.door.visitors, user)
 	for _, id := range n.onlineSessions(user) {
-		wrote := n.inbox.Took(id, 0) // perhaps long ago: who waits at the door is forgotten at last
+		wrote := n.inbox.Took(id, 0) // perhaps long ago: visitors are forgotten in the end
 		if v != nil && !v.waits || v == nil && !wrote {
 			continue
 		}
@@ -221,8 +221,8 @@ func (n *Node) letIn(now time.Time, user sessions.UserKey) {
 	n.wake(now)
 }
 
-// hurry: somebody who had no room for our texts declares to be online. There may be room
-// now: they go again soon, as after the first time that they found none.
+// hurry: somebody who had no room for our texts declares to be online. There may be room now,
+// so the texts go again soon, as after the first refusal.
 func (n *Node) hurry(now time.Time, id sessions.SessionID) {
 	e := n.edges[id]
 	if e == nil || !e.busy || e.retryAt.IsZero() {
@@ -258,7 +258,7 @@ func (n *Node) Strangers(now time.Time) (view StrangersView) {
 	return view
 }
 
-// wroteOrOnLink lists new users who left lines, or are here on the link.
+// wroteOrOnLink lists new users who left lines or are here on the link.
 func (n *Node) wroteOrOnLink() (list []StrangerView) {
 	seen := map[sessions.UserKey]bool{}
 	add := func(user sessions.UserKey, came string) {
@@ -299,7 +299,7 @@ func (n *Node) knocks(now time.Time) []knock {
 	return n.door.knocking.knocks(now)
 }
 
-// Accept lets a new user in: they are pinned, and the door is open for them.
+// Accept lets a new user in: they are pinned, and the door is open to them.
 func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
 	user, _, err := n.resolve(typed)
 	knocks := n.knocks(now)
@@ -332,8 +332,8 @@ func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
 	return v, nil
 }
 
-// BlockAll blocks every new user who left lines, wanted to, or knocks, and says how many.
-// Who is but on the link has done nothing.
+// BlockAll blocks every new user who left lines, tried to, or knocks, and returns how many.
+// Those who are merely on the link have done nothing.
 func (n *Node) BlockAll(now time.Time) (int, error) {
 	var users []sessions.UserKey
 	for user := range n.door.visitors {
@@ -357,7 +357,7 @@ func (n *Node) BlockAll(now time.Time) (int, error) {
 		blocked++
 	}
 	if blocked > 0 {
-		failed = nil // of one that the book has forgotten nothing is left to block
+		failed = nil // the book has forgotten this user: nothing is left to block
 	}
 	return blocked, failed
 }

@@ -11,36 +11,35 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// edge is one session that we keep in touch with (N1): somebody who is
-// associated with us, or whom we remember and miss. What is known of the session
-// itself is in the book.
+// edge is one session that we keep in touch with (N1): one that is associated with us, or that
+// we remember and miss. What is known of the session itself is in the book.
 type edge struct {
 	id   sessions.SessionID
 	user sessions.UserKey
 
-	payer  budget.Payer   // under whom its place was claimed
+	payer  budget.Payer   // who pays for its place
 	online bool           // the person was told so
 	seed   bool           // its record says it serves strangers
 	link   bool           // met on our own link, and still here
 	told   netip.AddrPort // where we said that we see it
 	unsure time.Time      // when our own network changed, until it is heard again
 	dialogue
-	stage string // how far the last contact with a missing one came
+	stage string // how far the last attempt to contact it came, while it is missing
 
-	// What is done about its silence (detect.go).
-	quietAt time.Time // when silence calls for the next step
+	// Watching for its silence (detect.go).
+	quietAt time.Time // when its silence calls for the next step
 	vigil
 	flaps
-	lostAt time.Time // when it was lost; zero: it was not
+	lostAt time.Time // when it was lost; zero: it is not
 
 	pull      pull      // of its list
 	refreshAt time.Time // when its list is compared with what we hold of it
 	hearsay
 
 	sending
-	handAt time.Time // when what is kept for it is handed over again
+	handAt time.Time // when copies kept for it are handed over again
 
-	// A missing one is pinged for ever.
+	// While it is missing it is pinged for ever.
 	redialAt   time.Time
 	redialWait time.Duration
 
@@ -53,25 +52,25 @@ type sending struct {
 	flying    []uint64 // ids under way, at most inFlight
 	retryAt   time.Time
 	retryWait time.Duration
-	tries     int  // attempts since it answered last
+	tries     int  // attempts since its last answer
 	busy      bool // it asked for a pause
-	atOnce    int  // texts that may be under way since it did: one, doubling with each that it takes; 0: inFlight
+	atOnce    int  // texts that may be under way since then: one, doubling with each that it takes; 0: inFlight
 }
 
-// dialogue is the texts between us and a neighbour in time.
+// dialogue is when texts last passed between us and a neighbour.
 type dialogue struct {
-	talked time.Time // the last text, or help with one
-	spoke  time.Time // since then it owes us an answer to texts; zero: it does not
-	waited int       // how often it lived and did not answer; at most maxWaited
+	talked time.Time // when the last text passed, or it helped with one
+	spoke  time.Time // since then it has owed us an answer to texts; zero: it owes none
+	waited int       // how often it was alive and did not answer; at most maxWaited
 }
 
-// plan puts e where its earliest deadline is.
+// plan schedules e at its earliest deadline.
 func (n *Node) plan(e *edge) {
 	n.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
 }
 
-// edgeIDs lists the edges in a fixed order: map order never reaches the wire. The list is
-// not to be changed; edges may come and go while it is walked.
+// edgeIDs lists the edges in a fixed order: map order never reaches the wire. Callers must not
+// change the list; edges may come and go while it is walked.
 func (n *Node) edgeIDs() []sessions.SessionID {
 	if n.order == nil && len(n.edges) > 0 {
 		n.order = make([]sessions.SessionID, 0, len(n.edges))
@@ -83,7 +82,7 @@ func (n *Node) edgeIDs() []sessions.SessionID {
 	return n.order
 }
 
-// online lists a user's sessions that are believed online, in a fixed order.
+// onlineSessions lists a user's sessions that are believed online, in a fixed order.
 func (n *Node) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
 	return slices.DeleteFunc(n.book.SessionIDs(user), func(id sessions.SessionID) bool {
 		e := n.edges[id]
@@ -111,7 +110,7 @@ func (n *Node) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
 	return sessions.SessionID{}, false
 }
 
-// advanceEdges does what the time calls for at each edge.
+// advanceEdges does what is due at each edge.
 func (n *Node) advanceEdges(now time.Time) {
 	for e := n.timers.pop(now); e != nil; e = n.timers.pop(now) {
 		if due(e.quietAt, now) {

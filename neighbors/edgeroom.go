@@ -9,10 +9,10 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// Who has a place among the edges. The pool Edges says how many each class may have; who
-// gives way is decided here: a worse class for a better one, within a class the offline
-// before the online (invariant 5), and of those that are online the network that has most,
-// so that many from one place do not keep others out.
+// Who has a place among the edges. The pool Edges says how many each class may have; this file
+// decides which edge gives way: one of a worse class to a better one; within a class the offline
+// before the online (invariant 5); and among the online one of the network that has most, so
+// that many from one place do not keep others out.
 
 // edge returns the edge to a session, making it when there is room; nil: there is none.
 func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
@@ -29,11 +29,11 @@ func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
 	return e
 }
 
-// dropSample is how many edges are looked at to find one that may go: a seed that
-// is full must not look through its neighbours for every stranger.
+// dropSample is how many edges are examined to find one that may go: a full seed must not look
+// through all its neighbours for every stranger.
 const dropSample = 512
 
-// dropEdge makes room for an edge of a payer; false when all others matter more.
+// dropEdge makes room for a payer's edge; false when all others matter more.
 func (n *Node) dropEdge(p budget.Payer) bool {
 	crowded, yields := n.budget.Yields(budget.Edges, p)
 	var worst *edge
@@ -63,9 +63,9 @@ func (n *Node) dropEdge(p budget.Payer) bool {
 	return n.budget.Fits(budget.Edges, p, 1)
 }
 
-// giveWay says how well an edge can give way to a payer, the higher the better; 0: not at
-// all. yields says that some place must be given up by the group crowded; if it is not, the
-// payer's own key or network is full, and only what is offline of that counts.
+// giveWay says how readily an edge gives way to a payer, the higher the more; 0: not at all.
+// yields says that the group crowded must give up a place; otherwise it is the payer's own key
+// or network that is full, and only its offline edges count.
 func (n *Node) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields bool) int {
 	if !yields && p.Class > budget.Seed {
 		if !e.online && e.payer.Class == p.Class && (e.payer.Key == p.Key || e.payer.Prefix == p.Prefix) {
@@ -73,7 +73,7 @@ func (n *Node) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields boo
 		}
 		return 0
 	}
-	worse := 4 * int(e.payer.Class) // a class apart counts more than anything within
+	worse := 4 * int(e.payer.Class) // a difference of class outweighs anything within one
 	switch {
 	case e.payer.Class < p.Class, e.payer.Class == budget.Own && e.online:
 		return 0
@@ -81,7 +81,7 @@ func (n *Node) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields boo
 		return worse + 3
 	case e.payer.Class == p.Class && e.payer.Group() != crowded:
 		return 0
-	case e.payer.Class <= budget.Known: // two that are here, and known
+	case e.payer.Class <= budget.Known: // both are here, and known
 		return 0
 	case e.payer.Group() == crowded:
 		return worse + 2
@@ -89,7 +89,7 @@ func (n *Node) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields boo
 	return worse + 1
 }
 
-// quieter says whether a was heard before b; who was never heard comes first.
+// quieter says whether a was last heard before b; an edge never heard comes first.
 func (n *Node) quieter(a, b *edge) bool {
 	at, bt := n.ep.LastHeard(dgram.PeerID(a.id)), n.ep.LastHeard(dgram.PeerID(b.id))
 	if !at.Equal(bt) {
@@ -98,7 +98,7 @@ func (n *Node) quieter(a, b *edge) bool {
 	return bytes.Compare(a.id[:], b.id[:]) < 0
 }
 
-// crowdedOut tells that we do not keep in touch with somebody any more, for want of room.
+// crowdedOut tells that we no longer keep in touch with somebody, for want of room.
 func (n *Node) crowdedOut(e *edge) {
 	n.book.SetPresence(e.id, sessions.PresenceUnknown)
 	n.contacts.offline(time.Time{}, n, e, ReasonRoom)
@@ -120,8 +120,8 @@ func (n *Node) removeEdge(e *edge) {
 	n.ep.Pin(dgram.PeerID(e.id), false)
 }
 
-// reclass has an edge stand under who its session is now: somebody was pinned, met on the
-// link, or moved.
+// reclass moves an edge to the payer that its session has now: its user was pinned, it was met
+// on the link, or it moved.
 func (n *Node) reclass(e *edge) {
 	p := n.findPayer(e.id)
 	p.Key = [32]byte(e.user)
@@ -137,9 +137,9 @@ func (n *Node) reclass(e *edge) {
 	n.ep.Pin(dgram.PeerID(e.id), e.online && p.Class <= budget.Seed)
 }
 
-// counterparts says whether what is known of other may decide something about e: only of
-// those who are as well known. So strangers who come, lie and vanish change nothing in how a
-// friend's silence is seen.
+// counterparts says whether what other says or does may influence how we judge e: only if it is
+// at least as well known. So strangers who come, lie and vanish change nothing about how we
+// judge a friend's silence.
 func counterparts(e, other *edge) bool { return other.payer.Class <= max(e.payer.Class, budget.Known) }
 
 // onlineBeside counts the online edges that share e's pace of probes.

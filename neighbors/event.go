@@ -30,7 +30,7 @@ const (
 const (
 	ReasonDeclared = "declared" // it said so
 	ReasonLost     = "lost"     // it stopped answering
-	ReasonRoom     = "room"     // it may be there: others who matter more, or were fewer, took its place
+	ReasonRoom     = "room"     // it may still be there: others who matter more, or were fewer, took its place
 )
 
 // Paths on which datagrams to a session travel.
@@ -41,7 +41,7 @@ const (
 
 // CameOnline says that a session of User is reachable. One event a session.
 type CameOnline struct {
-	User    string // what one types for that key: ann, or ann~k7f2
+	User    string // what to type for that key: ann, or ann~k7f2
 	Session string // 16 hex digits
 	Trust   string
 	Seed    bool // it says that it serves strangers
@@ -56,14 +56,14 @@ type WentOffline struct {
 	Seed    bool   // it says that it serves strangers
 }
 
-// HeardOf says what neighbours tell of a session two edges away: it is online, away,
-// offline (gone, or lost to all who tell of it), or unknown, when nobody who told of it
-// is here any more. It becomes CameOnline when it is reached directly.
+// HeardOf says what neighbours tell of a session two edges away: online, away, offline (gone, or
+// lost to all who tell of it), or unknown when nobody who told of it is still here. CameOnline
+// follows when it is reached directly.
 type HeardOf struct {
 	User    string
 	Session string
 	State   State
-	Via     string // the neighbour whose word it is; empty: nobody's any more
+	Via     string // the neighbour whose word it is; empty: nobody tells of it any more
 	Trust   string
 }
 
@@ -75,7 +75,7 @@ type WentAway struct {
 	Away    bool
 }
 
-// FirstContact introduces a user that was never met before.
+// FirstContact introduces a user who was never met before.
 type FirstContact struct {
 	User        string
 	Fingerprint string
@@ -83,11 +83,11 @@ type FirstContact struct {
 	Seed        bool // it says that it serves strangers
 }
 
-// Knock says that somebody who is not known asks to meet the person: Client.Accept agrees.
+// Knock says that an unknown user asks to meet the person: Client.Accept agrees.
 type Knock struct {
 	User        string
 	Fingerprint string
-	Via         string // the common neighbour who says so
+	Via         string // the common neighbour that says so
 	Who         Who
 }
 
@@ -104,7 +104,7 @@ type Incoming struct {
 	Late    bool      // it waited at the sender or, unread, here
 	Trust   string
 	Via     string // who held it; empty: nobody
-	Missing string // what of it never came: words of start, middle and end; empty: nothing
+	Missing string // which parts never came: words of start, middle and end; empty: none
 	Who     Who    // whom From means
 }
 
@@ -130,11 +130,11 @@ type Delivery struct {
 	Waiting  []string // sessions that have not acknowledged it
 	By       string   // who holds it
 	Reason   string   // why it is undelivered
-	Text     string   // what is undelivered
+	Text     string   // the line, if it is undelivered
 	Token    Token    // the Say that made it; 0 for lines of earlier runs
 }
 
-// Pong answers Client.Ping. Late: the request had failed by then, which said that it goes on.
+// Pong answers Client.Ping. Late: the request had already failed, and said that trying goes on.
 type Pong struct {
 	Token   Token
 	Late    bool
@@ -170,12 +170,12 @@ type Exploded struct {
 	Token     Token
 	Neighbors int      // how many were asked
 	Reached   int      // how many took it
-	Beyond    int      // sessions two edges away whom those pass it on to
+	Beyond    int      // sessions two edges away to which those pass it on
 	Datagrams int      // that carry our record, ours and theirs; acks not counted
 	Silent    []string // neighbours that did not answer or refused; at most 16
 }
 
-// Notice is a line for the person that belongs to no request.
+// Notice is a line for the person that answers no request.
 type Notice struct{ Text string }
 
 func (CameOnline) isEvent()   {}

@@ -6,7 +6,7 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// expires says that nobody probes e: a seed leaves that to its clients, which keep the contact.
+// expires says that we never probe e: a seed leaves that to its clients.
 func (n *Node) expires(e *edge) bool { return n.cfg.Seed && e.payer.Class > budget.Seed }
 
 // expire ends an edge of a seed whose client has been silent for too long.

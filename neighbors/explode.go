@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	explodeRelays  = 2    // neighbours who pass on to one target, where so many can
+	explodeRelays  = 2    // neighbours that pass on to one target, where that many can
 	explodeTargets = 64   // in one request, as the wire allows
-	explodeMost    = 256  // targets that one origin has from us in explodeGap
+	explodeMost    = 256  // targets that we serve for one origin in explodeGap
 	explodeOrigins = 4096 // that a relay remembers; the oldest goes
-	maxSilent      = 16   // names of neighbours who did not answer
+	maxSilent      = 16   // names of neighbours that did not answer
 )
 
 // explosions keeps \explode from being a weapon: two hops, once a minute for each
@@ -29,7 +29,7 @@ type explosions struct {
 	under   *request
 	asked   map[uint64]asked                                 // requests under way, by id; at most two for each edge and 64 targets
 	cost    int                                              // datagrams with our record, ours and those asked for
-	beyond  map[sessions.SessionID]bool                      // targets whose relay took it; at most maxHearsay
+	beyond  map[sessions.SessionID]bool                      // targets whose relay took the request; at most maxHearsay
 	origins *simplelru.LRU[sessions.SessionID, explodeState] // as relay
 }
 
@@ -77,9 +77,9 @@ func (n *Node) Explode(now time.Time) (Token, error) {
 		targets, known := plan[e.id]
 		switch {
 		case e.seed || known && len(targets) == 0:
-			n.explodeTo(now, e, dgram.Online{Record: n.signed}, nil) // it has nobody to tell, and shall know all the same
+			n.explodeTo(now, e, dgram.Online{Record: n.signed}, nil) // it has nobody to tell, but should know too
 		case !known:
-			n.explodeTo(now, e, n.explodePing(now, e, nil), nil) // whom it knows we were not told: all of them
+			n.explodeTo(now, e, n.explodePing(now, e, nil), nil) // it has not told us whom it knows: pass on to all of them
 		}
 		for len(targets) > 0 {
 			some := targets[:min(len(targets), explodeTargets)]
@@ -105,9 +105,9 @@ func (n *Node) explodeTo(now time.Time, e *edge, body dgram.Body, targets []dgra
 	}
 }
 
-// assign gives each session two edges away to one or two of the neighbours who tell of
-// it, so that it hears of us once or twice and not from all of them. A neighbour who
-// told us nothing yet is not in the plan.
+// assign gives each session two edges away to one or two of the neighbours that tell of it, so
+// that it hears of us once or twice and not from all of them. A neighbour that has told us
+// nothing yet is not in the plan.
 func (n *Node) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
 	plan := map[sessions.SessionID][]dgram.PeerID{}
 	here := map[sessions.SessionID]bool{}
@@ -115,7 +115,7 @@ func (n *Node) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
 		here[e.id] = true
 	}
 	targets := n.rumors.of.Values()
-	slices.SortFunc(targets, func(a, b *rumor) int { // who can be told by few comes first
+	slices.SortFunc(targets, func(a, b *rumor) int { // those that few can tell come first
 		return cmp.Or(cmp.Compare(len(a.tellers), len(b.tellers)), bytes.Compare(a.id[:], b.id[:]))
 	})
 	for _, r := range targets {
@@ -163,7 +163,7 @@ func (n *Node) exploded(a dgram.Settled) {
 	n.end(x.under, n.explodeEnd())
 }
 
-// explodeEnd is what came of it.
+// explodeEnd returns the result of an explode.
 func (n *Node) explodeEnd() Exploded {
 	x := &n.explode
 	missed := map[sessions.SessionID]bool{}
@@ -186,8 +186,8 @@ func (n *Node) explodeEnd() Exploded {
 	return e
 }
 
-// passOn gives the record of a neighbour that explodes to our neighbours: to those that
-// it names, or to all. They do not pass it on.
+// passOn gives the record of a neighbour that explodes to our neighbours: to those it names, or
+// to all. They do not pass it on.
 func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
 	rec, err := n.verify(p.Record)
 	at, _, live := n.ep.Path(dgram.PeerID(origin.ID))
@@ -214,8 +214,8 @@ func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPor
 	return n.intro.answers.give(origin.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
-// passTargets lists the neighbours to whom an origin's record goes: of those alone of
-// whom we tell him. A seed joins nobody to everybody.
+// passTargets lists the neighbours to which an origin's record goes: only those that we tell the
+// origin about anyway. A seed joins nobody to everybody.
 func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
 	if n.cfg.Seed {
 		return nil
@@ -231,8 +231,8 @@ func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
 	return list
 }
 
-// explodeHeard: a neighbour passed on the record of one of its neighbours. We learn
-// it; we dial only whom our user knows.
+// explodeHeard: a neighbour passed on the record of one of its neighbours. We learn the record,
+// but dial only people our user knows.
 func (n *Node) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p dgram.Ping) {
 	if !n.ticketHolds(rec, by.ID, p) {
 		return
@@ -250,7 +250,7 @@ func (n *Node) explodeHeard(now time.Time, rec sessions.Record, by sessions.Sess
 	if !ok {
 		return
 	}
-	for _, a := range p.Addrs[:min(len(p.Addrs), 1)] { // whoever passes it on has seen the origin at one
+	for _, a := range p.Addrs[:min(len(p.Addrs), 1)] { // the neighbour has seen the origin at one address
 		if n.dialable(a, r.Addr.Addr()) {
 			n.dial(now, a, []dgram.Peer{peerOf(s)})
 		}

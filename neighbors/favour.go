@@ -9,14 +9,14 @@ import (
 	"darkchat/sessions"
 )
 
-// Bounds of the questions of neighbours that wait for a neighbour's answer.
+// Bounds of neighbours' questions that wait for the answer of another neighbour.
 const (
 	maxFavours   = 64
-	maxFavoursOf = 16 // of one asker, so that he leaves room for others
+	maxFavoursOf = 16 // of one asker, who must leave room for others
 )
 
-// favour is a neighbour's question whether we reach another one (spec/wire.md 5.6,
-// reach): the indirect probe of SWIM, seen from the helper.
+// favour is a neighbour's question whether we reach another one (spec/wire.md 5.6, reach): the
+// helper's side of SWIM's indirect probe.
 type favour struct {
 	handle dgram.Handle
 	about  sessions.SessionID
@@ -24,10 +24,10 @@ type favour struct {
 	until  time.Time
 }
 
-// reachAsked answers at once when there was a sign of life a moment ago, else after a
-// probe of our own. Only those are told who are told of that neighbour anyway, so it
-// shows nobody whom we know; and the probe goes where we are associated, never to an
-// address, and is smaller than the question.
+// reachAsked answers at once if there was a sign of life a moment ago, else after a probe of our
+// own. Only neighbours that we tell of that session anyway get an answer, so it reveals nothing
+// about whom we know; and the probe goes to a session associated with us, never to an address,
+// and is smaller than the question.
 func (n *Node) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p dgram.Ping) {
 	about := sessions.SessionID(p.Session)
 	e, by := n.edges[about], n.edges[asker.ID]
@@ -43,7 +43,7 @@ func (n *Node) reachAsked(now time.Time, asker sessions.Session, r dgram.Receive
 		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
-	// One probe answers all who ask meanwhile.
+	// One probe answers all who ask in the meantime.
 	if !slices.ContainsFunc(n.favours, func(f favour) bool { return f.about == about }) {
 		n.ep.Probe(now, dgram.PeerID(about))
 	}
@@ -61,7 +61,7 @@ func (n *Node) favoursOf(by sessions.SessionID) (count int) {
 	return count
 }
 
-// repay answers those who asked about a session that gave a sign of life.
+// repay answers those who asked about a session that has now given a sign of life.
 func (n *Node) repay(now time.Time, id sessions.SessionID) {
 	if len(n.favours) == 0 {
 		return
@@ -75,7 +75,7 @@ func (n *Node) repay(now time.Time, id sessions.SessionID) {
 	})
 }
 
-// advanceFavours answers those whose time is over.
+// advanceFavours answers the questions whose time is up.
 func (n *Node) advanceFavours(now time.Time) (next time.Time) {
 	n.favours = slices.DeleteFunc(n.favours, func(f favour) bool {
 		if f.until.After(now) {

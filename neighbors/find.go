@@ -15,22 +15,22 @@ import (
 	"darkchat/sessions"
 )
 
-// find is whom somebody looks for: a name in its mapped form, or a user.
+// find says whom somebody looks for: a name in its mapped form, or a user.
 type find struct {
 	name string
 	user sessions.UserKey
 }
 
-// Bounds of the introducer's and the target's memory; the oldest entry goes. A stranger
-// makes an entry by a search alone, which is paid for (budget.Finds).
+// Bounds of the introducer's and the target's memory; the oldest entry goes. A stranger can make
+// an entry only by a search, which is paid for (budget.Finds).
 const (
 	introducePairs  = 4096
 	introduceAskers = 4096
 	introduceWishes = 4096
 )
 
-// introductions remembers who was introduced to whom, so that a request cannot
-// be used to make others send (spec/threats.md, reflection).
+// introductions remembers who was introduced to whom, so that requests cannot be used to make
+// others send (spec/threats.md, reflection).
 type introductions struct {
 	ticket  uint64                                     // the last number of ours
 	pairs   *simplelru.LRU[[16]byte, pairState]        // asker and target
@@ -40,15 +40,15 @@ type introductions struct {
 	knocks  []knocker                                  // as target: strangers who ask for us (knock.go)
 }
 
-// pairState says when a pair was introduced, and again, and where both were.
+// pairState says when a pair was introduced, when again, and where both were.
 type pairState struct {
 	first, again time.Time
 	asker, to    netip.AddrPort
 }
 
-// allow says whether a pair may be introduced now: once in introduceGap, and once
-// more for an attempt that failed. It is another introduction when one of them has
-// proved another address since: what was told of it is not true any more.
+// allow says whether a pair may be introduced now: once in introduceGap, and once more for an
+// attempt that failed. If one of them has proved a new address since, the pair may be introduced
+// afresh: what the other was told is no longer true.
 func (s *pairState) allow(now time.Time, asker, to netip.AddrPort) bool {
 	moved := s.asker != asker || s.to != to
 	switch {
@@ -72,7 +72,7 @@ func newIntroductions() introductions {
 	return introductions{pairs: pairs, answers: newAnswers(), wishes: wishes, numbers: numbers}
 }
 
-// ticket signs one introduction: its numbers rise, across restarts too.
+// ticket signs one introduction. Its numbers rise, even across restarts.
 func (n *Node) ticket(now time.Time, introducer sessions.SessionID, p dgram.Ping) dgram.Ticket {
 	n.intro.ticket = max(n.intro.ticket+1, uint64(now.UnixMilli()))
 	t := sessions.Ticket{Asker: n.self, Introducer: introducer, Name: p.Name, User: p.User, Number: n.intro.ticket}
@@ -85,8 +85,8 @@ func (n *Node) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p
 	return t.VerifyBy(n.signatures, ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
 }
 
-// pingReceived: somebody looks for somebody, wants to be passed on, or is being
-// introduced to us. Probes are answered by package dgram.
+// pingReceived: a peer looks for somebody, wants to be passed on, or is being introduced to us.
+// Package dgram answers probes.
 func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received, p dgram.Ping) {
 	switch {
 	case len(p.By) > 0:
@@ -126,8 +126,8 @@ func (n *Node) expect(user string) {
 	}
 }
 
-// confirmHint: somebody answered where a Source said that a certain person is.
-// A whole fingerprint that fits is as good as an act of this user.
+// confirmHint: somebody answered at an address where a Source expects a certain user. If the
+// whole fingerprint fits, that counts as an act of this node's user.
 func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
 	if s, known := n.book.Session(id); known && n.hintedSeed(s, addr) {
 		if !n.book.NamedSeed(s.User) {

@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// Flap damping, in the shape of RFC 2439: each change is a penalty that decays; who has too many of them is told of to others now and then only.
+// Flap damping, in the shape of RFC 2439: each change adds a penalty that decays. Above
+// flapMost a neighbour's changes are told to others only once in flapGap.
 const (
 	flapHalf = 5 * time.Minute // in which a penalty halves
-	flapMost = 4               // above it changes are told once in flapGap
+	flapMost = 4               // above it changes are damped
 	flapGap  = time.Minute
 
 	flapEnd     = 1.0 // penalty of a loss or a goodbye
 	flapRecord  = 0.5 // of a new record
-	flapCeiling = 16  // ten minutes of quiet make up for any number of them
+	flapCeiling = 16  // after ten minutes of quiet the penalty is low again, whatever came before
 )
 
 // flaps is how restless a neighbour is.
 type flaps struct {
 	penalty float64
 	at      time.Time // of penalty
-	changed time.Time // told so
+	changed time.Time // when the last change was told, or will be
 }
 
 // flap counts one change.
@@ -36,13 +37,13 @@ func (f *flaps) decayed(now time.Time) float64 {
 	return f.penalty * math.Exp2(-float64(now.Sub(f.at))/float64(flapHalf))
 }
 
-// flapping says from when on a change of a neighbour may be told to others.
+// flapping returns the time from which a neighbour's change may be told to others.
 func (n *Node) flapping(now time.Time, e *edge) (from time.Time) {
 	f := &e.flaps
 	switch {
 	case f.decayed(now) <= flapMost:
 		f.changed = now
-	case f.changed.After(now): // the next time is set, and tells how it is then
+	case f.changed.After(now): // already scheduled; it will carry the state at that time
 	case f.changed.Add(flapGap).After(now):
 		f.changed = f.changed.Add(flapGap)
 	default:

@@ -22,7 +22,7 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 	case dgram.Settled:
 		n.settled(now, e)
 		if len(n.last) > 0 {
-			n.wake(now) // it may have been the last goodbye through a relay
+			n.wake(now) // it may have been the last goodbye that went through a relay
 		}
 	case dgram.Lapsed:
 		switch e.Kind {
@@ -47,7 +47,7 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 	}
 }
 
-// associated: somebody proved who he is. Both sides of a handshake get here.
+// associated: a peer proved who they are. Both sides of a handshake get here.
 func (n *Node) associated(now time.Time, a dgram.Associated) {
 	id := sessions.SessionID(a.Peer.ID)
 	if sessions.UserKey(a.Peer.User) == n.user && id == n.self {

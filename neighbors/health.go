@@ -9,9 +9,9 @@ import (
 // maxHealth bounds the local health score, as Lifeguard does.
 const maxHealth = 8
 
-// health is how much this node trusts its own ears: 0 is well. A node whose probes and
-// questions all stay unanswered is more likely cut off, or too busy to read, than all
-// the others are dead; it then waits longer before it says so.
+// health is how much this node trusts its own ears: 0 is well. If all of its probes and questions
+// go unanswered, the node is more likely cut off, or too busy to read, than everybody else is
+// dead; so it waits longer before it says so.
 type health struct{ score int }
 
 func (h *health) worse()  { h.score = min(h.score+1, maxHealth) }
@@ -20,8 +20,8 @@ func (h *health) better() { h.score = max(h.score-1, 0) }
 // stretch lengthens a wait by the score.
 func (h *health) stretch(d time.Duration) time.Duration { return d * time.Duration(h.score+1) }
 
-// isolated says that all who were online are suspected at once: rather we are cut off
-// than all of them. Strangers count only when nobody else is here.
+// isolated says that everybody who was online is suspected at once: more likely we are cut off
+// than all of them are gone. Strangers count only when nobody else is here.
 func (n *Node) isolated() bool {
 	known := n.onlineOf[budget.Own]+n.onlineOf[budget.Known]+n.onlineOf[budget.Seed] > 0
 	count := 0
@@ -37,8 +37,8 @@ func (n *Node) isolated() bool {
 	return count > 1
 }
 
-// healthOf is how much this node trusts its ears about e. What strangers make it doubt is
-// not held against people known.
+// healthOf is the health that applies to e. The silence of strangers raises no doubt about
+// people known.
 func (n *Node) healthOf(e *edge) *health {
 	if e.payer.Class <= budget.Seed {
 		return &n.health[0]
@@ -46,9 +46,8 @@ func (n *Node) healthOf(e *edge) *health {
 	return &n.health[1]
 }
 
-// outlived says that a suspect has not been heard for as long as its record asks to be
-// believed without a word: whatever held the suspicion up, it is lost. 0: it asks for
-// nothing.
+// outlived says that a suspect has been silent for longer than the lifetime of its record: it is
+// lost, whatever has prolonged the suspicion. A lifetime of 0 sets no such limit.
 func (n *Node) outlived(now time.Time, e *edge) bool {
 	s, _ := n.book.Session(e.id)
 	return s.Lifetime > 0 && now.Sub(n.lastLife(e)) >= s.Lifetime

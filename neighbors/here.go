@@ -9,13 +9,13 @@ import (
 	"darkchat/sessions"
 )
 
-// A session with which we keep no edge counts as here for so long after a sign of life: it
-// may have one to us, and then it probes us more often than that. Who came and has said
-// nothing since then has less time, so that a flood of such leaves room for others soon.
+// How long a session to which we keep no edge counts as here after a sign of life. It may have an
+// edge to us, and then it probes us more often than that. One that came and has said nothing
+// since has less time, so that a flood of those soon leaves room for others.
 const (
 	hereFor    = 2 * time.Minute
 	hereSilent = 30 * time.Second
-	hereCame   = 5 * time.Second // what one says in it belongs to coming
+	hereCame   = 5 * time.Second // what a session says within it is part of its arrival
 )
 
 // isHere is what the book asks before it forgets a session for a newcomer.
@@ -27,7 +27,7 @@ func (n *Node) isHere(now time.Time, id sessions.SessionID) bool {
 		return false // the memory is being loaded
 	}
 	if !n.ep.Confirmed(dgram.PeerID(id)) {
-		return false // it called, and may be gone already
+		return false // it called us, and may be gone already
 	}
 	heard := n.ep.LastHeard(dgram.PeerID(id))
 	if n.book.Since(id, heard) < hereCame {
@@ -36,8 +36,8 @@ func (n *Node) isHere(now time.Time, id sessions.SessionID) bool {
 	return now.Sub(heard) < hereFor
 }
 
-// invited says whether the person asked for whoever is at addr, or for that user: then
-// there is room, whatever strangers have filled.
+// invited says whether the person asked for whoever is at addr, or for that user: then there is
+// room, however much strangers have filled.
 func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
 	for _, q := range n.requests.pings() {
 		if q.kind == pingAddr && q.addr == addr || !q.find.user.IsZero() && q.find.user == user {

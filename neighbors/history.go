@@ -8,18 +8,18 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// The history of what was said here (package sessions keeps it). A line that came is noted
-// together with the mark that it was shown, one that was typed together with its place in
-// the outbox: so each is in it once, whenever the process dies.
+// The history of what was said here (package sessions keeps it). A received line is noted in the
+// same batch as the mark that it was shown, a typed line in the same batch as its place in the
+// outbox: so each is in the history exactly once, whenever the process dies.
 
-// said is what a node notes of lines.
+// said is what a node needs to note lines.
 type said struct {
 	past sessions.History
 	ends ends
 }
 
-// noteShown notes a line that is on the screen. A seed keeps none of strangers: it serves
-// them, and nobody looks.
+// noteShown notes a line that is on the screen. A seed keeps no lines of strangers: it serves
+// them, and nobody reads their lines.
 func (n *Node) noteShown(now time.Time, s shown) {
 	stranger := n.userPayer(s.line.User).Class == budget.Stranger
 	if !n.keepsHistory() || n.cfg.Seed && stranger {
@@ -42,7 +42,7 @@ func (n *Node) noteOwn(now time.Time, to sessions.UserKey, id uint64, line strin
 	}
 }
 
-// noteEnd notes that a line that was typed here will not arrive, or was taken back.
+// noteEnd notes that a line typed here will not arrive, or was taken back.
 func (n *Node) noteEnd(now time.Time, p sessions.Progress) {
 	if n.keepsHistory() {
 		n.past.NoteEnd(now, p.To, p.ID, sessions.LineEnd{Reason: p.Reason, Acked: p.Acked})
@@ -51,24 +51,24 @@ func (n *Node) noteEnd(now time.Time, p sessions.Progress) {
 
 func (n *Node) keepsHistory() bool { return !n.cfg.Unstored && !n.cfg.NoHistory }
 
-// Archive is where the history is read; *sessions.Store is one. Any goroutine may ask it.
+// Archive is where the history is read; *sessions.Store is one. Any goroutine may call it.
 type Archive interface {
 	History(q sessions.HistoryQuery) (sessions.HistoryPage, error)
 }
 
-// Search says which lines of the history are wanted: those that fit all that is set.
+// Search says which lines of the history are wanted: those that match every field that is set.
 type Search struct {
 	User  string   // as typed: those with this user
-	Words []string // those with all these words, whatever their case
-	Since bool     // those that came since the last line that was typed here
+	Words []string // those with all these words, in any case
+	Since bool     // those that came since the last line typed here
 	Most  int      // the newest so many; 0: all
 }
 
 // Past is what was said.
 type Past struct {
-	User   string     // whom Search meant; empty: nobody
+	User   string     // the user that Search meant; empty: none
 	Lines  []PastLine // oldest first
-	More   int        // older ones that fit, too
+	More   int        // how many older ones match too
 	Notice string     // what the person should know about the store; empty: nothing
 }
 
@@ -76,25 +76,25 @@ type Past struct {
 type PastLine struct {
 	ID      uint64
 	Own     bool   // typed here
-	User    string // whom it came from, or went to; a fingerprint when he was forgotten
-	Session string // that it came from
+	User    string // whom it came from, or went to; a fingerprint if the user was forgotten
+	Session string // the session it came from
 	At      time.Time
 	Sent    time.Time
 	Late    bool          // it had waited
 	Via     string        // the friend that held it
-	State   DeliveryState // of an own line that is not yet delivered, was taken back, or never will be; else empty
-	Reason  string        // why it never will be
+	State   DeliveryState // of a line typed here that is not delivered, was taken back, or never will be; else empty
+	Reason  string        // why it never will be delivered
 	Text    string
 }
 
-// History reads what was said. It reads the disk, and nothing of the loop waits for it.
+// History reads what was said. It reads the disk; the loop does not wait for it.
 func (c *Client) History(q Search) (Past, error) {
 	if c.loop.archive == nil {
 		return Past{}, sessions.ErrNoHistory
 	}
 	want := sessions.HistoryQuery{Words: q.Words, Since: q.Since, Most: q.Most}
 	past := Past{}
-	// What was shown until now is to be in it: hence a change.
+	// Everything shown so far must be in it: hence change.
 	user, err := change(c, func(_ time.Time, n *Node) (user sessions.UserKey, err error) {
 		if q.User != "" {
 			user, _, err = n.resolve(q.User)
@@ -132,7 +132,7 @@ func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState)
 		switch {
 		case e.End.Reason == sessions.ReasonNone:
 		case e.End.Acked > 0:
-			l.State = Delivered // some have it
+			l.State = Delivered // some sessions have it
 		default:
 			l.State = Undelivered
 		}

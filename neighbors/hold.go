@@ -8,31 +8,31 @@ import (
 	"darkchat/sessions"
 )
 
-// Held copies (spec/theory.md 4.7): what is typed to somebody who is away is given,
-// sealed to his last sessions, to friends of both, who hand it over when he comes. This
-// file is the sender's side; keep.go is the friend's, brought.go the recipient's.
+// Held copies (spec/theory.md 4.7): a text to somebody who is away is sealed to their last
+// sessions and given to common friends, who hand it over when they come. This file is the
+// sender's side; keep.go is the friend's, brought.go the recipient's.
 
 const (
 	holdSessions = 4                // last sessions of a user to which copies are sealed
-	holdFriends  = 2                // that keep one copy
+	holdFriends  = 2                // that keep one copy each
 	holdAtOnce   = 16               // copies under way to or from one friend
-	holdSoon     = time.Second      // after somebody was lost: he may be back at once
+	holdSoon     = time.Second      // after somebody was lost: they may be back at once
 	holdRetry    = 30 * time.Second // after a friend had no room, or could not be asked
-	maxOffers    = 4096             // copies of which it is remembered who has them
+	maxOffers    = 4096             // copies of which we remember who has them
 	maxCarried   = 1024             // copies and receipts under way
 )
 
-// holds is what a node does about held copies.
+// holds is a node's state about held copies, in all three roles.
 type holds struct {
 	keys     sessions.HoldKeys
 	shelf    *sessions.Shelf
 	off      bool                   // keeps nothing for others
 	offers   map[copyKey]*offer     // of our own texts; at most maxOffers
 	carried  map[uint64]carriage    // messages under way, by id; at most maxCarried
-	handed   map[carriage]time.Time // answered copies that the shelf has yet: when they may go again; at most what it has
+	handed   map[carriage]time.Time // copies already answered that the shelf still has, and when they may go again; at most what it has
 	verdicts verdicts               // on copies that were brought
-	keysAt   time.Time              // when the keys are turned
-	shelfAt  time.Time              // when something expires
+	keysAt   time.Time              // when the hold keys are next turned
+	shelfAt  time.Time              // when something on the shelf next expires
 	next     time.Time              // when copies are offered again; zero: there is nothing to offer
 }
 
@@ -42,11 +42,11 @@ type copyKey struct {
 	id uint64
 }
 
-// offer is who was given a copy of a text of ours.
+// offer says which friends were given a copy of a text of ours.
 type offer struct {
 	friends []sessions.SessionID // that have it or are asked; at most holdFriends
-	kept    []sessions.SessionID // of them, those that said so
-	refused []sessions.SessionID // that keep nothing; at most holdFriends of each offer
+	kept    []sessions.SessionID // those of them that said they keep it
+	refused []sessions.SessionID // that refused it; at most holdFriends of each offer
 	sealed  []byte
 }
 
@@ -54,7 +54,7 @@ type offer struct {
 type carriage struct {
 	peer    sessions.SessionID
 	copy    copyKey
-	from    sessions.SessionID // whose text it is; our own: zero
+	from    sessions.SessionID // whose text it is; zero: ours
 	receipt bool
 }
 
@@ -79,7 +79,7 @@ func (n *Node) startHolds(now time.Time) {
 	n.holds.next = now
 }
 
-// turnHoldKeys makes and erases keys. A new one is in our record when it is written.
+// turnHoldKeys makes and erases keys. A new one enters our record once it is on disk.
 func (n *Node) turnHoldKeys(now time.Time) {
 	if _, n.holds.keysAt = n.holds.keys.Turn(now, n.cfg.Random); n.cfg.Unstored {
 		n.holdKeyWritten(now)
@@ -88,11 +88,11 @@ func (n *Node) turnHoldKeys(now time.Time) {
 
 func (n *Node) holdKeyWritten(now time.Time) {
 	if n.holds.keys.Written() && n.ep != nil && n.left.IsZero() {
-		_ = n.redeclare(now) // without a number the old key stands a while longer
+		_ = n.redeclare(now) // without a number the old key stays a while longer
 	}
 }
 
-// advanceHolds turns the keys, lets go of what has waited too long, and offers copies.
+// advanceHolds turns the keys, drops copies that have waited too long, and offers ours.
 func (n *Node) advanceHolds(now time.Time) (next time.Time) {
 	h := &n.holds
 	if due(h.keysAt, now) && n.left.IsZero() {
@@ -108,13 +108,13 @@ func (n *Node) advanceHolds(now time.Time) (next time.Time) {
 	return earliest(h.keysAt, earliest(h.shelfAt, h.next))
 }
 
-// offerSoon has copies offered after a while.
+// offerSoon has copies offered after wait.
 func (n *Node) offerSoon(now time.Time, wait time.Duration) {
 	n.holds.next = earliest(n.holds.next, now.Add(wait))
 	n.wake(n.holds.next)
 }
 
-// offerCopies gives friends what waits for those who are away.
+// offerCopies gives friends copies of the texts that wait for users who are away.
 func (n *Node) offerCopies(now time.Time) {
 	if n.cfg.Seed || !n.left.IsZero() {
 		return
@@ -132,8 +132,8 @@ func (n *Node) offerCopies(now time.Time) {
 	}
 }
 
-// lastSessions lists the sessions of a user to which copies are sealed, the one heard
-// last first.
+// lastSessions lists the sessions of a user to which copies are sealed, the most recently heard
+// first.
 func (n *Node) lastSessions(user sessions.UserKey) []sessions.Session {
 	list := slices.DeleteFunc(n.book.SessionsOf(user), func(s sessions.Session) bool { return s.Hold == sessions.HoldKey{} })
 	slices.SortStableFunc(list, func(a, b sessions.Session) int { return b.LastHeard.Compare(a.LastHeard) })
@@ -144,7 +144,7 @@ func (n *Node) lastSessions(user sessions.UserKey) []sessions.Session {
 func (n *Node) offerTo(now time.Time, s sessions.Session) (done bool) {
 	friends := n.commonFriends(s.ID)
 	if len(friends) == 0 {
-		return true // whoever comes and knows him is a reason to look again
+		return true // we look again when a friend of theirs comes
 	}
 	done = true
 	for _, p := range n.outbox.Copies(s.User, s.ID, maxOffers) {
@@ -156,7 +156,7 @@ func (n *Node) offerTo(now time.Time, s sessions.Session) (done bool) {
 			}
 			sealed, err := sessions.Copy{From: n.self, To: s.ID, Part: p}.Seal(n.cfg.Key, s.Hold)
 			if err != nil {
-				return true // its record's key is none
+				return true // the hold key in its record is not valid
 			}
 			o = &offer{sealed: sealed}
 			n.holds.offers[key] = o
@@ -180,8 +180,8 @@ func (n *Node) offerTo(now time.Time, s sessions.Session) (done bool) {
 	return done
 }
 
-// commonFriends lists the neighbours that are here, known to our user, and say that they
-// have an edge to a session, in a fixed order.
+// commonFriends lists, in a fixed order, the neighbours that are here, known to our user, and
+// say that they have an edge to a session.
 func (n *Node) commonFriends(id sessions.SessionID) (list []*edge) {
 	r := n.rumors.rumor(id)
 	if r == nil {
@@ -195,7 +195,7 @@ func (n *Node) commonFriends(id sessions.SessionID) (list []*edge) {
 	return list
 }
 
-// carrying counts what is under way to one peer.
+// carrying counts the messages about copies under way to one peer.
 func (n *Node) carrying(peer sessions.SessionID) (count int) {
 	for _, c := range n.holds.carried {
 		if c.peer == peer {
@@ -215,7 +215,7 @@ func (n *Node) sendHeld(now time.Time, to sessions.SessionID, c carriage, body d
 	return true
 }
 
-// carriageSettled: a message about a copy was answered, or given up.
+// carriageSettled: a message about a copy was answered or given up.
 func (n *Node) carriageSettled(now time.Time, peer sessions.SessionID, id uint64, result dgram.Result, answered bool) {
 	c, ok := n.holds.carried[id]
 	if !ok || c.peer != peer {
@@ -232,13 +232,13 @@ func (n *Node) carriageSettled(now time.Time, peer sessions.SessionID, id uint64
 	}
 }
 
-// copyOffered: a friend has taken a copy of ours, or not.
+// copyOffered: a friend has taken a copy of ours, or refused it.
 func (n *Node) copyOffered(now time.Time, c carriage, result dgram.Result, answered bool) {
 	o := n.holds.offers[c.copy]
 	if o == nil {
 		return
 	}
-	again := time.Duration(0) // the next copies may go
+	again := time.Duration(0) // the next copies may go now
 	switch {
 	case answered && result == dgram.ResultDelivered:
 		o.kept = append(o.kept, c.peer)
@@ -254,8 +254,8 @@ func (n *Node) copyOffered(now time.Time, c carriage, result dgram.Result, answe
 	n.offerSoon(now, again)
 }
 
-// keptBy tells the person that a friend keeps a line, when he has all parts of it for one
-// of the recipient's sessions.
+// keptBy tells the person that a friend keeps a line, once that friend has all parts of it for
+// one of the recipient's sessions.
 func (n *Node) keptBy(now time.Time, friend sessions.SessionID, id uint64) {
 	line, ok := n.outbox.LineOf(id)
 	if !ok {
@@ -274,7 +274,7 @@ func (n *Node) keptBy(now time.Time, friend sessions.SessionID, id uint64) {
 	}
 }
 
-// forgetOffers lets go of the copies of lines that are gone from the outbox.
+// forgetOffers drops the offers of lines that have left the outbox.
 func (n *Node) forgetOffers() {
 	for key := range n.holds.offers { // the order does not matter
 		if _, ok := n.outbox.LineOf(key.id); !ok {
@@ -283,8 +283,8 @@ func (n *Node) forgetOffers() {
 	}
 }
 
-// receiptReceived: a friend brings the word of a recipient of ours, or a recipient's
-// for somebody whose text we kept.
+// receiptReceived: a friend brings a receipt for a text of ours, or a recipient gives us one for
+// somebody whose text we kept.
 func (n *Node) receiptReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Receipt) {
 	if sessions.SessionID(b.To) != n.self {
 		n.keepReceipt(now, by, r, b)
@@ -318,7 +318,7 @@ func (n *Node) receiptReceived(now time.Time, by sessions.Session, r dgram.Recei
 	n.pumpAll(now, from.User)
 }
 
-// progressVia tells what came by a friend.
+// progressVia tells the progress that a friend brought.
 func (n *Node) progressVia(list []sessions.Progress, friend sessions.UserKey) {
 	for _, p := range list {
 		n.ends.note(n, p)
@@ -328,7 +328,7 @@ func (n *Node) progressVia(list []sessions.Progress, friend sessions.UserKey) {
 	}
 }
 
-// heldBy names the friends that keep a line; empty: none.
+// heldBy names the friends who keep a line; empty: none.
 func (n *Node) heldBy(holders []sessions.SessionID) (names string) {
 	for _, id := range holders {
 		s, ok := n.book.Session(id)

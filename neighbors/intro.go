@@ -9,15 +9,15 @@ import (
 // Intro says to whom this node may be introduced by others (spec/theory.md 7.1).
 type Intro uint8
 
-// The policies. Whom our user asks for is another matter: to ask is to agree.
+// The policies. They do not concern users that our user asks for: to ask is to agree.
 const (
-	IntroKnown Intro = iota // to those whom the user knows; of others the user is told
-	IntroLink               // and at once to those in one place with us
+	IntroKnown Intro = iota // to people the user knows; the user is told of others
+	IntroLink               // and to those in one place with us, at once
 	IntroAll                // to anybody
-	IntroNone               // to nobody, and the user is told of nobody
+	IntroNone               // to nobody, and the user is not told either
 )
 
-// introNames are their names, as -intro takes them.
+// introNames are the policies' names, as -intro takes them.
 var introNames = [...]string{"known", "link", "all", "none"}
 
 // IntroNamed finds a policy by its name.
@@ -30,7 +30,7 @@ func IntroNamed(name string) (Intro, error) {
 	return 0, fmt.Errorf("%q is unknown: known, link, all or none", name)
 }
 
-// flags are what our record says of it.
+// flags are the bits that announce the policy in our record.
 func (i Intro) flags() uint64 {
 	return [...]uint64{IntroKnown: 0, IntroLink: sessions.FlagIntroLink, IntroAll: sessions.FlagIntroAll, IntroNone: sessions.FlagNoIntro}[i]
 }

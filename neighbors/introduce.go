@@ -10,9 +10,9 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// The introducer's side (spec/theory.md 7.1, 7.2). Whoever asks and whoever is asked for
-// must both want it. An introducer cannot know whom the one asked for knows, so that one
-// decides: they are told who asks, and ask back.
+// The introducer's side (spec/theory.md 7.1, 7.2). Asker and target must both want the
+// introduction. An introducer cannot know whom the target knows, so the target decides: they
+// are told who asks, and ask back.
 
 // wishKey is one wish: the session that asks, and the user it asks for.
 type wishKey struct {
@@ -20,17 +20,17 @@ type wishKey struct {
 	target sessions.UserKey
 }
 
-// wish is what somebody asked for, while it is remembered. The ticket is what the asker
-// gets back when they are introduced: so they know that they asked.
+// wish is what somebody asked for, while it is remembered. The asker gets the ticket back with
+// the introduction, and so knows that they asked for it.
 type wish struct {
 	name   string
 	user   []byte
 	ticket dgram.Ticket
 	at     time.Time
-	knocks pairState // when the one asked for was told
+	knocks pairState // when the target was told
 }
 
-// wishOf returns what a session asked for, if it asked for that user of late.
+// wishOf returns a session's wish for a user, if it asked for that user lately.
 func (n *Node) wishOf(now time.Time, asker sessions.SessionID, target sessions.UserKey) *wish {
 	w, ok := n.intro.wishes.Get(wishKey{asker, target})
 	if !ok || now.Sub(w.at) > wishTime {
@@ -39,7 +39,7 @@ func (n *Node) wishOf(now time.Time, asker sessions.SessionID, target sessions.U
 	return w
 }
 
-// rememberWish keeps what an asker asked for.
+// rememberWish stores an asker's wish.
 func (n *Node) rememberWish(now time.Time, asker sessions.SessionID, target sessions.UserKey, p dgram.Ping) *wish {
 	w, ok := n.intro.wishes.Get(wishKey{asker, target})
 	if !ok {
@@ -50,14 +50,14 @@ func (n *Node) rememberWish(now time.Time, asker sessions.SessionID, target sess
 	return w
 }
 
-// serves says whether we introduce for who pays: a seed for anybody, a person for those
-// whom our user knows and those on our own link.
+// serves says whether we introduce on behalf of an asker: a seed does for anybody, a person's
+// node for people our user knows and those on our own link.
 func (n *Node) serves(asker budget.Payer) bool {
 	return n.cfg.Seed || asker.Class <= budget.Known || asker.Class == budget.Link
 }
 
-// findCost is what a search costs: names can be guessed, keys cannot, and who has been
-// away asks for all friends by their keys at once.
+// findCost is what a search costs. One by key is cheap: names can be guessed, keys cannot, and
+// somebody who has been away asks for all friends by key at once.
 func findCost(p dgram.Ping) float64 {
 	if len(p.User) > 0 {
 		return 0.1
@@ -65,10 +65,9 @@ func findCost(p dgram.Ping) float64 {
 	return 1
 }
 
-// introduce brings the asker together with those it looks for, if they want it: only nodes
-// that both have a live association with us, only with addresses that we validated
-// ourselves. Somebody who is not here and somebody who does not want it, or not yet, are
-// the same to the asker.
+// introduce brings the asker together with those it looks for, if they want that: only if both
+// have a live association with us, and only with addresses that we validated ourselves. The
+// asker cannot tell somebody who is not here from somebody who does not want it (yet).
 func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
 	payer := n.payerAt(asker, addr)
 	at, _, live := n.direct(asker.ID)
@@ -110,15 +109,14 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 	return n.intro.answers.give(asker.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
-// isMapped says whether a name that is looked for is in its mapped form; none is. All whom a
-// search passes through compare it with a mapped one, so that no other has a meaning.
+// isMapped says whether a name in a search is in its mapped form; an empty one is. Everybody on
+// the way compares it with mapped names, so any other form would match nothing.
 func isMapped(name string) bool {
 	mapped, err := sessions.MapName(name)
 	return name == "" || err == nil && mapped == name
 }
 
-// introducePair tells the asker and the one asked for of each other, each with the ticket
-// of a wish.
+// introducePair tells asker and target of each other, each with the ticket of a wish.
 func (n *Node) introducePair(now time.Time, rec sessions.Record, signed []byte, addr netip.AddrPort,
 	t sessions.Session, to netip.AddrPort, mine, theirs *wish) {
 	var pair [16]byte
@@ -127,7 +125,7 @@ func (n *Node) introducePair(now time.Time, rec sessions.Record, signed []byte, 
 	st, _ := n.intro.pairs.Get(pair)
 	other, err := sessions.Decode(t.Record) // the book's: it was verified
 	if !st.allow(now, addr, to) || err != nil {
-		return // they were told already
+		return // they have been told already
 	}
 	n.intro.pairs.Add(pair, st)
 	half := n.half(theirs, rec.Session, signed)
@@ -138,14 +136,14 @@ func (n *Node) introducePair(now time.Time, rec sessions.Record, signed []byte, 
 	n.ep.Send(now, dgram.PeerID(rec.Session), dgram.Message{ID: n.ep.NextID(), Body: half})
 }
 
-// half is the forwarded half of a request: it tells of a session, and by the ticket of w
-// why. Without addresses it only says who asks.
+// half makes the forwarded half of a request: it tells of a session, and why, by the ticket of w.
+// Without addresses it only says who asks.
 func (n *Node) half(w *wish, of sessions.SessionID, signed []byte) dgram.Ping {
 	return dgram.Ping{Scope: dgram.ScopeFind, Name: w.name, User: w.user, By: n.self[:], Ticket: w.ticket, Session: of[:], Record: signed}
 }
 
-// introducesAtOnce says whether who has these flags is introduced to anybody, or, if they
-// are together with the asker, to those.
+// introducesAtOnce says whether a session with these flags is introduced without being asked: to
+// anybody, or to an asker in the same place (together).
 func introducesAtOnce(flags uint64, together bool) bool {
 	switch {
 	case flags&sessions.FlagNoIntro != 0:
@@ -156,7 +154,7 @@ func introducesAtOnce(flags uint64, together bool) bool {
 	return flags&sessions.FlagIntroAll != 0
 }
 
-// together says whether two addresses belong to one place as far as we can see: one public
+// together says whether two addresses belong to one place, as far as we can see: one public
 // address, one IPv6 subnet, or both on our own link.
 func (n *Node) together(a, b netip.AddrPort) bool {
 	x, y := a.Addr(), b.Addr()
@@ -168,8 +166,8 @@ func oneHome(a, b netip.Addr) bool {
 	return a == b || a.Is6() && b.Is6() && neighborSubnet(a) == neighborSubnet(b)
 }
 
-// targets lists at most introduceTo sessions that p looks for and that we are associated
-// with: those first that look for the asker, then others, which by lot.
+// targets lists at most introduceTo sessions that p looks for and that we are associated with:
+// first those that look for the asker, then others at random.
 func (n *Node) targets(now time.Time, p dgram.Ping, asker sessions.Session) (list []sessions.Session) {
 	f := find{name: p.Name}
 	if len(p.User) == len(f.user) {
@@ -196,9 +194,9 @@ func (n *Node) targets(now time.Time, p dgram.Ping, asker sessions.Session) (lis
 	return list[:min(len(list), introduceTo)]
 }
 
-// candidates lists where somebody may be dialled by another: at the address that we
-// validated, and before it, if both come from behind one router, at those of the
-// machine. Whoever is given the latter dials only what is on their own link.
+// candidates lists the addresses at which the other may dial a session: the one that we
+// validated and, before it, if both come from behind one router, those of the machine. Of the
+// latter the dialler uses only those on their own link.
 func candidates(rec sessions.Record, addr, other netip.AddrPort) (list []netip.AddrPort) {
 	if oneHome(addr.Addr(), other.Addr()) {
 		for _, a := range rec.Addrs {
@@ -210,7 +208,7 @@ func candidates(rec sessions.Record, addr, other netip.AddrPort) (list []netip.A
 	return append(list, addr)
 }
 
-// maxNearCandidates is how many addresses of a machine are told beside the validated one.
+// maxNearCandidates is how many addresses of a machine are told besides the validated one.
 const maxNearCandidates = 2
 
 // neighborSubnet is the IPv6 subnet of one link.
@@ -219,7 +217,7 @@ func neighborSubnet(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// meant lists the sessions of those whom f means.
+// meant lists the sessions of the users that f means.
 func (n *Node) meant(f find) (list []sessions.Session) {
 	if !f.user.IsZero() {
 		return n.book.SessionsOf(f.user)

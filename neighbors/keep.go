@@ -8,8 +8,7 @@ import (
 	"darkchat/sessions"
 )
 
-// holdReceived: a friend gives us a copy to keep for another friend, or brings one for
-// us.
+// holdReceived: a friend gives us a copy to keep for another friend, or brings us one.
 func (n *Node) holdReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
 	if sessions.SessionID(b.To) == n.self {
 		n.copyBrought(now, by, r, b)
@@ -40,11 +39,11 @@ func (n *Node) holdReceived(now time.Time, by sessions.Session, r dgram.Received
 	n.wake(now)
 }
 
-// maxKept bounds those who wait for one write of what they brought to keep.
+// maxKept bounds the copies and receipts that wait for one write to be answered.
 const maxKept = 1024
 
-// answerKept answers who brought something to keep once it is on disk. If it is not
-// fresh, it was brought before: nothing is to be written for it, but it may be under way.
+// answerKept answers a peer that brought something to keep, once it is on disk. Something not
+// fresh was brought before: nothing is written for it, but its write may still be under way.
 func (n *Node) answerKept(now time.Time, h dgram.Handle, fresh bool) {
 	t := &n.texts
 	newest, writing := t.unsure[t.seq-1]
@@ -63,8 +62,8 @@ func (n *Node) answerKept(now time.Time, h dgram.Handle, fresh bool) {
 	}
 }
 
-// handOver gives a session that is here what was kept for it: copies, in the order of
-// each sender's ids, and receipts for its own texts.
+// handOver gives a session that is here everything kept for it: copies, in the order of each
+// sender's ids, and receipts for its own texts.
 func (n *Node) handOver(now time.Time, e *edge) {
 	if !n.holds.shelf.Waits(e.id) {
 		return
@@ -100,9 +99,9 @@ func (n *Node) isCarried(c carriage) bool {
 	return false
 }
 
-// copyHandedOver: the recipient has answered. Its receipt ends the copy here; what it
-// cannot read it ends, too. What waits for an earlier text, or for the screen, goes again
-// later.
+// copyHandedOver: the recipient has answered. Its receipt ends the copy here, and so does an
+// answer that it cannot read the copy. One that waits for an earlier text, or for the screen,
+// goes again later.
 func (n *Node) copyHandedOver(now time.Time, c carriage, result dgram.Result, answered bool) {
 	switch {
 	case answered && result == dgram.ResultUnknownRecipient:
@@ -111,7 +110,7 @@ func (n *Node) copyHandedOver(now time.Time, c carriage, result dgram.Result, an
 		n.handLater(now, c.peer)
 		return
 	case n.holds.shelf.Has(c.copy.to, c.from, c.copy.id):
-		// Its receipt is on the way. Whoever never sends one is not asked again at once.
+		// Its receipt is on the way. If none ever comes, the copy does not go again at once.
 		maps.DeleteFunc(n.holds.handed, func(c carriage, _ time.Time) bool {
 			return !n.holds.shelf.Has(c.copy.to, c.from, c.copy.id)
 		})
@@ -123,16 +122,16 @@ func (n *Node) copyHandedOver(now time.Time, c carriage, result dgram.Result, an
 	}
 }
 
-// handLater has what is kept for a session handed over after a while.
+// handLater has the copies kept for a session handed over again after a while.
 func (n *Node) handLater(now time.Time, to sessions.SessionID) {
 	if e := n.edges[to]; e != nil {
-		e.handAt = now.Add(holdRetry) // when those of handed are due, too
+		e.handAt = now.Add(holdRetry) // when those in handed are due too
 		n.plan(e)
 	}
 }
 
-// keepReceipt keeps a recipient's word for the sender of a text that we have kept, and
-// lets go of the copy. It is checked, so that nobody can end another's copy.
+// keepReceipt keeps a recipient's receipt for the sender of a text that we have kept, and drops
+// the copy. The receipt is checked, so that nobody can end somebody else's copy.
 func (n *Node) keepReceipt(now time.Time, by sessions.Session, r dgram.Received, b dgram.Receipt) {
 	word := sessions.Receipt{
 		From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
@@ -144,9 +143,9 @@ func (n *Node) keepReceipt(now time.Time, by sessions.Session, r dgram.Received,
 	}
 	if !waits || !word.Verify(by.User, b.Sig) {
 		if word.From == by.ID && n.holds.shelf.HasReceipt(word) {
-			n.answerKept(now, r.Handle, false) // it came before
+			n.answerKept(now, r.Handle, false) // a repetition
 		} else {
-			n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0) // nothing that we could do with it
+			n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0) // we have no use for it
 		}
 		return
 	}
@@ -160,7 +159,7 @@ func (n *Node) keepReceipt(now time.Time, by sessions.Session, r dgram.Received,
 	n.wake(now)
 }
 
-// receiptHandedOver: a text's sender has the receipt, or has no time to look at it.
+// receiptHandedOver: a text's sender has the receipt, or is too busy to look at it.
 func (n *Node) receiptHandedOver(now time.Time, c carriage, result dgram.Result, answered bool) {
 	if answered && result == dgram.ResultBusy {
 		n.handLater(now, c.peer)

@@ -2,24 +2,24 @@ package neighbors
 
 import "time"
 
-// What a NAT lets pass without being reminded. RFC 4787 (REQ-5) asks for two minutes, many
-// home routers give 30 s, and RFC 8085 (3.5) asks for no more than a datagram in 15 s.
+// How long a NAT mapping is trusted without a datagram (keep-alive). RFC 4787 (REQ-5) asks NATs
+// for two minutes, many home routers give 30 s, and RFC 8085 (3.5) allows a datagram every 15 s.
 const (
-	keepMapping = 25 * time.Second // silence on a way through a NAT, at most
-	keepLonger  = 50 * time.Second // the same once nothing spoke against it for keepGrow
+	keepMapping = 25 * time.Second // longest silence on a path through a NAT
+	keepLonger  = 50 * time.Second // the same once no mapping was lost for keepGrow
 	keepGrow    = 10 * time.Minute
 )
 
-// throughNAT says whether a NAT may have to be reminded of us on the way to e: not on our
-// own link, and not when others see us at an address of our own.
+// throughNAT says whether the path to e may need keep-alives for a NAT: not on our own link, and
+// not if others see us at an address of our own.
 func (n *Node) throughNAT(e *edge) bool {
 	at, _, ok := n.direct(e.id)
 	return ok && !n.links.near(at.Addr()) && n.nat() != NATNone
 }
 
-// mappingLife is how long a NAT is trusted to keep our mapping towards e. Towards seeds
-// and who introduced us to others it is never the longer time: as long as these reach
-// us, a mapping lost elsewhere is made again within a second.
+// mappingLife is how long a NAT is trusted to keep our mapping towards e. Towards seeds and
+// introducers it is never the longer time: as long as these reach us, a mapping lost elsewhere
+// is made again within a second.
 func (n *Node) mappingLife(now time.Time, e *edge) time.Duration {
 	if now.Sub(n.keepSign) < keepGrow || e.seed || n.introducer(e) {
 		return keepMapping
@@ -27,7 +27,7 @@ func (n *Node) mappingLife(now time.Time, e *edge) time.Duration {
 	return keepLonger
 }
 
-// introducer says whether a common neighbour's help may come from e.
+// introducer says whether e introduced us to somebody.
 func (n *Node) introducer(e *edge) bool {
 	for _, w := range n.relays.ways { // the order does not matter
 		if w.by == e.id {
@@ -37,5 +37,5 @@ func (n *Node) introducer(e *edge) bool {
 	return false
 }
 
-// mappingLost: something says that a NAT has forgotten us, though our network is the same.
+// mappingLost: something shows that a NAT has forgotten us, though our network is the same.
 func (n *Node) mappingLost(now time.Time) { n.keepSign = now }

@@ -11,21 +11,22 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// What the introducer tells: somebody whom we asked for, or somebody who asks for us.
+// The target's side of an introduction: an introducer tells us of somebody we asked for, or of
+// somebody who asks for us.
 
-// The HELLOs that an introduction costs at most (spec/theory.md 7.4), which others pay for;
-// one that we asked for ends with the first answer, and there are as many as we ask for.
+// The most HELLOs that an introduction costs (spec/theory.md 7.4); whoever caused it pays. One
+// that we asked for ends with the first answer, and there are only as many as we ask for.
 const (
 	helloPerAddr  = 6
 	helloPerPunch = 10
 )
 
-// maxKnocks bounds the strangers who ask for us and wait; who asked longest ago goes.
+// maxKnocks bounds the strangers who ask for us and wait; the one who asked longest ago goes.
 // Each pays for its place out of budget.Told.
 const maxKnocks = 64
 
-// knockCost is what the line costs that tells of one: it asks for a decision, and is worth
-// more of a person's time than who comes and goes.
+// knockCost is what the line about a knock costs: it asks the person for a decision, and so takes
+// more of their time than a line about who comes and goes.
 const knockCost = 10
 
 // knocker is a stranger who asks for us, through a common neighbour.
@@ -36,14 +37,13 @@ type knocker struct {
 	at   time.Time          // when
 }
 
-// introduced: a common neighbour says that we and somebody else should meet, or that
-// somebody would like to. By a ticket of ours we know that we asked; by one that they
-// signed, that they did.
+// introduced: a common neighbour says that we and somebody else should meet, or that somebody
+// would like to. A ticket of ours shows that we asked; one that they signed, that they did.
 func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
 	class := n.payerAt(by, r.Addr).Class
 	trusted := class <= budget.Seed
 	if p.Scope == dgram.ScopeFind && !trusted && n.cfg.Intro != IntroAll && n.cfg.Intro != IntroLink {
-		return // we ask nobody else, and nobody else may bring us together: no signature is worth it
+		return // we ask no such neighbour and let none introduce us, so no signature is worth checking
 	}
 	rec, err := n.verify(p.Record)
 	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, rec.Session[:]) || rec.Session == n.self {
@@ -86,8 +86,8 @@ func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, 
 	}
 }
 
-// answered: it is whom we asked for. What our user asks for by \add is paid for by nobody;
-// somebody found by it earlier may be introduced by the same ticket again.
+// answered: the introduced session is one we asked for. An \add of our user's is charged to
+// nobody; somebody found by it earlier may be introduced by the same ticket again.
 func (n *Node) answered(now time.Time, by sessions.Session, rec sessions.Record, p dgram.Ping, addrs []netip.AddrPort) {
 	at, _, _ := n.direct(by.ID)
 	switch {
@@ -104,15 +104,15 @@ func (n *Node) answered(now time.Time, by sessions.Session, rec sessions.Record,
 	n.meet(now, by, rec, addrs, delay)
 }
 
-// halfWay is how long the one of two waits who is not to begin: the first packets of both
-// must not cross.
+// halfWay is how long the side that does not begin waits: the first packets of both must not
+// cross.
 func (n *Node) halfWay(by sessions.Session) time.Duration {
 	_, rtt, _ := n.ep.Path(dgram.PeerID(by.ID))
 	return rtt / 2
 }
 
-// begins says whether, of two who both got their own ticket back, it is we who begin. Who
-// is introduced to anybody waits, as who did not ask does; else the ids decide.
+// begins says whether we begin when both sides got their own ticket back. A session that is
+// introduced to anybody waits, as one that did not ask does; otherwise the ids decide.
 func (n *Node) begins(rec sessions.Record) bool {
 	mine, theirs := n.cfg.Intro == IntroAll, introducesAtOnce(rec.Flags, false)
 	if mine != theirs {
@@ -129,8 +129,8 @@ func (n *Node) beside(addrs []netip.AddrPort) bool {
 	})
 }
 
-// affordable is what of addrs the introducer has HELLOs left for, at so many for each: all,
-// or nothing.
+// affordable returns addrs if the introducer's budget covers HELLOs to each of them, else
+// nothing.
 func (n *Node) affordable(now time.Time, by sessions.Session, at netip.AddrPort, addrs []netip.AddrPort, each int) []netip.AddrPort {
 	cost := min(each*len(addrs), helloPerPunch)
 	if !n.budget.Spend(now, budget.Hellos, n.payerAt(by, at), float64(cost)) {
@@ -153,8 +153,8 @@ func (n *Node) myTicket(by sessions.SessionID, p dgram.Ping) bool {
 	return n.ticketHolds(n.record, by, p)
 }
 
-// lookingFor tells whether rec is somebody we asked for a short time ago. Numbers of our
-// tickets are times, or later.
+// lookingFor tells whether rec is somebody we asked for a short time ago. The numbers of our
+// tickets are times of asking, or later ones.
 func (n *Node) lookingFor(now time.Time, rec sessions.Record, p dgram.Ping) bool {
 	if signed := time.UnixMilli(int64(min(p.Ticket.Number, sessions.MaxSeq))); now.Sub(signed) > wishTime {
 		return false
@@ -166,8 +166,8 @@ func (n *Node) lookingFor(now time.Time, rec sessions.Record, p dgram.Ping) bool
 	return err == nil && mapped == p.Name
 }
 
-// knocked: somebody asks for us. Whom our user knows we ask for, too, and that brings us
-// together. Of a stranger the person is told, once.
+// knocked: somebody asks for us. If our user knows them, we ask for them too, and that brings us
+// together. If not, the person is told, once.
 func (n *Node) knocked(now time.Time, by sessions.Session, rec sessions.Record, signed []byte) {
 	if n.book.Trust(rec.User).Known() || rec.User == n.user {
 		if e := n.edges[by.ID]; e != nil {
@@ -193,8 +193,8 @@ func (n *Node) knocked(now time.Time, by sessions.Session, rec sessions.Record, 
 	n.tell(Knock{User: n.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: n.book.Label(by.User), Who: Who(rec.User)})
 }
 
-// knockers lists the strangers who ask for us, who asked first first. It forgets those
-// whose wish is over and those about whom our user has decided.
+// knockers lists the strangers who ask for us, the earliest first. It forgets those whose wish
+// has expired and those about whom our user has decided.
 func (n *Node) knockers(now time.Time) []knocker {
 	n.intro.knocks = slices.DeleteFunc(n.intro.knocks, func(k knocker) bool {
 		return now.Sub(k.at) > wishTime || n.book.Trust(k.user) != sessions.TrustNew
@@ -202,7 +202,7 @@ func (n *Node) knockers(now time.Time) []knocker {
 	return n.intro.knocks
 }
 
-// gate is the knockers as the door sees them.
+// gate shows the knockers to the door.
 type gate struct{ n *Node }
 
 func (g gate) knocks(now time.Time) (list []knock) {
@@ -218,11 +218,11 @@ func (g gate) knocks(now time.Time) (list []knock) {
 
 func (g gate) letIn(now time.Time, user sessions.UserKey) error { return g.n.acceptKnock(now, user) }
 
-// turnAway needs to do nothing: whom our user has decided about is no knocker any more.
+// turnAway has nothing to do: once our user has decided about them they are not knockers.
 func (g gate) turnAway(time.Time, sessions.UserKey) {}
 
-// acceptKnock pins a stranger who asks for us, and asks for them: by that the introducer
-// knows that both want to meet.
+// acceptKnock pins a stranger who asks for us, and asks for them, which tells the introducer that
+// both want to meet.
 func (n *Node) acceptKnock(now time.Time, user sessions.UserKey) error {
 	list := n.knockers(now)
 	i := slices.IndexFunc(list, func(k knocker) bool { return k.user == user })

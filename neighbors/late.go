@@ -8,21 +8,20 @@ import (
 	"darkchat/dgram"
 )
 
-// A \ping ends within PingTimeout, since a script waits for it. Where the way there is slow
-// it cannot have been answered by then: the error says that it goes on, and what comes of it
-// is told later.
+// A \ping ends within PingTimeout, since a script waits for it. On a slow path the answer cannot
+// have come by then: the error says that trying goes on, and the result is told later.
 
-// The probes of one that goes on come after lateFirst, doubling so often: who refuses us is
-// not asked for ever.
+// Probes of a \ping that goes on: the first after lateFirst, then at doubling intervals, and only
+// so many, since a peer that refuses us is not probed for ever.
 const (
 	lateFirst   = 2 * time.Second
 	lateDoubled = 3
 )
 
-// pings lists the requests that are under way, and those that go on after their end.
+// pings lists the requests under way, and the \pings that go on after their end.
 func (r *requests) pings() []*request { return slices.Concat(r.list, r.late) }
 
-// probePause is the time between two probes of one \ping: what is on its way comes first.
+// probePause is the time between two probes of one \ping: an answer under way comes first.
 func (n *Node) probePause(q *request) time.Duration {
 	pause := time.Second / 2
 	for _, id := range n.pinged(q) {
@@ -67,8 +66,8 @@ func (n *Node) underWay(now time.Time, q *request) (going, signs bool) {
 	return going, signs
 }
 
-// pingFailure is what the person is told of a \ping that was not answered in time. If it may
-// still be, it goes on.
+// pingFailure is what the person is told of a \ping that was not answered in time. If an answer
+// may still come, it goes on.
 func (n *Node) pingFailure(now time.Time, q *request) string {
 	going, signs := n.underWay(now, q)
 	if going {
@@ -94,7 +93,7 @@ func (n *Node) pingFailure(now time.Time, q *request) string {
 	return fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in", what)
 }
 
-// goesOn keeps a \ping after its end. The oldest makes room; one for the same is replaced.
+// goesOn keeps a \ping after its end. The oldest makes room; one of the same target is replaced.
 func (n *Node) goesOn(now time.Time, q *request) {
 	late := *q
 	late.late, late.deadline, late.next, late.asked = true, now.Add(lateTime), now.Add(max(n.probePause(q), lateFirst)), 0
@@ -108,8 +107,8 @@ func (n *Node) goesOn(now time.Time, q *request) {
 	n.wake(late.next)
 }
 
-// advanceLate probes again, where there are keys by now, and ends those that took too long:
-// that they were not answered was told.
+// advanceLate probes again where there are keys by now, and ends those that took too long without
+// a word: the person has been told that no answer came.
 func (n *Node) advanceLate(now time.Time) (next time.Time) {
 	for _, q := range slices.Clone(n.requests.late) {
 		if !q.deadline.After(now) {

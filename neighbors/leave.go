@@ -7,18 +7,18 @@ import (
 	"darkchat/sessions"
 )
 
-// leaving is how far our goodbyes have come.
+// leaving is how far our goodbyes have got.
 type leaving struct {
 	left time.Time            // when we began to leave; zero: we stay
-	last []sessions.SessionID // relays that others are told through: they hear it last; at most maxRelays
+	last []sessions.SessionID // relays that carry our goodbye to others, and so hear it last; at most maxRelays
 }
 
-// leaveRelayed is how long relays are kept for the goodbyes that they carry. The whole of
-// it must fit into the loop's leaveTime.
+// leaveRelayed is how long relays are kept for the goodbyes that they carry. It must fit into the
+// loop's leaveTime.
 const leaveRelayed = 700 * time.Millisecond
 
-// Leave says goodbye: a signed "gone" to every neighbour. Left tells when it has
-// been heard by all, or call it a day.
+// Leave says goodbye: a signed "gone" to every neighbour. Left reports whether all of them have
+// acknowledged it; the caller may stop waiting.
 func (n *Node) Leave(now time.Time) {
 	if !n.left.IsZero() {
 		return
@@ -36,7 +36,7 @@ func (n *Node) Leave(now time.Time) {
 	}
 	for _, e := range n.live() {
 		if carries[e.id] {
-			n.last = append(n.last, e.id) // a relay carries nothing for who has left it
+			n.last = append(n.last, e.id) // a relay carries nothing for a session that has left it
 			continue
 		}
 		n.goodbye(now, e.id)
@@ -48,7 +48,7 @@ func (n *Node) goodbye(now time.Time, id sessions.SessionID) {
 	n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Offline{Record: n.signed}})
 }
 
-// advanceLeaving says goodbye to the relays when they have carried what they had to.
+// advanceLeaving says goodbye to the relays once they have carried the others' goodbyes.
 func (n *Node) advanceLeaving(now time.Time) (next time.Time) {
 	if len(n.last) == 0 {
 		return time.Time{}
@@ -63,7 +63,7 @@ func (n *Node) advanceLeaving(now time.Time) (next time.Time) {
 	return time.Time{}
 }
 
-// relaysNeeded says whether a goodbye through a relay is not answered yet.
+// relaysNeeded says whether a goodbye through a relay is still unanswered.
 func (n *Node) relaysNeeded() bool {
 	for _, e := range n.live() {
 		if _, ok := n.throughRelay(e.id); ok && !n.ep.Idle(dgram.PeerID(e.id)) {
@@ -73,7 +73,7 @@ func (n *Node) relaysNeeded() bool {
 	return false
 }
 
-// Left tells whether all neighbours have acknowledged our leaving.
+// Left reports whether all neighbours have acknowledged our goodbye.
 func (n *Node) Left() bool {
 	if n.left.IsZero() || len(n.last) > 0 {
 		return false

@@ -64,16 +64,16 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 	return token, nil
 }
 
-// returned: a session is back. What was queued for its user goes to the sessions
-// that are online now; what this one missed goes to it.
+// returned: a session is back. Lines queued for its user go to the sessions that are online now;
+// lines that this one missed go to it.
 func (n *Node) returned(now time.Time, e *edge) {
 	n.whenWritten(now, n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
 	e.retryAt, e.retryWait, e.spoke = time.Time{}, 0, time.Time{}
 	n.pump(now, e)
 }
 
-// whenWritten has it told where own lines are, and has them sent, when the batch of this
-// turn is written.
+// whenWritten tells the progress of own lines, and sends them, once the batch of this turn is
+// written.
 func (n *Node) whenWritten(now time.Time, list []sessions.Progress, token Token) {
 	if len(list) > 0 {
 		n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, list})
@@ -87,7 +87,7 @@ func (n *Node) pumpAll(now time.Time, user sessions.UserKey) {
 	}
 }
 
-// pump hands texts to the wire, in order, as many as inFlight allows.
+// pump hands texts to the wire in order, as many as inFlight allows.
 func (n *Node) pump(now time.Time, e *edge) {
 	most := cmp.Or(e.atOnce, inFlight)
 	if !e.online || len(e.flying) >= most || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
@@ -113,8 +113,8 @@ func (n *Node) pump(now time.Time, e *edge) {
 	}
 }
 
-// expectAnswer has a look at e soon: it must answer a text. An attempt that ended without
-// an answer changes nothing about that.
+// expectAnswer schedules a look at e, which owes an answer to a text. An attempt that ended
+// without an answer does not change that.
 func (n *Node) expectAnswer(now time.Time, e *edge) {
 	if !e.spoke.IsZero() {
 		return
@@ -133,7 +133,7 @@ func (e *edge) landed(id uint64) {
 	}
 }
 
-// retryLater has the texts of e go again by a timer, while it is believed online.
+// retryLater sends the texts for e again by a timer, while it is believed online.
 func (n *Node) retryLater(now time.Time, e *edge) {
 	if !e.retryAt.IsZero() || n.edges[e.id] != e {
 		return
@@ -143,8 +143,8 @@ func (n *Node) retryLater(now time.Time, e *edge) {
 	n.plan(e)
 }
 
-// retryNow: the session said something, so texts whose attempt ended go again,
-// unless it asked for a pause.
+// retryNow: the session said something, so texts whose attempt ended go again, unless it asked
+// for a pause.
 func (n *Node) retryNow(now time.Time, id sessions.SessionID) {
 	if e := n.edges[id]; e != nil && !e.busy && !e.retryAt.IsZero() {
 		e.retryAt = time.Time{}
@@ -158,7 +158,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 	id := sessions.SessionID(s.Peer)
 	e := n.edges[id]
 	if e == nil {
-		e = &edge{id: id} // it gave way to others meanwhile; what it says holds
+		e = &edge{id: id} // its edge gave way to another; its answer still counts
 	}
 	e.landed(s.ID)
 	if e.spoke, e.waited = now, 0; len(e.flying) == 0 {
@@ -173,7 +173,7 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 		}
 		moved = n.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
-		if n.outbox.Gap(id, s.ID, s.Have) { // it may never mean anything else
+		if n.outbox.Gap(id, s.ID, s.Have) { // it may never say anything else
 			e.busy = true
 			n.retryLater(now, e)
 		}
@@ -202,7 +202,7 @@ func (n *Node) takeBack(e *edge, refused []sessions.Progress) {
 	}
 }
 
-// textLapsed: five sends were not answered. That ends an attempt, never the text.
+// textLapsed: five sends went unanswered. That ends the attempt, never the text.
 func (n *Node) textLapsed(now time.Time, l dgram.Lapsed) {
 	id := sessions.SessionID(l.Peer)
 	n.outbox.Lapsed(id, l.ID)
@@ -215,7 +215,7 @@ func (n *Node) textLapsed(now time.Time, l dgram.Lapsed) {
 	}
 }
 
-// textsBack takes what is under way to a session back into the outbox.
+// textsBack takes the texts under way to a session back into the outbox.
 func (n *Node) textsBack(e *edge) {
 	for _, id := range e.flying {
 		n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
@@ -224,11 +224,11 @@ func (n *Node) textsBack(e *edge) {
 	e.flying = nil
 }
 
-// progress tells how far lines have come; the last of them has the token.
+// progress tells how far lines have got; the token belongs to the last one.
 func (n *Node) progress(now time.Time, list []sessions.Progress, token Token) {
 	for i, p := range list {
 		n.ends.note(n, p)
-		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // that is noted
+		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // the history notes those
 			n.noteEnd(now, p)
 		}
 		d := n.delivery(p)

@@ -17,8 +17,8 @@ func (n *Node) Self() Self {
 	}
 }
 
-// Chat finds whom a typed name means, online or not, and pins them. Somebody who
-// is not online is looked for at once.
+// Chat finds whom a typed name means, online or not, and pins them. If they are not online we
+// look for them at once.
 func (n *Node) Chat(now time.Time, typed string) (Target, error) {
 	user, only, err := n.resolve(typed)
 	if err != nil {
@@ -35,9 +35,9 @@ func (n *Node) Chat(now time.Time, typed string) (Target, error) {
 	return t, nil
 }
 
-// Renew tells what a user of whom one has spoken is called now, and whether they are online:
-// they may have another name meanwhile, or share it with somebody. Of others it tells
-// what they are called; empty: they were forgotten.
+// Renew returns what a user is called now, and whether they are online: since the last look they
+// may have changed their name, or share it with somebody. Of others it returns what they are
+// called; empty: they were forgotten.
 func (n *Node) Renew(to Target, others []Who) (Target, []string) {
 	user := sessions.UserKey(to.key)
 	if label := n.book.Label(user); label != "" {
@@ -54,7 +54,7 @@ func (n *Node) Renew(to Target, others []Who) (Target, []string) {
 	return to, names
 }
 
-// Users lists users by presence, sorted by what one types for them.
+// Users lists users by presence, sorted by what to type for them.
 func (n *Node) Users(f Filter) (list []UserView) {
 	for _, u := range n.book.Users() {
 		if u.Key == n.user {
@@ -79,7 +79,7 @@ func (n *Node) Sessions(typed string) (UserView, error) {
 	return n.view(u), nil
 }
 
-// states orders presence: a user is what the best of the sessions is.
+// states orders presence, the best first: a user's state is that of their best session.
 var states = [...]State{Online, Away, Suspect, Unknown, Offline}
 
 func (n *Node) view(u sessions.User) UserView {
@@ -117,7 +117,7 @@ func (n *Node) stateOf(s sessions.Session) State {
 	case e != nil && e.online && !e.unsure.IsZero():
 		return Unknown
 	case e != nil && e.online && !e.since.IsZero() && n.isolated():
-		return Unknown // rather we are cut off than all of them
+		return Unknown // more likely we are cut off than all of them are gone
 	case e != nil && e.online && !e.since.IsZero():
 		return Suspect
 	case e != nil && e.online && s.State == sessions.StateAway:
@@ -131,7 +131,7 @@ func (n *Node) stateOf(s sessions.Session) State {
 		}
 	}
 	if len(s.Seen) == 0 {
-		return Unknown // known from others alone
+		return Unknown // known only from others
 	}
 	return Offline
 }

@@ -16,23 +16,23 @@ import (
 const (
 	listPage    = 1000 // bytes of records in one page, so that it fits a datagram
 	listRecords = 4    // in one page, as the wire allows
-	listPages   = 32   // pages pulled from one neighbour at a time
-	maxWants    = 4096 // records that we lack and somebody has; as many as hearsay
+	listPages   = 32   // pages pulled from one neighbour in one go
+	maxWants    = 4096 // records that we lack and somebody has; as many as maxHearsay
 	wantsAtOnce = 256  // of them asked for at a time,
-	wantsOfOne  = 16   // and of one neighbour, who may give none and never say so:
+	wantsOfOne  = 16   // and of one neighbour, which may never give or refuse one:
 
-	wantPatience = time.Second // after this another one is asked, too
+	wantPatience = time.Second // after this another teller is asked too
 )
 
 // pull is a neighbour's list on its way to us.
 type pull struct {
 	request uint64 // id of the one under way; 0: none
-	cursor  []byte // behind which that asks
-	compare bool   // with what we hold of it: else all is to be told
+	cursor  []byte // which it asks to continue after
+	compare bool   // by digest with what we hold; false: the whole list is wanted
 	pages   int    // so far
 }
 
-// wants is the records that somebody told of and that we lack.
+// wants is the records that we lack and somebody told of (record pulls).
 type wants struct {
 	queue  []want          // at most maxWants
 	flying map[uint64]want // by the id of the request; at most wantsAtOnce
@@ -41,14 +41,13 @@ type wants struct {
 
 type want struct {
 	id    sessions.SessionID
-	by    sessions.SessionID // who told of it last, and is asked
+	by    sessions.SessionID // the last to tell of it, which is asked
 	tries int
-	next  time.Time // when another one is asked, too; zero: he was
+	next  time.Time // when another teller is asked too; zero: one was
 }
 
-// askForList pulls a neighbour's list: what it knows propagates to us (paper, section
-// 2.2). Only people are asked, and only those our user knows: a seed joins nobody to
-// everybody.
+// askForList pulls a neighbour's list: what it knows propagates to us (paper, section 2.2). Only
+// people our user knows are asked, no seeds: a seed joins nobody to everybody.
 func (n *Node) askForList(now time.Time, e *edge) {
 	if e == nil || n.cfg.Seed || e.seed || e.user == n.user || !n.ep.Live(dgram.PeerID(e.id)) || !n.known(e) {
 		return
@@ -59,8 +58,8 @@ func (n *Node) askForList(now time.Time, e *edge) {
 	n.plan(e)
 }
 
-// askForPage asks for what stands behind cursor. What we hold is summed up for each page
-// anew: the one before has changed it.
+// askForPage asks for the page after cursor. The digest of what we hold is made anew for each
+// page, since the one before has changed it.
 func (n *Node) askForPage(now time.Time, e *edge, cursor []byte) {
 	e.pull.pages++
 	e.pull.cursor = cursor
@@ -76,9 +75,9 @@ func (n *Node) askForPage(now time.Time, e *edge, cursor []byte) {
 	}
 }
 
-// listRequested answers with summaries of our own neighbours, or with the records of
-// one. Who has no edge to us gets an empty list, which looks like having no friends
-// (the rule of the 2010 program).
+// listRequested answers with summaries of our own neighbours, or with the records of one. A peer
+// without an edge to us gets an empty list, as if we had no friends (the rule of the 2010
+// program).
 func (n *Node) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
 	page := dgram.List{Request: r.Message.ID}
 	asker := n.edges[s.ID]
@@ -94,9 +93,8 @@ func (n *Node) listRequested(now time.Time, s sessions.Session, r dgram.Received
 	n.ep.Send(now, r.From, dgram.Message{ID: n.ep.NextID(), Body: page})
 }
 
-// told lists our word about all neighbours that an asker is told of, by session id;
-// nil is told of nobody. They are so few that all of it is done anew for each question
-// (costList).
+// told lists our summaries of all neighbours that an asker is told of, by session id; a nil asker
+// is told of nobody. They are few enough to make the list anew for each question (costList).
 func (n *Node) told(asker *edge) (list []dgram.Summary) {
 	if asker == nil {
 		return nil
@@ -111,8 +109,8 @@ func (n *Node) told(asker *edge) (list []dgram.Summary) {
 	return list
 }
 
-// fillPage puts into a page what the list that an asker is told has behind the cursor, in
-// those buckets that differ from his digest. The list is used up.
+// fillPage fills a page with the summaries of list behind the request's cursor, from the buckets
+// that differ from its digest. It overwrites list.
 func fillPage(page *dgram.List, list []dgram.Summary, q dgram.ListRequest) {
 	page.Total = uint64(len(list))
 	if page.Buckets, page.Part = dgram.Differing(q.Digest, list); page.Part {
@@ -131,14 +129,14 @@ func fillPage(page *dgram.List, list []dgram.Summary, q dgram.ListRequest) {
 	}
 }
 
-// covers says whether a page that was asked for behind cursor would tell of a session, if
-// its teller had it.
+// covers says whether a page asked for behind cursor would tell of a session if its teller had
+// it.
 func covers(l *dgram.List, cursor []byte, id dgram.PeerID) bool {
 	return (!l.Part || l.Buckets.Has(id)) && (len(cursor) == 0 || bytes.Compare(id[:], cursor) > 0) &&
 		(len(l.Next) == 0 || bytes.Compare(id[:], l.Next) <= 0)
 }
 
-// fillRecords gives the records of one session or of one user's sessions.
+// fillRecords fills a page with the record of one session, or those of one user's sessions.
 func (n *Node) fillRecords(page *dgram.List, asker *edge, of []byte) {
 	room := listPage
 	for _, id := range n.edgeIDs() {
@@ -158,8 +156,8 @@ func (n *Node) fillRecords(page *dgram.List, asker *edge, of []byte) {
 	page.Total = uint64(len(page.Records))
 }
 
-// listReceived takes a page. One that answers nothing that we asked is dropped; news
-// nobody asks for. Records are hearsay: they make names known, nobody online.
+// listReceived takes a page of a list, or news, which nobody asks for. A page that answers no
+// request of ours is dropped. Records are hearsay: they make names known, nobody online.
 func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Received, l dgram.List) {
 	if l.Request == 0 {
 		n.newsReceived(now, from, l)
@@ -186,7 +184,7 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 	}
 }
 
-// recordsReceived takes the record of a session that somebody told of.
+// recordsReceived takes the record of a session that a neighbour told of.
 func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l dgram.List) {
 	got := false
 	for _, signed := range l.Records {
@@ -212,7 +210,7 @@ func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, add
 	}
 }
 
-// again looks at a rumor once its record is known.
+// again looks at a rumor again once its record is known.
 func (n *Node) again(now time.Time, r *rumor, by *edge) {
 	if e := n.edges[r.id]; e == nil || !e.online {
 		if state, _ := n.via(r); state == Online || state == Away {
@@ -222,11 +220,11 @@ func (n *Node) again(now time.Time, r *rumor, by *edge) {
 	n.reconsider(now, r)
 }
 
-// want has a record pulled from who told of it.
+// want queues the pull of a record from the neighbour that told of it.
 func (n *Node) want(now time.Time, id, by sessions.SessionID) {
 	for _, w := range n.wants.flying {
 		if w.id == id && (w.by == by || !w.next.IsZero()) {
-			return // who has not answered in time is not waited for
+			return // a request that is overdue does not keep another one from going
 		}
 	}
 	i := slices.IndexFunc(n.wants.queue, func(w want) bool { return w.id == id })
@@ -236,15 +234,14 @@ func (n *Node) want(now time.Time, id, by sessions.SessionID) {
 		}
 		return
 	}
-	// Who is asked for too much already is not waited for.
+	// Do not wait for a neighbour that has too many requests already.
 	if e := n.edges[n.wants.queue[i].by]; e == nil || e.asking >= wantsOfOne {
 		n.wants.queue[i].by = by
 	}
 }
 
-// wantFromAnother asks the next teller, when one did not give the record: of those alone
-// who say that they have it, so that a number that nobody signed has nobody else asked.
-// Each of them is asked once.
+// wantFromAnother asks the next teller when one did not give the record. Only tellers that claim
+// to have it are asked, each once, so a sequence number that nobody signed costs others nothing.
 func (n *Node) wantFromAnother(now time.Time, r *rumor, w want) {
 	known, ok := n.book.Session(w.id)
 	i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == w.by })
@@ -260,8 +257,8 @@ func (n *Node) wantFromAnother(now time.Time, r *rumor, w want) {
 	}
 }
 
-// pumpWants sends as many requests for records as may be under way. A neighbour of whom
-// too much was asked already holds up nobody but himself.
+// pumpWants sends as many requests for records as may be under way. A neighbour with too many of
+// them holds up only the records that it was to give.
 func (n *Node) pumpWants(now time.Time) {
 	queue := n.wants.queue
 	kept := queue[:0]
@@ -290,7 +287,7 @@ func (n *Node) pumpWants(now time.Time) {
 	n.wants.queue = kept
 }
 
-// advanceWants asks others, too, for what somebody has not given in time.
+// advanceWants asks others too for records that somebody has not given in time.
 func (n *Node) advanceWants(now time.Time) (next time.Time) {
 	if !due(n.wants.next, now) {
 		return n.wants.next
@@ -337,13 +334,13 @@ func (n *Node) requestLapsed(now time.Time, l dgram.Lapsed) {
 	}
 }
 
-// isNear says that an address is another host's on one of our own links.
+// isNear says that an address is that of another host on one of our own links.
 func (n *Node) isNear(a netip.AddrPort) bool {
 	return n.links.near(a.Addr()) && !a.Addr().IsLoopback()
 }
 
-// dialNear says HELLO to somebody of whom a neighbour on our link or site told us, where
-// the record says that he is there too: announcements may not reach him.
+// dialNear says HELLO to a session that a neighbour on our link or site told us of, if its record
+// says that it is there too: announcements may not reach it.
 func (n *Node) dialNear(now time.Time, id sessions.SessionID, teller netip.Addr) {
 	s, ok := n.book.Session(id)
 	if e := n.edges[id]; !ok || e != nil && e.online || n.book.Trust(s.User) == sessions.TrustBlocked {

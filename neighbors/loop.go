@@ -28,15 +28,15 @@ type Store interface {
 	Done() <-chan sessions.Done
 }
 
-// Bounds of the loop. What does not fit is dropped and counted: UDP may lose
+// Bounds of the loop. Datagrams that do not fit are dropped and counted: UDP may lose
 // anything, and the sender tries again.
 const (
-	readQueue = 512                     // opened datagrams between the readers and the loop, of people known; as many of others
+	readQueue = 512                     // opened datagrams of people known between the readers and the loop; as many of others
 	callQueue = 64                      // functions waiting to run on the loop
-	turnBatch = 64                      // datagrams handled before anything is sent: lets texts and acks share datagrams
-	turnLeast = 8                       // of them, those of people whom the user does not know
-	turnTime  = 2 * time.Millisecond    // and then no more of theirs are begun: somebody known may have written
-	leaveTime = 1500 * time.Millisecond // at most this long for the goodbyes
+	turnBatch = 64                      // datagrams handled before anything is sent, so that texts and acks share datagrams
+	turnLeast = 8                       // of them at least so many may be of people the user does not know
+	turnTime  = 2 * time.Millisecond    // then no more of theirs are begun: somebody known may have written
+	leaveTime = 1500 * time.Millisecond // how long goodbyes may take
 	readFails = 1000                    // consecutive read errors after which the socket is given up
 )
 
@@ -52,7 +52,7 @@ type Loop struct {
 
 	ears     []dgram.Conn                 // where announcements are heard
 	opener   atomic.Pointer[dgram.Opener] // what the readers use
-	favoured chan *dgram.Opened           // of people known: they come first
+	favoured chan *dgram.Opened           // of people known, handled first
 	opened   chan *dgram.Opened           // of all others
 	spare    sync.Pool                    // of *dgram.Opened: a queue of values would be 90 kB
 	calls    chan call
@@ -70,7 +70,7 @@ type Loop struct {
 	trace   func(dgram.Trace)
 }
 
-// NewLoop makes the loop of a node: readers goroutines (the -t flag) read conn
+// NewLoop makes the loop of a node. As many goroutines as readers says (the -t flag) read conn
 // and open what they read. store may be nil.
 func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *Loop {
 	return &Loop{
@@ -85,10 +85,10 @@ func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *
 	}
 }
 
-// Remember has the history read from a. Call it before Run.
+// Remember sets where the history is read. Call it before Run.
 func (l *Loop) Remember(a Archive) { l.archive = a }
 
-// Hear has announcements read from conn too, which Run closes. Call it before Run.
+// Hear adds a socket on which announcements are heard; Run closes it. Call it before Run.
 func (l *Loop) Hear(conn dgram.Conn) { l.ears = append(l.ears, conn) }
 
 // Trace has f told of each datagram, by several goroutines at once; it must not wait for
@@ -97,7 +97,7 @@ func (l *Loop) Trace(f func(dgram.Trace)) { l.trace = f }
 
 // Run owns the node until ctx ends, then says goodbye to the neighbours, for at
 // most leaveTime, closes conn and returns. It also returns when the socket is
-// broken, or when a copy of this session is met that cannot be given way to
+// broken, or when a copy of this session is met and no new key can be made
 // (ErrCloned).
 func (l *Loop) Run(ctx context.Context) error {
 	var readers sync.WaitGroup
@@ -198,8 +198,8 @@ func (l *Loop) renew(now time.Time) error {
 	return nil
 }
 
-// turn lets everything that is ready happen, in the order write, print, send,
-// and returns when the node wants to be called next.
+// turn does everything that is ready, in the order write, print, send, and returns
+// when the node wants to be called next.
 func (l *Loop) turn(now time.Time) (next time.Time) {
 	for {
 		if r := l.takeReceipts(); len(r) > 0 {
@@ -253,17 +253,17 @@ func (l *Loop) send(datagrams []dgram.Datagram) (heeded bool) {
 			_, _, err = l.conn.WriteMsgUDPAddrPort(d.Bytes, nil, d.To)
 		}
 		if err != nil {
-			l.lost.Add(1) // no route, too large, no buffer: mostly the same as lost on the way
+			l.lost.Add(1) // no route, too large, no buffer: mostly as if lost on the way
 			heeded = l.node.NotSent(d.To, err) || heeded
 		}
 	}
 	return heeded
 }
 
-// read is one of the readers: it opens what it reads and hands it to the loop.
-// Who holds the baton reads the socket. It is handed on before work that takes
-// long, a handshake's, so that up to -t of them go on at once; to wake another
-// reader for each small datagram would cost more than opening it.
+// read is one of the readers: it opens datagrams and hands them to the loop. The
+// reader that holds the baton (the leader token) reads the socket. It passes it on
+// before slow work, a handshake's, so that up to -t of those go on at once; waking
+// another reader for each small datagram would cost more than opening it.
 func (l *Loop) read(baton chan struct{}) {
 	b := make([]byte, dgram.MaxDatagram+1) // one more, so that a longer one shows
 	oob := make([]byte, dgram.LocalSize)
@@ -275,7 +275,7 @@ func (l *Loop) read(baton chan struct{}) {
 		}
 		n, oobn, _, from, err := l.conn.ReadMsgUDPAddrPort(b, oob)
 		if err != nil {
-			// Some systems report an earlier send's trouble here: go on.
+			// Some systems report the failure of an earlier send here: go on.
 			if fails++; !errors.Is(err, net.ErrClosed) && fails < readFails {
 				continue
 			}
@@ -283,14 +283,14 @@ func (l *Loop) read(baton chan struct{}) {
 			case l.broken <- fmt.Errorf("the socket can no longer be read: %w", err):
 			default:
 			}
-			baton <- struct{}{} // the others find the same
+			baton <- struct{}{} // the others will find the same
 			return
 		}
 		fails = 0
 		if dgram.Costly(b[:n]) {
 			baton <- struct{}{}
 			holds = false
-			runtime.Gosched() // on one processor too: what is cheap is read first
+			runtime.Gosched() // even on one processor: cheap datagrams are read first
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 		o := l.opener.Load().Open(time.Now(), from, dgram.ParseLocal(oob[:oobn]), b[:n])
@@ -298,8 +298,8 @@ func (l *Loop) read(baton chan struct{}) {
 	}
 }
 
-// hear reads one of the sockets for announcements, until it is closed or fails for good:
-// a node that is deaf there can still be called.
+// hear reads one of the announcement sockets until it is closed or fails for good: a node
+// that is deaf there can still be reached.
 func (l *Loop) hear(ear dgram.Conn) {
 	b := make([]byte, dgram.MaxDatagram+1)
 	for fails := 0; fails < readFails; {
@@ -317,7 +317,7 @@ func (l *Loop) hear(ear dgram.Conn) {
 	}
 }
 
-// hand gives an opened datagram to the loop, if there is anything to do about it.
+// hand gives an opened datagram to the loop, if there is anything left to do.
 func (l *Loop) hand(o dgram.Opened) {
 	if o.Empty() {
 		if l.trace != nil {
@@ -342,9 +342,9 @@ func (l *Loop) hand(o dgram.Opened) {
 	}
 }
 
-// receiveMore takes what has come meanwhile, as much as one turn may: of people known
-// first, and of others, whose first is o if it is not nil, what then is left of it, a few at
-// least.
+// receiveMore takes the datagrams that have come in the meantime, up to what one turn may:
+// those of people known first; then those of others, of which o, if not nil, is the first. The
+// others get whatever is left of the turn, but at least a few.
 func (l *Loop) receiveMore(now time.Time, o *dgram.Opened) {
 	left := turnBatch
 	for ; left > 0 && len(l.favoured) > 0; left-- {
@@ -369,7 +369,7 @@ func (l *Loop) receive(now time.Time, o *dgram.Opened) {
 }
 
 func (l *Loop) reuse(o *dgram.Opened) {
-	*o = dgram.Opened{} // it must hold no datagram
+	*o = dgram.Opened{} // the pool must keep no datagram alive
 	l.spare.Put(o)
 }
 

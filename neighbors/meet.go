@@ -9,15 +9,15 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// meet brings us together with a session that a common neighbour introduced: through
-// that neighbour at once, if it relays, and directly by both sides' HELLOs. delay
-// holds our first one back, so that they do not cross in the NATs.
+// meet contacts a session that a common neighbour introduced: at once through that neighbour, if
+// it relays, and directly by HELLOs of both sides (hole punching). delay holds our first one
+// back, so that they do not cross in the NATs.
 func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration) {
 	want := dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
 	w := n.way(now, rec.Session)
 	for _, a := range w.addrs {
 		if w.by == by.ID && !contains(addrs, a) {
-			n.ep.Withdraw(a) // the introducer knows better now, and HELLOs to one network are few
+			n.ep.Withdraw(a) // the introducer knows newer addresses, and HELLOs to one network are scarce
 		}
 	}
 	w.by, w.relay, w.next = by.ID, by.Flags&sessions.FlagRelay != 0, time.Time{}
@@ -34,10 +34,10 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 	default:
 		at, _, ok := n.direct(rec.Session)
 		if ok && contains(addrs, at) && now.Sub(n.ep.HeardDirectly(dgram.PeerID(rec.Session))) < recentLife {
-			break // not only because nothing was asked of it: they may have lost us, and we not know
+			break // silence alone proves nothing; but they may have lost us without our knowing
 		}
 		if ok {
-			n.mappingLost(now) // they look for us though we had a way to each other
+			n.mappingLost(now) // they look for us although there was a path between us
 		}
 		w.why = "not answered yet"
 		n.ep.Punch(now, addrs, want, delay, n.askedFor(rec))
@@ -49,7 +49,7 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 	n.lookAtWays(now)
 }
 
-// lookAtWays has the next Advance see what has changed about the ways to others.
+// lookAtWays makes the next Advance check the ways to others.
 func (n *Node) lookAtWays(now time.Time) {
 	n.relays.next = now
 	n.wake(now)
@@ -64,8 +64,8 @@ func contains(list []netip.AddrPort, a netip.AddrPort) bool {
 	return false
 }
 
-// advanceWays asks for another introduction to those we reach through a relay alone:
-// once soon, then from time to time.
+// advanceWays asks for another introduction to those we reach only through a relay: once soon,
+// then from time to time.
 func (n *Node) advanceWays(now time.Time) (next time.Time) {
 	if !due(n.relays.next, now) {
 		return n.relays.next
@@ -78,7 +78,7 @@ func (n *Node) advanceWays(now time.Time) (next time.Time) {
 			continue
 		}
 		if !n.ep.Live(dgram.PeerID(id)) {
-			w.next = time.Time{} // the missing are looked for elsewhere (missing.go)
+			w.next = time.Time{} // missing.go looks for the missing
 			continue
 		}
 		if w.next.IsZero() {
@@ -92,7 +92,7 @@ func (n *Node) advanceWays(now time.Time) (next time.Time) {
 	return next
 }
 
-// meetAgain asks who introduced us to do it again.
+// meetAgain asks the introducer to introduce us again.
 func (n *Node) meetAgain(now time.Time, w *way) {
 	w.next = now.Add(n.spread(meetAgain))
 	if w.eager > 0 {
@@ -105,10 +105,9 @@ func (n *Node) meetAgain(now time.Time, w *way) {
 	}
 }
 
-// wayBroken: a neighbour that a common one brought to us is silent. The relay, if there
-// is one, is used at once; and since the NAT before us may have forgotten more than this
-// way, who introduced us is written to first, and asked again when it has seen where we
-// are now.
+// wayBroken: a neighbour that we met by an introduction is silent. The relay, if there is one, is
+// used at once. Our NAT may have forgotten more than this path, so we write to the introducer
+// first, and ask it again once it has seen where we are now.
 func (n *Node) wayBroken(now time.Time, e *edge) {
 	w := n.relays.ways[e.id]
 	s, ok := n.book.Session(e.id)
@@ -116,7 +115,7 @@ func (n *Node) wayBroken(now time.Time, e *edge) {
 		return
 	}
 	if by := n.edges[w.by]; by != nil && by.online && by.probes == 0 {
-		by.probes, by.began = 1, now // is it the introducer who is gone?
+		by.probes, by.began = 1, now // or is it the introducer that is gone?
 		by.quietAt = now.Add(n.answerTime(by))
 		n.plan(by)
 	}
@@ -128,11 +127,12 @@ func (n *Node) wayBroken(now time.Time, e *edge) {
 	n.lookAtWays(now)
 }
 
-// lostWithRelay is how long before its relay somebody may be lost, and for that cause.
+// lostWithRelay is how long before its relay a session may be lost and the relay still count as
+// the cause.
 const lostWithRelay = time.Minute
 
-// relayGone: a relay is lost or left. Those whom it carried are told of, since it is the
-// cause that they are not reached.
+// relayGone: a relay is lost or has left. The person is told which sessions are no longer reached
+// because of that.
 func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 	r, ok := n.book.Session(relay)
 	if _, used := n.relays.numbers[relay]; !ok || !used {
@@ -155,9 +155,9 @@ func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 	}
 }
 
-// silent: what we send to a peer directly is not answered. Whoever can introduce us
-// is asked to; both sides then find each other through a relay or at new addresses. Of
-// strangers nobody is asked: whom we asked may have vanished, too, and so on.
+// silent: a peer does not answer what we send to it directly. We ask whoever can introduce us;
+// both sides then find each other through a relay or at new addresses. For strangers we ask
+// nobody: those we asked might have vanished too, and so on.
 func (n *Node) silent(now time.Time, id sessions.SessionID) {
 	s, ok := n.book.Session(id)
 	if !ok || n.book.Trust(s.User) == sessions.TrustBlocked || n.payer(id).Class > budget.Seed {
@@ -169,7 +169,7 @@ func (n *Node) silent(now time.Time, id sessions.SessionID) {
 	n.askAbout(now, s.User, true)
 }
 
-// wayChanged tells the person by which way a session is reached now.
+// wayChanged tells the person by which path a session is reached now.
 func (n *Node) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duration, why string) {
 	s, ok := n.book.Session(id)
 	if e := n.edges[id]; !ok || e == nil || !e.online || s.User == n.user {
@@ -191,8 +191,8 @@ func (n *Node) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duratio
 	n.contacts.tell(now, n, id, change)
 }
 
-// shownAddr is the address by which a session is reached, as the person knows
-// addresses: that of the relay, if there is one.
+// shownAddr is the address at which a session is reached, as the person knows addresses: that of
+// the relay, if there is one.
 func (n *Node) shownAddr(addr netip.AddrPort) (shown netip.AddrPort, path string) {
 	number, _, relayed := dgram.RelayParts(addr)
 	if !relayed {
@@ -204,7 +204,7 @@ func (n *Node) shownAddr(addr netip.AddrPort) (shown netip.AddrPort, path string
 	return shown, PathRelay
 }
 
-// punchEnded notes how far the attempt at an address of a session came.
+// punchEnded notes how far an attempt at an address of a session got.
 func (n *Node) punchEnded(u dgram.Unanswered) {
 	for _, id := range n.relays.wayIDs() {
 		w := n.relays.ways[id]

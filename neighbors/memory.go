@@ -5,20 +5,19 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// A seed has as many sessions as its memory allows (-memory): whoever makes up identities
-// fills that and no more, and pushes out those first that are not there any more.
+// A seed has as many sessions as its memory allows (-memory). Somebody who makes up identities
+// fills that and no more, and first pushes out sessions that are no longer there.
 const (
-	// sessionMemory is what a session with keys, an edge and a place in the book takes, as
-	// resident memory, with what the collector leaves: BenchmarkSeedMemory.
+	// sessionMemory is the resident memory of a session with keys, an edge and a place in the
+	// book, including what the garbage collector leaves: BenchmarkSeedMemory.
 	sessionMemory = 12 << 10
-	// memoryBase is what a seed without any session takes.
+	// memoryBase is the memory of a seed without any session.
 	memoryBase = 24 << 20
 	// MemoryLeast is the least that -memory may be.
 	MemoryLeast = 64 << 20
 )
 
-// mostSessions is how many sessions so much memory is enough for; 0: no bound but those of
-// the tables.
+// mostSessions is how many sessions fit the memory; 0: only the tables' own bounds hold.
 func (c Config) mostSessions() int {
 	if c.Memory == 0 {
 		return 0
@@ -26,7 +25,7 @@ func (c Config) mostSessions() int {
 	return max(int((max(c.Memory, MemoryLeast)-memoryBase)/sessionMemory), 1)
 }
 
-// bookLimits are those of the memory.
+// bookLimits are the limits of the Book that the memory allows.
 func (c Config) bookLimits() sessions.Limits {
 	l := sessions.DefaultLimits(c.Seed)
 	if most := c.mostSessions(); most > 0 {
@@ -35,7 +34,7 @@ func (c Config) bookLimits() sessions.Limits {
 	return l
 }
 
-// newBudget is the ledger, with as many edges as the memory allows.
+// newBudget makes the ledger, with as many edges as the memory allows.
 func (c Config) newBudget() *budget.Ledger {
 	l := budget.New(c.Seed)
 	if most := c.mostSessions(); most > 0 {

@@ -9,11 +9,11 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// Who calls us has our keys before we know that they have ours: they may have vanished
-// right behind their HANDSHAKE. Of a stranger only the record is learnt then. They are no neighbour
-// (no edge, not online, not probed, not called again) before a DATA of theirs has opened.
+// A caller has our keys before we know that they have them: they may have vanished right after
+// their HANDSHAKE. Of a stranger we then learn only the record. They are no neighbour (no edge,
+// not online, not probed, not called again) before a DATA of theirs has opened.
 
-// encounter is what an association says of how we came together.
+// encounter is what an association tells about how we met.
 type encounter struct {
 	addr     netip.AddrPort
 	outbound bool
@@ -21,19 +21,19 @@ type encounter struct {
 	link     bool
 }
 
-// atTheDoor says that a session has called us and may be gone already, and that it is
-// nobody whom we would look for anyway.
+// atTheDoor says that a session has called us and may be gone already, and that we would not
+// look for it anyway.
 func (n *Node) atTheDoor(id sessions.SessionID, addr netip.AddrPort) bool {
 	return !n.ep.Confirmed(dgram.PeerID(id)) && n.notSought(id, addr)
 }
 
-// notSought says that a session is somebody's whom our user neither knows nor named.
+// notSought says that our user neither knows a session's user nor named it as a seed.
 func (n *Node) notSought(id sessions.SessionID, addr netip.AddrPort) bool {
 	s, ok := n.book.Session(id)
 	return !ok || n.payerAt(s, addr).Class > budget.Seed
 }
 
-// met: a session is there, and has the keys that we have.
+// met: a session is there, and has the keys.
 func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
 	n.confirmHint(now, id, c.addr)
 	n.alive(now, id, c.addr)
@@ -49,7 +49,7 @@ func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
 	if w := n.relays.ways[id]; w != nil {
 		n.lookAtWays(now)
 		if number, ok := n.relays.numbers[w.by]; ok {
-			n.ep.Withdraw(dgram.RelayAddr(number, dgram.PeerID(id))) // one way is enough to begin with
+			n.ep.Withdraw(dgram.RelayAddr(number, dgram.PeerID(id))) // one path is enough to begin with
 		}
 	}
 	if !c.outbound || n.relays.ways[id] != nil {
@@ -62,7 +62,7 @@ func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
 	}
 }
 
-// confirmed: who called us is there. Of whom we know that was believed at once.
+// confirmed: the caller has shown that it is there. For people we know we took that for granted.
 func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
 	id := sessions.SessionID(c.Peer)
 	s, ok := n.book.Session(id)
@@ -71,7 +71,7 @@ func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
 		return
 	}
 	if e := n.edges[id]; s.State == sessions.StateGone || e != nil && e.online && !n.notSought(id, c.Addr) {
-		return // gone: what it showed is not newer than its goodbye
+		return // gone: the record that it showed is not newer than its goodbye
 	}
 	rec, err := sessions.Decode(s.Record) // the book's: it was verified
 	if err != nil {
@@ -91,9 +91,9 @@ func (n *Node) refused(id sessions.SessionID, rec sessions.Record) {
 	}
 }
 
-// closed: keys are a cache, and nothing that the person sees depends on them; a neighbour
-// that went silent is found by its probes. But of who was at the door and never came in
-// the record goes, too, unless somebody told us of it.
+// closed: keys are a cache, and nothing that the person sees depends on them; probes find a
+// neighbour that went silent. But if a session was at the door and never came in, its record
+// goes too, unless somebody told us of it.
 func (n *Node) closed(now time.Time, id sessions.SessionID) {
 	if n.edges[id] == nil && n.rumors.rumor(id) == nil {
 		n.book.DropUnheard(now, id)

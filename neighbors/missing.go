@@ -10,10 +10,10 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// remember looks for those we remember, so that a node finds its people again with every
-// seed switched off (paper, section 3.2: offline sessions "jump-start" the network). Of those
-// whom our user does not know a few are called, who have been around for long: of a flood
-// of strangers nothing is left to do.
+// remember looks for the sessions we remember, so that a node finds its people again with every
+// seed switched off (paper, section 3.2: offline sessions "jump-start" the network). Of users
+// that our user does not know it calls only a few who have been around for long, so a flood of
+// strangers leaves no work behind.
 func (n *Node) remember(now time.Time) {
 	for _, user := range n.book.KnownUsers() {
 		n.seek(now, user)
@@ -32,8 +32,8 @@ func (n *Node) remember(now time.Time) {
 // maxAcquainted bounds the users that are called at the start though nobody pinned them.
 const maxAcquainted = 16
 
-// missed says whether somebody who is gone is called again: whoever is known, was met on our
-// link, or has been around for long. A seed calls whom its own user knows.
+// missed says whether we call a session again when it is gone: if its user is known, was met on
+// our link, or has been around for long. A seed calls only people its own user knows.
 func (n *Node) missed(e *edge) bool {
 	if n.cfg.Seed || e.payer.Class != budget.Stranger {
 		return e.payer.Class <= budget.Seed || !n.cfg.Seed
@@ -48,9 +48,8 @@ func (n *Node) miss(now time.Time, e *edge, first time.Time) {
 	n.plan(e)
 }
 
-// redial pings a missing session at the addresses where its key once
-// authenticated to us, for ever, with back-off. While texts wait for it the
-// back-off stays short.
+// redial pings a missing session at the addresses where its key once authenticated to us, for
+// ever, with back-off. While texts wait for it the back-off stays short.
 func (n *Node) redial(now time.Time, e *edge) {
 	e.redialAt = time.Time{}
 	if e.online {
@@ -60,7 +59,7 @@ func (n *Node) redial(now time.Time, e *edge) {
 	if u, known := n.book.User(e.user); !ok || !known || u.Trust == sessions.TrustBlocked {
 		return
 	}
-	wait := time.Second // the budget is spent: soon again, without back-off
+	wait := time.Second // the budget is spent: again soon, without back-off
 	if n.mayCall(now, e) && n.dialSession(now, s) {
 		last := redialLast
 		waits := n.outbox.Waiting(e.id)
@@ -76,18 +75,17 @@ func (n *Node) redial(now time.Time, e *edge) {
 	e.redialAt = now.Add(wait)
 }
 
-// mayCall says whether we may say HELLO to somebody who is missing. That of people known is
-// bounded by the node's own budget alone.
+// mayCall says whether we may say HELLO to a missing session. For people known only the node's
+// own budget counts.
 func (n *Node) mayCall(now time.Time, e *edge) bool {
 	return n.budget.Spend(now, budget.Hellos, e.payer, helloCost)
 }
 
-// helloCost is the HELLOs of one dial that nobody answers (spec/theory.md 2.1).
+// helloCost is how many HELLOs one unanswered dial sends (spec/theory.md 2.1).
 const helloCost = 5
 
-// dialSession says HELLO to a known session wherever its key authenticated to
-// us; false when the budget allowed none of it. A text that waits for somebody known is
-// what the person asked for.
+// dialSession says HELLO to a known session wherever its key authenticated to us; false when the
+// budget allowed no HELLO. If a text waits for somebody known, the person asked for it.
 func (n *Node) dialSession(now time.Time, s sessions.Session) bool {
 	waits := n.outbox.Waiting(s.ID) || n.outbox.Queued(s.User)
 	return n.callSession(now, s, waits && n.book.Trust(s.User).Known())
@@ -113,8 +111,8 @@ func (n *Node) callSession(now time.Time, s sessions.Session, asked bool) bool {
 	return tried || !spent
 }
 
-// seek looks for a user of whom no session is online: at remembered addresses
-// now, and by asking seeds and neighbours.
+// seek looks for a user who has no session online: at remembered addresses now, and by asking
+// seeds and neighbours.
 func (n *Node) seek(now time.Time, user sessions.UserKey) {
 	n.missAll(now, user)
 	if w := n.seeker(user); w != nil {
@@ -125,7 +123,7 @@ func (n *Node) seek(now time.Time, user sessions.UserKey) {
 	}
 }
 
-// await has those tell us of a user's return who tell only who asked: seeds.
+// await asks seeds for a user: they tell of a return only those who asked.
 func (n *Node) await(now time.Time, user sessions.UserKey) {
 	if w := n.seeker(user); w != nil {
 		w.left, w.wait, w.next = true, 0, now.Add(n.spread(redialFirst))
@@ -134,7 +132,7 @@ func (n *Node) await(now time.Time, user sessions.UserKey) {
 	}
 }
 
-// seeker is that of a user, made if there is none; nil: there is no room.
+// seeker returns a user's seeker, made if there is none; nil: there is no room.
 func (n *Node) seeker(user sessions.UserKey) *seeker {
 	w := n.seeking[user]
 	if w == nil && len(n.seeking) < int(n.budget.Most(budget.Edges, budget.Own)) {
@@ -144,8 +142,7 @@ func (n *Node) seeker(user sessions.UserKey) *seeker {
 	return w
 }
 
-// missAll begins to ping the sessions of a user that are not online, where they
-// were.
+// missAll begins to ping the sessions of a user that are not online, where they last were.
 func (n *Node) missAll(now time.Time, user sessions.UserKey) {
 	n.searchSoon(now)
 	for _, s := range n.book.SessionsOf(user) {
@@ -158,16 +155,15 @@ func (n *Node) missAll(now time.Time, user sessions.UserKey) {
 	}
 }
 
-// seeker asks others for one missing user, with back-off. There are at most as
-// many as edges.
+// seeker asks others for one missing user, with back-off. There are at most as many as edges.
 type seeker struct {
 	next  time.Time
 	wait  time.Duration
 	asked time.Time // last
-	left  bool      // he said goodbye: neighbours tell us when he is back, unasked
+	left  bool      // they said goodbye: neighbours tell us unasked when they are back
 }
 
-// soon has others asked again: at once, unless that was done a moment ago.
+// soon brings the next request forward: at once, unless the last was a moment ago.
 func (w *seeker) soon(now time.Time) {
 	w.wait, w.next = 0, now
 	if at := w.asked.Add(askAgain); !w.asked.IsZero() && at.After(now) {
@@ -175,7 +171,7 @@ func (w *seeker) soon(now time.Time) {
 	}
 }
 
-// advanceSeekers asks for those users whose time has come.
+// advanceSeekers asks for the missing users that are due.
 func (n *Node) advanceSeekers(now time.Time) (next time.Time) {
 	switch {
 	case len(n.seeking) == 0:
@@ -214,11 +210,10 @@ func (n *Node) dial(now time.Time, addr netip.AddrPort, want []dgram.Peer) error
 	return n.ep.Dial(now, addr, want)
 }
 
-// dialable tells whether addr may be dialled at all. Addresses out of messages
-// are hints: never private or link-local unless we have an interface in that
-// prefix, or it and who tells it are on our site; nor loopback unless the peer that
-// told it is on loopback. An invalid
-// teller is the person, a Source or our own memory, who may name any unicast address.
+// dialable tells whether addr may be dialled at all. Addresses from messages are hints: never
+// private or link-local unless we have an interface in that prefix, or both the address and its
+// teller are on our site; nor loopback unless the teller is on loopback. The zero teller is the
+// person, a Source or our own memory, which may name any unicast address.
 func (n *Node) dialable(addr netip.AddrPort, teller netip.Addr) bool {
 	a := addr.Addr()
 	switch {

@@ -9,7 +9,7 @@ import (
 	"darkchat/sessions"
 )
 
-// NAT says what stands between a node and the outside, as far as others told.
+// NAT says what stands between a node and the outside, as far as others reported.
 type NAT string
 
 // What may stand there.
@@ -17,8 +17,8 @@ const (
 	NATUnknown NAT = "unknown" // fewer than two have told us
 	NATSome    NAT = "some"    // others see us at an address that is not ours; too few to say more
 	NATNone    NAT = "none"    // others see us at an address of our own
-	NATEasy    NAT = "easy"    // all see us at one address and port: direct ways are possible
-	NATHard    NAT = "hard"    // each sees another port: direct ways only to those with an easy one
+	NATEasy    NAT = "easy"    // all see us at one address and port: direct paths are possible
+	NATHard    NAT = "hard"    // each sees a different port: direct paths only to those with an easy one
 )
 
 // NetView is what \net shows: where we are, and how we reach others.
@@ -27,31 +27,31 @@ type NetView struct {
 	Observed []netip.AddrPort // where others see us
 	NAT      NAT
 	Seeds    []string // seeds that answer, by name
-	Silent   []string // those that the person named, as they did, and that do not answer
+	Silent   []string // those that the person named and that do not answer, as they named them
 	Ways     []WayView
-	More     int    // sessions beside those in Ways
-	Limits   []Stat // what was refused for reaching a limit
+	More     int    // how many sessions there are besides those in Ways
+	Limits   []Stat // counts of what was refused at a limit
 }
 
-// maxWaysShown bounds the sessions that \net shows; the rest is counted.
+// maxWaysShown bounds the sessions that \net shows; the rest are counted.
 const maxWaysShown = 64
 
-// WayView is how a session is reached with which we keep in touch, or why it is not.
+// WayView is how a session that we keep in touch with is reached, or why it is not.
 type WayView struct {
 	User    string
 	Session string
 	Seed    bool
 	Path    string         // PathDirect, PathRelay; empty: not reached
 	Through string         // the relay, by name
-	Addr    netip.AddrPort // of the session, or of the relay; of one not reached where it was last
+	Addr    netip.AddrPort // of the session or of the relay; if not reached, where it was last
 	RTT     time.Duration
-	Why     string // there is no direct way, or none
+	Why     string // why there is no direct path, or none at all
 }
 
 // Net tells where we are and how others are reached.
 func (n *Node) Net() NetView {
 	v := NetView{Listen: slices.Clone(n.cfg.Listen), Observed: slices.Clone(n.outside.adopted), NAT: n.nat()}
-	if len(v.Observed) == 0 { // not agreed on, but better than nothing
+	if len(v.Observed) == 0 { // they do not agree, but it is better than nothing
 		for _, s := range append(n.observers(true), n.observers(false)...) {
 			if !slices.Contains(v.Observed, s.addr) {
 				v.Observed = append(v.Observed, s.addr)
@@ -76,14 +76,14 @@ func (n *Node) Net() NetView {
 	return v
 }
 
-// seenElsewhere says whether there is one address where all see us, and it is not ours.
+// seenElsewhere says whether all see us at one address, and it is not our own.
 func (n *Node) seenElsewhere(at []netip.AddrPort) bool {
 	return len(at) > 0 && !n.ownAddr(at[0].Addr()) &&
 		!slices.ContainsFunc(at, func(a netip.AddrPort) bool { return a.Addr() != at[0].Addr() })
 }
 
-// wayViews lists those with whom we keep in touch: who is here, then whom our user knows
-// and misses.
+// wayViews lists the sessions we keep in touch with: those that are here, then those of people
+// our user knows and misses.
 func (n *Node) wayViews() (list []WayView, more int) {
 	ids := n.edgeIDs()
 	for _, online := range [2]bool{true, false} {
@@ -174,8 +174,8 @@ func (n *Node) relayStats() []Stat {
 	}
 }
 
-// stageOf notes how far a contact came that led to nothing, for those who were last
-// seen there. A seed has too many to look through.
+// stageOf notes how far a failed contact got, for the sessions last seen at that address. A seed
+// has too many to look through.
 func (n *Node) stageOf(u dgram.Unanswered) {
 	n.punchEnded(u)
 	if n.cfg.Seed {
@@ -188,7 +188,7 @@ func (n *Node) stageOf(u dgram.Unanswered) {
 	}
 }
 
-// stageText says in words how far a contact came.
+// stageText says in words how far a contact got.
 func stageText(u dgram.Unanswered) string {
 	switch u.Stage {
 	case dgram.StageChallenged:
@@ -201,7 +201,7 @@ func stageText(u dgram.Unanswered) string {
 	return u.Addr.String() + " is silent"
 }
 
-// lastStages joins what is known of the failed contacts with a user.
+// lastStages tells how far the failed contacts with a user got.
 func (n *Node) lastStages(user sessions.UserKey) (text string) {
 	for _, s := range n.book.SessionsOf(user) {
 		if e := n.edges[s.ID]; e != nil && e.stage != "" && !e.online {

@@ -9,24 +9,23 @@ import (
 	"darkchat/sessions"
 )
 
-// How a neighbour's change of state is told to our other neighbours (spec/theory.md
-// 6.2): the first change leaves at once, those of the next newsGap together. Nobody
-// acknowledges news, so it is told newsCopies times, and what is lost all the same comes
-// with the next comparison of lists.
+// How our neighbours are told that one of them changed state (spec/theory.md 6.2): the first
+// change leaves at once, those of the next newsGap together. Nobody acknowledges news, so each
+// item is told newsCopies times; if all copies are lost, the next comparison of lists tells it.
 const (
 	newsGap    = 200 * time.Millisecond
 	newsCopies = 3
 	newsAgain  = 400 * time.Millisecond // before the second copy; the third comes four times later
 	newsPage   = 48                     // summaries in one message: they fit a datagram
-	newsOnLink = 8                      // of those on our own link, told that one of it is silent; they tell others
+	newsOnLink = 8                      // neighbours on our own link that we tell of a silent one there; they tell others
 	maxNews    = 512                    // changes that wait to be told; the oldest goes
 )
 
-// news is what is to be told to the neighbours.
+// news is the changes still to be told to the neighbours.
 type news struct {
 	items []newsItem // oldest change first, at most maxNews
-	last  time.Time  // when something was told for the first time
-	next  time.Time  // when something is to be told; zero: nothing is
+	last  time.Time  // when a change was last told for the first time
+	next  time.Time  // when the next change is due; zero: none is
 }
 
 // newsItem is one neighbour that has changed.
@@ -36,15 +35,15 @@ type newsItem struct {
 	at   time.Time // of the next one
 }
 
-// saying is our word about a neighbour that has changed.
+// saying is what we say of a neighbour that has changed.
 type saying struct {
 	of    *edge
 	word  dgram.Summary
 	known bool // our user knows him
 }
 
-// tells says whether to is told of e: our user knows both; or e is on our link, and to is
-// near (spec/theory.md 6.1).
+// tells says whether we tell to about e: our user knows both, or e is on our link and to is near
+// (spec/theory.md 6.1).
 func (n *Node) tells(e, to *edge) bool { return n.tellsOf(e, n.known(e), to, n.known(to)) }
 
 func (n *Node) tellsOf(e *edge, knownE bool, to *edge, knownTo bool) bool {
@@ -57,7 +56,7 @@ func (n *Node) tellsOf(e *edge, knownE bool, to *edge, knownTo bool) bool {
 	return e.link && e.online && n.nearEdge(to)
 }
 
-// known says whether an edge is to somebody whom our user knows.
+// known says whether our user knows the user of an edge.
 func (n *Node) known(e *edge) bool { return n.book.Trust(e.user).Known() }
 
 // nearEdge says whether a neighbour is on our link or site.
@@ -66,7 +65,7 @@ func (n *Node) nearEdge(e *edge) bool {
 	return ok && (n.isNear(at) || n.onSite(at.Addr()))
 }
 
-// summaryOf is our word about a neighbour.
+// summaryOf makes our summary of a neighbour.
 func (n *Node) summaryOf(e *edge) (s dgram.Summary, ok bool) {
 	known, ok := n.book.Session(e.id)
 	if !ok {
@@ -83,8 +82,8 @@ func (n *Node) summaryOf(e *edge) (s dgram.Summary, ok bool) {
 	return s, true
 }
 
-// changedEdge has the other neighbours told of a change of one: online, suspect, lost,
-// gone, or a new record.
+// changedEdge queues the news that a neighbour changed: online, suspect, lost, gone, or a new
+// record.
 func (n *Node) changedEdge(now time.Time, e *edge) {
 	if n.cfg.Seed {
 		n.tellSeekers(now, e)
@@ -110,7 +109,7 @@ func (n *Node) changedEdge(now time.Time, e *edge) {
 	n.wake(at)
 }
 
-// advanceNews tells what is due, and whatever is due within newsGap with it.
+// advanceNews tells the changes that are due, together with those due within newsGap.
 func (n *Node) advanceNews(now time.Time) (next time.Time) {
 	w := &n.news
 	if !due(w.next, now) {
@@ -147,7 +146,7 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 	return w.next
 }
 
-// spreadNews sends summaries of changed neighbours to all who are told of them.
+// spreadNews sends summaries of changed neighbours to everybody who is told of them.
 func (n *Node) spreadNews(now time.Time, changed []*edge) {
 	slices.SortFunc(changed, func(a, b *edge) int { return bytes.Compare(a.id[:], b.id[:]) })
 	said := make([]saying, 0, len(changed))
@@ -168,7 +167,7 @@ func (n *Node) spreadNews(now time.Time, changed []*edge) {
 			}
 			if w.of.link && to.link && !(w.known && known) {
 				if w.word.State <= uint64(sessions.StateGone) || !slices.Contains(fingers, to) {
-					continue // all of a link hear each other themselves
+					continue // everybody on a link hears the others directly
 				}
 			}
 			page = append(page, w.word)
@@ -177,9 +176,9 @@ func (n *Node) spreadNews(now time.Time, changed []*edge) {
 	}
 }
 
-// fingers are those of our own link who are 1, 2, 4, ... places behind us on the ring of
-// session ids, at most newsOnLink, as in Chord (Stoica et al. 2001): when each tells his
-// own, all of a link know in few steps.
+// fingers are the neighbours on our own link that are 1, 2, 4, ... places behind us on the ring
+// of session ids, at most newsOnLink, as in Chord (Stoica et al. 2001). When each node tells its
+// own fingers, everybody on the link knows after a few steps.
 func (n *Node) fingers(live []*edge) (list []*edge) {
 	ring := make([]*edge, 0, len(live))
 	for _, e := range live {
@@ -199,8 +198,8 @@ func (n *Node) fingers(live []*edge) (list []*edge) {
 	return list
 }
 
-// acquainted: our user knows a neighbour from now on. The others are told of it, it is
-// told of them, and asked for those it has.
+// acquainted: from now on our user knows a neighbour. The others are told of it, it is told of
+// them, and we ask for its list.
 func (n *Node) acquainted(now time.Time, e *edge) {
 	n.askForList(now, e)
 	n.changedEdge(now, e)
@@ -209,7 +208,7 @@ func (n *Node) acquainted(now time.Time, e *edge) {
 	}
 }
 
-// sendNews sends summaries that stand in order to one neighbour.
+// sendNews sends sorted summaries to one neighbour.
 func (n *Node) sendNews(now time.Time, to *edge, list []dgram.Summary) {
 	for len(list) > 0 {
 		page := list[:min(len(list), newsPage)]
@@ -218,8 +217,8 @@ func (n *Node) sendNews(now time.Time, to *edge, list []dgram.Summary) {
 	}
 }
 
-// newsReceived takes a neighbour's news. Of strangers nothing is believed: they could
-// fill the memory of the second edge.
+// newsReceived takes a neighbour's news. That of strangers is not believed: they could fill the
+// memory of the second edge.
 func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) {
 	e := n.edges[from.ID]
 	if e == nil || !e.online || n.cfg.Seed {
@@ -232,6 +231,6 @@ func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) 
 	if n.known(e) || n.nearEdge(e) {
 		n.heardSummaries(now, e, l.Summaries, false)
 	}
-	n.drawTurn(now, e) // its other neighbours got the same
+	n.drawTurn(now, e) // its other neighbours were told the same
 	n.plan(e)
 }

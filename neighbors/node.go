@@ -45,7 +45,7 @@ type Node struct {
 
 	out    Ready
 	spare  Ready     // room of the last one, used again
-	wakeAt time.Time // something must be looked at then, whatever the sub-states say
+	wakeAt time.Time // Advance is due then, whatever the sub-states say
 	leaving
 	cloned bool
 }
@@ -57,29 +57,29 @@ type own struct {
 	static [32]byte
 	record sessions.Record // as last signed
 	signed []byte
-	away   bool // the person's word
+	away   bool // the person said so
 
 	signatures sessions.Signatures
 }
 
-// twoEdges is what a node knows of those within two edges, and what it does to keep
-// that true.
+// twoEdges is what a node knows of the sessions within two edges, and its work to keep that
+// true.
 type twoEdges struct {
-	order     []sessions.SessionID // of the edges, sorted; nil: it must be made anew
-	onlineOf  [budget.Classes]int  // edges to whom is online, by class
-	health    [2]health            // of what is known of people known and of seeds, and of all others
+	order     []sessions.SessionID // of the edges, sorted; nil: to be made anew
+	onlineOf  [budget.Classes]int  // edges to sessions that are online, by class
+	health    [2]health            // towards people known and seeds, and towards all others
 	questions []question           // at most maxQuestions
 	favours   []favour             // at most maxFavours
 	rumors    rumors
 	news      news
 	wants     wants
 	seekers   seekers
-	seekAt    time.Time // when one of seeking is due; zero: it must be looked for
+	seekAt    time.Time // when one of seeking is due; zero: to be worked out
 	search    search
 	keepSign  time.Time // when a NAT was last seen to forget us, or our network changed
 }
 
-// reach is what a node knows of the ways between itself and others.
+// reach is what a node knows of the paths between itself and others.
 type reach struct {
 	intro    introductions
 	relays   relays
@@ -88,11 +88,11 @@ type reach struct {
 }
 
 // Ready is what a Node wants done: Batch must be written before anything that
-// depends on it happens; the node itself holds that back until Written. Events
+// depends on it happens; the node itself holds that back until Finished. Events
 // come before datagrams. Slices are valid until the next call of Drain.
 type Ready struct {
 	Batch     []sessions.Write
-	Seq       uint64 // of the batch, for Written
+	Seq       uint64 // of the batch, for Finished
 	Events    []Event
 	Datagrams []dgram.Datagram
 	Reserve   []sessions.Counter // blocks to ask for; answered by Finished
@@ -161,7 +161,7 @@ func (n *Node) begin(now time.Time) error {
 	}
 	n.static = [32]byte(private.PublicKey().Bytes())
 	n.self = sessions.MakeSessionID(n.user, n.static)
-	n.ep = nil // its record is not to be replaced by one of another key
+	n.ep = nil // the old endpoint must not get a record of another key
 	if err := n.sign(n.presence()); err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (n *Node) Renewed(now time.Time, session [32]byte) error {
 		n.textsBack(e)
 		n.removeEdge(e)
 	}
-	clear(n.texts.waiting) // what the old endpoint handed up is offered again
+	clear(n.texts.waiting) // texts that the old endpoint handed up will be offered again
 	n.cfg.Session = session
 	if err := n.begin(now); err != nil {
 		return err
@@ -215,8 +215,8 @@ func (n *Node) load(b sessions.Bucket, key, value []byte) error {
 	return nil
 }
 
-// check makes the pure function by which dgram recognises a record. It runs on
-// the readers' goroutines.
+// check makes the pure function by which dgram verifies a record. It runs on the
+// readers' goroutines.
 func check(by sessions.Signatures) dgram.Check {
 	return func(record, static []byte) (dgram.Peer, error) {
 		rec, err := sessions.VerifyBy(by, record)
@@ -329,8 +329,8 @@ func (n *Node) pull(now time.Time) (again bool) {
 	return again || len(events) > 0
 }
 
-// collect gathers what the memory wants written into the batch of this turn, what
-// could not be written before first.
+// collect gathers everything to be written into the batch of this turn; writes
+// that failed earlier come first.
 func (n *Node) collect(now time.Time) (next time.Time) {
 	if n.cfg.Unstored {
 		n.book.DropWrites()
@@ -383,10 +383,10 @@ func (n *Node) spread(d time.Duration) time.Duration {
 	return d + d*time.Duration(b[0])/1024
 }
 
-// spreadEighth adds up to an eighth, for what many do for each other.
+// spreadEighth adds up to an eighth, for probes that many share.
 func (n *Node) spreadEighth(d time.Duration) time.Duration { return d + (n.spread(d)-d)/2 }
 
-// Cloned tells whether another program was found to run with our key.
+// Cloned tells whether another program was found running with our key.
 func (n *Node) Cloned() bool { return n.cloned }
 
 // Opener returns the view that the readers share; safe for many goroutines.

@@ -50,10 +50,10 @@ func (u *numbers) wanted() (list []sessions.Counter) {
 	return list
 }
 
-// granted takes the answer to wanted. A block that follows the old one prolongs it.
+// granted takes the answer to wanted. A block that follows the old one extends it.
 func (u *numbers) granted(c sessions.Counter, b sessions.Block, err error) {
 	i := index(c)
-	u.asked[i] = err != nil // after a failure it is asked again when one is missing
+	u.asked[i] = err != nil // after a failure we ask again when a number is needed
 	switch {
 	case err != nil:
 	case b.First == u.blocks[i].Limit:
@@ -63,5 +63,5 @@ func (u *numbers) granted(c sessions.Counter, b sessions.Block, err error) {
 	}
 }
 
-// left returns what was not used, so that a clean end gives it back.
+// left returns the unused numbers, which a clean end gives back.
 func (u *numbers) left(c sessions.Counter) sessions.Block { return u.blocks[index(c)] }

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	maxEnds     = 64 // lines that are at their end, of which it is remembered how it was
+	maxEnds     = 64 // ended lines of which we remember how they ended
 	leastHandle = 2  // digits
 )
 
-// ends remembers how the last lines ended, for who asks.
+// ends remembers how the last lines ended, for \status.
 type ends struct {
 	lines []sessions.Progress // a ring of at most maxEnds
 	next  int                 // place of the oldest, once it is full
 	last  uint64              // the line that was typed last
 }
 
-// note takes what became of a line. It is called for every step of every line.
+// note takes one step of a line's progress. It is called for every step of every line.
 func (s *ends) note(n *Node, p sessions.Progress) {
 	if n.outbox.Has(p.ID) {
 		return
 	}
-	p.Text = "" // it is told once
+	p.Text = "" // told only once
 	if len(s.lines) < maxEnds {
 		s.lines = append(s.lines, p)
 		return
@@ -43,7 +43,7 @@ func (n *Node) endedLines() (list []OutboxLine) {
 	s := &n.ends
 	for i := range s.lines {
 		p := s.lines[(s.next+i)%len(s.lines)]
-		list = slices.DeleteFunc(list, func(l OutboxLine) bool { return l.ID == p.ID }) // the later word counts
+		list = slices.DeleteFunc(list, func(l OutboxLine) bool { return l.ID == p.ID }) // the later entry counts
 		list = append(list, n.outboxLine(p))
 	}
 	return list
@@ -58,7 +58,7 @@ func (n *Node) Outbox() (list []OutboxLine) {
 	return list
 }
 
-// shorten gives the lines handles that tell them apart.
+// shorten gives the lines handles that distinguish them.
 func shorten(lines []OutboxLine) {
 	ids := make([]string, 0, len(lines))
 	for _, l := range lines {
@@ -93,7 +93,7 @@ func (n *Node) outboxLine(p sessions.Progress) OutboxLine {
 	return l
 }
 
-// handlesOf shortens ids to ends that are told apart.
+// handlesOf shortens ids to endings that are all different.
 func handlesOf(ids []string) []string {
 	backwards := make([]string, len(ids))
 	order := make([]int, len(ids))
@@ -123,7 +123,7 @@ func handlesOf(ids []string) []string {
 	return short
 }
 
-// lineMeant finds a line by the end of its id, or by all of it.
+// lineMeant finds lines by the end of the id, or by the whole id.
 func lineMeant(lines []OutboxLine, typed string) (hits []OutboxLine) {
 	typed = strings.TrimPrefix(typed, "#")
 	for _, l := range lines {
@@ -167,7 +167,8 @@ func oneLine(hits []OutboxLine, typed string) (OutboxLine, error) {
 	return OutboxLine{}, fmt.Errorf("%d lines end with %s: type more of the number", len(hits), typed)
 }
 
-// Cancel takes back a line that waits: who does not have it yet will not get it from us.
+// Cancel takes back a line that waits: a session that does not have it yet will not get it from
+// us.
 func (n *Node) Cancel(now time.Time, typed string) (OutboxLine, error) {
 	l, err := oneLine(lineMeant(n.Outbox(), typed), typed)
 	if err != nil {

@@ -12,31 +12,32 @@ import (
 
 // Bounds of what others tell us about our own address.
 const (
-	maxSightings = 16 // observers that are remembered; the oldest goes
+	maxSightings = 16 // observers remembered; the oldest goes
 	maxAdopted   = 2  // one address of each family
 )
 
-// outside is what we look like from outside: the addresses that others saw us at.
+// outside is what we look like from outside: the addresses at which others see us (STUN's
+// reflexive addresses, and the kind of NAT).
 type outside struct {
 	seen    []sighting       // oldest first, at most maxSightings, one for each observer and family
-	adopted []netip.AddrPort // that enough of them agree on, IPv4 first; at most maxAdopted
-	hard    bool             // each destination sees another port of us
-	changed bool             // the record must say so
-	signed  time.Time        // when it last did
+	adopted []netip.AddrPort // those that enough observers agree on, IPv4 first; at most maxAdopted
+	hard    bool             // each destination sees a different port of ours
+	changed bool             // since the record was last signed
+	signed  time.Time        // when the record last said where we are
 }
 
-// sighting is one observer's word. Everybody's is remembered, since our user may come to
-// know who said it; it counts while the observer is known, or a seed that was named.
+// sighting is one observer's observation. We remember everybody's, since our user may get to know
+// the observer; it counts while the observer is known, or is a seed that was named.
 type sighting struct {
 	by   sessions.SessionID
 	from netip.Addr // the observer's
 	addr netip.AddrPort
 	at   time.Time
-	old  bool // it is of a mapping that another observer has seen replaced
+	old  bool // of a mapping that has been replaced, as another observer saw
 }
 
-// tellWhere tells a neighbour at which address we see it, once for each address: it
-// cannot know by itself what its NAT makes of it.
+// tellWhere tells a neighbour at which address we see it, once for each address: it cannot know
+// by itself what its NAT does.
 func (n *Node) tellWhere(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
 	e := n.edges[id]
 	if e == nil || e.told == addr || addr.Addr().IsLoopback() || dgram.Relayed(addr.Addr()) || n.edgeIsOwn(e) {
@@ -48,8 +49,8 @@ func (n *Node) tellWhere(now time.Time, id sessions.SessionID, addr netip.AddrPo
 
 func (n *Node) edgeIsOwn(e *edge) bool { return e.user == n.user }
 
-// observed takes a neighbour's word for our own address. Who is on our own link
-// sees no outside.
+// observed takes a neighbour's observation of our own address. A neighbour on our own link does
+// not see us from outside.
 func (n *Node) observed(now time.Time, by sessions.SessionID, from, addr netip.AddrPort) {
 	if at, _, ok := n.direct(by); !ok || at != from || n.links.near(from.Addr()) || !outward(addr) {
 		return
@@ -57,8 +58,8 @@ func (n *Node) observed(now time.Time, by sessions.SessionID, from, addr netip.A
 	o := &n.outside
 	same := func(s sighting) bool { return s.by == by && s.addr.Addr().Is4() == addr.Addr().Is4() }
 	if i := slices.IndexFunc(o.seen, same); i >= 0 && o.seen[i].addr != addr && !o.seen[i].old && n.counts(by) {
-		// The mapping is another one now. What others saw of the old one must not be
-		// compared with it: the NAT would look as if each destination had its own port.
+		// The mapping has changed. Observations of the old one must not be compared with
+		// it, or the NAT would look as if each destination had its own port.
 		for j := range o.seen {
 			o.seen[j].old = o.seen[j].old || o.seen[j].addr.Addr().Is4() == addr.Addr().Is4()
 		}
@@ -71,8 +72,8 @@ func (n *Node) observed(now time.Time, by sessions.SessionID, from, addr netip.A
 	n.judge(now)
 }
 
-// forgetSighting makes room for an observer's word: the oldest that does not count goes,
-// or, for one that counts, the oldest.
+// forgetSighting makes room for an observer's sighting: the oldest that does not count goes or,
+// if the new one counts, the oldest of all.
 func (n *Node) forgetSighting(by sessions.SessionID) bool {
 	o := &n.outside
 	i := slices.IndexFunc(o.seen, func(s sighting) bool { return !n.counts(s.by) })
@@ -86,12 +87,13 @@ func (n *Node) forgetSighting(by sessions.SessionID) bool {
 	return true
 }
 
-// counts says whether somebody's word about us counts.
+// counts says whether an observer's sighting of us counts.
 func (n *Node) counts(observer sessions.SessionID) bool {
 	return n.payer(observer).Class <= budget.Seed
 }
 
-// observers are the words that count of those who are here, of one family, the newest first.
+// observers are the sightings that count, by observers that are here, of one family, the newest
+// first.
 func (n *Node) observers(four bool) (list []sighting) {
 	for _, s := range slices.Backward(n.outside.seen) {
 		if s.addr.Addr().Is4() == four && n.isOnline(s.by) && n.counts(s.by) {
@@ -101,7 +103,7 @@ func (n *Node) observers(four bool) (list []sighting) {
 	return list
 }
 
-// outward says whether an address can be our own as others see it.
+// outward says whether an address can be ours as seen from outside.
 func outward(a netip.AddrPort) bool {
 	ip := a.Addr()
 	return a.Port() != 0 && ip.IsGlobalUnicast() && !ip.Is4In6() && !dgram.Relayed(ip)
@@ -113,8 +115,8 @@ func (n *Node) named(id sessions.SessionID, at netip.AddrPort) bool {
 	return ok && (n.book.NamedSeed(s.User) || n.hintedSeed(s, at))
 }
 
-// hintedSeed says whether the person named the node at an address: as whoever is there, or
-// as somebody whose record says that it is a seed.
+// hintedSeed says whether the person named the node at an address as a seed: by address alone,
+// or by name if its record says that it is a seed.
 func (n *Node) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
 	for _, p := range n.plugins {
 		for _, h := range p.hints {
@@ -126,9 +128,9 @@ func (n *Node) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
 	return false
 }
 
-// judge adopts the addresses that most of those tell of whose word counts, and finds out
-// whether the port depends on who looks. Observers in one network count once. One alone is
-// believed if it is a seed that the person named; one of several never.
+// judge adopts the addresses that a majority of the counting observers report, and classifies the
+// NAT: whether the port depends on the destination. Observers in one network count once. A single
+// observer is believed only if it is a seed that the person named.
 func (n *Node) judge(now time.Time) {
 	o := &n.outside
 	var adopted []netip.AddrPort
@@ -150,8 +152,9 @@ func (n *Node) judge(now time.Time) {
 	}
 }
 
-// majority is the address that more than half of the networks see us at, the newest word
-// of each: at least two, or the only one, if there is a seed in it that the person named.
+// majority is the address at which more than half of the observers' networks see us, by the
+// newest sighting of each: at least two networks, or a single one with a seed that the person
+// named in it.
 func (n *Node) majority(words []sighting) (addr netip.AddrPort, ok bool) {
 	voted := map[netip.Prefix]bool{}
 	votes := map[netip.AddrPort]int{}
@@ -171,8 +174,8 @@ func (n *Node) majority(words []sighting) (addr netip.AddrPort, ok bool) {
 	return addr, 2*best > len(voted) && (best > 1 || sure)
 }
 
-// portsDiffer says whether each observer sees another port of us: of those who saw us
-// lately, at one IP address, no more than half agree on one.
+// portsDiffer says whether each observer sees a different port of ours: of those that saw us
+// lately at one IP address, no more than half agree on a port.
 func portsDiffer(words []sighting) bool {
 	voted := map[netip.Addr]bool{}
 	ports := map[uint16]int{}
@@ -189,7 +192,7 @@ func portsDiffer(words []sighting) bool {
 	return len(voted) > 1 && 2*best <= len(voted)
 }
 
-// neighborhood is the unit in which observers count as different ones.
+// neighborhood is the network within which several observers count as one.
 func neighborhood(a netip.Addr) netip.Prefix {
 	bits := 48
 	if a.Is4() {
@@ -199,8 +202,8 @@ func neighborhood(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// advanceOutside puts what was learnt into our record, now and then. A seed's stays
-// as it is: it is reached where its people were told.
+// advanceOutside puts what we learnt into our record, now and then. A seed's record stays as it
+// is: people reach a seed at the address they were given.
 func (n *Node) advanceOutside(now time.Time) (next time.Time) {
 	o := &n.outside
 	if !o.changed || n.cfg.Seed || !n.left.IsZero() {
@@ -213,7 +216,7 @@ func (n *Node) advanceOutside(now time.Time) (next time.Time) {
 	if slices.Equal(n.recordAddrs(), n.record.Addrs) && o.hard == (n.record.Flags&sessions.FlagHardNAT != 0) {
 		return time.Time{}
 	}
-	_ = n.redeclare(now) // the next change tries again
+	_ = n.redeclare(now) // the next change will try again
 	return time.Time{}
 }
 
@@ -228,8 +231,8 @@ func (n *Node) redeclare(now time.Time) error {
 	return nil
 }
 
-// recordAddrs lists the addresses for our record: those of the machine, and those
-// that others see.
+// recordAddrs lists the addresses for our record: those of the machine, and those that others
+// see.
 func (n *Node) recordAddrs() (list []sessions.Address) {
 	add := func(scope uint8, a netip.AddrPort) {
 		if len(list) < sessions.MaxAddrs && !slices.ContainsFunc(list, func(b sessions.Address) bool { return b.Addr == a }) {
@@ -264,12 +267,12 @@ func (n *Node) agreed() bool {
 	return false
 }
 
-// hidden says whether a NAT stands between us and the outside, as far as is known.
+// hidden says whether, as far as we know, a NAT stands between us and the outside.
 func (n *Node) hidden() bool {
 	return slices.ContainsFunc(n.outside.adopted, func(a netip.AddrPort) bool { return !n.ownAddr(a.Addr()) })
 }
 
-// ownAddr says whether an address is one of this machine's.
+// ownAddr says whether an address belongs to this machine.
 func (n *Node) ownAddr(a netip.Addr) bool {
 	return slices.ContainsFunc(n.cfg.Listen, func(l netip.AddrPort) bool { return l.Addr() == a }) ||
 		slices.ContainsFunc(n.cfg.Interfaces, func(p netip.Prefix) bool { return p.Addr() == a })

@@ -8,9 +8,9 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// payer says who pays for what a session does or has us do: its class, its user's key, and
-// the network from which it was seen last. Of a session that is not known it is the worst.
-// It is asked for each message: whoever has an edge stands there.
+// payer says who pays for what a session does or makes us do: its class, its user's key, and the
+// network where it was last seen. For an unknown session that is the worst class. It is called
+// for each message, so an edge keeps its payer.
 func (n *Node) payer(id sessions.SessionID) budget.Payer {
 	if e := n.edges[id]; e != nil {
 		return e.payer
@@ -18,7 +18,7 @@ func (n *Node) payer(id sessions.SessionID) budget.Payer {
 	return n.findPayer(id)
 }
 
-// findPayer is payer for who has no edge, or whose edge may stand under who they were.
+// findPayer is payer for a session without an edge, or whose edge may hold an outdated payer.
 func (n *Node) findPayer(id sessions.SessionID) budget.Payer {
 	s, ok := n.book.Session(id)
 	if !ok {
@@ -38,7 +38,7 @@ func (n *Node) payerAt(s sessions.Session, at netip.AddrPort) budget.Payer {
 		return p
 	}
 	if at.IsValid() && dgram.Relayed(at.Addr()) {
-		return p // it has no address that we know: its class and key bound it
+		return p // no address of it is known: its class and key bound it
 	}
 	near := at.IsValid() && n.isNear(at)
 	e := n.edges[s.ID]
@@ -54,7 +54,7 @@ func (n *Node) payerAt(s sessions.Session, at netip.AddrPort) budget.Payer {
 	return p
 }
 
-// userPayer is what is known of a user wherever they are: own, known, or a stranger.
+// userPayer is the payer for a user wherever they are: own, known, or a stranger.
 func (n *Node) userPayer(user sessions.UserKey) budget.Payer {
 	p := budget.Payer{Class: budget.Stranger, Key: [32]byte(user)}
 	switch {

@@ -9,12 +9,12 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// heardNoted is how exactly the memory knows when somebody was heard who says nothing but
-// that they are there.
+// heardNoted is how precisely the memory knows when a session was last heard that only says that
+// it is there.
 const heardNoted = 5 * time.Minute
 
-// alive: an authentic datagram of that session came, from addr if that is valid.
-// It is the only way to be online here; a record in other hands is hearsay.
+// alive: an authentic datagram of that session came, from addr if that is valid. This is the only
+// way to become online here; a record that somebody else brings is hearsay.
 func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
 	s, ok := n.book.Session(id)
 	if !ok || s.State == sessions.StateGone || n.book.Trust(s.User) == sessions.TrustBlocked || s.User == n.user && id == n.self {
@@ -78,9 +78,9 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	}
 	switch {
 	case !n.missed(e):
-		// Nobody here asked for them: they come by themselves, or not.
+		// Nobody here asked for them: they come back by themselves, or not.
 	case reason == ReasonDeclared:
-		// It said that it leaves; it will come by itself. From time to time we look.
+		// It said goodbye and will come back by itself. We look from time to time.
 		n.miss(now, e, now.Add(redialFirst))
 	default:
 		e.lostAt = now

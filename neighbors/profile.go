@@ -5,50 +5,50 @@ import (
 	"time"
 )
 
-// Profile is how often a node looks after its neighbours, and how long it waits before
-// it believes that one is lost (spec/theory.md 5.2).
+// Profile is how often a node probes its neighbours, and how long it waits before it
+// believes that one is lost (spec/theory.md 5.2).
 type Profile struct {
 	Name string
 
-	Every time.Duration // of silence before a neighbour is probed that others near us watch, too
+	Every time.Duration // of silence before a neighbour is probed that others near us watch too
 	Alone time.Duration // the same for one that nobody else near us watches
-	Pace  time.Duration // with many neighbours each is probed more rarely: one probe so often; three times as often where nobody else watches
+	Pace  time.Duration // time between probes in all, so that each of many neighbours is probed more rarely; a third of it where nobody else watches
 	Last  time.Duration // but no neighbour is probed more rarely than this
 
-	Wait time.Duration // for the answer to a probe, at least; three round trips if that is more
+	Wait time.Duration // for the answer to a probe; three round trips if that is more
 	Gap  time.Duration // between the probes of a suspect
 
 	SuspectLeast time.Duration // from suspicion to lost when others confirm it,
-	SuspectMost  time.Duration // and when others could, but do not
-	SuspectAlone time.Duration // the same when nobody could
+	SuspectMost  time.Duration // and when others could confirm it, but do not
+	SuspectAlone time.Duration // the same when nobody else could
 
-	Refresh time.Duration // lists of neighbours are compared by digest so often
-	Search  time.Duration // one of the missing is called at least so often
+	Refresh time.Duration // time between two comparisons of lists by digest
+	Search  time.Duration // longest time between two calls to missing sessions
 }
 
 // The ready profiles.
 var (
-	// LAN finds a crash in about 4 s at 100 bytes a second and node with 8 neighbours,
-	// headers counted. What makes it quick is not probing much but telling: the first of
-	// the neighbours to notice has the others look at once.
+	// LAN finds a crash in about 4 s, at 100 bytes a second for a node with 8 neighbours,
+	// headers included. It is quick not because it probes often, but because the first
+	// neighbour to notice makes the others probe at once.
 	lanProfile = Profile{
 		Name:  "lan",
-		Every: 4 * time.Second,  // a few neighbours, all watched by each other: lost within 8 s; with more of them Pace decides
+		Every: 4 * time.Second,  // a few neighbours that all watch each other: lost within 8 s; with more of them Pace decides
 		Alone: 3 * time.Second,  // nobody else will tell us: lost within 8 s of the last sign of life
 		Pace:  time.Second,      // 30 neighbours cost no more than 10
-		Last:  30 * time.Second, // mappings of NATs live that long (RFC 4787 REQ-5 asks for more, routers do less)
+		Last:  30 * time.Second, // NAT mappings live that long (RFC 4787 REQ-5 asks for more, routers do less)
 
 		Wait: 250 * time.Millisecond, // ten times what a busy home network takes
-		Gap:  250 * time.Millisecond, // many cheap questions in a short suspicion: 20 % loss answers one of them
+		Gap:  250 * time.Millisecond, // many cheap probes in a short suspicion: even at 20 % loss one is answered
 
 		SuspectLeast: 1500 * time.Millisecond, // 8 probes lost in a row, for three of us
-		SuspectMost:  3 * time.Second,         // 14 probes: who could confirm and does not may be elsewhere
+		SuspectMost:  3 * time.Second,         // 14 probes: those who could confirm but do not may be elsewhere
 		SuspectAlone: 3 * time.Second,         // 16 probes: a wireless network that roams takes 2 s
 
 		Refresh: 10 * time.Minute,
 		Search:  5 * time.Second,
 	}
-	// WAN is for slow and lossy ways: a mobile network may swallow everything for seconds.
+	// WAN is for slow and lossy paths: a mobile network may swallow everything for seconds.
 	wanProfile = Profile{
 		Name:  "wan",
 		Every: 25 * time.Second, // what keeps nearly every NAT's mapping alive

@@ -9,26 +9,26 @@ import (
 	"darkchat/sessions"
 )
 
-// \add by a name. Whoever is introduced by an answer to our own ticket claims to be meant;
-// whoever only comes online under that name does not. A new user who went by the name here
-// before claims it, too. The claims are weighed a moment after the first: if there is one,
-// that user is pinned; if there are several, nobody is, and the person is told what to type.
+// \add by a name. A user introduced in answer to our own ticket claims to be the one meant; a user
+// who merely comes online under that name does not. A new user who already went by the name here
+// claims it too. The claims are weighed a moment after the first: if there is one, that user is
+// pinned; if there are several, nobody is, and the person is told what to type.
 
-// maxNamesakes bounds those who claim to be meant by one \add.
+// maxNamesakes bounds the claims to one \add.
 const maxNamesakes = introduceTo
 
 // quest is an \add of a name that is not bound to a key yet.
 type quest struct {
 	name   string           // in its mapped form
 	typed  string           // as the person typed it
-	print  string           // digits of the fingerprint of whom alone is meant; empty: any
-	claims []namesake       // at most maxNamesakes, the first first
-	weigh  time.Time        // when the claims are weighed; zero: there is none
-	chosen sessions.UserKey // whom the only claim named
-	asked  int              // nodes, all requests together
+	print  string           // digits of the only fingerprint that is meant; empty: any
+	claims []namesake       // at most maxNamesakes, in order of arrival
+	weigh  time.Time        // when the claims are weighed; zero: there are none
+	chosen sessions.UserKey // the user of the only claim
+	asked  int              // how many nodes, over all requests
 
-	// Of one that stands: nobody claimed while the person waited.
-	next, end time.Time // when it is asked for again, and when no more
+	// Of a standing one: nobody claimed the name while the person waited.
+	next, end time.Time // when others are asked again, and when it ends
 }
 
 // namesake is one key that goes by the name.
@@ -37,8 +37,8 @@ type namesake struct {
 	name string
 }
 
-// claimed: a common neighbour introduced somebody whom we asked for by name. false: no
-// quest wants that key, so that we do not call it either.
+// claimed: a common neighbour introduced somebody we asked for by name. false: no quest wants
+// that key, so we do not call it either.
 func (n *Node) claimed(now time.Time, rec sessions.Record, name string) (wanted bool) {
 	for _, q := range n.quests() {
 		switch {
@@ -70,7 +70,7 @@ func (q *quest) claim(now time.Time, c namesake) {
 	}
 }
 
-// quests lists those under way and those that stand, the oldest first.
+// quests lists the quests under way and the standing ones, the oldest first.
 func (n *Node) quests() (list []*quest) {
 	for _, q := range n.requests.list {
 		if q.quest != nil {
@@ -80,8 +80,8 @@ func (n *Node) quests() (list []*quest) {
 	return append(list, n.requests.standing...)
 }
 
-// newQuest begins one. New users who are here under that name claim it, and one who was, if
-// there is no other.
+// newQuest begins a quest. New users who are here under that name claim it at once; so does one
+// who was here earlier, if there is no other.
 func (n *Node) newQuest(now time.Time, typed, mapped, print string) *quest {
 	q := &quest{name: mapped, typed: typed, print: print}
 	if print != "" {
@@ -108,7 +108,8 @@ func (n *Node) newQuest(now time.Time, typed, mapped, print string) *quest {
 	return q
 }
 
-// weighed decides, when it is time: one key is meant, or the error says which claim it.
+// weighed decides, when it is time: either one key is meant, or the error lists those that claim
+// the name.
 func (n *Node) weighed(now time.Time, q *quest) error {
 	if !due(q.weigh, now) {
 		return nil
@@ -127,8 +128,8 @@ func (n *Node) weighed(now time.Time, q *quest) error {
 		len(labels), q.typed, strings.Join(labels, ", "), q.typed)
 }
 
-// advanceQuest does the next step of an \add by name, and returns how long to wait for the
-// one after.
+// advanceQuest does the next step of an \add by name and returns how long to wait for the one
+// after.
 func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
 	q := r.quest
 	if err := n.weighed(now, q); err != nil {
@@ -148,12 +149,12 @@ func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
 			wait = n.askPause()
 			r.asking = now.Add(wait)
 		case q.asked == 0 && len(q.claims) > 0 && n.alone():
-			q.weigh = now // nobody will name another one
+			q.weigh = now // nobody will name anybody else
 			wait = 0
 		case q.asked == 0 && n.alone():
 			end := r.started.Add(askNobody)
 			if end.Before(now) {
-				end = now // those who might have answered have been silent since
+				end = now // all who might have answered have been silent since
 			}
 			r.deadline = earliest(r.deadline, end)
 		}
@@ -175,15 +176,15 @@ func (n *Node) reached(now time.Time, r *request) {
 	n.end(r, Done{r.token})
 }
 
-// tellOnline tells again who is online: who asks waits for this line, or for an error.
+// tellOnline tells again who is online: the one who asked waits for this line, or for an error.
 func (n *Node) tellOnline(now time.Time, user sessions.UserKey, online []sessions.SessionID) {
 	for _, id := range online {
 		n.contacts.again(now, n, id, CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
 	}
 }
 
-// stand has a quest go on behind the person's back: whoever is looked for may have to be
-// asked first. The oldest makes room.
+// stand lets a quest go on in the background: the user looked for may have to agree first. The
+// oldest makes room.
 func (n *Node) stand(now time.Time, q *quest) {
 	list := slices.DeleteFunc(n.requests.standing, func(o *quest) bool { return o.name == q.name && o.print == q.print })
 	if len(list) == maxStanding {
@@ -193,7 +194,7 @@ func (n *Node) stand(now time.Time, q *quest) {
 	n.requests.standing = append(list, q)
 }
 
-// advanceStanding asks again for those whose quests stand, and ends these.
+// advanceStanding asks again for the users of standing quests, and ends quests that are over.
 func (n *Node) advanceStanding(now time.Time) (next time.Time) {
 	kept := n.requests.standing[:0]
 	for _, q := range n.requests.standing {
@@ -218,7 +219,8 @@ func (n *Node) advanceStanding(now time.Time) (next time.Time) {
 	return next
 }
 
-// foundOne pins whom a standing quest has found, once they are online, and tells the person.
+// foundOne pins the user that a standing quest has found, once they are online, and tells the
+// person.
 func (n *Node) foundOne(now time.Time, q *quest) bool {
 	n.pin(now, q.chosen)
 	online := n.onlineSessions(q.chosen)

@@ -12,20 +12,20 @@ import (
 
 // Bounds of what we do through relays.
 const (
-	maxRelays = 64   // that were ever used in this run: their numbers are never given out again
+	maxRelays = 64   // relays ever used in this run: their numbers are never given out again
 	maxWays   = 1024 // sessions that a common neighbour brought us together with
 )
 
-// relays is our side of relaying: the nodes that carry our datagrams, and the
-// sessions that we met by a common neighbour's word.
+// relays is our side of relaying: the nodes that carry our datagrams, and the sessions to which
+// a common neighbour introduced us.
 type relays struct {
-	next    time.Time                     // when a way must be looked at
+	next    time.Time                     // when the next way is due
 	numbers map[sessions.SessionID]uint32 // of dgram.RelayAddr; at most maxRelays
 	nodes   []sessions.SessionID          // by number, from 1
 	ways    map[sessions.SessionID]*way   // at most maxWays
 }
 
-// way is how we met a session, and what is done to reach it directly.
+// way is how we met a session, and our attempts to reach it directly.
 type way struct {
 	id    sessions.SessionID
 	by    sessions.SessionID // who introduced us
@@ -33,10 +33,10 @@ type way struct {
 	began time.Time
 	next  time.Time        // when to ask for another introduction, while there is only a relay
 	tries int              // introductions so far
-	eager int              // introductions to ask for whatever the way is: our network has changed
-	addrs []netip.AddrPort // that were tried last; at most as many as a message has
-	why   string           // there is no direct way
-	// carried says that it was reached through the relay when it was reached last.
+	eager int              // introductions still to ask for, even with a direct path, because our network has changed
+	addrs []netip.AddrPort // those tried last; at most as many as a message has
+	why   string           // why there is no direct path
+	// carried says that it was last reached through the relay.
 	carried bool
 }
 
@@ -72,7 +72,7 @@ func (n *Node) direct(id sessions.SessionID) (addr netip.AddrPort, rtt time.Dura
 	return addr, rtt, ok && !dgram.Relayed(addr.Addr())
 }
 
-// throughRelay says by which relay a session is written to.
+// throughRelay returns the relay through which a session is written to.
 func (n *Node) throughRelay(id sessions.SessionID) (relay sessions.SessionID, ok bool) {
 	addr, _, live := n.ep.Path(dgram.PeerID(id))
 	number, _, relayed := dgram.RelayParts(addr)
@@ -93,12 +93,12 @@ func (n *Node) carry(now time.Time, d dgram.Datagram) {
 	n.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
 }
 
-// relayReceived takes what a relay brings: from somebody for us, or, if we relay,
-// from a neighbour for another.
+// relayReceived takes a relayed datagram: one from somebody for us or, if we relay, one from a
+// neighbour for another.
 func (n *Node) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
 	from := sessions.SessionID(r.From)
 	if at, _, ok := n.direct(from); !ok || at != r.Addr {
-		return // through another relay, or from an address that is not proved
+		return // through another relay, or from an unproved address
 	}
 	if n.cfg.Seed {
 		n.pass(now, from, r.Addr, m)
@@ -114,19 +114,19 @@ func (n *Node) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
 	}
 }
 
-// dialThrough contacts a session through a relay, unless that is how it is written to
-// and answers: keys that are left from before the relay was gone reach nobody.
+// dialThrough contacts a session through a relay, unless it is already written to that way and
+// answers. Keys from before the relay was gone reach nobody.
 func (n *Node) dialThrough(now time.Time, relay sessions.SessionID, want dgram.Peer) {
 	id := sessions.SessionID(want.ID)
 	if at, ok := n.throughRelay(id); ok && at == relay && n.edges[id] != nil && n.edges[id].online {
 		return
 	}
 	if number, ok := n.relays.number(relay); ok {
-		_ = n.dial(now, dgram.RelayAddr(number, want.ID), []dgram.Peer{want}) // out of budget: the next introduction tries again
+		_ = n.dial(now, dgram.RelayAddr(number, want.ID), []dgram.Peer{want}) // out of budget: the next introduction will try again
 	}
 }
 
-// way returns what is known of how a session was met, made if there is room.
+// way returns the way of a session, made if there is room.
 func (n *Node) way(now time.Time, id sessions.SessionID) *way {
 	w := n.relays.ways[id]
 	if w == nil {
@@ -142,7 +142,7 @@ func (n *Node) way(now time.Time, id sessions.SessionID) *way {
 	return w
 }
 
-// forget makes room: first those that are not written to, then the oldest.
+// forget makes room: first it drops ways that are not in use, then the oldest.
 func (r *relays) forget(n *Node) {
 	var worst *way
 	rank := func(w *way) int {

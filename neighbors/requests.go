@@ -11,7 +11,7 @@ import (
 	"darkchat/sessions"
 )
 
-// request is one wish of the person that ends with an event of its own.
+// request is one request of the person that ends with an event of its own.
 type request struct {
 	token    Token
 	kind     requestKind
@@ -25,7 +25,7 @@ type request struct {
 	probes   []uint64 // ids of the probes sent, at most one a half second
 	asked    int
 	started  time.Time
-	late     bool // it has failed for the person, and goes on (late.go)
+	late     bool // the person was told that it failed, and it goes on (late.go)
 }
 
 type requestKind uint8
@@ -50,7 +50,7 @@ func (n *Node) request(now time.Time, kind requestKind, limit time.Duration) (*r
 		return nil, ErrBusy
 	}
 	n.requests.last++
-	// A little before the limit, so that the person is told within it.
+	// A little early, so that the person is told within the limit.
 	q := &request{token: n.requests.last, kind: kind, deadline: now.Add(limit - limit/20), started: now}
 	n.requests.list = append(n.requests.list, q)
 	n.wake(now)
@@ -115,8 +115,8 @@ func (n *Node) PingUser(now time.Time, typed string) (Token, error) {
 	return q.token, nil
 }
 
-// Add asks seeds and people known for a user by name; with a fingerprint only that key is
-// meant.
+// Add asks seeds and people known for a user by name; with a fingerprint it accepts only that
+// key.
 func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
 	print := ""
 	if fingerprint != "" {
@@ -146,8 +146,8 @@ func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
 	return q.token, nil
 }
 
-// addable is the one key that is meant, if that is known already: by a fingerprint, by a
-// name that is bound to a key, or by a piece of a fingerprint of somebody who is shown so.
+// addable is the one key that is meant, if it is known already: by a fingerprint, by a name that
+// is bound to a key, or by a name with part of a fingerprint, as a user is shown.
 func (n *Node) addable(name, print string) (user sessions.UserKey, ok bool) {
 	if print != "" {
 		list := slices.DeleteFunc(n.book.Named(name), func(u sessions.UserKey) bool { return !sessions.HasDigits(u, print) })
@@ -177,7 +177,7 @@ func (n *Node) addUser(now time.Time, user sessions.UserKey, typed string) (Toke
 	return q.token, nil
 }
 
-// advanceRequests asks again, probes again and ends what took too long.
+// advanceRequests asks again, probes again, and ends requests that took too long.
 func (n *Node) advanceRequests(now time.Time) (next time.Time) {
 	for _, q := range append([]*request(nil), n.requests.list...) {
 		switch {
@@ -206,7 +206,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 			q.send(now, n, q.peer)
 		}
 		if q.peer.IsZero() || len(q.probes) == 2 {
-			n.dialAsked(now, q.addr, nil) // somebody else may be there by now
+			n.dialAsked(now, q.addr, nil) // a different node may be there by now
 		}
 		return n.probePause(q)
 	case pingUser:
@@ -235,8 +235,8 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 	return time.Hour
 }
 
-// alone tells whether there is nobody who could be about to answer: no place that a Source
-// names, unless it is silent, and nobody of those whom we would ask.
+// alone tells whether nobody could be about to answer: no place that a Source names, unless it is
+// silent, and none of the neighbours that we would ask.
 func (n *Node) alone() bool {
 	for _, p := range n.plugins {
 		if s, ok := p.source.(Places); ok && s.Expecting() || !ok && len(p.hints) > 0 {
@@ -251,7 +251,8 @@ func (n *Node) alone() bool {
 	return true
 }
 
-// firstNode says what to do for want of somebody to ask: who has named a seed is told of that.
+// firstNode says what to do when there is nobody to ask, beginning with a named seed that is
+// silent.
 func (n *Node) firstNode() string {
 	if silent := n.silentPlaces(); len(silent) > 0 {
 		return fmt.Sprintf("the seed %s does not answer (check its address and port, that it runs, and that firewalls let UDP through); \\ping HOST [PORT] reaches another node", strings.Join(silent[:min(len(silent), 2)], " "))
@@ -374,7 +375,7 @@ func (n *Node) unanswered(_ time.Time, u dgram.Unanswered) {
 		}
 		switch {
 		case q.late && text == "":
-			n.end(q, nil) // that was told
+			n.end(q, nil) // the person has been told
 		case q.late:
 			n.end(q, Notice{"\\ping: " + text})
 		case text != "" && u.Stage != dgram.StageChallenged:

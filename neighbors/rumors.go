@@ -13,33 +13,33 @@ import (
 
 // Bounds of what others tell us.
 const (
-	maxHearsay = 4096 // sessions (N2); who was not spoken of for longest goes
-	maxTellers = 16   // neighbours remembered who speak of one session
-	maxToldBy  = 256  // sessions of one neighbour, who has 150 edges: a liar must not push out what others tell
+	maxHearsay = 4096 // sessions (N2); the one not mentioned for longest goes
+	maxTellers = 16   // neighbours remembered that tell of one session
+	maxToldBy  = 256  // sessions told by one neighbour, who has 150 edges: a liar must not push out what others tell
 
-	wordsAtOnce = 512                    // new words of one neighbour that are looked at, at once:
-	wordsGap    = 500 * time.Millisecond // a piece of the network that comes back; then one so often
+	wordsAtOnce = 512                    // new claims of one neighbour that we act on at once:
+	wordsGap    = 500 * time.Millisecond // enough for a piece of the network that comes back; then one per gap
 )
 
-// rumors is the second edge: whom our neighbours have edges to, and what each of them
-// believes of him. It makes nobody online here (that takes a datagram of his own); it
-// says who may know, whom to ask, and what a person sees of those two edges away.
+// rumors is the second edge, filled by gossip: which sessions our neighbours have edges to, and
+// what each neighbour believes of them. It makes nobody online here (that takes a datagram of
+// their own); it says whom to ask, and what the person sees of sessions two edges away.
 type rumors struct {
 	of     *simplelru.LRU[sessions.SessionID, *rumor]
-	toldBy map[sessions.SessionID]int // sessions of each teller; as many as tellers
+	toldBy map[sessions.SessionID]int // how many sessions each teller tells of; as many entries as tellers
 }
 
-// rumor is what is told of one session.
+// rumor is what neighbours tell of one session.
 type rumor struct {
 	id      sessions.SessionID
-	tellers []telling // in the order in which they began; at most maxTellers
-	shown   State     // what was told of it last
+	tellers []telling // in the order of their first claim; at most maxTellers
+	shown   State     // what the person was last told of it
 }
 
-// telling is one neighbour's word.
+// telling is one neighbour's claim.
 type telling struct {
 	by    sessions.SessionID
-	known bool // our user knows him
+	known bool // our user knows the teller
 	seq   uint64
 	state uint64 // of dgram.Summary
 }
@@ -58,8 +58,8 @@ func newRumors() rumors {
 	return r
 }
 
-// outdated: the person has just been told that a session is not reached any more. Of what
-// others tell of it only that they reach it is news.
+// outdated: the person has just been told that a session is no longer reached. Of what others
+// tell of it, only that they reach it is still news.
 func (h *rumors) outdated(id sessions.SessionID) *rumor {
 	r := h.rumor(id)
 	if r != nil {
@@ -68,7 +68,7 @@ func (h *rumors) outdated(id sessions.SessionID) *rumor {
 	return r
 }
 
-// untold counts one telling less.
+// untold counts one telling fewer.
 func (h *rumors) untold(by sessions.SessionID) {
 	if h.toldBy[by]--; h.toldBy[by] <= 0 {
 		delete(h.toldBy, by)
@@ -80,9 +80,10 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 	return r
 }
 
-// note takes a neighbour's word and reports whether it says something new, and what he said
-// before (of whom he said nothing: gone); nil: there is no room for it. Strangers, who can be many on one link, leave room for those whom our
-// user knows: half of all, and their places among the tellers. asked: it is an answer, and as he says now, whatever news said.
+// note records a neighbour's claim. It returns the entry (nil if there is no room), whether the
+// claim is new, and the previous claim (gone if there was none). Strangers, who can be many on one
+// link, leave room for people our user knows: half of all entries, and their places among the
+// tellers. asked: the claim answers our request, so it counts even if earlier news had a higher seq.
 func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, asked bool) (r *rumor, news bool, was uint64) {
 	id := sessions.SessionID(s.Session)
 	r, ok := h.of.Get(id)
@@ -104,7 +105,7 @@ func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, asked 
 	}
 	t := &r.tellers[i]
 	if !asked && s.Seq < t.seq {
-		return r, false, t.state // news that came late
+		return r, false, t.state // news that arrived out of order
 	}
 	was = t.state
 	news = news || t.seq != s.Seq || t.state != s.State
@@ -112,7 +113,7 @@ func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, asked 
 	return r, news, was
 }
 
-// seat makes room for one more teller; a stranger gives way to who is known.
+// seat makes room for one more teller; a stranger gives way to somebody known.
 func (h *rumors) seat(r *rumor, known bool) bool {
 	if len(r.tellers) < maxTellers {
 		return true
@@ -126,14 +127,13 @@ func (h *rumors) seat(r *rumor, known bool) bool {
 	return true
 }
 
-// drop forgets what a neighbour told, and returns the sessions that this concerns, in a
-// fixed order.
+// drop forgets all claims of a neighbour and returns the sessions concerned, in a fixed order.
 func (h *rumors) drop(by sessions.SessionID) []*rumor {
 	return h.dropThose(by, func(sessions.SessionID) bool { return true })
 }
 
-// replace forgets what a neighbour told and does not tell any more, as a page of his list
-// shows that was asked for behind cursor; the sessions that this concerns, in a fixed order.
+// replace forgets the claims of a neighbour that are missing from a page of its list, asked for
+// behind cursor. It returns the sessions concerned, in a fixed order.
 func (h *rumors) replace(by sessions.SessionID, cursor []byte, page *dgram.List) []*rumor {
 	return h.dropThose(by, func(id sessions.SessionID) bool {
 		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s dgram.Summary, id sessions.SessionID) int {
@@ -162,7 +162,7 @@ func (h *rumors) dropThose(by sessions.SessionID, of func(sessions.SessionID) bo
 	return touched
 }
 
-// held is what one neighbour told, as a list of his: at most maxToldBy, by session id.
+// held is what one neighbour told, in the form of its list: at most maxToldBy, by session id.
 func (h *rumors) held(by sessions.SessionID) (list []dgram.Summary) {
 	for _, r := range h.of.Values() {
 		for _, t := range r.tellers {
@@ -175,8 +175,8 @@ func (h *rumors) held(by sessions.SessionID) (list []dgram.Summary) {
 	return list
 }
 
-// via returns what the neighbours that are here say of a session, the best of it, and
-// who says so. Only what is said of the newest record counts.
+// via returns the best state that neighbours which are here claim for a session, and who claims
+// it. Only claims about the newest record count.
 func (n *Node) via(r *rumor) (state State, by *edge) {
 	state = Unknown
 	seq := uint64(0)
@@ -202,7 +202,7 @@ func (n *Node) via(r *rumor) (state State, by *edge) {
 	return state, by
 }
 
-// saidState is the state that a summary speaks of.
+// saidState is the State for the state in a summary.
 func saidState(s uint64) State {
 	switch s {
 	case uint64(sessions.StateOnline):
@@ -215,9 +215,9 @@ func saidState(s uint64) State {
 	return Offline
 }
 
-// heardSummaries takes a neighbour's word about sessions: what is new is looked at, a
-// record that we lack is pulled, once, from him. Of more than he is allowed only the word
-// is kept. asked: it is his answer to our question, and no news.
+// heardSummaries takes a neighbour's summaries: we act on what is new, and pull each record that
+// we lack from that neighbour, once. Beyond the neighbour's allowance we only store the claims.
+// asked: they answer our request, and are not news.
 func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, asked bool) {
 	for _, s := range list {
 		id := sessions.SessionID(s.Session)
@@ -239,14 +239,14 @@ func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, ask
 		if news {
 			n.rumored(now, r, by, s, was)
 			if n.outbox.Len() > 0 {
-				n.offerSoon(now, 0) // he may keep what waits
+				n.offerSoon(now, 0) // the teller may keep copies that wait
 			}
 		}
 	}
 	n.pumpWants(now)
 }
 
-// rumored does what a neighbour's new word calls for; was is what he said before.
+// rumored acts on a neighbour's new claim; was is the claim before it.
 func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary, was uint64) {
 	e := n.edges[r.id]
 	switch said := saidState(s.State); {
@@ -263,8 +263,8 @@ func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary, was u
 	n.reconsider(now, r)
 }
 
-// reconsider tells what is believed of somebody two edges away, if that is another
-// thing now. Suspicion is not told: it passes, or becomes more.
+// reconsider tells the person what is believed of a session two edges away, if that has changed.
+// Suspicion is not told: it passes, or becomes more.
 func (n *Node) reconsider(now time.Time, r *rumor) {
 	s, ok := n.book.Session(r.id)
 	if !ok || s.User == n.user {
@@ -290,15 +290,15 @@ func (n *Node) reconsider(now time.Time, r *rumor) {
 	n.contacts.heard(now, n, r.id, h)
 }
 
-// forgetTeller: a neighbour is not here any more, and what he told may be no longer so.
+// forgetTeller: a neighbour is no longer here, so what it told may no longer be true.
 func (n *Node) forgetTeller(now time.Time, id sessions.SessionID) {
 	for _, r := range n.rumors.drop(id) {
 		n.reconsider(now, r)
 	}
 }
 
-// Believes says what this node believes of a session, from itself or from its
-// neighbours; false: it never heard of it.
+// Believes returns what this node believes of a session, by itself or from its neighbours; false:
+// it never heard of it.
 func (n *Node) Believes(id sessions.SessionID) (State, bool) {
 	s, ok := n.book.Session(id)
 	if !ok {

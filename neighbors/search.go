@@ -6,34 +6,34 @@ import (
 	"darkchat/sessions"
 )
 
-// A network that was in pieces grows together from memory (paper, sections 3.1 and 6):
-// each of the missing is called for ever with back-off (missing.go), and of all of them
-// together one every Profile.Search. The first to come back, or to be told of, is a sign
-// that the pieces touch again: then all who were lost are called at once.
+// A network that fell into pieces grows together again from memory (paper, sections 3.1 and 6):
+// each missing session is called for ever with back-off (missing.go), and on top of that one of
+// them every Profile.Search. The first to come back, or to be told of, is a sign that the pieces
+// touch again: then all that were lost are called at once.
 
 const (
-	hopeGap    = 10 * time.Second // between two such signs that are heeded; doubles
+	hopeGap    = 10 * time.Second // between two signs that we act on; doubles
 	hopeLast   = 10 * time.Minute // up to this while nobody comes back
-	hopeSpread = time.Second      // in which the calls leave
-	hopeTime   = 24 * time.Hour   // who was lost longer ago is not called for it
-	echoGap    = 30 * time.Second // between two such signs of neighbours' neighbours; doubles as well
+	hopeSpread = time.Second      // over which the calls are spread
+	hopeTime   = 24 * time.Hour   // sessions lost longer ago are not called
+	echoGap    = 30 * time.Second // between two signs at neighbours that we act on; doubles as well
 
-	sightingsAtOnce = 32          // of those whom we miss, by one neighbour: the first has all called anyway;
-	sightingsGap    = time.Minute // then one so often
+	sightingsAtOnce = 32          // by one neighbour of sessions that we miss, at once: the first has all of them called anyway;
+	sightingsGap    = time.Minute // then one per gap
 )
 
-// search is the walk through the missing.
+// search is the walk through the missing sessions.
 type search struct {
-	next  time.Time          // when one of them is called
-	last  sessions.SessionID // who was called last
+	next  time.Time          // when the next one is called
+	last  sessions.SessionID // the one called last
 	hoped time.Time          // the last sign
-	gap   time.Duration      // till the next one is heeded
-	echo  time.Time          // the last sign two edges away
-	wait  time.Duration      // till the next of those is heeded
+	gap   time.Duration      // until we act on the next one
+	echo  time.Time          // the last sign at a neighbour
+	wait  time.Duration      // until we act on the next of those
 }
 
-// advanceSearch calls one of the missing whom our user knows, when it is time, whether or
-// not there was a place for an edge to them: it is how those are found for whom there was none.
+// advanceSearch calls, when it is time, one missing session of somebody our user knows. Unlike
+// redial it needs no edge, so it also finds people for whom there was no room among the edges.
 func (n *Node) advanceSearch(now time.Time) (next time.Time) {
 	s := &n.search
 	if !due(s.next, now) {
@@ -55,7 +55,7 @@ func (n *Node) advanceSearch(now time.Time) (next time.Time) {
 	return s.next
 }
 
-// searchSoon begins the walk, if it does not go on.
+// searchSoon begins the walk, unless it is under way.
 func (n *Node) searchSoon(now time.Time) {
 	if n.search.next.IsZero() && !n.cfg.Seed {
 		n.search.next = now.Add(n.spread(n.cfg.Profile.Search))
@@ -63,9 +63,9 @@ func (n *Node) searchSoon(now time.Time) {
 	}
 }
 
-// sighted: a neighbour says that somebody is there whom we do not reach. If our user
-// knows him he is called, and the neighbour asked to bring us together. It may be a lie:
-// it changes no back-off, and is heeded so often only.
+// sighted: a neighbour says that a session is there which we do not reach. If our user knows its
+// user, we call it and ask the neighbour to introduce us. It may be a lie, so it leaves the
+// back-off alone and is rate-limited.
 func (n *Node) sighted(now time.Time, id sessions.SessionID, by *edge) {
 	s, ok := n.book.Session(id)
 	e := n.edges[id]
@@ -85,15 +85,15 @@ func (n *Node) sighted(now time.Time, id sessions.SessionID, by *edge) {
 	n.askOne(now, by, find{user: s.User})
 }
 
-// callAt has a missing one called at a time, or sooner. The back-off goes on.
+// callAt has a missing session called at a time, or sooner. The back-off goes on.
 func (n *Node) callAt(e *edge, at time.Time) {
 	e.redialAt = earliest(e.redialAt, at)
 	n.searchSoon(at)
 	n.plan(e)
 }
 
-// cameBack: somebody who was lost is here again. Of strangers, and of one who comes and
-// goes, that is no sign.
+// cameBack: a lost session is here again. With strangers, and with somebody who comes and goes,
+// that is not a sign.
 func (n *Node) cameBack(now time.Time, e *edge) {
 	if e.lostAt.IsZero() {
 		return
@@ -105,7 +105,7 @@ func (n *Node) cameBack(now time.Time, e *edge) {
 	}
 }
 
-// hope calls all who were lost, since one of them is seen again.
+// hope calls all lost sessions, because one of them has been seen again.
 func (n *Node) hope(now time.Time) {
 	h := &n.search
 	if !h.hoped.IsZero() && now.Sub(h.hoped) < max(h.gap, hopeGap) || n.cfg.Seed {
@@ -120,9 +120,9 @@ func (n *Node) hope(now time.Time) {
 	n.wake(now)
 }
 
-// echo: a neighbour has found somebody again whom he had lost. So pieces of the network
-// may touch again elsewhere, and whoever hears of it helps to join them. In a network where
-// people come and go all the time that is rarely so.
+// echo: a neighbour has found a session again that it had lost. So pieces of the network may touch
+// again elsewhere, and everybody who hears of it helps to join them. The doubling wait makes this
+// rare in a network where people come and go all the time.
 func (n *Node) echo(now time.Time) {
 	h := &n.search
 	if !h.echo.IsZero() && now.Sub(h.echo) < max(h.wait, echoGap) || n.cfg.Seed {
@@ -133,7 +133,7 @@ func (n *Node) echo(now time.Time) {
 	}
 }
 
-// callLost calls all who were lost in the last day, within a second.
+// callLost calls all sessions that were lost in the last day, within a second.
 func (n *Node) callLost(now time.Time) (called int) {
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]

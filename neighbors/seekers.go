@@ -10,15 +10,14 @@ import (
 	"darkchat/sessions"
 )
 
-// Bounds of a seed's memory of who asked for whom in vain.
+// Bounds of a seed's memory of who looked for whom in vain.
 const (
-	maxSought      = 4096 // users; who was asked for longest ago goes
+	maxSought      = 4096 // users; the one asked for longest ago goes
 	seekersPerUser = 8
 )
 
-// seekers is a seed's memory of those who asked for somebody that was not here. A seed
-// tells of a change only those who asked for that user: else everybody would be two
-// edges from everybody.
+// seekers is a seed's memory of who asked for a user that was not here. A seed tells of a change
+// only those who asked for that user; otherwise everybody would be two edges from everybody.
 type seekers struct {
 	of *simplelru.LRU[sessions.UserKey, []sessions.SessionID]
 }
@@ -46,8 +45,8 @@ func (s *seekers) note(asker sessions.SessionID, user []byte) {
 	s.of.Add(sessions.UserKey(user), append(slices.Clip(list), asker))
 }
 
-// tellSeekers tells those who asked for a user, and to whom that user would be introduced,
-// that they are here now. The seekers ask again.
+// tellSeekers tells those who asked for a user, and to whom the user would be introduced, that the
+// user is here now. The seekers then ask again.
 func (n *Node) tellSeekers(now time.Time, e *edge) {
 	if !e.online {
 		return
@@ -65,7 +64,7 @@ func (n *Node) tellSeekers(now time.Time, e *edge) {
 	}
 }
 
-// welcome says whether a seeker may know that e is here: if it would be introduced at once.
+// welcome says whether a seeker may know that e is here: only if it would be introduced at once.
 // All others wait until e asks for them.
 func (n *Node) welcome(now time.Time, e, seeker *edge) bool {
 	s, known := n.book.Session(e.id)
@@ -77,8 +76,8 @@ func (n *Node) welcome(now time.Time, e, seeker *edge) bool {
 	return introducesAtOnce(s.Flags, n.together(at, from)) || n.wishOf(now, e.id, seeker.user) != nil
 }
 
-// seedsNews: a seed says that somebody whom we asked for is there. Who was not asked has
-// nothing to say.
+// seedsNews: a seed says that somebody we asked it for is there. What it says of others is
+// ignored.
 func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
 	if !n.askable(seed) {
 		return

@@ -6,10 +6,10 @@ import (
 	"darkchat/dgram"
 )
 
-// What is done about a silence waits for as long as the way there and back takes, which may
-// be many seconds: by satellite, by radio, behind an uplink that is full (spec/theory.md 5.2).
+// Every step against a silent neighbour allows for the round trip, which may take many seconds: by
+// satellite, by radio, behind a full uplink (spec/theory.md 5.2).
 
-// slowTrips is how many round trips of such a way pass before anything is made of a silence.
+// slowTrips is how many round trips pass before a silence means anything.
 const slowTrips = 3
 
 // slowest is how long an answer of e may take.
@@ -20,17 +20,16 @@ func (n *Node) answerTime(e *edge) time.Duration {
 	return n.healthOf(e).stretch(max(n.cfg.Profile.Wait, n.slowest(e)))
 }
 
-// gap is the time between two probes of a suspect: no more than a few are on their way.
+// gap is the time between two probes of a suspect, long enough that only a few are on their way.
 func (n *Node) gap(e *edge) time.Duration {
 	return max(n.cfg.Profile.Gap, n.ep.Trip(dgram.PeerID(e.id))/slowTrips)
 }
 
-// patient is how long after a change of our own network e is not lost.
+// patient is how long after a change of our own network e cannot be lost.
 func (n *Node) patient(e *edge) time.Duration { return max(patience, 2*n.slowest(e)) }
 
-// ignored says when texts of ours to e will have got no answer for too long; zero: it
-// owes none. Who lives and does not answer, because their screen is stopped, is asked
-// more and more rarely.
+// ignored returns when e will have left texts of ours unanswered for too long; zero: it owes no
+// answer. A live peer that does not acknowledge (a stopped terminal) is probed with back-off.
 func (n *Node) ignored(e *edge) time.Time {
 	if e.spoke.IsZero() {
 		return time.Time{}

@@ -31,7 +31,7 @@ type Host interface {
 	// Found hands over a hint: user may be reachable at addr. user is a name, a
 	// name and fingerprint as "ann~k7f2-...", or empty for "whoever is there". With
 	// a whole fingerprint the name means that key alone from then on, and its user
-	// is pinned as soon as he answers.
+	// is pinned as soon as they answer.
 	Found(user string, addr netip.AddrPort)
 	// Live tells whether somebody at addr has been heard of lately.
 	Live(addr netip.AddrPort) bool
@@ -42,19 +42,19 @@ type Host interface {
 	Near(addr netip.Addr) bool
 	// Spread adds up to a quarter at random, so that nodes do not act in step.
 	Spread(d time.Duration) time.Duration
-	// Again has Advance called at that time, or before.
+	// Again has Advance called at that time or earlier.
 	Again(at time.Time)
 	// Self is our own name.
 	Self() string
-	// Notice tells the person something that is no answer to anything.
+	// Notice tells the person something that answers no request.
 	Notice(text string)
 }
 
-// Places is a Source of places that the person named: they ought to answer.
+// Places is a Source of places that the person named, and that ought to answer.
 type Places interface {
 	// Silent lists those that do not answer, as the person named them.
 	Silent() []string
-	// Expecting says whether another one may be about to answer.
+	// Expecting says whether a place may still be about to answer.
 	Expecting() bool
 }
 
@@ -97,7 +97,7 @@ func (h host) Found(user string, addr netip.AddrPort) {
 type hint struct {
 	user string
 	addr netip.AddrPort
-	anew time.Time // when it was called because another key answers there
+	anew time.Time // when it was last dialled because another key answers there
 }
 
 // maxHints bounds the findings remembered for each Source; the oldest goes.
@@ -106,11 +106,11 @@ const maxHints = 4096
 // finding is how a node finds people.
 type finding struct {
 	plugins   []plugin
-	links     *links // our own, on which a Source announces us
+	links     *links // our own links, on which a Source announces us
 	announcer int    // that Source; -1: none did
 }
 
-// plugin is a Source with what the node keeps about it.
+// plugin is a Source and the node's state about it.
 type plugin struct {
 	source Source
 	next   time.Time
@@ -144,8 +144,8 @@ func (n *Node) WakeSource(name string) {
 	}
 }
 
-// RenewSource is WakeSource for a Source whose people were replaced: what it found
-// before does not count any more.
+// RenewSource is WakeSource for a Source whose people were replaced: its earlier findings no
+// longer count.
 func (n *Node) RenewSource(name string) {
 	for i := range n.plugins {
 		if n.plugins[i].source.Name() == name {
@@ -197,17 +197,17 @@ func (n *Node) expected(addr netip.AddrPort) (user string) {
 	return ""
 }
 
-// fits says whether a session is the one that a hint means: whoever is there, somebody of
-// that name, or that name with that fingerprint.
+// fits says whether a session is the one that a hint means: anybody, a user of that name, or that
+// name with that fingerprint.
 func (h hint) fits(n *Node, s sessions.Session) bool {
 	name, print, whole := cutLast(h.user, '~')
 	u, _ := n.book.User(s.User)
 	return h.user == "" || sameName(u.Name, name) && (!whole || strings.EqualFold(sessions.Fingerprint(s.User), print))
 }
 
-// hintedError says what is known of somebody whom only a Source names: where he should be,
-// and who answers there instead. whole: only if his fingerprint is given. nil: no Source
-// names him.
+// hintedError says what is known of a user whom only a Source names: where they should be, and who
+// answers there instead. whole: only entries with a fingerprint count. nil: no Source names the
+// user.
 func (n *Node) hintedError(typed string, whole bool) error {
 	for i := range n.plugins {
 		p := &n.plugins[i]

@@ -10,15 +10,15 @@ import (
 	"darkchat/sessions"
 )
 
-// maxOutlets bounds the ways by which one announcement leaves.
+// maxOutlets bounds the outlets of one announcement.
 const maxOutlets = 128
 
-// Surroundings is where a node stands: what the system says of its interfaces. Who
-// looks at them does it outside and hands each change over by Loop.Do.
+// Surroundings is the local network: what the system says of our interfaces. The code that
+// watches them runs outside and hands each change over by Loop.Do.
 type Surroundings struct {
 	Listen     []netip.AddrPort // our sockets' addresses, a usable one first
-	Interfaces []netip.Prefix   // our addresses with their prefixes: what is private and near may be dialled
-	Guests     []netip.Prefix   // of these, where nobody but guests of this machine can be, or nobody at all
+	Interfaces []netip.Prefix   // our addresses with their prefixes: private addresses in them may be dialled
+	Guests     []netip.Prefix   // those of them in which only guests of this machine can be, or nobody
 	Outlets    []dgram.Outlet   // by which announcements leave
 }
 
@@ -28,8 +28,8 @@ func (s Surroundings) Equal(t Surroundings) bool {
 		slices.Equal(s.Guests, t.Guests) && slices.Equal(s.Outlets, t.Outlets)
 }
 
-// outer lists those of our addresses that lead to other machines. Containers and virtual
-// machines come and go all day: to nobody else that is a change of where we are.
+// outer lists those of our addresses that lead to other machines. Containers and virtual machines
+// come and go all day: for others that does not change where we are.
 func outer(listen []netip.AddrPort, guests []netip.Prefix) []netip.AddrPort {
 	return slices.DeleteFunc(slices.Clone(listen), func(a netip.AddrPort) bool {
 		return slices.ContainsFunc(guests, func(p netip.Prefix) bool { return p.Addr() == a.Addr() })
@@ -53,7 +53,7 @@ func (l *links) set(own []netip.Prefix) {
 	l.own.Store(&own)
 }
 
-// near says that an address is on an own link.
+// near says that an address is on one of our own links.
 func (l *links) near(a netip.Addr) bool {
 	if a.IsLoopback() || a.IsLinkLocalUnicast() {
 		return true
@@ -62,8 +62,8 @@ func (l *links) near(a netip.Addr) bool {
 	return slices.ContainsFunc(*l.own.Load(), func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// crowd says that an address is a broadcast address of an own link, or the
-// network's own, which old systems take for one.
+// crowd says that an address is a broadcast address of one of our own links, or the network
+// address, which old systems treat as one.
 func (l *links) crowd(a netip.Addr) bool {
 	return a.Is4() && slices.ContainsFunc(*l.own.Load(), func(p netip.Prefix) bool {
 		return p.Addr().Is4() && p.Bits() < 31 && p.Contains(a) && (a == p.Masked().Addr() || a == Broadcast(p))
@@ -83,15 +83,15 @@ func Broadcast(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// privateBlocks are the ranges of which each network takes its own (RFC 1918, RFC 4193).
+// privateBlocks are the private ranges that every network may use for itself (RFC 1918, RFC 4193).
 var privateBlocks = [...]netip.Prefix{
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
 	netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fc00::/7"),
 }
 
-// onSite says that an address is private, of a range of which we have an address too.
-// Who is seen there, with no NAT between, is in the same private network: another
-// floor's, behind the same router.
+// onSite says that an address is private, of a range in which we have an address too. A peer seen
+// there, with no NAT between, is in the same private network: on another floor, say, behind the
+// same router.
 func (n *Node) onSite(a netip.Addr) bool {
 	for _, block := range privateBlocks {
 		if block.Contains(a) {
@@ -101,8 +101,8 @@ func (n *Node) onSite(a netip.Addr) bool {
 	return false
 }
 
-// SetSurroundings takes what has changed about our interfaces. true: the links that we
-// announce ourselves on are others; whoever calls tells that to the Sources (WakeSource).
+// SetSurroundings takes a change of our interfaces. true: the links on which we announce ourselves
+// have changed, and the caller must tell the Sources (WakeSource).
 func (n *Node) SetSurroundings(now time.Time, s Surroundings) (links bool) {
 	n.links.set(s.Interfaces)
 	s.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
@@ -110,7 +110,7 @@ func (n *Node) SetSurroundings(now time.Time, s Surroundings) (links bool) {
 	links = !slices.Equal(n.cfg.Outlets, s.Outlets)
 	n.cfg.Listen, n.cfg.Interfaces, n.cfg.Guests, n.cfg.Outlets = s.Listen, s.Interfaces, s.Guests, s.Outlets
 	for _, id := range n.edgeIDs() {
-		n.reclass(n.edges[id]) // who is on our link may be another one now
+		n.reclass(n.edges[id]) // it may have entered or left our link by this
 	}
 	if moved {
 		n.changed(now)
@@ -130,8 +130,8 @@ func (n *Node) announce(now time.Time, source int) bool {
 	return true
 }
 
-// metOnLink: somebody answered an announcement, or by whatever way, from our own
-// link. Both sides know it of each other.
+// metOnLink: a session on our own link answered an announcement, or contacted us in any other way.
+// Both sides know it of each other.
 func (n *Node) metOnLink(id sessions.SessionID) {
 	if e := n.edges[id]; e != nil && e.user != n.user {
 		e.link = true
@@ -152,7 +152,7 @@ func (n *Node) leftLink(e *edge) {
 	n.book.SetEdge(e.user, false)
 }
 
-// linkView is what the announcing Source knows: who was met and is here.
+// linkView adds what the announcing Source knows: who was met on the link and is here.
 func (n *Node) linkView(v *PresenceView) {
 	for _, id := range n.edgeIDs() {
 		e := n.edges[id]

@@ -10,32 +10,32 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// texts keeps the order write, print, acknowledge for texts that come, and
-// write, send for our own lines.
+// texts keeps the order write, print, acknowledge for received texts, and write,
+// send for our own lines.
 type texts struct {
 	seq      uint64             // the batch that is being gathered
 	gathered waiting            // what depends on that batch
 	unsure   map[uint64]waiting // batches handed out and not yet written; as many as the store takes
-	waiting  map[textKey]asker  // who is to be answered later: for texts that the inbox has alone
+	waiting  map[textKey]asker  // whom to answer later, only for texts that the inbox has
 	printing map[uint64]shown   // lines by receipt; the inbox bounds them
 	receipt  uint64
-	bytes    int                 // of them, at most maxUnprintedBytes and one line
-	backlog  []sessions.Incoming // for which there is no room there, in order; the inbox bounds them
+	bytes    int                 // of those lines, at most maxUnprintedBytes and one line
+	backlog  []sessions.Incoming // lines for which printing has no room, in order; the inbox bounds them
 	failed   time.Time           // when the last batch failed, until storing works again
-	worked   bool                // a batch was stored since then
+	worked   bool                // a batch has been stored since then
 
 	unstored []sessions.Write // of failed batches, to be written again; each key once
 	again    time.Time        // when
 }
 
-// waiting is what may happen only after a batch was written.
+// waiting is what may happen only after a batch is written.
 type waiting struct {
 	texts []textKey
-	shown []textKey // printed: acknowledged once the store knows it, or cannot know it
+	shown []textKey // printed: acknowledged once that is written, or cannot be
 	lines []ownLine
 	kept  []dgram.Handle   // copies and receipts that are kept for others
 	keys  bool             // a hold key is in it
-	batch []sessions.Write // what is written again if this fails
+	batch []sessions.Write // the writes to repeat if this batch fails
 }
 
 type textKey struct {
@@ -43,13 +43,13 @@ type textKey struct {
 	id   uint64
 }
 
-// asker is who is to be answered about a text: who sent it, or a friend who brought it.
+// asker is whom to answer about a text: its sender, or a friend who brought it.
 type asker struct {
 	handle dgram.Handle
 	bringer
 }
 
-// bringer is the session that brings a copy, and its user; zero: the sender itself does.
+// bringer is the session that brought a copy, and its user; zero: it came from the sender itself.
 type bringer struct {
 	by   sessions.SessionID
 	user sessions.UserKey
@@ -81,7 +81,7 @@ func (t *texts) close(batch []sessions.Write) uint64 {
 	return t.seq - 1
 }
 
-// startTexts shows what was written but not printed when an earlier run died.
+// startTexts shows the lines that an earlier run wrote but did not print before it died.
 func (n *Node) startTexts(now time.Time) {
 	n.inbox.Aside() // those lines are unread, too
 	for _, line := range n.inbox.Unread() {
@@ -91,7 +91,7 @@ func (n *Node) startTexts(now time.Time) {
 	n.progress(now, n.outbox.Expire(now), 0)
 }
 
-// mailPayer says who pays for what a session's texts use here.
+// mailPayer says who pays for what a session's texts use here: whoever their sender is now.
 func (n *Node) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Payer {
 	p := n.userPayer(user)
 	if s, ok := n.book.Session(id); ok && p.Class == budget.Stranger && n.ep != nil {
@@ -100,8 +100,8 @@ func (n *Node) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Pa
 	return p
 }
 
-// textReceived: a text came. It is answered at once only when nothing has to be
-// written for it, and who asks is kept in mind only for what the inbox has.
+// textReceived: a text came. It is answered at once only if nothing has to be written for
+// it, and the asker is remembered only for texts that the inbox has.
 func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
 	key := textKey{s.ID, id}
 	if refusal, ok := n.admit(now, s, id, b); !ok {
@@ -136,8 +136,8 @@ func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from a
 	}
 }
 
-// wait keeps in mind whom to answer. The newest attempt is the one to answer, but a friend
-// who brought the text gets a receipt all the same.
+// wait remembers whom to answer. The newest attempt is the one to answer, but a friend who
+// brought the text still gets a receipt.
 func (t *texts) wait(key textKey, from asker) {
 	if old := t.waiting[key]; from.by.IsZero() {
 		from.bringer = old.bringer
@@ -145,8 +145,8 @@ func (t *texts) wait(key textKey, from asker) {
 	t.waiting[key] = from
 }
 
-// putAside takes what the inbox gave up: texts that wait there for an earlier one no more,
-// and lines of which the rest never came.
+// putAside takes what the inbox gave up: texts that no longer wait there for an earlier one,
+// and lines whose remaining parts never came.
 func (n *Node) putAside() {
 	dropped, ended := n.inbox.Aside()
 	for _, k := range dropped {
@@ -157,14 +157,14 @@ func (n *Node) putAside() {
 	}
 }
 
-// advanceTexts has lines shown as far as they came whose rest does not come.
+// advanceTexts shows unfinished lines, as far as they came, whose rest does not come.
 func (n *Node) advanceTexts(now time.Time) (next time.Time) {
 	next = n.inbox.Expire(now)
 	n.putAside()
 	return next
 }
 
-// Finished says what became of a batch or of a wish for numbers.
+// Finished takes the outcome of a batch or of a request for numbers.
 func (n *Node) Finished(now time.Time, d sessions.Done) {
 	switch {
 	case d.Seq == 0:
@@ -183,7 +183,7 @@ func (n *Node) Finished(now time.Time, d sessions.Done) {
 	n.wake(now)
 }
 
-// passWrite goes on without a write when nothing is stored.
+// passWrite goes on without a write in a run that stores nothing.
 func (n *Node) passWrite(now time.Time) {
 	if w := n.texts.gathered; n.cfg.Unstored && len(w.texts)+len(w.shown)+len(w.lines)+len(w.kept) > 0 {
 		n.texts.gathered = waiting{}
@@ -209,8 +209,8 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 		}
 		n.ep.Settle(now, h, result, 0)
 	}
-	// Our own lines go out even when the disk is full: it is said, and they
-	// are kept in memory.
+	// Our own lines go out even when the disk is full: the person is told, and
+	// they are kept in memory.
 	var users []sessions.UserKey
 	for _, l := range w.lines {
 		for _, p := range l.progress {
@@ -229,7 +229,7 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 	}
 }
 
-// nowTrue is what is told of lines now that it is written.
+// nowTrue brings the progress of lines up to date, now that it is written.
 func (n *Node) nowTrue(list []sessions.Progress) []sessions.Progress {
 	rest := list[:0]
 	for _, p := range list {
@@ -240,7 +240,7 @@ func (n *Node) nowTrue(list []sessions.Progress) []sessions.Progress {
 	return rest
 }
 
-// storeFails tells once that the disk takes nothing.
+// storeFails tells the person, once, that the disk takes nothing.
 func (n *Node) storeFails(now time.Time, err error) {
 	t := &n.texts
 	t.worked = err == nil
@@ -253,8 +253,8 @@ func (n *Node) storeFails(now time.Time, err error) {
 	t.failed = now
 }
 
-// storeRecovers tells once that the disk takes what it is given again: not for a small
-// batch that slips in while it is full.
+// storeRecovers tells the person, once, that the disk takes writes again; a small batch that
+// slips in while it is full does not count.
 func (n *Node) storeRecovers(now time.Time) (next time.Time) {
 	t := &n.texts
 	if t.failed.IsZero() || !t.worked {
@@ -268,9 +268,9 @@ func (n *Node) storeRecovers(now time.Time) (next time.Time) {
 	return time.Time{}
 }
 
-// keep notes what a failed batch would have said of our own lines and of people,
-// so that it is written when there is room again. What came from others they
-// send again.
+// keep notes the writes of a failed batch that concern our own lines and people, so that
+// they are written when there is room again. Texts of others need no note: their senders
+// send them again.
 func (t *texts) keep(now time.Time, batch []sessions.Write) {
 	t.again = now.Add(storeAgain)
 	t.supersede(batch)
@@ -281,7 +281,7 @@ func (t *texts) keep(now time.Time, batch []sessions.Write) {
 	}
 }
 
-// supersede drops what batch says anew.
+// supersede drops the noted writes that batch replaces.
 func (t *texts) supersede(batch []sessions.Write) {
 	if len(t.unstored) == 0 {
 		return
@@ -293,7 +293,7 @@ func (t *texts) supersede(batch []sessions.Write) {
 	}
 }
 
-// rewrite returns what failed to be written, when its time has come.
+// rewrite returns the writes that failed, when it is time to try again.
 func (t *texts) rewrite(now time.Time) (batch []sessions.Write, next time.Time) {
 	if len(t.unstored) == 0 {
 		return nil, time.Time{}
@@ -305,7 +305,7 @@ func (t *texts) rewrite(now time.Time) (batch []sessions.Write, next time.Time) 
 	return batch, time.Time{}
 }
 
-// textWritten: a text is on disk, or could not be put there.
+// textWritten: a text is on disk, or could not be written.
 func (n *Node) textWritten(now time.Time, key textKey, err error) {
 	if err != nil {
 		for _, id := range n.inbox.Failed(key.from, key.id) {
@@ -322,7 +322,7 @@ func (n *Node) textWritten(now time.Time, key textKey, err error) {
 	}
 }
 
-// acknowledge answers who waits for it.
+// acknowledge answers whoever waits for a text's acknowledgement.
 func (n *Node) acknowledge(now time.Time, key textKey, r dgram.Result) {
 	if from, ok := n.texts.waiting[key]; ok {
 		delete(n.texts.waiting, key)
@@ -330,8 +330,8 @@ func (n *Node) acknowledge(now time.Time, key textKey, r dgram.Result) {
 	}
 }
 
-// show hands a line to the person; Printed comes back with its receipt. What the
-// screen has no room for now waits.
+// show hands a line to the shell; Printed comes back with its receipt. A line for which the
+// shell has no room now waits.
 func (n *Node) show(line sessions.Incoming) {
 	t := &n.texts
 	if t.bytes >= maxUnprintedBytes {
@@ -351,8 +351,8 @@ func (n *Node) show(line sessions.Incoming) {
 	})
 }
 
-// Printed says that the lines with these receipts are on the screen. That is
-// written, so that no later run shows them again, and then they are acknowledged.
+// Printed says that the lines with these receipts are on the screen. This is written
+// first, so that no later run shows them again; then they are acknowledged.
 func (n *Node) Printed(now time.Time, receipts []uint64) {
 	t := &n.texts
 	for _, r := range receipts {

@@ -10,22 +10,22 @@ import (
 	"darkchat/sessions"
 )
 
-// An introducer's memory of tickets (spec/theory.md 7.3). Requests are sent again when
-// their ack was lost, and datagrams overtake each other: a number that was answered is
-// answered so again, and nothing is done twice; one that was not is new.
+// An introducer's memory of tickets (spec/theory.md 7.3). Requests are re-sent when their ack is
+// lost, and datagrams overtake each other. A number answered before gets the same answer again,
+// and nothing is done twice; any other number is new.
 
-// maxAnswered is how many numbers are kept of one asker, the highest: as many requests as
-// can be under way from them to us.
+// maxAnswered is how many numbers are kept for one asker, the highest ones: as many as that asker
+// can have requests to us under way.
 const maxAnswered = 64
 
-// answers are what the tickets of each asker session were answered, those of finds and of
-// explodes together. Of introduceAskers sessions, who asked longest ago goes. An asker has
-// an entry by a request that was in order, whose two signatures they paid for.
+// answers are the results given to the tickets of each asker session, for finds and explodes
+// together. There are introduceAskers sessions; the one that asked longest ago goes. An asker gets
+// an entry only by a valid request, and has paid for checking its two signatures.
 type answers struct {
 	of *simplelru.LRU[sessions.SessionID, []answered] // each rising by number, at most maxAnswered
 }
 
-// answered is one ticket.
+// answered is one ticket and its result.
 type answered struct {
 	number uint64
 	result dgram.Result
@@ -39,8 +39,8 @@ func newAnswers() answers {
 	return answers{of}
 }
 
-// given is what a ticket was answered before, or too old for one of which that can no
-// longer be told; false: it is new.
+// given returns the result that a ticket got before, or too old if that is no longer known;
+// false: the ticket is new.
 func (a *answers) given(asker sessions.SessionID, number uint64) (dgram.Result, bool) {
 	list, _ := a.of.Get(asker)
 	i, found := placeOf(list, number)
@@ -53,7 +53,7 @@ func (a *answers) given(asker sessions.SessionID, number uint64) (dgram.Result, 
 	return 0, false
 }
 
-// give notes what a new ticket is answered. Busy is an answer about now: it is not noted.
+// give notes the result of a new ticket. Busy is not noted: it only describes the moment.
 func (a *answers) give(asker sessions.SessionID, number uint64, r dgram.Result) dgram.Result {
 	list, _ := a.of.Get(asker)
 	i, _ := placeOf(list, number)
@@ -65,7 +65,7 @@ func (a *answers) give(asker sessions.SessionID, number uint64, r dgram.Result) 
 	return r
 }
 
-// placeOf is where a number stands, or would.
+// placeOf is the index at which a number stands, or would.
 func placeOf(list []answered, number uint64) (int, bool) {
 	return slices.BinarySearchFunc(list, number, func(a answered, n uint64) int { return cmp.Compare(a.number, n) })
 }

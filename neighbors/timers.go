@@ -6,8 +6,8 @@ import (
 )
 
 // timers is a heap of edges by their next deadline, so that a seed with many
-// neighbours looks only at those whose time has come. Ties are broken by session
-// id: a run is replayed exactly. It holds at most as many edges as the node.
+// neighbours looks only at those that are due. Ties are broken by session id, so
+// that a run is replayed exactly. It holds at most as many edges as the node.
 type timers struct{ heap []*edge }
 
 func (t *timers) before(i, j int) bool {

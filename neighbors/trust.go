@@ -11,7 +11,7 @@ import (
 	"darkchat/sessions"
 )
 
-// resolve finds whom a typed name means and says what to do when it is unclear.
+// resolve finds whom a typed name means; the error says what to do when that is unclear.
 func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, error) {
 	user, session, err := n.book.Resolve(typed)
 	var several *sessions.AmbiguousError
@@ -22,7 +22,7 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 		return user, session, nil
 	case errors.As(err, &several):
 		if err := n.hintedError(typed, true); err != nil {
-			return user, nil, err // a key is named, and none of these has it
+			return user, nil, err // a fingerprint is given, and none of these users has it
 		}
 		return user, nil, fmt.Errorf("%s can mean %s: type one of them", typed, several.List())
 	}
@@ -42,7 +42,7 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 
 func yourself(typed string) error { return fmt.Errorf("%s is you (%w)", typed, ErrYourself) }
 
-// isOwnName says whether the person typed what others would type for them.
+// isOwnName says whether the person typed their own name.
 func (n *Node) isOwnName(typed string) bool {
 	typed, _, _ = strings.Cut(typed, "/")
 	name, print, whole := cutLast(typed, '~')
@@ -50,7 +50,7 @@ func (n *Node) isOwnName(typed string) bool {
 	return sameName(name, n.cfg.Name) && (!whole || len(digits(print)) >= 4 && strings.HasPrefix(digits(sessions.Fingerprint(n.user)), digits(print)))
 }
 
-// pin keeps a user: an act of this node's user meant it.
+// pin keeps a user: an act of this node's user meant them.
 func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	if n.book.Trust(user) != sessions.TrustNew {
 		return
@@ -63,19 +63,19 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 		if e := n.edges[s.ID]; e != nil {
 			n.reclass(e)
 		} else if n.ep.Live(dgram.PeerID(s.ID)) {
-			n.alive(now, s.ID, netip.AddrPort{}) // there was no place for a stranger
+			n.alive(now, s.ID, netip.AddrPort{}) // as a stranger it may have had no place
 		}
 	}
 	n.contacts.warnAlike(n, user)
 	n.letIn(now, user)
-	n.judge(now) // their word about us counts from now on
+	n.judge(now) // their sightings of us count from now on
 	for _, id := range n.onlineSessions(user) {
 		n.acquainted(now, n.edges[id])
 	}
 	n.reserve()
 }
 
-// reserve tells dgram the last addresses of those our user knows: a flood of
+// reserve tells dgram the last addresses of people our user knows, so that a flood of
 // handshakes leaves room for them.
 func (n *Node) reserve() { n.ep.Reserve(n.book.KnownAddrs()) }
 
@@ -95,7 +95,7 @@ func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, err
 	if !strings.EqualFold(strings.TrimSpace(fingerprint), v.Fingerprint) {
 		return v, fmt.Errorf("the fingerprint of %s is %s, not %s: somebody may be posing as them", v.User, v.Fingerprint, fingerprint)
 	}
-	n.pin(now, user) // who was new is known from here on, with all that follows
+	n.pin(now, user) // a user who was new is known from here on, with all that follows
 	if err := n.book.Verify(user); err != nil {
 		return v, err
 	}

@@ -16,13 +16,13 @@ func (n *Node) affords(now time.Time, s sessions.Session, cost float64) bool {
 	return n.budget.Spend(now, budget.Work, n.payer(s.ID), cost)
 }
 
-// maxVerdicts bounds the copies of which it is remembered what they were.
+// maxVerdicts bounds the copies whose verdict is remembered.
 const maxVerdicts = 1024
 
-// verdicts is what copies were, by their bytes: the same bytes are never opened twice for
-// nothing. What a copy is never changes, since an erased key opens nothing again.
+// verdicts says, by digest, whether copies were sound, so that the same bytes are never opened
+// twice for nothing. A verdict never changes, since an erased key never returns.
 type verdicts struct {
-	sound *simplelru.LRU[digest, bool] // not: it does not open, or its sender did not sign it
+	sound *simplelru.LRU[digest, bool] // false: it does not open, or its sender did not sign it
 }
 
 type digest [sha256.Size]byte
@@ -35,7 +35,7 @@ func newVerdicts() verdicts {
 	return verdicts{l}
 }
 
-// digestOf is a copy's, with what is said of it beside.
+// digestOf is the digest of a copy and of the sender and id claimed for it.
 func digestOf(from sessions.SessionID, id uint64, sealed []byte) digest {
 	h := sha256.New()
 	h.Write(from[:])

@@ -12,7 +12,7 @@ type Self struct {
 	Fingerprint string
 	Listen      []netip.AddrPort // where others can reach us, a usable one first
 	Seed        bool
-	Unstored    bool // nothing is kept for the next run
+	Unstored    bool // nothing is stored for the next run
 }
 
 // Filter chooses users by presence.
@@ -31,7 +31,7 @@ type UserView struct {
 	Fingerprint string
 	Online      bool
 	State       State
-	Via         string // the neighbour whose word State is; empty: our own
+	Via         string // the neighbour that State is from; empty: ourselves
 	Trust       string
 	Seed        bool // one of the sessions says that it serves strangers
 	Sessions    []SessionView
@@ -43,11 +43,11 @@ type SessionView struct {
 	Addr      netip.AddrPort // zero: none known
 	Online    bool           // reached directly
 	State     State
-	Via       string    // the neighbour whose word State is; empty: our own
+	Via       string    // the neighbour that State is from; empty: ourselves
 	LastHeard time.Time // zero: never heard directly
 }
 
-// Who is a user, whatever they are called: to compare, and to ask Client.Renew about.
+// Who identifies a user, whatever they are called: to compare, and to ask Client.Renew about.
 type Who [32]byte
 
 // Target is where typed lines go: a user's sessions, or one session.
@@ -69,7 +69,7 @@ type VerifyView struct {
 // OutboxLine is one line of ours that is not yet delivered.
 type OutboxLine struct {
 	ID        uint64
-	Handle    string // the end of ID, as much as tells it from the others
+	Handle    string // the end of ID, as much as distinguishes it from the others
 	To        string
 	State     DeliveryState
 	Sent      time.Time
@@ -78,10 +78,10 @@ type OutboxLine struct {
 	Delivered []string // sessions that have it
 	Waiting   []string
 	By        string // friends that keep it; empty: none
-	Reason    string // why it is undelivered, or will not reach the rest
+	Reason    string // why it is undelivered, or will not reach the remaining sessions
 	Bytes     int
-	Attempts  int       // that got no answer from those that it waits for, since they answered last
-	Next      time.Time // when one of them is tried next; zero: it is under way, or nobody is known
+	Attempts  int       // that got no answer from the sessions it waits for, since their last answer
+	Next      time.Time // when one of them is tried next; zero: it is under way, or none is known
 }
 
 // Stat is one counter or gauge of \stats.
@@ -90,7 +90,7 @@ type Stat struct {
 	Value uint64
 }
 
-// Contact is one line of a file of people.
+// Contact is one line of a contacts file.
 type Contact struct {
 	Name        string // as it is claimed
 	Fingerprint string

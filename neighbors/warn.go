@@ -13,30 +13,30 @@ import (
 // Bounds of lines about keys and names.
 const (
 	maxStrangers = 16          // lines about strangers that wait to be told
-	maxWarned    = 1024        // names of which it is remembered who was warned of; who was not claimed for longest goes
-	maxClaims    = 4096        // claims of keys to names that are told once
-	warnGap      = time.Minute // between two lines about one name: what comes in it is counted
-	warnAtOnce   = 8           // names that are told of at once; then one so often:
+	maxWarned    = 1024        // names remembered with the warnings about them; the one not claimed for longest goes
+	maxClaims    = 4096        // claims of keys to names, each told once
+	warnGap      = time.Minute // between two lines about one name: claims in between are counted
+	warnAtOnce   = 8           // names warned of at once; then one per gap:
 	warnEvery    = time.Second
 )
 
-// strangers keeps those whom the person does not know from flooding the screen: one line
-// about them a second, the next ones wait.
+// strangers keeps users whom the person does not know from flooding the screen: one line about
+// them a second; further lines wait.
 type strangers struct {
-	told    time.Time // when the last line was
+	told    time.Time // when the last line was told
 	waiting []aboutStranger
 }
 
 // aboutStranger is a line that waits; at most maxStrangers do.
 type aboutStranger struct {
 	event Event
-	user  sessions.UserKey // whom it introduces; zero: it is no FirstContact
+	user  sessions.UserKey // whom it introduces; zero: it is not a FirstContact
 }
 
 func newStrangers() strangers { return strangers{} }
 
-// stranger tells a line about somebody whom the person does not know, or has it
-// wait. It answers false when there is no room. user is whom it introduces, or zero.
+// stranger tells a line about somebody whom the person does not know, or makes it wait. It returns
+// false when there is no room. user is whom the line introduces, or zero.
 func (c *contacts) stranger(now time.Time, n *Node, e Event, user sessions.UserKey) bool {
 	s := &c.strangers
 	switch {
@@ -55,7 +55,7 @@ func (c *contacts) stranger(now time.Time, n *Node, e Event, user sessions.UserK
 	return true
 }
 
-// advance tells the lines that wait.
+// advance tells the waiting lines that are due.
 func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
 	if len(s.waiting) == 0 {
 		return time.Time{}
@@ -84,8 +84,8 @@ func (w aboutStranger) tell(n *Node) {
 	}
 }
 
-// introduce tells who a new user is, before the first that the person does with them or
-// reads of them: it waits behind nobody then.
+// introduce tells who a new user is before the person first reads a line of theirs or acts on
+// them; then it does not wait behind other lines.
 func (c *contacts) introduce(n *Node, user sessions.UserKey) {
 	s := &c.strangers
 	if i := slices.IndexFunc(s.waiting, func(w aboutStranger) bool { return w.user == user }); i >= 0 {
@@ -106,22 +106,22 @@ func (n *Node) firstContact(u sessions.User) FirstContact {
 	return first
 }
 
-// warnings are those that never run out: that another key has a name which belongs to
-// somebody the person knows, or to the person. They are bounded by their rate for each
-// name, and wait behind no line about strangers.
+// warnings say that another key has a name which belongs to somebody the person knows, or to the
+// person. They must never run out, so only their rate for each name is bounded, and they do not
+// wait behind lines about strangers.
 type warnings struct {
 	names  *simplelru.LRU[string, *warned] // by mapped name
-	claims *simplelru.LRU[claim, struct{}] // told of once
+	claims *simplelru.LRU[claim, struct{}] // already told of
 	pace   allowance
-	next   time.Time // of the next look at the names; zero: none waits
+	next   time.Time // of the next look at the names; zero: no line waits
 }
 
 // warned is what was said about one name.
 type warned struct {
 	at    time.Time // of the last line
-	more  int       // claims since
-	text  string    // about the last of them
-	count string    // what several of them do
+	more  int       // claims since then
+	text  string    // the line about the last of them
+	count string    // what several of them do, for a line that counts them
 }
 
 // claim is a key with a name.
@@ -139,7 +139,7 @@ func newWarnings() warnings {
 	return warnings{names: names, claims: claims}
 }
 
-// first says whether that key was not told of under that name yet.
+// first says whether no claim of that key to that name was told before.
 func (w *warnings) first(user sessions.UserKey, name string) bool {
 	c := claim{user, name}
 	_, known := w.claims.Get(c)
@@ -147,7 +147,7 @@ func (w *warnings) first(user sessions.UserKey, name string) bool {
 	return !known
 }
 
-// say tells a warning about a name, or counts it.
+// say tells a warning about a name, or counts it for later.
 func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
 	if n.cfg.Seed {
 		return // nobody reads them
@@ -175,7 +175,7 @@ func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
 	}
 }
 
-// pass tells what there is about a name if it is time.
+// pass tells the counted warnings about a name if it is time.
 func (w *warnings) pass(now time.Time, n *Node, o *warned) {
 	if o.more > 0 && now.Sub(o.at) >= warnGap && w.pace.take(now, warnAtOnce, warnEvery) {
 		o.tell(now, n)
@@ -191,7 +191,7 @@ func (o *warned) tell(now time.Time, n *Node) {
 	n.tell(Notice{text})
 }
 
-// advance tells what was counted.
+// advance tells the counted warnings that are due.
 func (w *warnings) advance(now time.Time, n *Node) (next time.Time) {
 	if !due(w.next, now) {
 		return w.next
@@ -206,14 +206,14 @@ func (w *warnings) advance(now time.Time, n *Node) (next time.Time) {
 	return w.next
 }
 
-// mismatch warns that another key answers where a file of people says that somebody is.
+// mismatch warns that another key answers where a contacts file places a user.
 func (c *contacts) mismatch(now time.Time, n *Node, name string, user sessions.UserKey, text string) {
-	if c.warnings.first(user, "~"+name) { // no name begins so: the key may claim it, too
+	if c.warnings.first(user, "~"+name) { // no name begins with ~: the key may claim the plain name too
 		c.warnings.say(now, n, name, text, "answer for "+name)
 	}
 }
 
-// learned tells what a record says of names.
+// learned tells what a new record changes about names.
 func (c *contacts) learned(now time.Time, n *Node, id sessions.SessionID, rec sessions.Record, out sessions.Outcome) {
 	if rec.User == n.user {
 		return
@@ -232,7 +232,7 @@ func (c *contacts) learned(now time.Time, n *Node, id sessions.SessionID, rec se
 func (c *contacts) claimed(now time.Time, n *Node, rec sessions.Record, out sessions.Outcome) {
 	label := n.book.Label(rec.User)
 	if !out.ClaimsOwnName && label == rec.Name {
-		return // it is theirs
+		return // the name is theirs
 	}
 	if !c.warnings.first(rec.User, rec.Name) {
 		return
@@ -249,7 +249,7 @@ func (c *contacts) claimed(now time.Time, n *Node, rec sessions.Record, out sess
 	}
 }
 
-// lookalike warns that somebody's name is drawn like another: all of one name are counted
+// lookalike warns that somebody's name looks like another. All lookalikes of one name are counted
 // together, however they are written.
 func (c *contacts) lookalike(now time.Time, n *Node, rec sessions.Record, like string) {
 	if c.warnings.first(rec.User, rec.Name) {
@@ -257,10 +257,10 @@ func (c *contacts) lookalike(now time.Time, n *Node, rec sessions.Record, like s
 	}
 }
 
-// maxAlike is how many lines one act of the person may cause about names that look alike.
+// maxAlike is how many lines about lookalikes one act of the person may cause.
 const maxAlike = 4
 
-// warnAlike tells of whoever looks like a user to whom the person turns.
+// warnAlike warns of users whose names look like that of a user the person turns to.
 func (c *contacts) warnAlike(n *Node, user sessions.UserKey) {
 	if n.cfg.Seed {
 		return
@@ -276,8 +276,8 @@ func (n *Node) alikeText(user sessions.UserKey, like string) string {
 	return fmt.Sprintf("%s looks like %s and is somebody else, fingerprint %s: compare it with \\verify %s", label, like, sessions.Fingerprint(user), label)
 }
 
-// renamed tells that somebody whom the person knows has another name; of many changes the
-// first name and the last.
+// renamed tells that somebody the person knows has a new name; of many changes it tells the first
+// name and the last.
 func (c *contacts) renamed(now time.Time, n *Node, id sessions.SessionID, rec sessions.Record, former string) {
 	s := c.of(id)
 	if s.waiting[ofName] != nil {

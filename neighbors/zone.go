@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// CheckZone refuses an IPv6 link-local address that does not say on which of our links it
-// is, or says one that is not there: what is sent to it goes nowhere, or to another link.
-// links are the names of the interfaces that are up; a zone may also be a number.
+// CheckZone refuses an IPv6 link-local address without a zone, or with one that names no interface
+// of ours: datagrams to it would go nowhere, or to another link. links are the names of the
+// interfaces that are up; a zone may also be a number.
 func CheckZone(a netip.Addr, links []string) error {
 	if !a.Is6() || !a.IsLinkLocalUnicast() {
 		return nil

@@ -1,10 +1,10 @@
-// Package file is the presence Source of a file of people: who they are and
-// where they may be, one a line, for a team that hands it round.
+// Package file is the presence Source of a contacts file: who people are and where
+// they may be, one a line, for a team to hand round.
 //
-// A line is NAME [FINGERPRINT] ADDRESS..., fields parted by blanks; # begins a
+// A line is NAME [FINGERPRINT] ADDRESS..., fields separated by blanks; # begins a
 // comment. With a fingerprint the name means that key alone, and the user is
-// pinned as soon as he answers. Reading the file is done outside, and again when it
-// has changed (Replace).
+// pinned as soon as they answer. The file is read outside, and again when it has
+// changed (Replace).
 package file
 
 import (
@@ -87,8 +87,8 @@ func New(people []Person) *Source {
 	return s
 }
 
-// Replace looks for those people from now on. Who was looked for already, at the same
-// addresses, is not hurried. The node's RenewSource must be called after it.
+// Replace looks for those people from now on. Entries that were there before, with the same
+// addresses, keep their back-off. The node's RenewSource must be called after it.
 func (s *Source) Replace(people []Person) {
 	old := s.visits
 	s.visits = make([]visit, 0, len(people))
@@ -107,7 +107,7 @@ func (s *Source) Replace(people []Person) {
 // Name returns "file".
 func (s *Source) Name() string { return "file" }
 
-// Advance says HELLO, through the node, to those who do not answer.
+// Advance says HELLO, through the node, to people who do not answer.
 func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 	for i := range s.visits {
 		v := &s.visits[i]

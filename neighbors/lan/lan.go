@@ -1,12 +1,12 @@
-// Package lan is the presence Source of the own links: it announces us there, so that
+// Package lan is the presence Source of our own links: it announces us there, so that
 // people who start the program on one network see each other at once, with nothing
 // configured.
 //
 // The announcement is a HELLO to a group, which tells nothing about us, not even an
-// address: who hears it learns that from the datagram, answers by unicast, and the
+// address: a listener learns that from the datagram and answers by unicast, and the
 // handshake that follows makes both known to each other (spec/wire.md 6.7). The
-// package decides when; the node does the rest. Sockets and interfaces are looked
-// after outside, which says Changed.
+// package decides when; the node does the rest. Sockets and interfaces are handled
+// outside, and the code there calls Changed.
 package lan
 
 import (
@@ -21,20 +21,20 @@ import (
 const (
 	announceFirst = time.Second      // after the first announcement,
 	announceLast  = 5 * time.Minute  // doubling up to this, and a quarter more at most
-	hurryLeast    = 2 * time.Second  // when somebody arrives: once more, after this
-	hurrySpread   = 8 * time.Second  // and up to this much more
-	hurryGap      = time.Minute      // but so often at most
+	hurryLeast    = 2 * time.Second  // after an arrival we announce once more, at least this later
+	hurrySpread   = 8 * time.Second  // and up to this much later still
+	hurryGap      = time.Minute      // minimum interval between hurried announcements
 	hurryWait     = 30 * time.Second // and then the doubling goes on from here
-	announceGap   = 15 * time.Second // whatever changes, between two in the long run;
-	announceBurst = 8                // so many may come closer
+	announceGap   = 15 * time.Second // between two announcements in the long run, whatever changes;
+	announceBurst = 8                // so many may come closer together
 )
 
 // Source announces us.
 type Source struct {
 	next    time.Time
 	wait    time.Duration
-	hurried time.Time // the last arrival that was a reason to announce ourselves
-	rested  time.Time // announceBurst may come at once again
+	hurried time.Time // the last arrival that made us announce ourselves
+	rested  time.Time // from then on announceBurst may come at once again
 	changed bool
 }
 
@@ -44,9 +44,9 @@ func New() *Source { return &Source{changed: true} }
 // Name returns "lan".
 func (s *Source) Name() string { return "lan" }
 
-// Changed says that the links that we announce ourselves on have changed: we are new
-// there. The node's WakeSource must be called after it. Links that change all the time
-// cost the others no more than announceGap and announceBurst allow.
+// Changed says that the links on which we announce ourselves have changed, so that we are new
+// there. The node's WakeSource must be called after it. Links that keep changing cost the others
+// no more than announceGap and announceBurst allow.
 func (s *Source) Changed() { s.changed = true }
 
 // Advance announces us when it is time.
@@ -62,7 +62,7 @@ func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 		return s.next
 	}
 	if !at.Announce() {
-		return time.Time{} // no link: Changed will come
+		return time.Time{} // no link: we wait for Changed
 	}
 	if s.rested.Before(now) {
 		s.rested = now
@@ -73,8 +73,8 @@ func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 	return s.next
 }
 
-// Heard is told when somebody arrives on our link. He has announced himself, but if he
-// did not hear our answer he will hear this.
+// Heard notices when somebody arrives on our link. They have announced themselves; if they did not
+// hear our answer, they will hear our next announcement.
 func (s *Source) Heard(now time.Time, from netip.AddrPort, m dgram.Message, at neighbors.Host) {
 	if _, arrives := m.Body.(dgram.Online); !arrives || !at.Near(from.Addr()) || s.next.IsZero() {
 		return

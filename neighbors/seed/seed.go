@@ -1,6 +1,6 @@
-// Package seed is the presence Source of the -sip and -sp flags: it keeps in
-// touch with nodes on known hosts, usually seeds, so that a network can form and
-// the stranded find back (paper, section 2.1).
+// Package seed is the presence Source of the -sip and -sp flags: it keeps in touch
+// with nodes on known hosts, usually seeds, so that a network can form and stranded
+// nodes find back (paper, section 2.1).
 //
 // It is not a resolver: host names are looked up outside, when Wanted says so,
 // and handed over by Resolved.
@@ -36,8 +36,8 @@ type host struct {
 	next  time.Time
 	wait  time.Duration
 	tries int  // since it last answered
-	heard bool // it answered once, and who goes then is told of as everybody is
-	told  bool // that it does not answer
+	heard bool // it answered once: from then on it is told of like everybody else
+	told  bool // the person was told that it does not answer
 }
 
 // New returns a Source for hosts: names or addresses, one entry each. Their
@@ -54,12 +54,12 @@ func New(hosts []string) *Source {
 // Name returns "seed".
 func (s *Source) Name() string { return "seed" }
 
-// Wanted says which hosts ought to be resolved, now. Whoever reads it hands the
-// findings over with Resolved, on the loop.
+// Wanted says which hosts ought to be resolved now. Its reader hands the addresses
+// over by Resolved, on the loop.
 func (s *Source) Wanted() <-chan string { return s.wanted }
 
-// Resolved takes the addresses of a host. The node's WakeSource must be called
-// after it, so that they are used at once. No addresses leave the old ones.
+// Resolved takes the addresses of a host; without any the old ones stay. The node's
+// WakeSource must be called after it, so that they are used at once.
 func (s *Source) Resolved(name string, addrs []netip.AddrPort) {
 	for i := range s.hosts {
 		h := &s.hosts[i]
@@ -83,7 +83,7 @@ func (s *Source) Silent() (names []string) {
 	return names
 }
 
-// Expecting says whether a host may be about to answer for the first time, or again.
+// Expecting says whether a host may be about to answer, for the first time or again.
 func (s *Source) Expecting() bool {
 	return slices.ContainsFunc(s.hosts, func(h host) bool {
 		return len(h.addrs) > 0 && h.tries < silentSoon && (h.tries > 0 || !h.heard)
@@ -95,7 +95,7 @@ func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 	for i := range s.hosts {
 		h := &s.hosts[i]
 		if len(h.addrs) == 0 {
-			continue // Resolved wakes us
+			continue // Resolved will wake us
 		}
 		if !h.next.After(now) {
 			s.visit(now, h, at)
