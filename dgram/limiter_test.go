@@ -83,7 +83,7 @@ func TestDialErrors(t *testing.T) {
 	}
 }
 
-// TestReserve: a flood out of a pinned user's own prefix does not keep him out.
+// TestReserve: a flood out of a pinned user's own prefix does not keep them out.
 func TestReserve(t *testing.T) {
 	a := newAdmission(noneNear, false)
 	friend := netip.MustParseAddrPort("198.51.100.1:1")

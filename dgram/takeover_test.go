@@ -191,8 +191,8 @@ func TestKeptAccept(t *testing.T) {
 	}
 }
 
-// TestKeptAcceptIsNoGun: repeating somebody's HANDSHAKE brings him ten ACCEPTs a second
-// at most.
+// TestKeptAcceptIsNoGun: repeating somebody's HANDSHAKE brings them at most ten ACCEPTs a
+// second.
 func TestKeptAcceptIsNoGun(t *testing.T) {
 	w, a, b := pair(t)
 	shakes := captured(w, kindHandshake)

@@ -64,7 +64,7 @@ func hardVectors(t *testing.T, ann person) []vector {
 	identity, eighth := encodePoint(point{big.NewInt(0), big.NewInt(1)}), torsion(t)
 	beyond := toLittle(new(big.Int).Add(prime(), big.NewInt(1))) // 1 again
 	minus := append(bytes.Clone(identity[:31]), 0x80)            // 1, and an x of 0 that is negative
-	// with is a signature of ann's whose R she has chosen: r = 0, or that of anybody.
+	// with is a signature of ann's with a chosen R: r = 0, or that of anybody.
 	with := func(raw, r []byte, of *big.Int) []byte {
 		c := challenge(r, ann.user(), raw)
 		return signed(raw, r, c.Mul(c, ann.scalar()).Add(c, of).Mod(c, groupOrder()))

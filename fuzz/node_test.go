@@ -220,8 +220,8 @@ func (s *siege) do(p *program) {
 	}
 }
 
-// lies is a list about whom bob knows, about himself, and about nobody. What mallory has
-// of others was signed by them, once.
+// lies is a list about people bob knows, about bob, and about nobody. The records that
+// mallory has of others were signed by them, once.
 func lies(tb testing.TB, kind byte, n int) (l dgram.List) {
 	m, ann, bob := newIdentity(tb, "mallory", 105), newIdentity(tb, "ann", 101), newIdentity(tb, "bob", 103)
 	for i := range n % 40 {
@@ -286,12 +286,11 @@ func (s *siege) check() {
 		s.t.Fatalf("%d entries are stored", len(s.bob.disk))
 	}
 	if s.bob.node.Cloned() {
-		s.t.Fatal("bob takes himself for a clone; nobody has his keys")
+		s.t.Fatal("bob's node takes itself for a clone; nobody else has its keys")
 	}
 }
 
-// relieve shows that bob lives: a newcomer is answered, and his friend is
-// understood.
+// relieve shows that bob's node lives: it answers a newcomer and understands bob's friend.
 func (s *siege) relieve() {
 	s.t.Helper()
 	s.run(5 * time.Second)

@@ -62,7 +62,7 @@ const (
 type pair struct {
 	*bed
 	people  [2]*person
-	third   *person // whom both know: he watches both, carries news, and keeps texts
+	third   *person // known to both: watches both, carries news and keeps texts
 	away    [2]bool
 	fates   []byte
 	faulty  [2]bool // whose disk has failed

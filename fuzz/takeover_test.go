@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Somebody else answers at bob's address, with keys that are in order but are not
-// bob's: ann's DATA is challenged by them. Nothing meant for bob goes there, and when
-// bob is back he gets it.
+// Somebody else answers at bob's address, with keys that are valid but not bob's: they
+// challenge ann's DATA. Nothing meant for bob goes there, and bob gets all of it on coming
+// back.
 func TestTextNeverGoesToAnotherKey(t *testing.T) {
 	w := newWire(t)
 	w.meet()

@@ -11,7 +11,7 @@ import (
 	"darkchat/neighbors"
 )
 
-// Of sixteen friends of one who crashed each asks a few at a time for him, not all:
+// When somebody crashes, each of their sixteen friends asks a few neighbours at a time, not all:
 // a request fills a datagram.
 func TestFewAreAskedForTheMissing(t *testing.T) {
 	v := newVillage(t, 31, simnet.Profile{Delay: 5 * time.Millisecond}, 24, 8)
@@ -42,8 +42,8 @@ func TestFewAreAskedForTheMissing(t *testing.T) {
 	}
 }
 
-// A friend behind a seed is online again soon after he is back, though he says so to
-// nobody but the seed: who missed him had asked it.
+// A friend behind a seed is online again soon after coming back, though they tell nobody but the
+// seed: those who missed them had asked it.
 func TestSeedTellsOfReturn(t *testing.T) {
 	b := newBed(t, 32, simnet.Profile{Delay: 10 * time.Millisecond})
 	b.intro = neighbors.IntroAll

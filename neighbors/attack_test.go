@@ -343,8 +343,8 @@ func TestNewIntroductionReplacesTheOld(t *testing.T) {
 	}
 }
 
-// A relay carries nothing to who is not there: neither to somebody of whom it only
-// remembers that he was, nor after a goodbye.
+// A relay carries nothing to a session that is not there: neither to one that it only remembers,
+// nor after a goodbye.
 func TestRelayNeedsALiveAssociation(t *testing.T) {
 	b := newBed(t, 68, simnet.Profile{Delay: 10 * time.Millisecond})
 	seed := b.seedNode()
@@ -387,6 +387,6 @@ func TestRelayNeedsALiveAssociation(t *testing.T) {
 	_, before = passed()
 	say()
 	if unknown, other := passed(); unknown != 2 || other > before {
-		t.Errorf("after he was lost: %d unknown, %d others, before %d", unknown, other, before)
+		t.Errorf("after they were lost: %d unknown, %d others, before %d", unknown, other, before)
 	}
 }

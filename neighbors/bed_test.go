@@ -129,7 +129,7 @@ func reader(seed uint64) io.Reader {
 	return rand.NewChaCha8(s)
 }
 
-// join adds a person on an address of his own.
+// join adds a person on an address of their own.
 func (b *bed) join(name string, sources ...neighbors.Source) *person {
 	b.t.Helper()
 	i := len(b.nodes) + 1

@@ -44,8 +44,8 @@ func (r *raw) listed(to *person, q dgram.ListRequest) dgram.List {
 	return pages[0]
 }
 
-// One difference sends that bucket of the list and no other; who is told of nobody, or asks
-// a seed, sees his own list differ from nothing.
+// One difference sends that bucket of the list and no other; an asker that is told of nobody, or
+// that asks a seed, sees its own list differ from nothing.
 func TestOneDifferenceSendsItsBucket(t *testing.T) {
 	v := &village{bed: newBed(t, 81, simnet.Profile{Delay: 5 * time.Millisecond})}
 	const size = 60
@@ -120,7 +120,7 @@ func TestQuestionsAreSalted(t *testing.T) {
 		told = append(told, dgram.Summary{Session: dgram.PeerID{byte(i << 3), 1}, Seq: 5})
 	}
 	v.run(time.Second)
-	if _, list := friend.lists(); len(list) > 0 { // she holds nothing, and asks for all
+	if _, list := friend.lists(); len(list) > 0 { // the friend holds nothing, and asks for all
 		friend.says(ann.id(), dgram.Message{Body: dgram.List{Request: list[len(list)-1].Message.ID, Summaries: told, Total: uint64(len(told))}}, time.Second)
 	}
 	friend.lists()

@@ -62,7 +62,7 @@ func TestListsAreForFriends(t *testing.T) {
 	if _, err := ann.node.Sessions("carol"); err == nil {
 		t.Fatal("a stranger was told who the neighbours are")
 	}
-	hub.say("ann", "now I know you") // pins her
+	hub.say("ann", "now I know you") // pins ann
 	ann.kill()
 	b.run(20 * time.Second)
 	ann.start()
@@ -134,7 +134,7 @@ func TestFileOfPeopleNamesAKey(t *testing.T) {
 	if _, err := kim.node.Chat(b.now, "bob"); err == nil {
 		t.Fatal("the squatter is meant by the plain name")
 	}
-	// Whoever asks for bob is told where he should be and who answers there instead; and
+	// Whoever asks for bob is told where bob should be and who answered there instead; and
 	// the file is not credited with the squatter.
 	_, err := kim.node.PingUser(b.now, "bob")
 	for _, part := range []string{squatter.addr.String(), bob.node.Self().Fingerprint, squatter.node.Self().Fingerprint} {
@@ -250,8 +250,8 @@ func TestUnprintedIsUnread(t *testing.T) {
 	}
 }
 
-// Another copy of a session's key makes this node take a fresh one. Bob has two
-// sessions of ann then, and what waited reaches him once.
+// Another copy of a session's key makes this node take a fresh one. Bob then has two
+// sessions of ann, and a text that waited reaches bob once.
 func TestCloneTakesAFreshKey(t *testing.T) {
 	b := newBed(t, 29, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

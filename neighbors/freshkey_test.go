@@ -128,8 +128,8 @@ func TestAllFindTheSeedWithAFreshKey(t *testing.T) {
 	}
 }
 
-// Who sees what ann sends to her seed may answer it, and with any key: that costs her a HELLO
-// now and then, and takes nothing from her.
+// Anybody who sees what ann sends to a seed may answer it, with any key: that costs ann a HELLO now
+// and then, and takes nothing away.
 func TestForgedKeyMovesNothing(t *testing.T) {
 	b, s, ann, bob := carried(t, 853)
 	public := netip.AddrFrom4([4]byte{203, 0, 2, 1})

@@ -131,7 +131,7 @@ func TestOlderThanItsGoodbye(t *testing.T) {
 		}
 	}
 	if !told {
-		t.Error("mia is not told what her key has signed since")
+		t.Error("mia is not told what mia's key has signed since")
 	}
 	v.run(time.Minute)
 	m.says(ann.id(), dgram.Message{ID: 530, Body: dgram.Online{Record: m.declare(seq+1, sessions.StateOnline)}}, 8*time.Millisecond)

@@ -56,7 +56,7 @@ func TestFriendHoldsText(t *testing.T) {
 		ann.leave()
 		v.run(time.Minute)
 
-		carol.kill() // what she holds outlives her program
+		carol.kill() // what carol holds outlives the program
 		carol.start()
 		v.run(10 * time.Second)
 		bob.screen = nil
@@ -110,7 +110,7 @@ func TestReceiptByFriend(t *testing.T) {
 	}
 }
 
-// What carol keeps shows her nothing of the text, and a receipt that bob did not sign
+// What carol keeps shows nothing of the text, and a receipt that bob did not sign
 // moves nothing.
 func TestHolderReadsAndClaimsNothing(t *testing.T) {
 	v, ann, bob, carol := triangle(t, 23, simnet.Profile{Delay: 5 * time.Millisecond})

@@ -179,8 +179,8 @@ func TestFriendsAreMetUnasked(t *testing.T) {
 	ann.leave()
 	b.run(time.Minute)
 	bob.start()
-	ann.addr, ann.disk = movedFrom(ann), map[string][]byte{} // she has forgotten bob
-	var asked time.Time                                      // by bob, who misses her
+	ann.addr, ann.disk = movedFrom(ann), map[string][]byte{} // ann has forgotten bob
+	var asked time.Time                                      // by bob, who misses ann
 	b.tapped = func(d simnet.Delivery) {
 		if d.From == bob.addr && len(d.Bytes) == dgram.MaxDatagram {
 			asked = b.now

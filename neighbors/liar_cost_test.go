@@ -219,7 +219,7 @@ func TestAskerLeavesRoomForOthers(t *testing.T) {
 	v.until(time.Minute, "bob and dan have said nothing for a second", func() bool { return v.now.Sub(heard) > 1100*time.Millisecond })
 	bob.kill()
 	rae.events = nil
-	for range 6 { // no more fit his window at once
+	for range 6 { // no more fit the liar's window at once
 		for range 40 {
 			m.ep.Reach(v.now, ann.id(), bob.id())
 		}
@@ -240,9 +240,8 @@ func TestAskerLeavesRoomForOthers(t *testing.T) {
 	}
 }
 
-// With the way to bob broken, an honest one vouches for him though more liars than are
-// asked at a time claim to watch him, say that they do not reach him, and agree that he is
-// lost.
+// With the path to bob broken, an honest neighbour vouches for bob, though more liars than are
+// asked at a time claim to watch bob, say that they do not reach bob, and agree that bob is lost.
 func TestHonestVoucherIsFoundAmongLiars(t *testing.T) {
 	v := &village{bed: newBed(t, 945, simnet.Profile{Delay: 5 * time.Millisecond})}
 	for _, name := range []string{"ann", "bob", "carol"} {
@@ -270,13 +269,13 @@ func TestHonestVoucherIsFoundAmongLiars(t *testing.T) {
 	}
 	for _, w := range all[neighbors.WentOffline](ann) {
 		if w.User == "bob" {
-			t.Fatal("bob is called lost, carol reaches him")
+			t.Fatal("bob is called lost though carol reaches bob")
 		}
 	}
 }
 
-// An explode of somebody whom the relay's user does not know goes nowhere; a friend's goes
-// to those alone of whom he is told, once a minute.
+// An explode of somebody whom the relay's user does not know goes nowhere; a friend's goes only
+// to those of whom that friend is told, once a minute.
 func TestStrangerDoesNotExplode(t *testing.T) {
 	v, ann := star(t, 946, 6)
 	m := v.attacker(1, "mallory", "198.19.1.7:6789")
@@ -334,7 +333,7 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 		change(sessions.State(i % 2))
 		v.run(50 * time.Millisecond)
 	}
-	if got := ann.sends - before - 1200; got > 600 { // the acks are his own
+	if got := ann.sends - before - 1200; got > 600 { // the acks are the liar's own doing
 		t.Errorf("ann sends %d datagrams in a minute", got)
 	} else {
 		t.Logf("ann sends %d datagrams in a minute beside the acks", got)
@@ -350,8 +349,8 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	})
 }
 
-// Who says that it is a seed and tells again and again of somebody who is missing is asked
-// for him as rarely as anybody.
+// A node that claims to be a seed and tells again and again of somebody missing is asked for them
+// as rarely as anybody.
 func TestFalseSeedIsAskedRarely(t *testing.T) {
 	v, ann := star(t, 948, 4)
 	bob := v.nodes[0]
@@ -375,9 +374,9 @@ func TestFalseSeedIsAskedRarely(t *testing.T) {
 	}
 }
 
-// Who is dead is found dead, whatever helpers say: that they reach him (vouching ends half a
-// minute after his own last sign of life), that they do not, or nothing at all (which makes
-// a node doubt itself, and wait longer).
+// A dead node is found dead, whatever helpers say: that they reach it (vouching ends half a minute
+// after its own last sign of life), that they do not, or nothing at all (which makes a node doubt
+// itself, and wait longer).
 func TestLyingHelpersDelayOnly(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer dgram.Result

@@ -115,7 +115,7 @@ func (m *truth) beyond(i, j int) {
 		switch {
 		case m.long(i, lag) && m.long(j, lag) && m.long(z, lag):
 			if s := p.believes(of); !here(s) {
-				m.fail("%s believes %s to be %s, %s knows that he is here", p.name, of.name, s, between.name)
+				m.fail("%s believes %s to be %s, %s knows that they are here", p.name, of.name, s, between.name)
 			}
 		case m.running[i] && m.running[z] && !m.running[j] && m.bye[j] &&
 			m.since[i].Add(lagBeyond).Before(m.since[j]) && m.since[z].Add(lagBeyond).Before(m.since[j]):
@@ -130,10 +130,10 @@ func (m *truth) beyond(i, j int) {
 }
 
 // Whatever random liars among the neighbours say, with forgers, replayers and squatters of
-// session ids beside them, what honest nodes believe of honest third ones is what the model
-// allows: nobody who is here is called gone by who reaches him, or by who is two edges away
-// and has one honest neighbour who does; no goodbye is undone; nobody is seen who was not
-// heard; who died is found dead in time. And when the liars fall silent all know all again.
+// session ids beside them, honest nodes believe of third ones only what the model allows: a node
+// that is here is called gone neither by one that reaches it, nor by one two edges away that has
+// an honest neighbour who does; no goodbye is undone; nobody is seen who was not heard; the dead
+// are found dead in time. And when the liars fall silent everybody knows everybody again.
 func TestLiarsAgainstSlowModel(t *testing.T) {
 	checks := flag.Lookup("rapid.checks").Value
 	if checks.String() == "100" { // a check is minutes of a network: fewer, unless somebody asks for more

@@ -14,21 +14,21 @@ import (
 	"darkchat/sessions"
 )
 
-// liar is a neighbour, known to the honest ones, who says whatever comes to him about
-// everybody, with the means that a modified program has: he signs nothing for others, but
-// has all that was ever signed.
+// liar is a neighbour, known to the honest ones, who says anything at all about everybody, with
+// the means of a modified program: it signs nothing for others, but has everything that was ever
+// signed.
 type liar struct {
 	*raw
 	rng     *rand.Rand
 	targets []*person
-	old     [][]byte // records of others, new and old, that he has kept
+	old     [][]byte // records of others, new and old, that it has kept
 }
 
 func (v *village) liar(victims ...*person) *liar {
 	return &liar{raw: v.pinned(7, "mallory", victims...), rng: rand.New(rand.NewPCG(v.seed, 77)), targets: victims}
 }
 
-// keep notes the records that he was shown.
+// keep notes the records that the liar was shown.
 func (l *liar) keep() {
 	for _, e := range l.events {
 		switch e := e.(type) {
@@ -88,18 +88,18 @@ func (l *liar) lie(about ...*person) {
 		case 7:
 			me := l.record.Session
 			say(dgram.Ping{Scope: dgram.ScopeExplode, Session: me[:], Record: record, By: me[:]})
-		case 8: // an explode in order, for whomever he likes
+		case 8: // a valid explode, for anybody
 			p := dgram.Ping{Scope: dgram.ScopeExplode, Record: l.signed, Targets: []dgram.PeerID{id(), id()}}
 			ticket := sessions.Ticket{Asker: l.record.Session, Introducer: sessions.SessionID(to.id()), Number: uint64(l.bed.now.UnixMilli())}
 			p.Ticket = dgram.Ticket{Number: ticket.Number, Sig: ticket.Sign(l.key)}
 			say(p)
-		case 9: // his own record, with the session id of another
+		case 9: // its own record, with the session id of another
 			say(dgram.Online{Record: bytes.Replace(l.signed, l.record.Session[:], squatted[:], 1)})
 		case 10:
 			say(dgram.ListRequest{Of: squatted[:], Credit: 8})
 		}
 	}
-	// Whatever is asked of him is answered with a lie, too.
+	// Whatever it is asked it answers with a lie too.
 	for _, e := range l.events {
 		if r, ok := e.(dgram.Received); ok {
 			if q, ok := r.Message.Body.(dgram.ListRequest); ok {
@@ -120,11 +120,10 @@ func (l *liar) lie(about ...*person) {
 	l.turn()
 }
 
-// The slow model of what may be believed: an honest third is online for who reaches him
-// until he says goodbye or stays silent, and for who is two edges away as long as an
-// honest neighbour says so; whatever a liar says, that does not change, and a goodbye is
-// never undone. He only delays: who is dead is found dead by those who had an edge to
-// him, though the liar vouches.
+// The slow model of what may be believed: an honest third node is online for one that reaches it
+// until it says goodbye or stays silent, and for one two edges away as long as an honest
+// neighbour says so. Nothing a liar says changes that, and a goodbye is never undone. A liar
+// only delays: those with an edge to a dead node find it dead, though the liar vouches for it.
 func TestLiarsChangeNothing(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -160,15 +159,15 @@ func TestLiarsChangeNothing(t *testing.T) {
 					}
 				}
 				if s := believes(ann, dan); s != neighbors.Online && s != neighbors.Suspect && s != neighbors.Away {
-					t.Fatalf("ann believes dan to be %s, carol says that he is here", s)
+					t.Fatalf("ann believes dan to be %s, carol says that dan is here", s)
 				}
 			}
-			// dan says goodbye: nothing brings him back.
+			// dan says goodbye: nothing brings dan back.
 			dan.node.Leave(v.now)
 			dan.turn()
 			v.until(3*time.Second, "ann knows that dan left", func() bool { return believes(ann, dan) == neighbors.Offline })
 			dan.kill()
-			// bob dies, and the liar vouches for him.
+			// bob dies, and the liar vouches for bob.
 			bob.kill()
 			began := v.now
 			for v.now.Sub(began) < 75*time.Second {
@@ -211,6 +210,6 @@ func TestLiarPushesNobodyOut(t *testing.T) {
 		t.Errorf("ann believes dan to be %s", s)
 	}
 	if n := ann.node.Heard(); n > 600 {
-		t.Errorf("she remembers %d sessions of whom others tell", n)
+		t.Errorf("ann remembers %d sessions that others tell of", n)
 	}
 }

@@ -16,7 +16,7 @@ func TestNobodyIsBelievedLongerThanTheirRecordSays(t *testing.T) {
 	ann, bob := b.join("ann"), b.join("bob")
 	ann.meet(bob)
 	b.run(time.Minute)
-	bob.kill() // ann's cable is out; it is the same to her
+	bob.kill() // as if ann's cable were out
 	ann.node.SetSurroundings(b.now, neighbors.Surroundings{
 		Listen:     []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:6789")},
 		Interfaces: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")},

@@ -141,8 +141,9 @@ func (s slowStore) History(sessions.HistoryQuery) (sessions.HistoryPage, error) 
 	return sessions.HistoryPage{}, nil
 }
 
-// Whoever is told that somebody is blocked, or that a line is taken back, has that on
-// disk, and what was said until now is in the history that he asks for; a disk that hangs holds nobody up for long.
+// When the person is told that somebody is blocked, or that a line is taken back, that is on
+// disk, and the history they ask for has everything said so far; a disk that hangs holds nobody
+// up for long.
 func TestWhatIsToldIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := simnet.New(3, simnet.Profile{Delay: 3 * time.Millisecond})

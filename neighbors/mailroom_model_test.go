@@ -14,7 +14,7 @@ import (
 	"darkchat/sessions"
 )
 
-// mailroom is bob, a friend of his, and strangers who send him and bring him anything.
+// mailroom is bob, a friend of bob's, and strangers who send and bring bob anything.
 type mailroom struct {
 	*bed
 	rt       *rapid.T
@@ -102,7 +102,7 @@ func (m *mailroom) step() {
 	m.honest()
 }
 
-// honest compares whom bob has to answer with what he has of them.
+// honest compares whom bob's node has to answer with what it has of them.
 func (m *mailroom) honest() {
 	if waiting, room := m.bob.node.Waiting(); waiting > room {
 		m.rt.Fatalf("%d are to be answered, and there are %d texts", waiting, room)

@@ -229,7 +229,7 @@ func TestCopiesThatDoNotOpenAreBounded(t *testing.T) {
 	}
 	// A text of ann, brought by whoever has it.
 	b.run(10 * time.Second)
-	ann.lax = true // she never typed it
+	ann.lax = true // ann never typed it
 	sealed := ann.seal(bob, sessions.Part{ID: 1 << 40, Parts: 1, Text: "by a friend", Sent: uint64(b.now.UnixMilli())})
 	for range 5 {
 		if r, ok := m.brings(bob, ann.id(), 1<<40, sealed); !ok || r != dgram.ResultDelivered {

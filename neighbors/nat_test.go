@@ -13,7 +13,7 @@ import (
 
 const natTimeout = 30 * time.Second
 
-// behind adds a person on a network of his own behind a NAT.
+// behind adds a person on a network of their own behind a NAT.
 func (b *bed) behind(name string, k simnet.Kind) (*person, *simnet.NAT) {
 	p := b.join(name)
 	i := byte(len(b.nodes))
@@ -109,9 +109,8 @@ func TestRelayComesBack(t *testing.T) {
 	}
 }
 
-// In the middle of a conversation one side's NAT forgets everything, or he moves to
-// another network; whoever writes, and whatever the NATs, both go on within ten
-// seconds.
+// In the middle of a conversation one side's NAT forgets everything, or that side moves to
+// another network; whoever writes, and whatever the NATs, both go on within ten seconds.
 func TestNATChanges(t *testing.T) {
 	for i, k := range []simnet.Kind{simnet.Cone, simnet.Remap, simnet.Symmetric} {
 		for j, what := range []string{"flushed", "moved", "flushed, only the other writes"} {
@@ -158,7 +157,7 @@ func TestNATChanges(t *testing.T) {
 	}
 }
 
-// After sleep everybody is unknown until he is heard again, and nobody is offline.
+// After sleep everybody is unknown until heard again, and nobody is offline.
 func TestWakingUp(t *testing.T) {
 	b := newBed(t, 600, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")
@@ -255,7 +254,7 @@ func TestRelayDies(t *testing.T) {
 	told := false
 	for _, c := range all[neighbors.PathChange](ann) {
 		if c.User == "dan" {
-			t.Errorf("he had left before: %+v", c)
+			t.Errorf("dan had left before: %+v", c)
 		}
 		told = told || c.User == "bob" && c.Path == "" && strings.Contains(c.Why, "the relay seed") && strings.Contains(c.Why, "gone")
 	}

@@ -155,15 +155,15 @@ func TestForgottenBehindCarrier(t *testing.T) {
 	}
 }
 
-// One who does not write believes in the way that his NAT has closed: when the other one is
-// introduced to him, he looks for him all the same.
+// A side that does not write still trusts the path that its NAT has closed: when the other side is
+// introduced to it, it looks for the other all the same.
 func TestClosedWayIsOpenedAgain(t *testing.T) {
 	for i, k := range []simnet.Kind{simnet.Cone, simnet.Restricted, simnet.Remap} {
 		t.Run(k.String(), func(t *testing.T) {
 			p := newPairing(t, uint64(18000+i), 10*time.Millisecond, k, k, "")
 			p.run(40 * time.Second)
 			p.reads(both, "one and a half", time.Second)
-			p.run(time.Second) // his next probe, that would open it, is far
+			p.run(time.Second) // the next probe, which would open it, is far off
 			p.natA[0].Close(netip.AddrFrom4([4]byte{203, 0, 3, 1}))
 			p.reads(onlyBob, "two", 3*time.Second)
 			p.run(500 * time.Millisecond)
@@ -185,7 +185,7 @@ func (p *pairing) forgets(change func(*pairing), wait time.Duration, writers int
 	began := p.now
 	limit := 3 * time.Second
 	if writers != both {
-		limit = 10 * time.Second // the other one finds out by a probe, 5 s after he heard the last
+		limit = 10 * time.Second // the other side finds out by a probe, 5 s after it last heard anything
 	}
 	p.reads(writers, "two", limit)
 	for !p.direct() && p.now.Sub(began) < 10*time.Second {

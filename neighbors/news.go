@@ -39,7 +39,7 @@ type newsItem struct {
 type saying struct {
 	of    *edge
 	word  dgram.Summary
-	known bool // our user knows him
+	known bool // our user knows them
 }
 
 // tells says whether we tell to about e: our user knows both, or e is on our link and to is near

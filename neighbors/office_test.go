@@ -29,8 +29,8 @@ func (p *person) seesAll(list []*person) bool {
 	return !slices.ContainsFunc(list, func(q *person) bool { return q.node != nil && !p.sees(q.name) })
 }
 
-// Many who are behind one address, and new to bob, all write to him, all are delivered, and
-// stay in sight: all of ten, and as many of more as one network may have edges.
+// Many people behind one address, and new to bob, write to bob: every line is delivered, and they
+// stay in sight: all of ten, and of more as many as one network may have edges.
 func TestOfficeBehindOneAddress(t *testing.T) {
 	for _, size := range []int{10, 30} {
 		b := newBed(t, 900+uint64(size), simnet.Profile{Delay: 10 * time.Millisecond})

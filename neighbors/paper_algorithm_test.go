@@ -144,7 +144,7 @@ func TestPaperPruningFavoursOnline(t *testing.T) {
 	ann := b.join("ann")
 	for i := range 6 {
 		p := b.join("p" + string(rune('a'+i)))
-		p.meet(ann) // nobody's act of ann's: she pins none of them
+		p.meet(ann) // no act of ann's: it pins none of them
 		if i < 3 {
 			p.leave()
 		}
@@ -189,7 +189,7 @@ func TestPaperCommonNeighbourJoinsTheLost(t *testing.T) {
 	bob.say("ann", "first")
 	ann.meet(carol)
 	bob.meet(carol)
-	for _, p := range []*person{ann, bob} { // carol knows both, and they know her
+	for _, p := range []*person{ann, bob} { // carol knows both, and both know carol
 		do(carol, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, p.name) })
 	}
 	b.run(2 * time.Second)
@@ -449,7 +449,7 @@ func TestPaperRequestPing(t *testing.T) {
 }
 
 // 3.3, figure 4: requestUserList "asks the receiver to reply with a list of nodes adjacent",
-// deliverKnownList delivers it: of those whom the receiver's user knows, to those he knows.
+// deliverKnownList delivers it: of people the receiver's user knows, to people that user knows.
 func TestPaperUserList(t *testing.T) {
 	v := newVillage(t, 1032, paperWeather(), 5, 1)
 	v.until(10*time.Second, "all know all within two edges", v.knowAll)

@@ -197,7 +197,7 @@ func TestPaperQuitIsGraceful(t *testing.T) {
 }
 
 // 2: "The only purpose of the server is to act as a secondary or backup repository for
-// storing information about the network": who has lost all memory finds his people there.
+// storing information about the network": a node that has lost all memory finds its people there.
 func TestPaperServerIsABackupRepository(t *testing.T) {
 	b := newBed(t, 1020, paperWeather())
 	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
@@ -250,8 +250,8 @@ func TestPaperMacrosBeforeAnyContact(t *testing.T) {
 	}
 }
 
-// 2.2: "The node would then get responses back, acquiring information": who is two edges
-// away, knows the one who explodes, and had lost him answers by calling him. So "streamlined
+// 2.2: "The node would then get responses back, acquiring information": a node two edges away
+// that knows the exploding one, and had lost it, answers by calling it. So "streamlined
 // versions of explode can keep the topology regenerating without relying on the
 // (potentially offline) central server".
 func TestPaperExplodeRegenerates(t *testing.T) {

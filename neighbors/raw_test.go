@@ -37,7 +37,7 @@ func checkRecord(record, static []byte) (dgram.Peer, error) {
 func checkRecordBy(by sessions.Signatures, record, static []byte) (dgram.Peer, error) {
 	rec, err := sessions.VerifyBy(by, record)
 	if err != nil || !bytes.Equal(rec.Static[:], static) {
-		return dgram.Peer{}, errors.New("not his record")
+		return dgram.Peer{}, errors.New("not their record")
 	}
 	return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
 }

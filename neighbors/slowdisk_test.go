@@ -37,8 +37,8 @@ func TestNothingLeavesBeforeItIsWritten(t *testing.T) {
 	}
 }
 
-// Whoever is killed while his disk is slow has lost nothing that he was told of, or that
-// somebody read, and each line is where it was told to be.
+// A node killed while its disk is slow has lost nothing that its person was told of, or that
+// somebody read, and each line is where the person was told it is.
 func TestKilledWhileTheDiskIsSlow(t *testing.T) {
 	rounds := 12
 	if testing.Short() {
@@ -92,7 +92,7 @@ func TestKilledWhileTheDiskIsSlow(t *testing.T) {
 	}
 }
 
-// states is what a person was told of each of his lines, in order.
+// states is what a person was told of each of their lines, in order.
 func states(p *person) map[uint64][]neighbors.DeliveryState {
 	told := map[uint64][]neighbors.DeliveryState{}
 	for _, d := range all[neighbors.Delivery](p) {
@@ -112,17 +112,18 @@ func forward(told map[uint64][]neighbors.DeliveryState) bool {
 	return true
 }
 
-// Copies are sealed to a key that is on its owner's disk: another would be lost with him.
+// Copies are sealed to a key that is on its owner's disk: any other would be lost with the
+// process.
 func TestHoldKeyIsWrittenBeforeItIsPublished(t *testing.T) {
 	for _, slow := range []bool{true, false} {
 		v, ann, bob, _ := triangle(t, 82, simnet.Profile{Delay: 5 * time.Millisecond})
 		bob.kill()
-		bob.disk = map[string][]byte{} // he has no key, and nobody in his memory
+		bob.disk = map[string][]byte{} // no key, and nobody in memory
 		if slow {
 			bob.slow = func() time.Duration { return time.Hour }
 		}
 		bob.start()
-		v.until(time.Minute, "he is found", func() bool { return ann.sees(bob.name) })
+		v.until(time.Minute, "bob is found", func() bool { return ann.sees(bob.name) })
 		v.run(10 * time.Second)
 		bob.kill()
 		v.run(30 * time.Second)

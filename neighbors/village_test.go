@@ -181,8 +181,8 @@ func TestStrangersNewsIsNothing(t *testing.T) {
 	}
 }
 
-// Whom we reach is told to those alone who are told of him anyway, and costs the one
-// asked about less than the question.
+// Only neighbours that are told of a session anyway learn whether we reach it, and the session
+// asked about gets less than the question cost.
 func TestReachIsNoOracle(t *testing.T) {
 	v := newVillage(t, 14, simnet.Profile{Delay: 5 * time.Millisecond}, 2, 1)
 	ann, bob := v.nodes[0], v.nodes[1]

@@ -72,7 +72,7 @@ func TestNothingIsHandedOutBeforeItIsWritten(t *testing.T) {
 	}
 	one := put()
 	hidden()
-	sent := b.Online(userOf(1), []SessionID{s1}) // he comes while it is being written
+	sent := b.Online(userOf(1), []SessionID{s1}) // they come while it is being written
 	hidden()
 	tell(one, "queued 0/0 waiting 0")
 	hidden()

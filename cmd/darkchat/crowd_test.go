@@ -29,7 +29,7 @@ const (
 	longestWait  = 90 * time.Second
 )
 
-// crowd is nodes that are each other's friends, as after a restart: each remembers his.
+// crowd is nodes that are each other's friends, as after a restart: each remembers its own.
 type crowd struct {
 	t       testing.TB
 	profile neighbors.Profile
@@ -165,7 +165,7 @@ func (c *crowd) recordOf(m *member) []byte {
 	return signed
 }
 
-// remember gives a member the memory of his friends.
+// remember gives a member the memory of their friends.
 func (c *crowd) remember(i int, m *member) {
 	book := sessions.NewBook(sessions.UserKey(m.key.Public().(ed25519.PublicKey)), m.name, sessions.DefaultLimits(false))
 	now := time.Now()

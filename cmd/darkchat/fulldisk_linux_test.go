@@ -44,9 +44,9 @@ func fill(t *testing.T, path string) {
 	}
 }
 
-// bob's disk is full: he is told, stays there, reads nothing that could be lost, and has
-// all of it when there is room again, also what he himself typed meanwhile; without
-// a restart. Killed while it is full he keeps what was acknowledged.
+// bob's disk is full: bob is told, stays online, and reads nothing that could be lost. When there
+// is room again bob has all of it without a restart, including what bob typed in the meantime.
+// Killed while it is full, bob's node keeps what was acknowledged.
 func TestDiskIsFull(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, 2<<20)

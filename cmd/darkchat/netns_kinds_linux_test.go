@@ -22,7 +22,7 @@ func kindRows() []netnsRow {
 
 // behaviour is what is seen of a NAT (RFC 4787): whether the outside port is the
 // inside one, whether it depends on the destination, and who gets in: the one
-// written to, another port of his, another host, a stranger to a fresh port.
+// written to, another port of that host, another host, a stranger to a fresh port.
 type behaviour struct {
 	kept, varies            bool
 	answer, port, host, any bool

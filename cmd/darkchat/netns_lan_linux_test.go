@@ -165,8 +165,8 @@ func restSubnet(r *row) {
 	r.introduced(r.hosts["b1"].darkchat("eve"), "10.1.0.11", nodes)
 }
 
-// introduced lets a newcomer ping the first of people who know each other, and
-// waits until he and all of them see each other.
+// introduced lets a newcomer ping the first of some people who know each other, and
+// waits until the newcomer and all of them see each other.
 func (r *row) introduced(eve *node, addr string, others []*node) {
 	r.Helper()
 	began := time.Now()
@@ -190,8 +190,8 @@ func restBlockedLAN(r *row) {
 	r.measured("text %s", short(talk(nodes[1], nodes[4], "hello")))
 }
 
-// lanLeftOut has ann on two LANs of which she chooses one: bob on the other one announces
-// himself, also by broadcast, and is not answered; cyd on the chosen one is.
+// lanLeftOut puts ann on two LANs, of which one is chosen: bob, on the other one, announces bob's
+// node, by broadcast too, and gets no answer; cyd, on the chosen one, does.
 func lanLeftOut(r *row) {
 	r.segment("left")
 	r.segment("right")

@@ -85,8 +85,8 @@ func (l *lab) join() trio {
 	return t
 }
 
-// add says \add bob, with his fingerprint, and a first text. It returns when \add was said, and how
-// long the text took from there.
+// add types \add bob, with the fingerprint, and a first text. It returns when \add was typed, and
+// how long the text took from there.
 func (t trio) add() (began time.Time, took time.Duration) {
 	t.ann.t.Helper()
 	began = time.Now()

@@ -137,7 +137,7 @@ func TestFailedChatLeavesNoConversation(t *testing.T) {
 	}
 	bob.wait("ann left", func(e event) bool { return e.Event == "offline" })
 	if bob.count(is("message", "secret")) != 0 {
-		t.Error("bob got what was not meant for him")
+		t.Error("bob got a text that was not meant for bob")
 	}
 }
 

@@ -61,7 +61,7 @@ func TestSeedLeavesOnTerm(t *testing.T) {
 	seed := startSeed(t, t.TempDir())
 	ann := start(t, t.TempDir(), "ann", "-sip", "127.0.0.1", "-sp", seed.port())
 	ann.wait("the seed online", func(e event) bool { return e.Event == "online" })
-	seed.wait("ann online", func(e event) bool { return e.Event == "online" }) // until then she is nobody to say goodbye to
+	seed.wait("ann online", func(e event) bool { return e.Event == "online" }) // until then there is nobody to say goodbye to
 	began := time.Now()
 	seed.signal(syscall.SIGTERM)
 	if code := seed.end(); code != 0 || time.Since(began) > leaveLimit {

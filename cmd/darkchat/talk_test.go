@@ -23,7 +23,7 @@ func long() string {
 	return strings.Repeat("日本語👨‍👩‍👧é", 10_000/len("日本語👨‍👩‍👧é")+1)
 }
 
-// meet starts ann and bob and lets ann find bob by his address.
+// meet starts ann and bob and lets ann find bob by address.
 func meet(t *testing.T) (ann, bob *node) {
 	t.Helper()
 	bob = start(t, t.TempDir(), "bob")

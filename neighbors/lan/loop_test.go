@@ -67,7 +67,7 @@ func TestLoopsOnOneLink(t *testing.T) {
 		time.Sleep(time.Second)
 		stopAnn()
 		if came != 2 || went != 1 {
-			t.Errorf("told %d times that somebody came, %d times that he went", came, went)
+			t.Errorf("told %d times that somebody came, %d times that somebody went", came, went)
 		}
 	})
 }

@@ -6,32 +6,32 @@ import (
 	"time"
 )
 
-// what is measured of a change, and in what time everybody should know it.
+// what is the kind of a change that is measured.
 type what uint8
 
 const (
-	forming what = iota // all that start together see each other
+	forming what = iota // all nodes that start together see each other
 	joined
 	left
 	crashed
-	healed // those on the other side of the cut are back
+	healed // the nodes on the other side of the cut are back
 	whats
 )
 
 var whatNames = [whats]string{"forming", "join", "leave", "crash", "heal"}
 
-// within is how soon those within two edges should know.
+// within is how soon the nodes within two edges should know of it.
 var within = [whats]time.Duration{10 * time.Second, 2 * time.Second, 2 * time.Second, 30 * time.Second, 10 * time.Second}
 
-// offlineWord is how long ago somebody must have come for a word that he is offline to be
-// false rather than late.
+// offlineWord is how long ago a node must have come for a report that it is offline to be false
+// rather than late.
 const offlineWord = 10 * time.Second
 
-// tally is what one observer, or all of them, make of a run.
+// tally is what one observer, or all of them together, measured in a run.
 type tally struct {
-	took       [whats][2][]int64 // by edges between the two; never: it was not learnt
-	falsely    [2]int            // called offline though there
-	falsePairs int               // neighbours of whom that was done at least once
+	took       [whats][2][]int64 // by edges between the two; never: it was never learnt
+	falsely    [2]int            // how often somebody was called offline though there
+	falsePairs int               // pairs of neighbours in which that happened at least once
 }
 
 func (t *tally) add(o *tally) {
@@ -46,7 +46,7 @@ func (t *tally) add(o *tally) {
 	t.falsePairs += o.falsePairs
 }
 
-// observer looks at a run with the eyes of one node.
+// observer sees a run as one node does.
 type observer struct {
 	w    *world
 	self int32
@@ -129,9 +129,9 @@ func (v *view) look() {
 	v.wrong()
 }
 
-// learns notes when the change at that time was known here, if this node was there to learn
-// it: running, with a way to whom it is about that held as long as the learning may take.
-// The change is true until that time.
+// learns notes when the change at a time was known here, if this node could learn it: if it was
+// running, with a path to the node concerned, for as long as learning may take. The change holds
+// until the time given.
 func (v *view) learns(k what, at, until int64) {
 	p := v.w.plan
 	mine, up := p.spell(v.self, at)
@@ -145,7 +145,7 @@ func (v *view) learns(k what, at, until int64) {
 	switch k {
 	case left, crashed:
 		if !before.online() {
-			return // it knew of nobody whom it could miss
+			return // it knew of no node that it could miss
 		}
 		is := before
 		for _, c := range v.during(at, until) {
@@ -158,7 +158,7 @@ func (v *view) learns(k what, at, until int64) {
 		}
 	default:
 		if k != forming && before.online() {
-			return // it never noticed that he was away
+			return // it never noticed that the other was away
 		}
 		for _, c := range v.during(mine.up, until) {
 			if c.state.online() && (k == forming || c.at >= at) {
@@ -175,7 +175,7 @@ func (v *view) learns(k what, at, until int64) {
 	}
 }
 
-// before is what was believed at a time, in the run of the program that began at up.
+// before is what was believed at a time by the run of the program that began at up.
 func (v *view) before(at, up int64) (b belief) {
 	for _, c := range v.changes {
 		if c.at < at && c.at >= up {
@@ -190,7 +190,7 @@ func (v *view) during(from, to int64) []change {
 	return slices.DeleteFunc(slices.Clone(v.changes), func(c change) bool { return c.at < from || c.at >= to })
 }
 
-// between says whether somebody stands between the two all that time.
+// between says whether a node between the two was there all that time.
 func (v *view) between(from, to int64) bool {
 	p := v.w.plan
 	for _, m := range v.w.graph[v.self] {
@@ -201,7 +201,7 @@ func (v *view) between(from, to int64) bool {
 	return false
 }
 
-// wrong counts when somebody was called offline who had been there for a while.
+// wrong counts how often a node was called offline that had been there for a while.
 func (v *view) wrong() {
 	p, count := v.w.plan, 0
 	for _, c := range v.changes {

@@ -17,10 +17,10 @@ import (
 // very many nodes run in one process. Sizes on the wire, the randomness drawn and what is
 // refused are the same: a changed byte, another key, another prologue, another number.
 //
-// It protects nothing. Whoever knows the public keys can compute all of it, nothing is
-// encrypted, and the hash is quick, not collision resistant. It is for nodes that
-// exist in this package alone; no program that speaks to a network may use it, and a
-// test of package main makes sure that none does.
+// It protects nothing. Anybody who knows the public keys can compute all of it, nothing is
+// encrypted, and the hash is quick, not collision resistant. It is for nodes that exist only in
+// this package; no program that talks to a network may use it, and a test of package main makes
+// sure that none does.
 func modelCrypto() *neighbors.Crypto {
 	return &neighbors.Crypto{Suite: modelSuite{}, Signatures: modelSignatures{}}
 }
@@ -90,7 +90,7 @@ func (modelSuite) Transport(s dgram.Secrets, salt []byte) (toCaller, toAnswerer 
 	return a, modelAEAD(h)
 }
 
-// modelAEAD is a key: the sum of all that led to it.
+// modelAEAD is a key: the sum of everything that it is derived from.
 type modelAEAD sum
 
 func (modelAEAD) NonceSize() int { return nonceSize }

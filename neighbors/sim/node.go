@@ -19,7 +19,7 @@ const (
 	idsPerLife = 1 << 32
 )
 
-// node is a person's node, what is on its way to it, and what it saw.
+// node is a person's node, the datagrams on their way to it, and what it saw.
 type node struct {
 	world  *world
 	person *person
@@ -115,7 +115,7 @@ func (n *node) do(at int64, d deed) {
 
 func (n *node) stop() { n.node, n.opener, n.next, n.gone = nil, nil, never, never }
 
-// start runs the program anew. What it remembers are its friends of before the run.
+// start runs the program anew. It remembers the friends from before the run.
 func (n *node) start(now time.Time) {
 	w, p := n.world, n.person
 	n.lives++
@@ -174,7 +174,7 @@ func (n *node) receive(at int64, a arrival) {
 	n.node.Receive(now, n.opener.Open(now, from, n.person.addr.Addr(), a.bytes))
 }
 
-// turn lets everything that is ready happen, as the loop does.
+// turn does everything that is ready, as the loop does.
 func (n *node) turn(at int64) {
 	now := epoch.Add(time.Duration(at))
 	for again := true; again && n.err == nil; {
@@ -201,7 +201,7 @@ func (n *node) turn(at int64) {
 	}
 }
 
-// send puts a datagram into the air, as the weather allows.
+// send puts a datagram on the network, which may lose or delay it.
 func (n *node) send(at int64, d dgram.Datagram) {
 	w := n.world
 	n.spend(at, len(d.Bytes)+headers)

@@ -28,7 +28,7 @@ func newCrypt(model bool) crypt {
 	return crypt{nil, sessions.Ed25519{}}
 }
 
-// person is somebody with a node, and what others remember of him.
+// person is somebody with a node, and what others remember of them.
 type person struct {
 	index   int32
 	name    string
@@ -36,14 +36,14 @@ type person struct {
 	session [32]byte
 	id      sessions.SessionID
 	addr    netip.AddrPort
-	rows    []sessions.Write // in the memory of who knows him
+	rows    []sessions.Write // in the memory of those who know them
 }
 
-// port is everybody's.
+// port is the port of every node.
 const port = 6789
 
-// The nodes' addresses: on a segment those of one network, else each is in a network of
-// its own.
+// The nodes' addresses: on a segment all are in one network, else each is in a network of its
+// own.
 var segment = netip.MustParsePrefix("10.77.0.0/16")
 
 const firstNetwork = 16 // the first byte of the first address
@@ -55,7 +55,7 @@ func addrOf(graph string, i int32) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{firstNetwork + byte(i>>16), byte(i >> 8), byte(i), 7}), port)
 }
 
-// indexOf is the other way round; false: nobody can be there.
+// indexOf undoes addrOf; false: no node can be there.
 func indexOf(graph string, a netip.AddrPort, nodes int) (int32, bool) {
 	if !a.Addr().Is4() || a.Port() != port {
 		return 0, false
@@ -68,8 +68,8 @@ func indexOf(graph string, a netip.AddrPort, nodes int) (int32, bool) {
 	return i, i >= 0 && int(i) < nodes && addrOf(graph, i) == a
 }
 
-// newPerson makes the keys of a person, and the rows that a node keeps which met him
-// before the run began.
+// newPerson makes the keys of a person, and the rows in the memory of a node that met them before
+// the run began.
 func newPerson(w *world, i int32) (person, error) {
 	r := w.cfg.random(fmt.Sprintf("person %d", i))
 	p := person{index: i, name: fmt.Sprintf("n%d", i), addr: addrOf(w.cfg.Graph, i)}

@@ -8,7 +8,7 @@ import (
 
 // What happens when, in a run of For and a Partition:
 //
-//	0        starting    all but the joiners start, and call whom they remember
+//	0        starting    all but the joiners start, and call those they remember
 //	formed   2*formed    some join, some leave, some crash: the measured events
 //	formed   end         texts; with Churn, anybody leaves or crashes, and comes back
 //	parted   healed      the network is in two pieces
@@ -17,9 +17,9 @@ const (
 	formedMost = 10 * time.Second // but no longer
 	startPart  = 10               // of that: all start within it
 	partedAt   = 2.0 / 3          // of For
-	probePart  = 50               // one in so many joins; as many leave, as many crash
+	probePart  = 50               // one node in so many joins; as many leave, and as many crash
 	probeMost  = 20
-	awayLeast  = 5 * time.Second // how long who leaves or crashes is away
+	awayLeast  = 5 * time.Second // how long a node that leaves or crashes is away
 	awayMost   = 25 * time.Second
 	quietEnd   = 12 // of For: no text is sent in this last part
 )
@@ -52,7 +52,7 @@ type text struct {
 	at       int64
 }
 
-// plan is all that is decided before a run.
+// plan is everything that is decided before a run.
 type plan struct {
 	formed         int64
 	parted, healed int64 // equal: never
@@ -100,7 +100,7 @@ func newPlan(c Config, g graph) *plan {
 	return p
 }
 
-// churn has one of those who run go, and come back.
+// churn makes one of the running nodes go, and come back.
 func (p *plan) churn(r *rand.Rand, from []int, at int64) {
 	for range 20 {
 		list := &p.spells[from[r.IntN(len(from))]]

@@ -55,7 +55,7 @@ func chartX(ns float64) float64 {
 
 func chartY(share float64) float64 { return chartTop + chartHeight*(1-share) }
 
-// chart draws for each kind of change which share of those within two edges knew it when.
+// chart draws, for each kind of change, the share of nodes within two edges that knew it by when.
 func (r *Report) chart(b *bufio.Writer) {
 	for p := range chartPowers + 1 {
 		ns := chartFirst * math.Pow10(p)
@@ -123,7 +123,7 @@ func (r *Report) network(b *bufio.Writer) {
 	}
 }
 
-// place is where a node stands: on a circle, those of a community on one of their own.
+// place is where a node is drawn: on a circle, those of a community on a circle of their own.
 func (r *Report) place(i int32) (x, y float64) {
 	n, radius := len(r.world.nodes), netRadius
 	x, y = plotWidth/2, netTop+netRadius

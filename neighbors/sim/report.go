@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Report is what a run showed. Its printed forms are the same for the same Config. Times
-// are milliseconds of virtual time; one that is left out was never reached.
+// Report is the result of a run. Its printed forms are the same for the same Config. Times are
+// milliseconds of virtual time; one that is left out was never reached.
 type Report struct {
 	Network     Network    `json:"network"`
 	Convergence []Learning `json:"convergence"`
@@ -39,12 +39,12 @@ type Network struct {
 	Crypto    string  `json:"crypto"`
 }
 
-// Learning is how soon a kind of change was known: by those with an edge to whom it is
-// about (edges 1), or by all within two.
+// Learning is how soon a kind of change was known: by nodes with an edge to the one that changed
+// (edges 1), or by all within two.
 type Learning struct {
 	What   string   `json:"what"`
 	Edges  int      `json:"edges"`
-	Pairs  int      `json:"pairs"` // of one who changed and one who was there to learn it
+	Pairs  int      `json:"pairs"` // pairs of a node that changed and one that was there to learn it
 	Knew   int      `json:"knew"`
 	Within float64  `json:"within_ms"`
 	InTime int      `json:"in_time"`
@@ -54,7 +54,7 @@ type Learning struct {
 	Worst  *float64 `json:"worst_ms,omitempty"`
 }
 
-// False counts who was called offline, by a neighbour or by hearsay, though there.
+// False counts nodes called offline, by a neighbour or by hearsay, though they were there.
 type False struct {
 	Pairs      int `json:"neighbor_pairs"` // ordered
 	FalsePairs int `json:"false_pairs"`
@@ -69,13 +69,13 @@ type Cost struct {
 	Forming   float64 `json:"forming_bytes_per_node_second"`
 	After     float64 `json:"after_bytes_per_node_second"`
 	Most      float64 `json:"busiest_node_bytes_per_second"`
-	Said      float64 `json:"said_again"` // share of what was told of somebody that said nothing new
+	Said      float64 `json:"said_again"` // share of what was told of others that was nothing new
 }
 
-// Texts is what became of lines.
+// Texts is what became of the texts.
 type Texts struct {
 	Sent      int      `json:"sent"`
-	Reachable int      `json:"reachable"` // both were there from the sending to the end, not parted at the end
+	Reachable int      `json:"reachable"` // both ends were there from the sending to the end, and not parted at the end
 	Delivered int      `json:"delivered"` // of those
 	Shown     int      `json:"shown"`     // of all
 	Twice     int      `json:"shown_twice"`

@@ -7,7 +7,7 @@ import (
 	"darkchat/neighbors"
 )
 
-// seen is what one node's person saw, and what the node spent.
+// seen is what one node's person saw, and what the node sent.
 type seen struct {
 	changes []change
 	got     []got
@@ -30,7 +30,7 @@ type got struct {
 	life int32
 }
 
-// belief is the state of another, and how it is known.
+// belief is the state of another node, and how it is known.
 type belief uint8
 
 const (

@@ -1,11 +1,11 @@
 // Package sim runs whole nodes, thousands of them, on an event heap: the very
 // neighbors.Node of the program, in virtual time, over a network that loses and delays.
-// It says how soon those within two edges know of a change, what is called lost falsely,
-// what it costs, and what becomes of texts (paper, section 3).
+// It says how soon the nodes within two edges know of a change, how often one is falsely called
+// lost, what that costs, and what becomes of texts (paper, section 3).
 //
-// A run is made by its Config alone: the same one gives the same Report, whatever the
-// number of threads. No datagram arrives sooner than Config.Delay after it was sent, so
-// what the nodes do within that time they do at once, on all threads.
+// A run depends on its Config alone: the same one gives the same Report, whatever the number of
+// threads. No datagram arrives sooner than Config.Delay after it was sent, so within that time
+// the nodes run in parallel, on all threads.
 package sim
 
 import (
@@ -27,7 +27,7 @@ type Config struct {
 	Delay     time.Duration // one way, at least a millisecond
 	Jitter    time.Duration // up to this much more
 	Churn     float64       // share of the nodes that leave or crash each minute, and come back
-	Partition time.Duration // the network is in two pieces for so long; For does not count it
+	Partition time.Duration // how long the network is in two pieces, in addition to For
 	For       time.Duration // virtual time, forming included
 	Texts     int           // sent by anybody to any neighbour
 	Seed      uint64
@@ -35,8 +35,8 @@ type Config struct {
 	Profile   neighbors.Profile
 	Threads   int
 
-	// Sources makes what finds people on a segment, and Group is the address on which it
-	// announces us. For LAN alone.
+	// Sources makes the Sources that find people on a segment, and Group is the address to
+	// which they announce us. For LAN only.
 	Sources func() []neighbors.Source
 	Group   netip.AddrPort
 }
@@ -74,7 +74,7 @@ func (c Config) Check() error {
 	return err
 }
 
-// random gives the chances of one part of a run.
+// random is the source of randomness of one part of a run.
 func (c Config) random(part string) *rand.Rand {
 	h := newSum(4)
 	h.write([]byte(part))

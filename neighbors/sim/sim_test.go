@@ -60,10 +60,10 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
-// With the real cryptography and with the model of it 100 nodes see the same people come
-// and go, in the same order for each, and read the same texts. Only where both of two call
-// at once they may differ by a datagram: which keys are used then is decided by a hash. So
-// one may hear of somebody a moment before it reaches him, and the other not.
+// With the real cryptography and with the model of it, 100 nodes see the same people come and go,
+// in the same order for each, and read the same texts. The runs may differ by a datagram only
+// where two nodes call each other at once, since a hash decides which keys are used then. So in
+// one run a node may hear of somebody a moment before reaching them, and in the other not.
 func TestModelIsLikeReal(t *testing.T) {
 	c := base(t)
 	c.Nodes, c.Degree, c.For = 100, 6, 24*time.Second
@@ -123,8 +123,8 @@ func TestTextsEachWay(t *testing.T) {
 	}
 }
 
-// With loss, churn and a cut, what can be delivered is delivered once, and whoever is
-// within two edges of another learns of him.
+// With loss, churn and a cut, what can be delivered is delivered once, and nodes within two edges
+// of each other learn of each other.
 func TestBadWeather(t *testing.T) {
 	c := stormy(t)
 	r := run(t, c)

@@ -47,8 +47,8 @@ func newWorld(c Config, g graph) (*world, error) {
 	return w, nil
 }
 
-// run lets the time pass. What happens in one window is independent of what other nodes
-// do in it: nothing that is sent in it arrives in it.
+// run lets time pass, a window at a time. Within a window the nodes are independent of each other:
+// nothing sent in it arrives in it.
 func (w *world) run(tick func(time.Duration)) error {
 	var busy []int32
 	ticked := int64(0)
@@ -97,7 +97,7 @@ func (w *world) post(n *node) {
 // fewest nodes are worth waking another thread for.
 const fewest = 4
 
-// share does f for each of list, on all threads.
+// share calls f for each of list, on all threads.
 func (w *world) share(list []int32, f func(int32)) {
 	if w.cfg.Threads < 2 || len(list) < fewest {
 		for _, i := range list {
@@ -117,7 +117,7 @@ func (w *world) share(list []int32, f func(int32)) {
 	wg.Wait()
 }
 
-// all does f for every node, on all threads.
+// all calls f for every node, on all threads.
 func (w *world) all(f func(int32)) {
 	list := make([]int32, w.cfg.Nodes)
 	for i := range list {
@@ -135,14 +135,14 @@ type arrival struct {
 	bytes []byte
 }
 
-// sent is an arrival and where.
+// sent is an arrival and the node it arrives at.
 type sent struct {
 	to int32
 	arrival
 }
 
-// inbox is a heap of arrivals: soonest first. Among equals the order is that of senders
-// and of what each sent, so it does not depend on who was quicker to put it in.
+// inbox is a heap of arrivals, soonest first. Equal times are ordered by sender and by what each
+// sent, so the order does not depend on which thread put them in first.
 type inbox []arrival
 
 func (a *arrival) before(b *arrival) bool {
