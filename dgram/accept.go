@@ -38,9 +38,8 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	e.deliver(now, l, o)
 }
 
-// acceptAgain answers a HANDSHAKE that came again with the kept ACCEPT, or not at
-// all: nothing is made of it. Its cookie says that it comes from where the first one
-// came from.
+// acceptAgain answers a repeated HANDSHAKE with the kept ACCEPT, or not at all; it
+// makes no state. Its cookie proves that it comes from where the first one came from.
 func (e *Endpoint) acceptAgain(now time.Time, size int, a *association) {
 	a.proof.got += size
 	if a.reply.bytes == nil || now.Sub(a.reply.at) < keptResend || len(a.reply.bytes) > a.leftToSend() {
@@ -51,7 +50,7 @@ func (e *Endpoint) acceptAgain(now time.Time, size int, a *association) {
 	a.proof.gave += len(a.reply.bytes)
 	e.send(kindAccept, a.path, a.reply.bytes)
 	if !a.erased {
-		e.touch(a.link) // there is room again for what waited
+		e.touch(a.link) // there is room again for messages that waited
 	}
 }
 
@@ -71,7 +70,8 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 	e.sendAccept(now, a)
 }
 
-// sendAccept sends the ACCEPT, and has it go again if the caller does not show that it came.
+// sendAccept sends the ACCEPT, and schedules a repetition in case the caller does not
+// show that it arrived.
 func (e *Endpoint) sendAccept(now time.Time, a *association) {
 	if a.reply.times++; a.reply.times == 1 {
 		a.reply.first = now

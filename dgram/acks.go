@@ -5,11 +5,11 @@ import "time"
 // ackQueue holds the acks that one peer is owed, at most maxPendingAcks.
 type ackQueue struct {
 	list []Ack
-	due  time.Time // they leave then even if nothing gives them a ride
+	due  time.Time // they leave then even if no other datagram does
 }
 
-// add puts an ack in, in place of an earlier one of the same message. An urgent
-// one takes the others along at once.
+// add adds an ack, in place of an earlier one of the same message. An urgent one
+// leaves at once and takes the others along.
 func (q *ackQueue) add(now time.Time, a Ack, urgent bool) {
 	due := now
 	if !urgent {
@@ -29,7 +29,7 @@ func (q *ackQueue) add(now time.Time, a Ack, urgent bool) {
 	}
 }
 
-// hasten has those that are owed leave now.
+// hasten makes the acks that are owed leave now.
 func (q *ackQueue) hasten(now time.Time) {
 	if len(q.list) > 0 {
 		q.due = now

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// Outlet is one way by which an announcement leaves: a group or a broadcast address,
-// through one of our interfaces. The interface is named by its index, 0 if the
-// system may choose, and Local is our address there, the zero Addr likewise. A
-// group of IPv6 has the interface as its zone too.
+// Outlet is one way by which an announcement leaves: to a group or broadcast address,
+// through one of our interfaces. Interface is an index, 0 if the system may choose, and
+// Local our address there, the zero Addr likewise. An IPv6 group also has the interface
+// as its zone.
 type Outlet struct {
 	To        netip.AddrPort
 	Local     netip.Addr
 	Interface int
 }
 
-// announcement is the last HELLO that we said to whole links. Whoever hears it may
+// announcement is the last HELLO that we sent to whole links. Anybody who hears it may
 // answer, so its nonce is good for many CHALLENGEs (spec/wire.md 6.7).
 type announcement struct {
 	nonce [nonceSize]byte
 	at    time.Time // zero: there was none
 }
 
-// Announce says one HELLO through every outlet. Who hears it and does not know us
-// answers with a CHALLENGE from where it is; for every such one there is an
-// Associated whose Link is set. It is the caller's affair how often.
+// Announce says one HELLO through every outlet. A node that hears it and does not know
+// us answers with a CHALLENGE; each such node leads to an Associated whose Link is set.
+// How often it is called is up to the caller.
 func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 	if len(outlets) == 0 {
 		return
@@ -44,7 +44,7 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 	}
 }
 
-// heardAnswer treats a CHALLENGE for our announcement: it waits for the draw, or is obeyed
+// heardAnswer handles a CHALLENGE for our announcement: it waits for the draw, or is obeyed
 // if it is late and there is room.
 func (e *Endpoint) heardAnswer(now time.Time, o Opened) {
 	g := &e.calls.gathering
@@ -62,21 +62,21 @@ func (e *Endpoint) heardAnswer(now time.Time, o Opened) {
 	}
 }
 
-// answers says whether a CHALLENGE for our announcement is worth anything, still.
+// answers says whether a CHALLENGE for our announcement is still of use.
 func (e *Endpoint) answers(now time.Time, o Opened) bool {
 	c, ok := e.calls.callers.Peek(o.from)
 	switch {
 	case now.Sub(e.calls.said.at) > answerLife:
 		e.drop(DroppedEcho)
 	case ok && c.authentic && e.Confirmed(c.peer) && e.LastHeard(c.peer).After(e.calls.said.at):
-		e.drop(DroppedRepeated) // we have met since: both called at once
+		e.drop(DroppedRepeated) // we have met since: both announced at once
 	default:
 		return true
 	}
 	return false
 }
 
-// drawAnswers obeys those of the gathered CHALLENGEs that the lot falls on.
+// drawAnswers obeys the gathered CHALLENGEs that are drawn.
 func (e *Endpoint) drawAnswers(now time.Time) {
 	if g := &e.calls.gathering; !g.until.IsZero() && !g.until.After(now) {
 		for _, o := range g.draw() {
@@ -87,8 +87,8 @@ func (e *Endpoint) drawAnswers(now time.Time) {
 	}
 }
 
-// obeyAnswer begins the dial of a CHALLENGE for our announcement. It is two HANDSHAKEs and
-// nothing else: the next announcement begins anew.
+// obeyAnswer begins the dial that answers a CHALLENGE for our announcement. It sends at most
+// two HANDSHAKEs and nothing else: the next announcement begins anew.
 func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
 	d := e.dials[o.from]
 	switch {

@@ -10,7 +10,7 @@ import (
 // association is a pair of transport keys with one peer session: a cache entry
 // that either side may forget at any moment (spec/theory.md 2).
 type association struct {
-	// Set when it is made; any goroutine may read these.
+	// Set when it is made; any goroutine may read them.
 	local, remote uint32 // indexes: what the peer writes, what we write
 	hash          [32]byte
 	caller        bool // we sent the HANDSHAKE
@@ -19,72 +19,72 @@ type association struct {
 
 	reading reading // shared by the readers, too
 
-	// The loop's alone.
+	// Only for the loop.
 	link      *link
 	path      path
 	counter   uint64 // of the next datagram
 	seen      replayWindow
-	count     uint64    // datagrams that were received
-	heard     time.Time // the last of them
+	count     uint64    // datagrams received
+	heard     time.Time // when the last of them came
 	silence   silence
-	confirmed bool // the peer showed that it has the keys
+	confirmed bool // the peer has shown that it has the keys
 	proof     proof
-	owes      bool // the peer cannot know yet that we have them: send something
+	owes      bool // the peer cannot know yet that we have the keys: send something
 	retired   bool // the peer seems to have lost the keys: receive only
 	dismissed bool // the peer said goodbye: erased when what it is owed has been sent
 	erased    bool
 	segment   segment
 	knows     bool          // the peer has our record
-	trip      time.Duration // what its handshake took at most; 0: not known
+	trip      time.Duration // upper bound of the round trip, from its handshake; 0: not known
 	reply     reply
 }
 
-// reading is how the readers treat the DATA of an association.
+// reading is how the readers handle the DATA of an association.
 type reading struct {
-	favoured atomic.Bool // of a pinned peer: it is read before others'
-	spent    *bucket     // while it is not; under admission's lock
-	little   *bucket     // when all such have used up theirs; likewise
+	favoured atomic.Bool // of a pinned peer: handled before others'
+	spent    *bucket     // for one that is not favoured; under admission's lock
+	little   *bucket     // for when all of those have used up theirs; likewise
 }
 
-// silence is what was not answered since the last datagram that was received.
+// silence is what has gone unanswered since the last datagram received.
 type silence struct {
-	asked time.Time // sent directly and to be answered, the first of it; zero: nothing
-	mute  bool      // that was too long ago
+	asked time.Time // when the first of it, sent directly and to be answered, left; zero: nothing is
+	mute  bool      // asked is too long ago
 }
 
-// proof is what there is about an association until it is confirmed.
+// proof is the state of an association that matters until it is confirmed.
 type proof struct {
-	got, gave int       // bytes that came by it and that were sent on it
-	fresh     bool      // there was none with this session when it was made
+	got, gave int       // bytes received and sent on it
+	fresh     bool      // there was no other with this session when it was made
 	called    bool      // an announcement of theirs brought us together
-	assurance assurance // of a caller
-	counted   crowd     // that it counts against; zero: none
+	assurance assurance // if we are the caller
+	counted   crowd     // the crowd that it counts against; zero: none
 }
 
-// reply is our ACCEPT, the answerer's.
+// reply is our ACCEPT, if we are the answerer.
 type reply struct {
 	salt  [saltSize]byte
-	bytes []byte    // kept until it is confirmed or its epoch is over
+	bytes []byte    // kept until the association is confirmed or the epoch is over
 	first time.Time // when it was first sent,
 	at    time.Time // and last
 	times int       // how often it was sent unasked, at most acceptSends
 	again time.Time // when it goes again
 }
 
-// path is where datagrams go, and the own address they leave from.
+// path is where datagrams go, and our address they leave from.
 type path struct {
 	to    netip.AddrPort
 	local netip.Addr
 }
 
-// best returns the direct or the relayed association to send on, nil if there is
-// none that the peer has not lost the keys of.
+// best returns the direct or the relayed association to send on, nil if the peer has
+// lost the keys of all.
 //
-// Of each direction (who called) one counts: a caller that calls again has lost the
-// keys or replaces them. If both directions have one and they were made within
-// bothAtOnce, both sides called at once and both send on the one with the smaller
-// handshake hash; else the newest is it. Two things go before: what the peer has
-// confirmed, since an ACCEPT may be lost; and where the peer was heard of late,
+// Of each direction (who called) one counts: a caller that calls again has lost the keys
+// or replaces them. If both directions have one and they were made within bothAtOnce, both
+// sides called at once, and both send on the one with the smaller handshake hash;
+// otherwise the newest is best. Two things take precedence: that the peer has confirmed
+// an association, since an ACCEPT may be lost; and that the peer was heard on one lately,
 // since it may have lost the keys of the other (spec/theory.md 2.2).
 func best(list []*association, relayed bool) *association {
 	var one [2]*association
@@ -126,8 +126,8 @@ func best(list []*association, relayed bool) *association {
 	return b
 }
 
-// replaces says whether a goes before b, of the same direction: it is newer, and
-// if it is not confirmed, b was not heard of since.
+// replaces says whether a is preferred to b, of the same direction: it is newer and, if
+// it is not confirmed, nothing has come on b since.
 func (a *association) replaces(b *association) bool {
 	if a.made.Equal(b.made) {
 		return less(a, b)
@@ -138,7 +138,7 @@ func (a *association) replaces(b *association) bool {
 	return a.confirmed || !b.confirmed || !b.heard.After(a.made)
 }
 
-// newestOf returns the newest of those that are all retired: better than nothing.
+// newestOf returns the newest of associations that are all retired: better than nothing.
 func newestOf(list []*association) (n *association) {
 	for _, a := range list {
 		if n == nil || a.made.After(n.made) {

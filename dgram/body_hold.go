@@ -1,7 +1,7 @@
 package dgram
 
-// Hold carries a copy of a text that is sealed to the session To: from the text's sender
-// to a friend who shall keep it, and from him to To when that one is there.
+// Hold carries a copy of a text that is sealed to the session To: from the text's sender to
+// a friend who is to keep it, and from that friend to To once it is there.
 type Hold struct {
 	To, From PeerID // for whom; whose text it is
 	Text     uint64 // its id, 1 to maxTextID
@@ -9,7 +9,7 @@ type Hold struct {
 }
 
 // Receipt says what became of a held text, signed by its recipient's user: from the
-// recipient to the friend, and from him to the text's sender.
+// recipient to the friend, and from the friend to the text's sender.
 type Receipt struct {
 	From, To PeerID // the recipient; the text's sender
 	Text     uint64 // its id, 1 to maxTextID

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// The elements of these bodies, and of a summary. Like texts and acks they are read by
-// hand: presence is made of them.
+// The elements of these bodies, and of a summary. Like texts and acks they are decoded by
+// hand, because most presence traffic consists of them.
 const (
 	listRequestItems = 5
 	listItems        = 6
@@ -51,7 +51,7 @@ func (r ListRequest) size() int {
 	return arrayAndExt + bytesSize(len(r.Of)) + bytesSize(len(r.Digest)) + bytesSize(len(r.Cursor)) + headSize(r.Credit)
 }
 
-// appendTo appends the body (spec/wire.md 5.8); its ext is the buckets, if they are not all.
+// appendTo appends the body (spec/wire.md 5.8); its ext holds the buckets, unless they are all.
 func (l List) appendTo(b []byte) []byte {
 	b = appendHead(b, majorArray, listItems)
 	b = appendHead(b, majorUint, l.Request)
@@ -108,14 +108,14 @@ func (r *items) list() (Body, error) {
 	if r.bad {
 		return nil, errMalformed
 	}
-	if len(ext) >= bucketsSize && l.Request > 0 { // what follows is of a later version
+	if len(ext) >= bucketsSize && l.Request > 0 { // the rest belongs to a later version
 		l.Part, l.Buckets = true, Buckets(binary.BigEndian.Uint16(ext))
 	}
 	return l, nil
 }
 
-// maxSeq bounds a record's sequence number, maxState what a summary says of it
-// (spec/wire.md 4.3, 5.8).
+// maxSeq bounds a record's sequence number, maxState the state in a summary (spec/wire.md
+// 4.3, 5.8).
 const (
 	maxSeq   = 1<<53 - 1
 	maxState = SummaryLost
@@ -126,7 +126,7 @@ func (l List) check() error {
 		return errBounds
 	}
 	if l.Request == 0 && (l.Part || len(l.Records)+len(l.Next)+int(min(l.Total, 1)) > 0) {
-		return errBounds // news is hints alone
+		return errBounds // news has only summaries
 	}
 	for i, s := range l.Summaries {
 		if s.Seq > maxSeq || s.State > maxState {

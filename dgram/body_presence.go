@@ -138,8 +138,8 @@ func (p Ping) check() error {
 	return nil
 }
 
-// bare reports whether nothing but scope and session is said, as it must be in a probe
-// and in a question about a session.
+// bare reports whether only scope and session are set, as it must be in a probe and in a
+// question about a session.
 func (p Ping) bare() bool {
 	return p.Name == "" && len(p.User)+len(p.Record)+len(p.Addrs)+len(p.By)+len(p.Ticket.Sig) == 0 &&
 		p.Ticket.Number == 0
@@ -176,7 +176,7 @@ func parseAddr(b []byte) (netip.AddrPort, error) {
 	return a, checkAddr(a)
 }
 
-// checkAddr wants an unmapped address without a zone and a port that is not 0.
+// checkAddr requires an unmapped address without a zone, and a port that is not 0.
 func checkAddr(a netip.AddrPort) error {
 	if !a.IsValid() || a.Port() == 0 || a.Addr().Is4In6() || a.Addr().Zone() != "" {
 		return errBounds

@@ -62,8 +62,8 @@ func (a Acknowledgement) appendTo(b []byte) []byte {
 	return append(b, make([]byte, a.Pad)...)
 }
 
-// acknowledgement reads the body of an ack. It keeps the length of the extension,
-// not its content: version 1 reads none.
+// acknowledgement reads the body of an ack. It keeps the length of the ext, not its
+// content, which means nothing in version 1.
 func (r *items) acknowledgement() (Body, error) {
 	if r.head(majorArray) != acknowledgementItems {
 		return nil, errMalformed

@@ -2,8 +2,8 @@ package dgram
 
 import "time"
 
-// bucket is a token bucket that is told the time. The zero value is empty for
-// good; the owner is a single goroutine.
+// bucket is a token bucket that is told the time. The zero value is empty for ever; a
+// single goroutine owns it.
 type bucket struct {
 	rate, burst float64 // tokens a second; tokens at most
 	tokens      float64
@@ -28,7 +28,7 @@ func (b *bucket) take(now time.Time, n float64) bool {
 // give puts back tokens that were taken and not used.
 func (b *bucket) give(n float64) { b.tokens = min(b.burst, b.tokens+n) }
 
-// full says that nothing was taken for so long that nothing is missing.
+// full says that the bucket has filled up again.
 func (b *bucket) full(now time.Time) bool {
 	b.fill(now)
 	return b.tokens >= b.burst
@@ -45,10 +45,10 @@ func (b *bucket) at(now time.Time, n float64) time.Time {
 		return time.Time{}
 	}
 	wait := time.Duration((n - b.tokens) / b.rate * float64(time.Second))
-	return now.Add(wait + time.Nanosecond) // never a hair too early
+	return now.Add(wait + time.Nanosecond) // rounding must never make it too early
 }
 
-// fill adds what has dripped in since the last call; a clock that steps back adds nothing.
+// fill adds the tokens due since the last call; a clock that steps back adds none.
 func (b *bucket) fill(now time.Time) {
 	if d := now.Sub(b.last); d > 0 && !b.last.IsZero() {
 		b.tokens = min(b.burst, b.tokens+b.rate*d.Seconds())

@@ -10,16 +10,16 @@ import (
 type segment uint8
 
 const (
-	outside   segment = iota // nowhere (any more)
-	probation                // new: it was not yet used enough to be worth keeping
+	outside   segment = iota // not (or no longer) in the cache
+	probation                // new: not yet used enough to be worth keeping
 	protected
 	pinned // of a neighbour: never evicted
 )
 
-// cache decides which associations are forgotten for want of room. A flood of
-// fresh keys fills probation, a quarter of the room, and pushes out only its own
-// kind; whoever exchanged datagrams is protected; neighbours stand outside. The loop
-// alone uses it.
+// cache decides which associations are forgotten for want of room. A flood of fresh keys
+// fills probation, a quarter of the room, and pushes out only its own kind; associations
+// that have carried datagrams are protected; those of neighbours do not count. Only the
+// loop uses it.
 type cache struct {
 	probation *simplelru.LRU[uint32, *association] // by our index, least recently used first
 	protected *simplelru.LRU[uint32, *association]
@@ -28,8 +28,8 @@ type cache struct {
 	evict     func(*association)
 }
 
-// newCache makes a cache for room associations. evict is called for each that goes
-// for want of room, when it is in no segment any more.
+// newCache makes a cache for room associations. evict is called for each that goes for
+// want of room, once it is out of its segment.
 func newCache(room int, evict func(*association)) *cache {
 	c := &cache{room: max(room, 4), unproved: map[crowd][]*association{}, evict: evict}
 	for _, l := range []**simplelru.LRU[uint32, *association]{&c.probation, &c.protected} {
@@ -42,11 +42,11 @@ func newCache(room int, evict func(*association)) *cache {
 	return c
 }
 
-// fresh returns how many may be in probation.
+// fresh returns how many associations may be in probation.
 func (c *cache) fresh() int { return c.room / 4 }
 
-// crowd is who shares one bound of unconfirmed associations: a prefix, or one
-// address and port of the own link.
+// crowd is the unit that shares one bound of unconfirmed associations: a prefix, or one
+// address and port on our own link.
 type crowd struct {
 	prefix netip.Prefix
 	port   uint16 // 0: all ports
@@ -60,8 +60,8 @@ func crowdOf(a netip.AddrPort, near bool) crowd {
 	return crowd{prefix: prefixOf(a.Addr())}
 }
 
-// add takes in a new association. It counts against c until it is confirmed; the
-// zero crowd is not bounded. A crowd pushes out only its own.
+// add takes in a new association. It counts against its crowd until it is confirmed; the
+// zero crowd has no bound. A crowd pushes out only its own.
 func (c *cache) add(a *association, of crowd) {
 	c.put(a, probation)
 	if of == (crowd{}) {
@@ -104,8 +104,8 @@ func (c *cache) confirmed(a *association) {
 	a.proof.counted = crowd{}
 }
 
-// used notes that an association served; often says that it did so enough to be
-// protected.
+// used notes that an association was used; often says that this was often enough to
+// protect it.
 func (c *cache) used(a *association, often bool) {
 	switch {
 	case a.segment == probation && often:
@@ -117,7 +117,7 @@ func (c *cache) used(a *association, often bool) {
 	}
 }
 
-// pin takes an association out of all bounds, or back into them.
+// pin puts an association outside all bounds, or back within them.
 func (c *cache) pin(a *association, yes bool) {
 	if yes != (a.segment == pinned) && a.segment != outside {
 		if yes {
@@ -134,7 +134,7 @@ func (c *cache) remove(a *association) {
 	c.confirmed(a)
 }
 
-// put moves an association into a segment and makes room.
+// put moves an association into a segment and makes room there.
 func (c *cache) put(a *association, to segment) {
 	switch a.segment {
 	case probation:

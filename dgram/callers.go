@@ -8,13 +8,13 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// calls is what an Endpoint keeps about announcements, its own and others'.
+// calls is an Endpoint's state about announcements, its own and others'.
 type calls struct {
 	said announcement
 	gathering
 	callers *simplelru.LRU[netip.AddrPort, *caller]  // at most maxCallers
 	knocks  []knock                                  // at most maxKnocks
-	knockAt time.Time                                // the earliest of them
+	knockAt time.Time                                // when the earliest of them is due
 	hosts   *simplelru.LRU[netip.Addr, *callingHost] // at most maxCallers
 	answers [2]*bucket                               // CHALLENGEs for announcements: IPv6, IPv4
 }
@@ -31,36 +31,36 @@ func newCalls() calls {
 	}
 }
 
-// caller is what is remembered of one address on our own links that announced itself
-// or authenticated. At most maxCallers; who was silent for longest is forgotten, and
-// that costs no more than one needless answer.
+// caller is what is remembered of one address on our own links that announced itself or
+// authenticated. At most maxCallers; the one silent for longest is forgotten, which costs
+// no more than one needless answer.
 type caller struct {
 	nonce     [nonceSize]byte // of the last announcement
 	last      time.Time       // when it came
-	row       time.Time       // the first of a row of them, with less than announceRow between two
+	row       time.Time       // the first of a series with gaps below announceRow
 	answered  time.Time       // our last CHALLENGE for one
-	peer      PeerID          // who authenticated from there last
+	peer      PeerID          // the last to authenticate from there
 	authentic bool
 }
 
 // callingHost is one IP from which announcements come: the programs of a machine.
 type callingHost struct {
-	budget   *bucket   // of announcements of it that are heeded
+	budget   *bucket   // of its announcements that we handle
 	answered time.Time // our last CHALLENGE for one
 }
 
-// knock is an announcement that waits for our answer. They are at most maxKnocks.
+// knock is an announcement that waits for our answer. There are at most maxKnocks.
 type knock struct {
 	echo  [nonceSize]byte
-	from  []path // it may come by several interfaces and families; at most maxKnockPaths
-	known bool   // who said it is in touch with us: no answer
+	from  []path // the paths by which it came, on several interfaces or families; at most maxKnockPaths
+	known bool   // its sender is in touch with us: no answer
 	at    time.Time
 }
 
-// heardCall treats the HELLO of somebody who announces himself. The answer is one
-// CHALLENGE by unicast, later, so that not all of a link answer at once; somebody
-// with whom we are in touch already gets none (spec/wire.md 6.7). Where it came from first
-// decides that: anybody can say the same HELLO after them.
+// heardCall handles an announcement. The answer is one CHALLENGE by unicast, after a random
+// wait, so that not everybody on a link answers at once; a peer with which we are already in
+// touch gets none (spec/wire.md 6.7). The address that it first came from decides that:
+// anybody can repeat the same HELLO afterwards.
 func (e *Endpoint) heardCall(now time.Time, o Opened) {
 	p := path{o.from, o.local}
 	i := slices.IndexFunc(e.calls.knocks, func(k knock) bool { return k.echo == o.echo })
@@ -113,9 +113,9 @@ func (e *Endpoint) host(ip netip.Addr) *callingHost {
 	return h
 }
 
-// roomForKnock makes room for an announcement that waits for our answer: one of the IP
-// that has the most gives way, and if that is the newcomer's, or all have as many, the lot
-// decides. false: it fell on the newcomer.
+// roomForKnock makes room for an announcement that is to wait for our answer: one of the IP
+// with the most gives way; if that is the newcomer's own IP, or all have equally many, chance
+// decides. false: the newcomer gives way.
 func (e *Endpoint) roomForKnock(ip netip.Addr) bool {
 	list := e.calls.knocks
 	if len(list) < maxKnocks {
@@ -145,9 +145,9 @@ func (e *Endpoint) roomForKnock(ip netip.Addr) bool {
 	return false
 }
 
-// inTouch says whether the peer at c and we hear each other. Who announces himself in
-// a row and has said nothing since it began may have lost the keys: a new program at
-// the old address. He is a stranger again.
+// inTouch says whether the peer at c and we hear each other. A peer that announces itself
+// repeatedly, and has said nothing else since the first time, may have lost the keys: a new
+// program at the old address. It counts as a stranger again.
 func (e *Endpoint) inTouch(now time.Time, c *caller) bool {
 	if !c.authentic || !e.Confirmed(c.peer) {
 		return false
@@ -156,7 +156,7 @@ func (e *Endpoint) inTouch(now time.Time, c *caller) bool {
 	return now.Sub(heard) < inTouchTime && (c.row.Equal(c.last) || heard.After(c.row))
 }
 
-// answerCalls sends the CHALLENGEs whose time has come.
+// answerCalls sends the CHALLENGEs that are due.
 func (e *Endpoint) answerCalls(now time.Time) {
 	if e.calls.knockAt.IsZero() || e.calls.knockAt.After(now) {
 		return
@@ -177,10 +177,10 @@ func (e *Endpoint) answerCalls(now time.Time) {
 	e.calls.knocks = rest
 }
 
-// answerCall answers an announcement at one of its addresses: one answer each time is
-// enough. By lot it is where it came from first, or the address that was answered longest
-// ago: if one way is closed another time takes another, and false addresses that somebody
-// adds do not take all the answers.
+// answerCall answers an announcement at one of its addresses; one answer is enough. At random
+// it picks the address that it came from first, or the one answered longest ago: if one path
+// is closed the next announcement tries another, and false addresses that somebody adds do
+// not take all the answers.
 func (e *Endpoint) answerCall(now time.Time, k knock) {
 	to := k.from[0]
 	if len(k.from) > 1 && randomUint64(e.random)&1 == 1 {
@@ -201,8 +201,8 @@ func (e *Endpoint) answerCall(now time.Time, k knock) {
 	e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
 }
 
-// mayAnswer asks the budget of answers. The families have one each, since of IPv6 one host
-// has as many addresses as it likes; and half of it is for IPs that were not answered lately.
+// mayAnswer asks the budget of answers. Each family has its own, since one host may have any
+// number of IPv6 addresses; and half of it is for IPs that were not answered lately.
 func (e *Endpoint) mayAnswer(now time.Time, ip netip.Addr) bool {
 	b := e.calls.answers[family(ip)]
 	h := e.host(ip)
@@ -212,7 +212,7 @@ func (e *Endpoint) mayAnswer(now time.Time, ip netip.Addr) bool {
 	return b.take(now, 1)
 }
 
-// family is the index of an IP's: 0 IPv6, 1 IPv4.
+// family is the index of an IP's family: 0 IPv6, 1 IPv4.
 func family(ip netip.Addr) int {
 	if ip.Is4() {
 		return 1
@@ -221,7 +221,7 @@ func family(ip netip.Addr) int {
 }
 
 // authenticated notes who is at an address on our own links, and says whether the
-// handshake came of our answer to an announcement.
+// handshake resulted from our answer to an announcement.
 func (e *Endpoint) authenticated(now time.Time, peer PeerID, from netip.AddrPort) (called bool) {
 	if !e.near(from.Addr()) {
 		return false

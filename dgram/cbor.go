@@ -27,21 +27,21 @@ var (
 	decoding = newDecoding()
 )
 
-// newEncoding gives RFC 8949 4.2.1; an empty slice is written as such, never as null.
+// newEncoding is RFC 8949 4.2.1; an empty slice is written as such, never as null.
 func newEncoding() cbor.UserBufferEncMode {
 	o := cbor.CoreDetEncOptions()
 	o.NilContainers = cbor.NilContainerAsEmpty
 	o.TagsMd = cbor.TagsForbidden
 	m, err := o.UserBufferEncMode()
 	if err != nil {
-		panic(err) // the options are constants: a test would have shown it
+		panic(err) // the options are constants, so tests would have found it
 	}
 	return m
 }
 
-// newDecoding refuses everything that the library can refuse by itself. What it
-// lets through (null for any field, integers for byte strings, long integers) the
-// comparison in unmarshalStrict finds; lengths of byte strings are the caller's.
+// newDecoding refuses everything that the library can refuse by itself. The comparison
+// in unmarshalStrict finds what it lets through (null for any field, integers for byte
+// strings, long integers); the caller checks lengths of byte strings.
 func newDecoding() cbor.DecMode {
 	m, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
@@ -49,7 +49,7 @@ func newDecoding() cbor.DecMode {
 		TagsMd:            cbor.TagsForbidden,
 		MaxNestedLevels:   maxNesting,
 		MaxArrayElements:  maxElements,
-		MaxMapPairs:       16, // the least that the library takes; no struct here is a map
+		MaxMapPairs:       16, // the least that the library accepts; nothing here is a map
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 		UTF8:              cbor.UTF8RejectInvalid,
 		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,

@@ -12,8 +12,8 @@ const (
 	ackItems   = 5
 )
 
-// maxBodyNesting is how deep arrays stand in the body of an unknown kind, itself
-// counted: what deliverKnownList needs.
+// maxBodyNesting is how deeply arrays may nest in the body of an unknown kind, itself
+// included: what deliverKnownList needs.
 const maxBodyNesting = 3
 
 // appendMessages appends the array of messages that is the plaintext of DATA
@@ -108,9 +108,9 @@ func parseMessages(b []byte) (ms []Message, skipped int, err error) {
 	return ms, skipped, nil
 }
 
-// message reads one message; known says whether version 1 has its kind. The
-// frame, and the bodies that nearly all traffic is made of, are read by hand,
-// the others by the library.
+// message reads one message; known says whether version 1 has its kind. The frame, and
+// the bodies of which nearly all traffic consists, are decoded by hand, the others by
+// the library.
 func (r *items) message() (m Message, known bool, err error) {
 	if r.head(majorArray) != frameItems {
 		return m, false, errMalformed
@@ -178,8 +178,8 @@ func (r *items) acks() []Ack {
 	return list
 }
 
-// bodyForm is the wire form of a body; body turns it round, checking the shapes
-// that CBOR types do not say.
+// bodyForm is the wire form of a body; body converts it, checking the shapes that CBOR
+// types do not express.
 type bodyForm interface {
 	body() (Body, error)
 }
@@ -193,7 +193,7 @@ func decodeBody[B bodyForm](r *items, w *B) (Body, error) {
 	return (*w).body()
 }
 
-// unknown passes over the body of a kind of a later version.
+// unknown skips the body of a kind of a later version.
 func (r *items) unknown() (body Body, err error) {
 	if major, _, length := readHead(r.b); length == 0 || major != majorArray {
 		return nil, errMalformed
@@ -232,7 +232,7 @@ func passOver(b []byte, nesting int) ([]byte, error) {
 	return b, errMalformed
 }
 
-// checkMessage checks the bounds of the body, and those that join body and frame.
+// checkMessage checks the bounds of the body, and those that involve body and frame.
 func checkMessage(m *Message) error {
 	if err := m.Body.check(); err != nil {
 		return err

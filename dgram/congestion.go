@@ -7,17 +7,17 @@ type congestion struct {
 	size      int
 	threshold int    // slow start below it; 0: no loss yet
 	credit    int    // acks since the last growth in congestion avoidance
-	recovery  uint64 // losses of earlier numbers are part of the last one
+	recovery  uint64 // losses of earlier numbers belong to the last loss
 	heard     bool   // an ack came
-	limited   bool   // it, and nothing else, held a full datagram back
+	limited   bool   // the window, and nothing else, held a full datagram back
 }
 
 func newCongestion() congestion { return congestion{size: windowUnheard} }
 
-// acked takes in that a datagram under way arrived. The window grows only while it
-// is what holds a full datagram back: small datagrams would otherwise open it until
-// nothing waits long enough to share one (RFC 9002 7.8 asks for no growth
-// either while the window is not used).
+// acked notes that a datagram under way arrived. The window grows only while it is what
+// holds a full datagram back: small datagrams would otherwise open it until nothing waits
+// long enough to share one (RFC 9002 7.8 likewise forbids growth of a window that is not
+// used).
 func (w *congestion) acked(number uint64) {
 	if !w.heard {
 		w.heard, w.size = true, windowFirst
@@ -35,8 +35,8 @@ func (w *congestion) acked(number uint64) {
 	}
 }
 
-// lost takes in that a datagram under way was lost; next is the number of the next
-// to be sent. It halves the window once a round trip.
+// lost notes that a datagram under way was lost; next is the number of the next one to be
+// sent. It halves the window at most once a round trip.
 func (w *congestion) lost(number, next uint64) {
 	if number < w.recovery {
 		return

@@ -45,8 +45,8 @@ func (e *epoch) issues(now time.Time) bool { return now.Before(e.began.Add(epoch
 // accepts says whether a HANDSHAKE may still bring a cookie of this epoch.
 func (e *epoch) accepts(now time.Time) bool { return now.Before(e.began.Add(epochAccept)) }
 
-// origin is what a cookie is bound to beside the echo: where the datagram came
-// from. The cookie treats it as opaque (spec/wire.md 3.2).
+// origin is what a cookie is bound to besides the echo: where the datagram came from. To
+// the cookie it is opaque (spec/wire.md 3.2).
 type origin [18]byte
 
 func addressOrigin(from netip.AddrPort) (o origin) {
@@ -77,9 +77,8 @@ func (e *epoch) valid(o origin, echo, cookie []byte) bool {
 	return hmac.Equal(c[:], cookie)
 }
 
-// epochs holds the epoch that issues and the one before. It is safe for many
-// goroutines: they only read a pointer, and whoever finds the minute over makes
-// the next epoch.
+// epochs holds the epoch that issues and the one before. It is safe for many goroutines:
+// they only read a pointer, and the first to find the minute over makes the next epoch.
 type epochs struct {
 	now    atomic.Pointer[epochPair]
 	mu     sync.Mutex // held while rotating
@@ -121,9 +120,8 @@ func (s *epochs) find(now time.Time, o origin, echo, cookie []byte) *epoch {
 	return nil
 }
 
-// erase forgets epochs that nobody may use any more and says when to come again
-// (zero: there is none). Otherwise a node that is left alone would keep the last
-// prekey for ever.
+// erase forgets epochs that nobody may use any more and returns when to call it again
+// (zero: there is none). Otherwise an idle node would keep its last prekey for ever.
 func (s *epochs) erase(now time.Time) (next time.Time) {
 	p := s.now.Load()
 	if p == nil {

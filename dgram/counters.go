@@ -22,25 +22,25 @@ const (
 	SentData
 
 	DroppedShape        // not one of the five packets, or not its only encoding
-	DroppedSource       // from an address that nothing can be sent to
-	DroppedLink         // an announcement, or an answer to ours, that is not of an own link
+	DroppedSource       // from an address to which nothing can be sent
+	DroppedLink         // an announcement, or an answer to ours, from outside our own links
 	DroppedChallenges   // over the global limit of CHALLENGEs
-	DroppedIndex        // DATA or ACCEPT for an index that is not known, too small to be challenged
-	DroppedEcho         // a CHALLENGE for nothing that we sent there
+	DroppedIndex        // DATA or ACCEPT for an unknown index, too small to be challenged
+	DroppedEcho         // a CHALLENGE that answers nothing we sent there
 	DroppedKey          // a CHALLENGE of another key than the expected
-	DroppedRepeated     // a CHALLENGE, HANDSHAKE or ACCEPT that was already treated
+	DroppedRepeated     // a CHALLENGE, HANDSHAKE or ACCEPT that was already handled
 	DroppedCookie       // a HANDSHAKE with a wrong or an old cookie
 	DroppedPrefix       // over the limit of handshakes
 	DroppedNoise        // a HANDSHAKE that does not open
 	DroppedSeal         // a DATA or ACCEPT that does not open
-	DroppedPayload      // authentic, but the payload or messages are not what they must be
+	DroppedPayload      // authentic, but the payload or messages are malformed
 	DroppedShort        // an introduction in a datagram that is too small for it
-	DroppedRecord       // a record that does not verify, or is not of who sent it
+	DroppedRecord       // a record that does not verify, or is not its sender's
 	DroppedSelf         // our own session key at the other end
 	DroppedUsed         // a sender's e used again for another HANDSHAKE
 	DroppedFull         // the single-use memory is full
 	DroppedRate         // DATA of peers that are not pinned, over their limit
-	DroppedReplay       // a counter that was seen or is too old
+	DroppedReplay       // a counter that was seen before or is too old
 	DroppedGone         // for an association that was erased in the meantime
 	DroppedUnknownKinds // messages of later versions
 

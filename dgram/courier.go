@@ -6,37 +6,38 @@ import (
 	"time"
 )
 
-// courier gets messages to one peer session: it queues them, decides which go into
-// the next datagram, sends confirmed ones again until they are answered, and owes
-// the peer its acks (spec/theory.md 3). It knows neither keys nor addresses.
+// courier gets messages to one peer session: it queues them, decides which go into the
+// next datagram, retransmits confirmed ones until they are answered, and keeps the acks
+// that the peer is owed (spec/theory.md 3). It knows neither keys nor addresses.
 //
-// A confirmed message is in one of three places: waiting in a lane, under way, or
-// parked. It leaves by settling or by lapsing, never by both. Everything is decided
-// from the arguments and the injected randomness; maps are looked up, not walked.
+// A confirmed message is in one of three places: waiting in a lane (a send queue), under
+// way, or parked (blocked on its predecessor). It leaves by settling or by lapsing, never
+// by both. Everything is decided from the arguments and the injected randomness; maps are
+// looked up, not walked.
 type courier struct {
 	random io.Reader
-	turn   turn // to send presence
+	turn   turn // its turn to send presence
 
 	texts, presence lane
 	held            map[messageKey]*errand // every confirmed message, at most maxQueued + maxOutstanding
 	under           []*errand              // under way or parked, oldest send first; at most maxOutstanding
-	parked          int                    // how many of under wait for their predecessor
-	flights         []*flight              // datagrams neither acknowledged nor lost, oldest first
+	parked          int                    // how many of those in under wait for their predecessor
+	flights         []*flight              // sent datagrams neither acknowledged nor lost, oldest first
 	acks            ackQueue
 	past            []earlierLife // at most maxRemembered
 
-	largest int // datagram on the way to the peer
+	largest int // size of a datagram on the path to the peer
 
 	trip    roundTrip
 	allowed congestion
 
 	number  uint64    // of the next datagram with confirmed messages
-	arrived uint64    // the highest number that was acknowledged, plus 1
-	lossAt  time.Time // a flight overtaken by others is lost then
-	heardAt time.Time // the last ack
+	arrived uint64    // the highest number acknowledged, plus 1
+	lossAt  time.Time // when a flight overtaken by others counts as lost
+	heardAt time.Time // when the last ack came
 }
 
-// messageKey names a message among those sent to one peer.
+// messageKey identifies a message among those sent to one peer.
 type messageKey struct {
 	kind Kind
 	id   uint64
@@ -45,12 +46,12 @@ type messageKey struct {
 // errand is one message to deliver.
 type errand struct {
 	m        Message
-	size     int               // encoded, without acks, at its longest
-	base     uint64            // attempts in earlier lives
-	sends    [maxSends]*flight // of this life
+	size     int               // encoded length without acks, at its longest
+	base     uint64            // attempts before it was handed in this time
+	sends    [maxSends]*flight // since then
 	sent     int               // how many of them are filled
-	timeouts int               // how often nothing came in time: doubles the wait
-	deadline time.Time         // of the send under way; zero while parked or waiting
+	timeouts int               // how often nothing came in time; each doubles the wait
+	deadline time.Time         // retransmission timeout of the send under way; zero while parked or waiting
 	place    place
 }
 
@@ -60,18 +61,18 @@ type place uint8
 const (
 	waiting  place = iota // in a lane
 	underWay              // sent, with a deadline
-	parked                // the peer holds it until its predecessor comes
+	parked                // the peer holds it back until its predecessor comes
 )
 
-// flight is one datagram that carried confirmed messages.
+// flight is one sent datagram that carried confirmed messages.
 type flight struct {
 	number  uint64
 	at      time.Time
 	errands []*errand
 	live    int  // errands whose last send this is
-	prompt  bool // it carries a text, so an answer comes at once
+	prompt  bool // it carries a text, which is answered at once
 	acked   bool
-	proved  bool // it arrived, but its ack did not
+	proved  bool // it arrived, though its ack did not
 	lost    bool
 }
 
@@ -81,14 +82,14 @@ type lapsed struct {
 	id   uint64
 }
 
-// earlierLife keeps attempts rising when a message that left undelivered is handed
-// in again: a late ack of then must not be taken for a quick one of now.
+// earlierLife keeps attempt numbers rising when a message that left undelivered is handed
+// in again: a late ack of an old attempt must not pass for a quick ack of a new one.
 type earlierLife struct {
 	key      messageKey
 	attempts uint64
 }
 
-// newCourier returns a courier of a peer that was never heard. random gives jitter.
+// newCourier returns a courier for a peer that was never heard. random gives jitter.
 func newCourier(random io.Reader, sameLink bool) *courier {
 	return &courier{
 		random:  random,
@@ -99,11 +100,11 @@ func newCourier(random io.Reader, sameLink bool) *courier {
 	}
 }
 
-// put takes a message to deliver. It reports false when the queue is full, or when
-// the message is out of bounds or too large for a datagram; the caller keeps it
-// then. A confirmed message that is held already is not queued twice: what it says
-// is replaced, and a text that names another predecessor than before goes again at
-// once if the peer holds it back. Attempt and Acks of m are ignored.
+// put takes a message to deliver. It reports false, and the caller keeps the message,
+// when the queue is full, or when the message is out of bounds or too large for a
+// datagram. A confirmed message that is held already is not queued twice: its body is
+// replaced, and a text that now names another predecessor goes again at once if the peer
+// holds it back. Attempt and Acks of m are ignored.
 func (c *courier) put(m Message) bool {
 	m.Attempt, m.Acks = 0, nil
 	if m.Body == nil || checkMessage(&m) != nil {
@@ -150,7 +151,7 @@ func (c *courier) replace(e *errand, m Message, size int) {
 	}
 }
 
-// cancel takes a message back. An ack of it that still comes is ignored.
+// cancel takes a message back. An ack that still comes for it is ignored.
 func (c *courier) cancel(k Kind, id uint64) {
 	if e := c.held[messageKey{k, id}]; e != nil {
 		c.remember(e)
@@ -158,15 +159,15 @@ func (c *courier) cancel(k Kind, id uint64) {
 	}
 }
 
-// ack queues an ack for the peer. An urgent one leaves with the next take,
-// together with all the others; else it waits up to maxAckDelay for a ride.
+// ack queues an ack for the peer. An urgent one leaves with the next take, together with
+// all others; any other waits up to maxAckDelay for a datagram to share.
 func (c *courier) ack(now time.Time, a Ack, urgent bool) { c.acks.add(now, a, urgent) }
 
 // measured takes in the round trip of a handshake or a probe.
 func (c *courier) measured(d time.Duration) { c.trip.sample(d, true) }
 
-// presume takes in what a handshake took at most, of whose datagrams it cannot be told
-// which were answered. It serves until there is a sample.
+// presume takes in an upper bound of the round trip, from a handshake where it cannot be
+// told which of its datagrams were answered. It serves until there is a sample.
 func (c *courier) presume(d time.Duration) { c.trip.presumed = min(d, tripMost) }
 
 // rtt returns the smoothed round trip, 0 if none was measured.
@@ -180,7 +181,7 @@ func (c *courier) restart(sameLink bool) {
 	c.allowed.recovery = c.number
 }
 
-// again has what is under way go at once, by another way.
+// again sends everything under way again at once, because the path has changed.
 func (c *courier) again() {
 	for _, e := range slices.Clone(c.under) {
 		if e.place == underWay {
@@ -194,9 +195,9 @@ func (c *courier) idle() bool {
 	return len(c.held) == 0 && c.texts.len()+c.presence.len() == 0 && len(c.acks.list) == 0
 }
 
-// next returns the earliest timer, the zero Time if none runs. It does not say
-// whether something could go at once: take does. Nor does it know when its turn to send
-// presence comes: that is told.
+// next returns the earliest timer, the zero Time if none runs. It does not say whether
+// something could go at once: take does. Nor does it know when its turn to send presence
+// comes: pace tells it.
 func (c *courier) next() time.Time {
 	first := c.lossAt
 	sooner := func(t time.Time) {
@@ -211,15 +212,15 @@ func (c *courier) next() time.Time {
 	return first
 }
 
-// abandon gives every confirmed message back as lapsed and drops the rest, acks
-// too: nothing is held afterwards.
+// abandon gives back every confirmed message as lapsed and drops the rest, acks included:
+// nothing is held afterwards.
 func (c *courier) abandon() []lapsed {
 	out := c.lapse(nil, c.everything())
 	c.texts, c.presence, c.acks = lane{}, lane{}, ackQueue{}
 	return out
 }
 
-// everything lists all messages, in the order in which they would go.
+// everything lists all messages in the order in which they would go.
 func (c *courier) everything() []*errand {
 	all := append([]*errand(nil), c.under...)
 	for _, l := range []*lane{&c.texts, &c.presence} {
@@ -237,7 +238,7 @@ func (c *courier) lane(m Message) *lane {
 	return &c.presence
 }
 
-// remember keeps the attempts of a message that leaves and may come again.
+// remember keeps the attempts of a message that leaves and may be handed in again.
 func (c *courier) remember(e *errand) {
 	if e.base == 0 && e.sent == 0 {
 		return
@@ -259,7 +260,7 @@ func (c *courier) recall(key messageKey) uint64 {
 	return 0
 }
 
-// lapse gives the confirmed ones of list up and appends their names to out.
+// lapse gives up the confirmed messages of list and appends their names to out.
 func (c *courier) lapse(out []lapsed, list []*errand) []lapsed {
 	for _, e := range list {
 		if !e.m.Body.confirmed() {

@@ -18,25 +18,25 @@ import (
 //	association
 type dial struct {
 	to     netip.AddrPort
-	local  netip.Addr // that a CHALLENGE came to
+	local  netip.Addr // our address to which a CHALLENGE came
 	want   []Peer     // whose keys are expected, at most maxWant
-	anyone bool       // whoever answers will do
+	anyone bool       // any key that answers will do
 	quiet  bool       // nobody asked for it: it ends without an event
 	asked  bool       // the person waits for it
-	near   bool       // it answers an answer to our announcement, and does nothing else
-	link   bool       // it answered one
+	near   bool       // begun by an answer to our announcement, and does nothing but obey it
+	link   bool       // it has obeyed such an answer
 	renews *association
 	punch  *punch // nil: an ordinary one
 
 	nonce  [nonceSize]byte
-	hello  []byte    // sent again byte for byte
-	hellos int       // of which no CHALLENGE shows that they were needless
-	rounds int       // CHALLENGEs obeyed, each for other HELLOs
-	said   time.Time // the last one
+	hello  []byte    // re-sent byte for byte
+	hellos int       // sent, less those that a CHALLENGE showed to be needless
+	rounds int       // CHALLENGEs obeyed, each for a different HELLO
+	said   time.Time // when the last HELLO was sent
 	guess  guess
-	trip   time.Duration // how long the way takes, as far as it was seen; 0: it was not
+	trip   time.Duration // the round trip, as far as this dial has seen; 0: unknown
 
-	echo     [nonceSize]byte // that is being answered
+	echo     [nonceSize]byte // of the CHALLENGE being answered
 	answered [][cookieSize + 2*keySize]byte
 	attempts []*attempt // for echo, at most maxChallenges
 	shakes   int        // how often each was sent
@@ -47,17 +47,17 @@ type dial struct {
 }
 
 // Dial contacts an address. want lists the sessions that may answer, by their keys;
-// what waits for the one that does travels inside the handshake. Empty means
-// whoever is there, who then learns that we are online and nothing else. A dial to
-// the same address that is under way is joined, and says HELLO once more if it had not
-// done so for a while: who asks now may know that the peer is back. It ends with Associated or
-// with Unanswered; there may be more than one Associated if keys are renewed.
+// messages that wait for the one that does travel inside the handshake. Empty means
+// whoever is there, who then learns that we are online and nothing else. Dial on a running
+// dial joins it, and re-sends HELLO if the last is older than dialAgain: the caller may
+// know that the peer is back. It ends with Associated or with Unanswered; there may be more
+// than one Associated if keys are renewed.
 func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
 	return e.dial(now, addr, want, false)
 }
 
 // DialAsked is Dial for what the person asked for and waits for: it has a budget and room
-// of its own, which nothing that others cause can use up.
+// of its own, which nothing caused by others can use up.
 func (e *Endpoint) DialAsked(now time.Time, addr netip.AddrPort, want []Peer) error {
 	return e.dial(now, addr, want, true)
 }
@@ -72,7 +72,7 @@ func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked b
 		d.quiet, d.near, d.began = false, false, now
 		d.asked = d.asked || asked
 		if asked && d.hellos == 0 && !d.waiting {
-			e.timers.set(&d.timer, now) // it waited for the common budget, or for the other side
+			e.timers.set(&d.timer, now) // it was waiting for the common budget, or for the other side
 		}
 		if !d.waiting && d.mayRepeat(now) {
 			if _, ok := e.contacts.take(now, addr, d.asked); ok && d.resting() {
@@ -97,12 +97,12 @@ func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked b
 	return nil
 }
 
-// mayRepeat says whether who joins a dial has it say HELLO: not while it does so often.
+// mayRepeat says whether joining a dial re-sends HELLO: only if the last is long enough ago.
 func (d *dial) mayRepeat(now time.Time) bool {
 	return d.resting() || d.punch == nil && now.Sub(d.said) >= dialAgain
 }
 
-// spent says that a dial has said all its HELLOs.
+// spent says that a dial has sent all its HELLOs.
 func (d *dial) spent() bool {
 	if d.punch != nil {
 		return d.hellos >= punchSends || d.punch.left == 0
@@ -110,8 +110,8 @@ func (d *dial) spent() bool {
 	return d.hellos >= dialSends
 }
 
-// rest has a dial that has said all its HELLOs, and waited for each, wait until dialLast is
-// over: an answer may still come. Who joins it then begins anew.
+// rest makes a dial that has sent all its HELLOs, and waited after each, wait until dialLast
+// is over, since an answer may still come. Joining it then begins anew.
 func (e *Endpoint) rest(now time.Time, d *dial) (more bool) {
 	end := d.said.Add(dialLast)
 	if d.resting() || !end.After(now) {
@@ -122,10 +122,10 @@ func (e *Endpoint) rest(now time.Time, d *dial) (more bool) {
 	return true
 }
 
-// resting says that a dial has nothing more to say.
+// resting says that a dial has nothing more to send.
 func (d *dial) resting() bool { return d.hellos > max(dialSends, punchSends) }
 
-// roomForDial says whether one more may be under way. One that rests gives way.
+// roomForDial says whether one more dial may be under way. A resting one gives way.
 func (e *Endpoint) roomForDial(asked bool) bool {
 	most := maxDials
 	if asked {
@@ -153,7 +153,7 @@ func (e *Endpoint) newDial(addr netip.AddrPort) *dial {
 	return d
 }
 
-// expect adds to the sessions that may answer.
+// expect adds sessions that may answer.
 func (d *dial) expect(want []Peer) {
 	if len(want) == 0 {
 		d.anyone = true
@@ -196,7 +196,7 @@ func (e *Endpoint) dropAttempts(d *dial) {
 	d.attempts, d.answered = nil, nil
 }
 
-// fail ends a dial that led to nothing.
+// fail ends a dial that led to no association.
 func (e *Endpoint) fail(d *dial, stage Stage) {
 	e.endDial(d)
 	if !d.quiet {
@@ -234,17 +234,16 @@ func (e *Endpoint) sayAgain(now time.Time, d *dial) {
 	e.send(kindHello, path{d.to, d.local}, d.hello)
 }
 
-// backOff returns the wait after the nth send: doubling, and no less than the way takes if
-// that is known; a quarter more or less, so that those who were cut off together do not come
-// back together.
+// backOff returns the wait after the nth send: doubling, and no less than a known round trip;
+// a quarter more or less, so that nodes that were cut off together do not come back together.
 func (e *Endpoint) backOff(to netip.AddrPort, n int, trip time.Duration) time.Duration {
 	wait := max(firstWait(e.near, to.Addr())<<(n-1), tripWait(trip))
 	jitter := time.Duration(randomUint64(e.random) % uint64(wait/2))
 	return wait*3/4 + jitter
 }
 
-// overtaken says whether all who are wanted have called us meanwhile, from that very
-// address, and use what came of it: then a dial of our own brings nothing but second keys.
+// overtaken says whether all wanted sessions have meanwhile called us from that very address,
+// and use the resulting associations: then our own dial would only bring second keys.
 func (e *Endpoint) overtaken(d *dial) bool {
 	if d.anyone || d.began.IsZero() || d.renews != nil {
 		return false

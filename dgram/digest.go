@@ -6,9 +6,9 @@ import (
 	"encoding/binary"
 )
 
-// The digest of a list (spec/wire.md 5.7): a salt, and for each bucket how many summaries
-// it has and a sum of them. It is salted anew for each question: who owns some of the
-// summaries cannot look for two lists of one digest beforehand.
+// The digest of a list (spec/wire.md 5.7): a salt and, for each bucket, how many summaries it
+// has and a checksum of them. Each request has a new salt, so that the owner of some of the
+// summaries cannot search beforehand for two lists with one digest.
 const (
 	digestBuckets = 16
 	digestSalt    = 8 // bytes
@@ -17,9 +17,9 @@ const (
 	bucketsSize   = digestBuckets / 8
 )
 
-// Buckets is some of the buckets of a list, one bit each: bucket 0 is the lowest. A
-// session is in the bucket that the first four bits of its id name, so that each bucket is
-// one piece of a list that stands in order.
+// Buckets is a set of the buckets of a list, one bit each: bucket 0 is the lowest bit. The
+// first four bits of a session's id name its bucket, so each bucket is one contiguous piece
+// of a sorted list.
 type Buckets uint16
 
 // Has says whether a session's bucket is one of them.
@@ -27,7 +27,7 @@ func (b Buckets) Has(id PeerID) bool { return b>>bucketOf(id)&1 == 1 }
 
 func bucketOf(id PeerID) int { return int(id[0] >> 4) }
 
-// Digest sums up a list that stands in order of session ids, each once.
+// Digest makes the digest of a list sorted by session id, each once.
 func Digest(salt [digestSalt]byte, list []Summary) []byte {
 	digest := append(make([]byte, 0, digestSize), salt[:]...)
 	for i := range digestBuckets {
@@ -40,8 +40,8 @@ func Digest(salt [digestSalt]byte, list []Summary) []byte {
 	return digest
 }
 
-// Differing compares somebody's digest with a list that stands in order, and returns the
-// buckets in which they differ. False: it is none, and the whole list is to be sent.
+// Differing compares a digest with a sorted list and returns the buckets in which they
+// differ. False: it is not a digest, and the whole list is to be sent.
 func Differing(digest []byte, list []Summary) (b Buckets, ok bool) {
 	if len(digest) != digestSize {
 		return 0, false
@@ -51,7 +51,7 @@ func Differing(digest []byte, list []Summary) (b Buckets, ok bool) {
 		var part []Summary
 		part, list = cutBucket(list, i)
 		same := theirs[0] == countOf(part)
-		if same { // else nothing needs to be hashed
+		if same { // otherwise there is no need to hash
 			sum := sumOf(salt, part)
 			same = bytes.Equal(theirs[1:1+digestSum], sum[:])
 		}
@@ -74,8 +74,8 @@ func cutBucket(list []Summary, bucket int) (part, rest []Summary) {
 
 func countOf(part []Summary) byte { return byte(min(len(part), 255)) }
 
-// sumOf is the beginning of one hash over the salt and all summaries of a bucket, in
-// order, and not a sum of hashes: that would be linear. Of nothing it is zero.
+// sumOf is the beginning of one hash over the salt and all summaries of a bucket, in order. A
+// sum of hashes would be linear, and so easy to forge. For an empty bucket it is zero.
 func sumOf(salt []byte, part []Summary) (sum [digestSum]byte) {
 	if len(part) == 0 {
 		return sum

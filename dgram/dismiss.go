@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Dismiss erases the keys of a peer that said goodbye, once what it is owed has been sent,
-// and gives back, as Lapsed, what was to be sent to it. What comes later is challenged, and
-// shows a record (spec/theory.md 5.1).
+// Dismiss erases the keys of a peer that said goodbye, once what it is owed has been sent, and
+// gives back, as Lapsed, the messages that waited for it. Later datagrams of it are challenged,
+// and so show a record (spec/theory.md 5.1).
 func (e *Endpoint) Dismiss(now time.Time, id PeerID) {
 	l := e.links[id]
 	if l == nil {
@@ -24,7 +24,7 @@ func (e *Endpoint) Dismiss(now time.Time, id PeerID) {
 	e.tidy(l)
 }
 
-// dismiss erases what was dismissed, behind the last datagrams.
+// dismiss erases the keys of a dismissed peer, after the last datagrams.
 func (e *Endpoint) dismiss(l *link) {
 	for _, a := range slices.Clone(l.list) {
 		if !a.dismissed {
@@ -37,8 +37,8 @@ func (e *Endpoint) dismiss(l *link) {
 	}
 }
 
-// Shown returns the seq of the newest record that a peer has shown by the handshakes
-// of its associations; 0: there is none.
+// Shown returns the seq of the newest record that a peer has shown in the handshakes of its
+// associations; 0: there is none.
 func (e *Endpoint) Shown(id PeerID) uint64 {
 	if l := e.links[id]; l != nil && l.live() {
 		return l.peer.Seq

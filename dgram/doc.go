@@ -25,4 +25,12 @@
 // what was opened, and gives back datagrams and events. Neither reads a clock,
 // opens a socket or starts a goroutine. The package knows sessions by their key
 // and never looks into a record; it acknowledges no text by itself.
+//
+// The owner of an Endpoint, in each turn of its loop:
+//
+//  1. hands every Opened to Receive, and queues messages by Send;
+//  2. calls Advance, at the end of the turn and when the time it last returned has
+//     come;
+//  3. calls Drain, sends the datagrams and handles the events;
+//  4. answers each Received of a confirmed kind by Settle, now or later.
 package dgram

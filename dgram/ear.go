@@ -13,27 +13,27 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// Ear is a socket on which announcements are heard: at one port, which all nodes of
-// a host share, since each has a chat port of its own and what comes by unicast to
-// a shared port reaches only one of them. What is read from it goes to Opener.OpenCall;
-// nothing is ever sent from it. Join may be called by another goroutine than reads.
+// Ear is a socket on which announcements are heard, at one port that all nodes of a host
+// share. Each also has a chat port of its own, because a unicast datagram to a shared port
+// reaches only one of them. Datagrams read from it go to Opener.OpenCall; nothing is ever
+// sent from it. Join may be called by a different goroutine than the one that reads.
 type Ear struct {
 	*net.UDPConn
 	group  netip.Addr
 	joined map[int]bool // by interface; bounded by the host's interfaces
 
-	// Where announcements are listened to: the system hands over also what comes in
-	// elsewhere, broadcasts, and groups that another program has joined there.
+	// The interfaces on which announcements count. The system also hands over what comes in
+	// on others: broadcasts, and groups that another program has joined there.
 	heed atomic.Pointer[[]int]
 }
 
 var _ Conn = (*Ear)(nil)
 
-// errShare: this system has no port that several programs share, as far as is known.
+// errShare: as far as we know, several programs cannot share a port on this system.
 var errShare = errors.New("a port cannot be shared on this system")
 
-// Hear opens the socket for the announcements to a group, and for broadcasts to its
-// port. It hears no group before Join.
+// Hear opens the socket for announcements to a group, and for broadcasts to its port. It
+// hears no group before Join.
 func Hear(group netip.AddrPort) (*Ear, error) {
 	network, any := "udp4", netip.IPv4Unspecified()
 	if group.Addr().Is6() {
@@ -60,8 +60,8 @@ func Hear(group netip.AddrPort) (*Ear, error) {
 	return &Ear{UDPConn: conn, group: group.Addr(), joined: map[int]bool{}}, nil
 }
 
-// Join hears the group on exactly these interfaces, given by index. One that refuses
-// does not keep the others from it, and is tried again by the next call.
+// Join hears the group on exactly these interfaces, given by index. If one refuses, the
+// others are joined all the same, and the next call tries it again.
 func (e *Ear) Join(interfaces []int) {
 	heed := slices.Clone(interfaces)
 	e.heed.Store(&heed)
@@ -74,14 +74,14 @@ func (e *Ear) Join(interfaces []int) {
 	}
 	for i := range e.joined {
 		if !wanted[i] {
-			_ = e.member(i, false) // it may be gone, and our membership with it
+			_ = e.member(i, false) // it may be gone, and our membership with it already
 			delete(e.joined, i)
 		}
 	}
 }
 
-// ReadMsgUDPAddrPort reads the next datagram that came in by an interface of Join. Where
-// the system does not tell which one that was, it reads all.
+// ReadMsgUDPAddrPort reads the next datagram that came in on an interface of Join. Where the
+// system does not say which interface that was, it reads all.
 func (e *Ear) ReadMsgUDPAddrPort(b, _ []byte) (n, oobn, flags int, addr netip.AddrPort, err error) {
 	var oob [LocalSize]byte
 	for {

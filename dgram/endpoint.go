@@ -11,7 +11,7 @@ import (
 // PeerID is a session id: the first 8 bytes of SHA-256(user key || session key).
 type PeerID [8]byte
 
-// Peer is who a verified record says that somebody is.
+// Peer is who somebody is, according to a verified record.
 type Peer struct {
 	ID     PeerID
 	User   [32]byte // Ed25519
@@ -32,20 +32,20 @@ type Config struct {
 	Seed    bool      // larger bounds
 	Suite   Suite     // nil: the protocol's own, as in everything but a simulation
 
-	// SameLink says whether an address is in a prefix of an own interface. It must be
-	// safe for many goroutines. nil: loopback alone.
+	// SameLink says whether an address is in a prefix of one of our interfaces. It must
+	// be safe for many goroutines. nil: loopback only.
 	SameLink func(netip.Addr) bool
-	// Crowd says whether an address is a broadcast address of an own link: nothing is
-	// ever answered there. As safe as SameLink. nil: none is known.
+	// Crowd says whether an address is a broadcast address of one of our links: we never
+	// answer to those. It must be as safe as SameLink. nil: none is known.
 	Crowd func(netip.Addr) bool
 	// MaxAssociations bounds the keys kept for peers that are not pinned.
 	// 0: 1,024, or 65,536 for a seed.
 	MaxAssociations int
 }
 
-// Datagram is one UDP payload to send. Local is the own address to send it from,
-// the zero Addr if any will do, and Interface the index of the interface that an
-// announcement leaves by, 0 for all else. Bytes must not be changed.
+// Datagram is one UDP payload to send. Local is our address to send it from, the zero
+// Addr if any will do, and Interface the index of the interface by which an
+// announcement leaves, 0 for all else. Bytes must not be changed.
 type Datagram struct {
 	To        netip.AddrPort
 	Local     netip.Addr
@@ -57,8 +57,8 @@ type Datagram struct {
 }
 
 // Endpoint is one node's end of the protocol: it turns datagrams into events and
-// messages into datagrams. It has no clock, socket or goroutine; doc.go tells the
-// duties of its owner. It is not safe for many goroutines, its Opener is.
+// messages into datagrams. It has no clock, socket or goroutine; the package comment
+// lists the duties of its owner. It is not safe for many goroutines, its Opener is.
 type Endpoint struct {
 	private *ecdh.PrivateKey
 	record  []byte
@@ -83,13 +83,13 @@ type Endpoint struct {
 	pace     *pace // presence of the whole node
 	calls    calls
 	timers   timers
-	expireAt time.Time // something of an epoch must be forgotten
+	expireAt time.Time // when something of an epoch must be forgotten
 
 	dirty []*link
 	out   output
 }
 
-// ids are the last numbers that were given to messages.
+// ids are the last ids given to messages.
 type ids struct {
 	message uint64
 	probe   uint64
@@ -144,8 +144,8 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 // Opener returns the part that may be used by many goroutines.
 func (e *Endpoint) Opener() *Opener { return e.opener }
 
-// SetRecord replaces our own record, in later handshakes. One that does not pass
-// our own Check is ignored.
+// SetRecord replaces our own record in later handshakes. One that does not pass our
+// own Check is ignored.
 func (e *Endpoint) SetRecord(record []byte) {
 	self, err := e.check(record, e.self.Static[:])
 	if err != nil || self.Static != e.self.Static || len(record) > maxRecord {
@@ -186,8 +186,8 @@ func (e *Endpoint) Send(now time.Time, to PeerID, m Message) bool {
 	return true
 }
 
-// Cancel takes a message back that was not answered yet. An answer that still
-// comes is not reported.
+// Cancel takes back a message that is not answered yet. An answer that still comes
+// is not reported.
 func (e *Endpoint) Cancel(to PeerID, k Kind, id uint64) {
 	if l := e.links[to]; l != nil {
 		l.courier.cancel(k, id)
@@ -196,13 +196,13 @@ func (e *Endpoint) Cancel(to PeerID, k Kind, id uint64) {
 	}
 }
 
-// Settle answers a received confirmed message. Texts are answered once they are
-// recorded and shown, at once; the rest may wait up to 25 ms for company. have
-// belongs to ResultGap. A handle may be settled again, with another result.
+// Settle answers a received confirmed message. The answer to a text leaves at once;
+// others may wait up to 25 ms to share a datagram. have belongs to ResultGap. A
+// handle may be settled again, with another result.
 func (e *Endpoint) Settle(now time.Time, h Handle, r Result, have uint64) {
 	l := e.links[h.peer]
 	if l == nil || !l.live() {
-		return // it comes again
+		return // the message will come again
 	}
 	l.courier.ack(now, Ack{Kind: h.kind, ID: h.id, Attempt: h.attempt, Result: r, Have: have}, h.kind == KindText)
 	e.touch(l)
@@ -225,7 +225,7 @@ func (e *Endpoint) Path(id PeerID) (addr netip.AddrPort, rtt time.Duration, ok b
 }
 
 // LastHeard returns when the last authentic datagram of a peer came, zero if none
-// did since there is something to know about it.
+// has come since we have known the peer.
 func (e *Endpoint) LastHeard(id PeerID) time.Time {
 	if l := e.links[id]; l != nil {
 		return l.heard
@@ -253,8 +253,8 @@ func (e *Endpoint) Forget(id PeerID) {
 	e.tidy(l)
 }
 
-// Pin keeps the keys of a neighbour outside of all bounds of the cache, as far as
-// there is room for neighbours.
+// Pin keeps the keys of a neighbour outside the bounds of the cache, as far as there
+// is room for neighbours.
 func (e *Endpoint) Pin(id PeerID, pinned bool) {
 	l := e.links[id]
 	if l == nil && pinned && e.pins < e.maxPins {

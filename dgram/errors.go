@@ -2,8 +2,8 @@ package dgram
 
 import "errors"
 
-// Errors of the calls that a program makes. What is wrong with bytes from the
-// network is never an error: it is dropped and counted (counters.go).
+// Errors of calls. Bad bytes from the network are never an error: they are dropped and
+// counted (counters.go).
 var (
 	// ErrBudget: HELLOs to that destination, or in all, are used up for now
 	// (spec/wire.md 6). Try again a second later.

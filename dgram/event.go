@@ -13,33 +13,32 @@ type Event interface{ isEvent() }
 // events of messages that travelled inside the handshake.
 type Associated struct {
 	Peer     Peer
-	Record   []byte // what Config.Check accepted; nil when the peer knew that we have it
+	Record   []byte // the record that Config.Check accepted; nil if the peer knew that we have it
 	Addr     netip.AddrPort
 	Outbound bool // this node asked (sent HELLO or DATA), the peer answered
-	// Confirmed says that the peer is known to have the keys, too: true if this node
-	// asked. Who called may be gone already, or want only that we send: until the event
-	// Confirmed it is somebody who was at the door, and no neighbour.
+	// Confirmed says that the peer is known to have the keys too, which is so if this node
+	// asked. A caller may be gone already, or may only want to make us send: until the event
+	// Confirmed it was at the door, and is not a neighbour.
 	Confirmed bool
 	Fresh     bool // there was no live association with this session before
 	Link      bool // an announcement brought us together (Announce): it is on our own link
 }
 
-// Confirmed says that the caller of an association showed that it has the keys: its first
-// DATA opened. It comes before the Received events of what that DATA said.
+// Confirmed says that the caller of an association showed that it has the keys: its first DATA
+// opened. It comes before the Received events of that DATA's messages.
 type Confirmed struct {
 	Peer  PeerID
 	Addr  netip.AddrPort
-	Fresh bool // as in the Associated of that association
+	Fresh bool // as in the Associated event of that association
 	Link  bool
 }
 
-// Received is one message of a peer. Duplicates come again: dgram remembers
-// datagrams, not messages. Confirmed kinds are answered with Settle(Handle), a
-// ListRequest by sending a List.
+// Received is one message of a peer. Duplicates are reported again: dgram remembers datagrams,
+// not messages. Confirmed kinds are answered by Settle(Handle), a ListRequest by a List.
 type Received struct {
 	From    PeerID
 	Addr    netip.AddrPort // where it came from; a proved address only if it is Path(From)
-	Message Message        // Acks are already taken out
+	Message Message        // without its Acks
 	Handle  Handle
 }
 
@@ -54,8 +53,8 @@ type Settled struct {
 	RTT    time.Duration
 }
 
-// Lapsed says that a confirmed message was sent maxSends times without an answer,
-// or was dropped with its peer. The Endpoint no longer holds it.
+// Lapsed says that a confirmed message was sent maxSends times without an answer, or was dropped
+// with its peer. The Endpoint no longer holds it.
 type Lapsed struct {
 	Peer PeerID
 	Kind Kind
@@ -68,27 +67,27 @@ type Unanswered struct {
 	Stage Stage
 }
 
-// Moved says that the peer is written to elsewhere now: it proved a new address, or
-// the way changed between direct and relayed. RTT is 0 if it was not measured.
+// Moved says that the path to the peer has changed: it proved a new address, or the path changed
+// between direct and relayed. RTT is 0 if it was not measured.
 type Moved struct {
 	Peer     PeerID
 	From, To netip.AddrPort
 	RTT      time.Duration
 }
 
-// Silent says that what was sent to the peer directly is not answered any more. It
-// is written to through a relay now, if there are keys for that; Moved says so.
+// Silent says that the peer no longer answers what is sent to it directly. From now on we send
+// through a relay, if there are keys for that; Moved says so.
 type Silent struct{ Peer PeerID }
 
-// Another says that another key answers where the peer was written to, or so somebody says
-// who sees what we send: the echo is right, and nothing else is proved.
+// Another says that another key answers at the peer's address. It may be a claim of anybody who
+// sees what we send: the echo is right, and nothing else is proved.
 type Another struct {
 	Peer PeerID
 	Addr netip.AddrPort
 }
 
-// Closed says that the last association with Peer was erased or evicted. Messages
-// to it stay queued until there is a new one.
+// Closed says that the last association with Peer was erased or evicted. Messages to it stay
+// queued until there is a new one.
 type Closed struct{ Peer PeerID }
 
 func (Associated) isEvent() {}
@@ -109,7 +108,7 @@ type Stage uint8
 const (
 	StageSilent     Stage = iota // no answer to HELLO: wrong address or port, not running, a firewall
 	StageChallenged              // it challenged us, but never accepted our handshake
-	StageMismatch                // another key than the expected answers there
+	StageMismatch                // a different key than expected answers there
 	StageRefused                 // it accepted, but its record does not verify
 )
 
@@ -128,8 +127,8 @@ func (s Stage) String() string {
 	return "unknown"
 }
 
-// Handle names a received message, so that it can be settled later. It stays
-// valid when the association that brought the message is gone. It is comparable.
+// Handle identifies a received message, so that it can be settled later. It stays valid when the
+// association that brought the message is gone. It is comparable.
 type Handle struct {
 	peer    PeerID
 	kind    Kind

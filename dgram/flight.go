@@ -2,8 +2,8 @@ package dgram
 
 import "time"
 
-// settled is what an ack said about a message that is held no longer. rtt is 0
-// when the exchange measured nothing.
+// settled is what an ack said about a message that is no longer held. rtt is 0 when the
+// exchange measured nothing.
 type settled struct {
 	kind   Kind
 	id     uint64
@@ -12,15 +12,15 @@ type settled struct {
 	rtt    time.Duration
 }
 
-// acked takes in one ack. It reports false when there is nothing to tell: the
-// message is not held, or it goes on being held because the answer is `gap` and its
-// predecessor is under way too.
+// acked takes in one ack. It reports false when there is nothing to tell: the message is
+// not held, or is still held because the answer is gap and its predecessor is under way
+// too.
 func (c *courier) acked(now time.Time, a Ack) (settled, bool) {
 	e := c.held[messageKey{a.Kind, a.ID}]
 	if e == nil || a.Result > ResultTooOld {
 		return settled{}, false
 	}
-	i := a.Attempt - e.base - 1 // wraps for an attempt of an earlier life
+	i := a.Attempt - e.base - 1 // wraps around for an attempt before it was handed in again
 	var rtt time.Duration
 	switch {
 	case i < uint64(e.sent):
@@ -35,7 +35,7 @@ func (c *courier) acked(now time.Time, a Ack) (settled, bool) {
 	}
 	c.heardAt = now
 	if a.Kind == KindListRequest && a.Result == ResultDelivered {
-		return settled{}, false // its list completes it
+		return settled{}, false // the List completes it
 	}
 	if a.Result == ResultGap && c.predecessorHeld(e) {
 		c.park(e)
@@ -51,15 +51,15 @@ func (c *courier) acked(now time.Time, a Ack) (settled, bool) {
 	return settled{kind: a.Kind, id: a.ID, result: a.Result, have: a.Have, rtt: rtt}, true
 }
 
-// complete ends a message by something else than an ack, as a List does its
-// request. It reports whether the message was held.
+// complete ends a message by something other than an ack, as a List ends its request. It
+// reports whether the message was held.
 func (c *courier) complete(now time.Time, k Kind, id uint64) bool {
 	e := c.held[messageKey{k, id}]
 	if e == nil {
 		return false
 	}
 	c.heardAt = now
-	if e.sent == 1 && !e.sends[0].acked { // else it cannot be told which send was answered
+	if e.sent == 1 && !e.sends[0].acked { // otherwise it is unknown which send was answered
 		c.landed(e.sends[0])
 		c.trip.sample(now.Sub(e.sends[0].at), false)
 	}
@@ -67,8 +67,8 @@ func (c *courier) complete(now time.Time, k Kind, id uint64) bool {
 	return true
 }
 
-// advance gives up what was sent maxSends times in vain and makes ready what goes
-// again. Call it when next has come; take afterwards.
+// advance gives up messages sent maxSends times in vain, and prepares those that go again.
+// Call it when next has come, then take.
 func (c *courier) advance(now time.Time) []lapsed {
 	c.overtaken(now)
 	var out []lapsed
@@ -80,15 +80,15 @@ func (c *courier) advance(now time.Time) []lapsed {
 		}
 		if e.sent < maxSends {
 			c.expire(e)
-			i = 0 // several may have left the list
+			i = 0 // several may have left the list: start over
 			continue
 		}
 		silent := c.heardAt.Before(e.sends[0].at)
 		c.settleLoss(e)
 		out = c.lapse(out, []*errand{e})
 		if silent {
-			// Not one ack since the first send: what else is here would fare the same,
-			// and one datagram at a time it would take minutes to say so.
+			// Not one ack since the first send: all other messages would fare the same,
+			// and at one datagram at a time it would take minutes to find out.
 			return c.lapse(out, c.everything())
 		}
 		i = 0
@@ -96,10 +96,11 @@ func (c *courier) advance(now time.Time) []lapsed {
 	return out
 }
 
-// expire makes e go again, and with it what shared its datagram and is still due.
+// expire makes e go again, together with the messages that shared its datagram and are
+// still unanswered.
 func (c *courier) expire(e *errand) {
 	f := e.sends[e.sent-1]
-	if f.acked || f.lost { // it arrived and the answer was lost, or this is known
+	if f.acked || f.lost { // it arrived and the answer was lost, or the loss is known already
 		c.backOff(e, f)
 		c.requeue(e)
 		return
@@ -112,8 +113,8 @@ func (c *courier) expire(e *errand) {
 	c.lose(f)
 }
 
-// backOff doubles the wait for e while the peer is silent. When others were
-// answered meanwhile it is merely lost (pto_count, RFC 9002 6.2.1).
+// backOff doubles the wait for e while the peer is silent. If others were answered in the
+// meantime, e is merely lost (pto_count, RFC 9002 6.2.1).
 func (c *courier) backOff(e *errand, f *flight) {
 	if c.heardAt.After(f.at) {
 		e.timeouts = 0
@@ -122,15 +123,15 @@ func (c *courier) backOff(e *errand, f *flight) {
 	e.timeouts++
 }
 
-// settleLoss counts the last datagram of e as lost, if that is news.
+// settleLoss counts the last datagram of e as lost, if it is not counted yet.
 func (c *courier) settleLoss(e *errand) {
 	if f := e.last(); !f.acked && !f.lost {
 		c.lose(f)
 	}
 }
 
-// overtaken finds the flights that later ones have overtaken by so much, in number
-// or in time, that they are lost (RFC 9002 6.1).
+// overtaken declares flights lost that later ones have overtaken by enough, in number or in
+// time (RFC 9002 6.1).
 func (c *courier) overtaken(now time.Time) {
 	c.lossAt = time.Time{}
 	for i := 0; i < len(c.flights); {
@@ -141,7 +142,7 @@ func (c *courier) overtaken(now time.Time) {
 		late := f.at.Add(c.trip.lossDelay())
 		switch {
 		case !f.prompt:
-			i++ // its answer may take longer than the network does
+			i++ // its answer may take longer than the round trip
 		case f.number+reorderThreshold < c.arrived || !late.After(now):
 			c.lose(f)
 		default:
@@ -153,20 +154,19 @@ func (c *courier) overtaken(now time.Time) {
 	}
 }
 
-// proveEarlier notes that the texts before e arrived, since texts are recorded in
-// order: what is missing of them is the ack. They go again to ask for it, but the
-// network lost nothing of ours.
+// proveEarlier notes that the texts before e arrived, since texts are recorded in order: only
+// their acks are missing. They go again to ask for those, but no datagram of ours was lost.
 func (c *courier) proveEarlier(e *errand) {
 	for t, ok := e.m.Body.(Text); ok; t, ok = e.m.Body.(Text) {
 		e = c.held[messageKey{KindText, t.Prev}]
 		if e == nil || e.sent != 1 || e.sends[0].proved {
-			return // all before it are known too, or it cannot be told which send arrived
+			return // all before it are known too, or it is unknown which send arrived
 		}
 		e.sends[0].proved = true
 	}
 }
 
-// landed takes in that a datagram arrived at the peer.
+// landed notes that a datagram arrived at the peer.
 func (c *courier) landed(f *flight) {
 	f.acked = true
 	c.arrived = max(c.arrived, f.number+1)
@@ -176,7 +176,7 @@ func (c *courier) landed(f *flight) {
 	}
 }
 
-// lose takes in that a datagram was lost and makes what it carried go again.
+// lose notes that a datagram was lost, and makes its messages go again.
 func (c *courier) lose(f *flight) {
 	f.lost = true
 	c.grounded(f)
@@ -190,7 +190,7 @@ func (c *courier) lose(f *flight) {
 	}
 }
 
-// grounded takes f out of the air.
+// grounded removes f from the datagrams under way.
 func (c *courier) grounded(f *flight) {
 	for i := range c.flights {
 		if c.flights[i] == f {
@@ -202,16 +202,16 @@ func (c *courier) grounded(f *flight) {
 	}
 }
 
-// requeue moves a message that was sent into its lane again.
+// requeue moves a sent message back into its lane.
 func (c *courier) requeue(e *errand) {
 	c.withdraw(e)
-	if e.sent == maxSends { // only what is replaced while parked comes here so late: a new life
+	if e.sent == maxSends { // only a message replaced while parked gets here so late: count its sends anew
 		e.base, e.sent, e.timeouts = e.base+maxSends, 0, 0
 	}
 	c.lane(e.m).pushAgain(e)
 }
 
-// withdraw takes e out of the place where it stands.
+// withdraw takes e out of its place.
 func (c *courier) withdraw(e *errand) {
 	switch e.place {
 	case waiting:
@@ -226,19 +226,19 @@ func (c *courier) withdraw(e *errand) {
 	e.deadline, e.place = time.Time{}, waiting
 }
 
-// park stops the timer of a text that the peer holds back until its predecessor,
-// which is on its way here too, has come.
+// park stops the timer of a text that the peer holds back until its predecessor has come,
+// which is still on its way too.
 func (c *courier) park(e *errand) {
 	if e.place == parked || e.sent == 0 {
 		return
 	}
-	c.withdraw(e) // it may stand in the lane, thought lost
+	c.withdraw(e) // it may be in the lane, believed lost
 	c.under = append(c.under, e)
 	e.place = parked
 	c.parked++
 }
 
-// unpark undoes park, with a timer as if it had been sent at the last ack.
+// unpark undoes park, and sets the timer as if e had been sent at the last ack.
 func (c *courier) unpark(e *errand) {
 	e.place = underWay
 	e.last().live++
@@ -252,8 +252,8 @@ func (c *courier) predecessorHeld(e *errand) bool {
 	return ok && c.held[messageKey{KindText, t.Prev}] != nil
 }
 
-// release takes e off its last flight; a flight that nothing depends on any more
-// leaves the air without being counted as arrived or lost.
+// release takes e off its last flight. A flight on which nothing depends any more is dropped
+// without counting as arrived or lost.
 func (c *courier) release(e *errand) {
 	f := e.last()
 	if f.live--; f.live == 0 && !f.acked && !f.lost {
@@ -262,8 +262,7 @@ func (c *courier) release(e *errand) {
 	}
 }
 
-// remove lets go of e. A successor that is parked gets its timer back, since now
-// its own answer is due.
+// remove drops e. A parked successor gets its timer back, since now its own answer is due.
 func (c *courier) remove(e *errand) {
 	key := messageKey{e.m.Kind(), e.m.ID}
 	delete(c.held, key)
@@ -273,11 +272,11 @@ func (c *courier) remove(e *errand) {
 	}
 	for _, o := range c.under {
 		if t, ok := o.m.Body.(Text); ok && o.place == parked && t.Prev == key.id {
-			c.unpark(o) // its answer travels with that of e; if not, it is asked for again
+			c.unpark(o) // its answer travels with that of e; if it does not, e's successor goes again
 			return
 		}
 	}
 }
 
-// last returns the datagram of the latest send.
+// last returns the datagram of e's latest send.
 func (e *errand) last() *flight { return e.sends[e.sent-1] }

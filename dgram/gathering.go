@@ -9,25 +9,25 @@ import (
 	"time"
 )
 
-// gathering is what answers our last announcement. Anybody on the link can answer it ten
-// thousand times, so it is not first come, first served: what comes in the first
-// moments is drawn by lot, host by host. All IPs that answered get one turn before one gets a
-// second, and the families take turns, since of IPv6 one host has as many as it likes.
-// IPs that were obeyed lately and came to nothing come last.
+// gathering collects the answers to our last announcement. Anybody on the link can answer it
+// ten thousand times, so it is not first come, first served: the answers of the first moments
+// are drawn at random, host by host. Every IP that answered gets one turn before any gets a
+// second, and the families take turns, since one host may have any number of IPv6 addresses.
+// IPs that were obeyed lately without success come last.
 //
-// The lot is a keyed hash of the address: answering twice gives no second chance, and a
-// full list keeps the lowest, whatever the order in which they came.
+// The random order is a keyed hash of the address: answering twice gives no second chance, and
+// a full list keeps the lowest values, whatever the order of arrival.
 type gathering struct {
-	until    time.Time // when they are obeyed; zero: that is done
+	until    time.Time // when the answers are drawn; zero: that is done
 	key      [16]byte
 	families [2][]answerer         // by rank, at most maxGathered each
-	served   map[netip.Addr]int    // CHALLENGEs that were obeyed, at most maxAnswers + maxLateAnswers
-	late     int                   // of them, those after the draw; at most maxLateAnswers
-	vain     map[netip.Addr]uint64 // of earlier announcements, and in which; at most maxGathered, then all are forgotten
+	served   map[netip.Addr]int    // CHALLENGEs obeyed per IP, at most maxAnswers + maxLateAnswers
+	late     int                   // of those, how many after the draw; at most maxLateAnswers
+	vain     map[netip.Addr]uint64 // IPs obeyed in vain, and in which announcement; at most maxGathered, then all are forgotten
 	round    uint64
 }
 
-// answerer is one IP that answered, with what it answered: at most answersOfIP.
+// answerer is one IP that answered, with its answers: at most answersOfIP.
 type answerer struct {
 	ip   netip.Addr
 	rank rank
@@ -39,9 +39,9 @@ type answer struct {
 	o   Opened
 }
 
-// rank is the order in which IPs have their turns.
+// rank is the order in which IPs get their turns.
 type rank struct {
-	vain uint64 // the last announcement in which it was obeyed for nothing; 0: none
+	vain uint64 // the last announcement in which it was obeyed in vain; 0: none
 	lot  uint64
 }
 
@@ -49,8 +49,8 @@ func (r rank) compare(s rank) int {
 	return cmp.Or(cmp.Compare(r.vain, s.vain), cmp.Compare(r.lot, s.lot))
 }
 
-// begin makes ready for the answers to another announcement. Who was obeyed and did not
-// shake hands (authenticated takes those out) was in vain.
+// begin prepares for the answers to another announcement. IPs that were obeyed and did not shake
+// hands count as in vain; authenticated has taken out those that did.
 func (g *gathering) begin(now time.Time, random *lockedReader) {
 	g.round++
 	if g.vain == nil || len(g.vain)+len(g.served) > maxGathered {
@@ -69,7 +69,7 @@ func (g *gathering) met(ip netip.Addr) {
 	delete(g.vain, ip)
 }
 
-// lot draws a number for some bytes.
+// lot is the pseudo-random number for some bytes.
 func (g *gathering) lot(parts ...[]byte) uint64 {
 	h := sha256.New()
 	h.Write(g.key[:])
@@ -97,7 +97,7 @@ func (g *gathering) add(o Opened) bool {
 	return (*family)[i].add(g.lot(o.from.Addr().AsSlice(), binary.BigEndian.AppendUint16(nil, o.from.Port()), o.packet.cookie, o.packet.e, o.packet.s), o)
 }
 
-// add takes in one more of an IP's: of many those that the lot says.
+// add takes in one more answer of an IP; of too many the lowest by lot stay.
 func (a *answerer) add(lot uint64, o Opened) bool {
 	i, found := slices.BinarySearchFunc(a.list, lot, func(x answer, lot uint64) int { return cmp.Compare(x.lot, lot) })
 	if found || i == answersOfIP {
@@ -110,7 +110,7 @@ func (a *answerer) add(lot uint64, o Opened) bool {
 	return true
 }
 
-// draw lists what is obeyed, in order: at most maxAnswers.
+// draw lists the answers to obey, in order: at most maxAnswers.
 func (g *gathering) draw() (list []Opened) {
 	g.until = time.Time{}
 	most := max(len(g.families[0]), len(g.families[1]))

@@ -8,12 +8,12 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// rate is the filling of a token bucket: a second, and at once.
+// rate is how a token bucket fills: tokens a second, and how many at once.
 type rate struct{ perSecond, burst float64 }
 
-// limiter is one token bucket for each key. It is bounded: the key that was asked
-// for longest ago is forgotten, which refills its bucket. That is why a limit in
-// all stands behind it. It is not safe for many goroutines.
+// limiter is one token bucket for each key. It is bounded: the key asked for longest ago is
+// forgotten, which refills its bucket; so every limiter needs an overall limit behind it. It
+// is not safe for many goroutines.
 type limiter[K comparable] struct {
 	rate    rate
 	buckets *simplelru.LRU[K, *bucket]
@@ -37,12 +37,12 @@ func (l limiter[K]) bucket(k K) *bucket {
 	return b
 }
 
-// near says whether an address is limited by address and port rather than by
-// prefix: a whole office, or all programs of a machine, share that prefix.
+// near says whether an address is limited by address and port rather than by prefix, because a
+// whole office, or all programs of a machine, share that prefix.
 type near func(netip.Addr) bool
 
-// contacts are the budgets of our own HELLOs, and how slow the ways are that they take. The
-// loop alone uses them. Those that the person asked for have one more, which nobody else can
+// contacts are the budgets of our own HELLOs, and what we know of slow paths for them. Only the
+// loop uses them. HELLOs that the person asked for have an extra budget, which nobody else can
 // use up.
 type contacts struct {
 	near     near
@@ -50,7 +50,7 @@ type contacts struct {
 	prefixes limiter[netip.Prefix]
 	links    limiter[netip.AddrPort]
 	asked    *bucket
-	askedOf  limiter[netip.Prefix] // one address alone, of those that are near
+	askedOf  limiter[netip.Prefix] // for near addresses, by address
 	trips    trips
 }
 
@@ -70,12 +70,12 @@ func newContacts(n near, seed bool) *contacts {
 	return c
 }
 
-// take asks for one HELLO. ok false: not before the returned time. asked: the person
-// waits for what comes of it.
+// take asks for one HELLO. ok false: not before the returned time. asked: the person waits for
+// the result.
 func (c *contacts) take(now time.Time, to netip.AddrPort, asked bool) (at time.Time, ok bool) {
 	near, p := c.near(to.Addr()), prefixOf(to.Addr())
 	if near || Relayed(to.Addr()) {
-		p = netip.PrefixFrom(to.Addr().WithZone(""), to.Addr().BitLen()) // it reaches that host, or session, or nobody
+		p = netip.PrefixFrom(to.Addr().WithZone(""), to.Addr().BitLen()) // it reaches that host or session, or nobody
 	}
 	b := c.prefixes.bucket(p)
 	if near {
@@ -100,18 +100,18 @@ func takeBoth(now time.Time, a, b *bucket) (at time.Time, ok bool) {
 	return now, true
 }
 
-// admission are the limits on what strangers make us compute. Readers share it.
+// admission is the limits on what strangers make us compute. The readers share it.
 type admission struct {
 	mu         sync.Mutex
 	near       near
 	challenges *bucket
 	shakes     *bucket
-	datas      *bucket // of peers that are not pinned
-	quiet      *bucket // the same when that is used up, a little for each
+	datas      *bucket // DATA of peers that are not pinned
+	quiet      *bucket // a little for each of them, when that is used up
 	prefixes   limiter[netip.Prefix]
 	links      limiter[netip.AddrPort]
-	hosts      limiter[netip.Addr] // of the own link
-	fresh      *bucket             // of networks and hosts that are heard of for the first time in a while
+	hosts      limiter[netip.Addr] // of hosts on our own links
+	fresh      *bucket             // of networks and hosts heard for the first time in a while
 	reserve    *bucket
 	reserved   map[netip.Addr]*bucket // at most maxReserved
 }
@@ -137,17 +137,17 @@ func newAdmission(n near, seed bool) *admission {
 	}
 }
 
-// challenge asks to answer one datagram of somebody unproved. There is one limit
-// for all, by cost: a table of strangers would be theirs to fill.
+// challenge asks to answer one datagram from an unproved address. There is one limit for all,
+// by cost: strangers could fill any table of them.
 func (a *admission) challenge(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.challenges.take(now, 1)
 }
 
-// handshake asks for the DHs of one HANDSHAKE whose cookie is right. When the tokens that all
-// share are used up, a network or host that has used none of its own lately still has some:
-// many from few places keep no newcomer out. So has a reserved address.
+// handshake asks for the DHs of one HANDSHAKE whose cookie is right. When the common tokens are
+// used up, a network or host that has used none of its own lately still has some, so that many
+// from few places keep no newcomer out. So does a reserved address.
 func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 	near := a.near(from.Addr())
 	a.mu.Lock()
@@ -172,9 +172,10 @@ func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 	return reserved != nil && reserved.take(now, 1) && a.reserve.take(now, 1)
 }
 
-// data asks to open one DATA of a peer that is not pinned: a share of its own first, then
-// of what all such have, and when that is used up a little for each: who talks without end
-// drowns no newcomer. It comes before the AEAD, which costs more than to be asked.
+// data asks to open one DATA of a peer that is not pinned. It takes from the association's own
+// share first, then from what all of those have together and, when that is used up, from a
+// little for each: peers that send without end do not drown a newcomer. It comes before the
+// AEAD, which costs more than this question.
 func (a *admission) data(now time.Time, of *association) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -187,7 +188,7 @@ func (a *admission) data(now time.Time, of *association) bool {
 	return a.datas.take(now, 1) || of.reading.little.take(now, 1) && a.quiet.take(now, 1)
 }
 
-// setReserved replaces the addresses that have tokens of their own.
+// setReserved replaces the addresses with tokens of their own.
 func (a *admission) setReserved(addrs []netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -203,7 +204,7 @@ func (a *admission) setReserved(addrs []netip.Addr) {
 	}
 }
 
-// isReserved says whether an address is one of a pinned user.
+// isReserved says whether an address is a pinned user's.
 func (a *admission) isReserved(addr netip.Addr) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

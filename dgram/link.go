@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// link is all that is known about one peer session: its keys, its messages, its
-// address. It exists while there is an association or something to send.
+// link is everything about one peer session: its keys, its messages, its address. It exists
+// while there is an association or something to send.
 type link struct {
 	peer      Peer // only the ID is set before the first association
 	courier   *courier
 	list      []*association // oldest first, at most maxPerPeer
-	accepting []*association // their ACCEPT goes with the next datagrams
-	heard     time.Time      // the last authentic datagram
+	accepting []*association // their ACCEPTs go with the next datagrams
+	heard     time.Time      // when the last authentic datagram came
 	near      bool           // on our own link
 	pinned    bool
-	uprooted  bool // our network has changed since something came directly
+	uprooted  bool // our network has changed since a datagram last came directly
 	dirty     bool // in Endpoint.dirty
 	probes    []probe
-	offered   *attempt // a HANDSHAKE on its way that carries messages of the courier
+	offered   *attempt // a HANDSHAKE under way that carries messages of the courier
 	candidate *candidate
 	switched  time.Time      // the last change of path
 	rekeyed   time.Time      // the last try
@@ -29,11 +29,11 @@ type link struct {
 	timer     timer
 }
 
-// probe is an unanswered one, at most maxProbes a link.
+// probe is an unanswered probe; at most maxProbes a link.
 type probe struct {
 	id    uint64
 	at    time.Time
-	helps bool // it asks about somebody else
+	helps bool // it asks about another session
 }
 
 // live says whether there is a key to send with.
@@ -52,7 +52,7 @@ func (e *Endpoint) link(id PeerID) *link {
 	return l
 }
 
-// touch has the link looked at by the next Advance.
+// touch makes the next Advance look at the link.
 func (e *Endpoint) touch(l *link) {
 	if !l.dirty {
 		l.dirty = true
@@ -77,7 +77,7 @@ func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) 
 	a.link, a.made, a.heard, l.heard = l, now, now, now
 	l.uprooted = l.uprooted && a.relayed()
 	if l.offered != nil {
-		// Whichever handshake ends first, what ours carries has been sent.
+		// Whichever handshake ends first, the messages in ours have been sent.
 		l.courier.sent(l.offered.at, l.offered.messages)
 		l.offered = nil
 	}
@@ -98,8 +98,7 @@ func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) 
 	return l
 }
 
-// spare returns the association that can best be done without: the oldest that is
-// not the one in use.
+// spare returns the association that is needed least: the oldest that is not in use.
 func (l *link) spare() *association {
 	use := preferred(l.list)
 	for _, a := range l.list {
@@ -116,7 +115,7 @@ func (e *Endpoint) erase(a *association, why Counter) {
 	e.forgotten(a, why)
 }
 
-// forgotten ends what depends on an association that is in the cache no more.
+// forgotten ends everything that depends on an association no longer in the cache.
 func (e *Endpoint) forgotten(a *association, why Counter) {
 	a.erased, a.reply.bytes = true, nil
 	e.table.change(func() {
@@ -139,15 +138,15 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 	}
 	e.contacts.trips.note(a.path.to.Addr(), l.courier.trip.known())
 	l.candidate, l.probes = nil, nil
-	l.courier.acks = ackQueue{} // what they answer will come again
+	l.courier.acks = ackQueue{} // the messages that they answer will come again
 	e.unlinked++
 	l.way = netip.AddrPort{}
 	e.emit(Closed{l.peer.ID})
 	e.tidy(l)
 }
 
-// tidy ends a link that nobody needs. One that has something to send waits for a
-// new association, as long as there is room for such.
+// tidy ends a link that nobody needs. One with something to send waits for a new
+// association, as long as there is room for such links.
 func (e *Endpoint) tidy(l *link) {
 	if l.live() || e.links[l.peer.ID] != l {
 		return
@@ -164,20 +163,20 @@ func (e *Endpoint) tidy(l *link) {
 	e.unlinked--
 }
 
-// abandon gives back what was to be sent.
+// abandon gives back the messages that were to be sent.
 func (e *Endpoint) abandon(l *link) {
 	for _, m := range l.courier.abandon() {
 		e.emit(Lapsed{l.peer.ID, m.kind, m.id})
 	}
 }
 
-// deadline returns when the link wants to be looked at again.
+// deadline returns when the link must be looked at again.
 func (l *link) deadline() time.Time {
 	if !l.live() {
-		return time.Time{} // no key, no timers: what waits, waits
+		return time.Time{} // no key, no timers: messages wait
 	}
 	var next time.Time
-	if !preferred(l.list).stuck() { // else what waits, waits
+	if !preferred(l.list).stuck() { // if it is stuck, messages wait
 		next = l.courier.next()
 	}
 	for _, a := range l.list {
@@ -186,7 +185,7 @@ func (l *link) deadline() time.Time {
 	return sooner(next, l.tryAt())
 }
 
-// end returns when the keys are erased whatever happens.
+// end returns when the keys are erased at the latest.
 func (a *association) end() time.Time {
 	if a.confirmed {
 		return a.made.Add(hardTime)
@@ -199,7 +198,7 @@ func (e *Endpoint) ring(now time.Time, l *link) {
 	for _, a := range slices.Clone(l.list) {
 		if !a.end().After(now) {
 			if !a.confirmed && a == preferred(l.list) {
-				e.abandon(l) // who called has vanished; elsewhere they were not heard since
+				e.abandon(l) // the caller has vanished, and was not heard elsewhere since
 			}
 			e.erase(a, AssociationsErased)
 		}

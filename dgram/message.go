@@ -2,8 +2,8 @@ package dgram
 
 import "net/netip"
 
-// Kind says what a message is. The numbers are those of the wire (spec/wire.md);
-// a kind that is not listed here is skipped by the receiver and counted.
+// Kind says what a message is. The numbers are those of the wire (spec/wire.md); a receiver
+// skips and counts kinds that are not listed here.
 type Kind uint64
 
 // The kinds of version 1.
@@ -16,7 +16,7 @@ const (
 	KindText        Kind = 6  // a chat line, or one part of it
 	KindAck         Kind = 7  // carries acknowledgements and padding, nothing else
 	KindRelay       Kind = 8  // a sealed datagram for somebody else
-	KindHold        Kind = 9  // a sealed copy of a text, to be kept for somebody who is away, or handed to him
+	KindHold        Kind = 9  // a sealed copy of a text, to be kept for somebody who is away, or handed to them
 	KindReceipt     Kind = 10 // what became of it, signed by its recipient
 )
 
@@ -47,14 +47,14 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Result is what became of a confirmed message at its receiver. An ack with a
-// value that is not listed here is ignored (spec/wire.md 5.3).
+// Result is what became of a confirmed message at its receiver. An ack with a value not listed
+// here is ignored (spec/wire.md 5.3).
 type Result uint64
 
 // The results of version 1.
 const (
 	ResultDelivered        Result = 0 // handed to the user's session
-	ResultGap              Result = 1 // held: its predecessor has not come; Have says how far the order reaches
+	ResultGap              Result = 1 // held back: its predecessor has not come; Have is the highest id received in order
 	ResultUnknownRecipient Result = 2
 	ResultNotTrusted       Result = 3 // the sender's key is blocked here
 	ResultBusy             Result = 4 // try again later
@@ -80,11 +80,11 @@ func (r Result) String() string {
 	return "unknown"
 }
 
-// Message is one message inside a datagram. ID is unique among the confirmed
-// messages of its kind that one session sends to another; that of a text is 1 to maxTextID. Attempt counts the
-// sends of a confirmed message from 1 and is 0 for an unconfirmed one; the
-// sender's courier sets it, a receiver echoes it in the Ack. Acks ride along and
-// have nothing to do with the body.
+// Message is one message inside a datagram. ID is unique among the confirmed messages of its
+// kind that one session sends to another; that of a text is 1 to maxTextID. Attempt counts the
+// sends of a confirmed message from 1 and is 0 for an unconfirmed one; the sender's courier
+// sets it, and the receiver echoes it in the Ack. Acks ride along and have nothing to do with
+// the body.
 type Message struct {
 	ID      uint64
 	Attempt uint64
@@ -117,11 +117,11 @@ type Body interface {
 	Kind() Kind
 	confirmed() bool // sent again until it is answered
 	size() int       // encoded length in bytes
-	check() error    // bounds that hold for what is sent and what is received
+	check() error    // bounds, both when sent and when received
 }
 
-// Online (declareOnline) says that a session is there and where. Observed is the
-// receiver's own address as the sender sees it, or the zero AddrPort.
+// Online (declareOnline) says that a session is there, and where. Observed is the receiver's own
+// address as the sender sees it, or the zero AddrPort.
 type Online struct {
 	Record   []byte // signed, at most maxRecord bytes; empty when no key of the receiver is known
 	Observed netip.AddrPort
@@ -136,9 +136,9 @@ type Scope uint64
 // The scopes of version 1; a larger number is a fault.
 const (
 	ScopeProbe   Scope = 0 // are you there; answered by an ack at once; also the path challenge
-	ScopeFind    Scope = 1 // whoever holds live associations with that name or user introduces
+	ScopeFind    Scope = 1 // introduce me to sessions of that name or user with which you have live associations
 	ScopeExplode Scope = 2 // pass my record on to your neighbours: to those in Targets, or to all
-	ScopeReach   Scope = 3 // can you reach that session of your neighbours; answered by an ack, perhaps after a probe of it
+	ScopeReach   Scope = 3 // can you reach that session, a neighbour of yours; answered by an ack, perhaps after a probe
 )
 
 // Ping (requestPing) asks for a sign of life, for somebody, or to be passed on.
@@ -156,50 +156,50 @@ type Ping struct {
 	Targets []PeerID // at most maxTargets; of an explode alone
 }
 
-// Ticket lets one introduction through: the numbers of an asker session rise,
-// and the target keeps the highest it has seen.
+// Ticket allows one introduction: the numbers of an asker session rise, and the target keeps the
+// highest it has seen.
 type Ticket struct {
 	Number uint64
 	Sig    []byte // 0 or 64 bytes
 }
 
-// ListRequest (requestUserList) pulls what the receiver knows. It is completed by
-// the List that names its id.
+// ListRequest (requestUserList) pulls what the receiver knows. The List that names its id
+// completes it.
 type ListRequest struct {
 	Of     []byte // empty: the receiver's own neighbours; 8 bytes: that session; 32 bytes: that user
-	Digest []byte // of what the asker holds already (see Digest): at most maxDigest bytes
+	Digest []byte // of the list that the asker already holds (see Digest): at most maxDigest bytes
 	Cursor []byte // 0 or 8 bytes
 	Credit uint64 // pages that may be sent, 1 to maxCredit
 }
 
-// List (deliverKnownList) is one page of an answer; every page stands alone. Or news,
-// which nobody asked for: then it has nothing but summaries.
+// List (deliverKnownList) is one page of an answer; every page stands alone. Or it is news,
+// which nobody asked for: then it has only summaries.
 type List struct {
 	Request   uint64    // id of the ListRequest that is answered; 0: news
 	Summaries []Summary // at most maxSummaries
 	Records   [][]byte  // at most maxListRecords, each signed
 	Next      []byte    // cursor of the next page, empty after the last
 	Total     uint64    // sessions of the whole list
-	Part      bool      // only summaries of Buckets are told, where the asker's digest differs
+	Part      bool      // it has only summaries of Buckets, in which the asker's digest differs
 	Buckets   Buckets
 }
 
-// Summary is a hint about one session: the seq of the record that the teller has, and
-// what it believes.
+// Summary is a hint about one session: the seq of the record that the teller has, and the state
+// that it believes in.
 type Summary struct {
 	Session PeerID
 	Seq     uint64
 	State   uint64 // of the record (0 online, 1 away, 2 gone), or SummarySuspect, SummaryLost
 }
 
-// What a teller may believe beside what the record says (spec/wire.md 5.8).
+// What a teller may believe apart from what the record says (spec/wire.md 5.8).
 const (
-	SummarySuspect = 3 // it does not answer, and is being asked
+	SummarySuspect = 3 // it does not answer, and is being probed
 	SummaryLost    = 4 // it is not reached, and said no goodbye
 )
 
-// Text is a chat line, or one part of one. The parts of a line have consecutive
-// ids: the id of the first is the message's id minus Part.
+// Text is a chat line, or a part of one. The parts of a line have consecutive ids: that of the
+// first is the message's id minus Part.
 type Text struct {
 	Prev  uint64 // id of the text last sent to that session, 0 for the first
 	Sent  uint64 // Unix milliseconds by the sender's clock
@@ -209,19 +209,19 @@ type Text struct {
 	Text  string // 1 to maxText bytes of valid UTF-8
 }
 
-// Acknowledgement is the body of a message that is sent for its Acks, or to make
-// a datagram longer: Pad zero bytes, at most maxPad.
+// Acknowledgement is the body of a message that is sent for its Acks, or to pad a datagram: Pad
+// zero bytes, at most maxPad.
 type Acknowledgement struct{ Pad int }
 
-// Bounds of the bodies, as in spec/wire.md. A message that breaks one is not
-// sent, and a datagram that holds one is dropped whole.
+// Bounds of the bodies, as in spec/wire.md. A message that breaks one is not sent, and a
+// datagram that contains such a message is dropped whole.
 const (
 	maxRecord      = 384
 	maxName        = 32
 	maxDigest      = 128
 	maxCredit      = 8
 	maxPingAddrs   = 4
-	maxTargets     = 64 // sessions in one explode
+	maxTargets     = 64 // targets of one explode
 	maxSummaries   = 64
 	maxListRecords = 4
 	maxParts       = 64

@@ -18,12 +18,12 @@ const (
 	domainTransport = "darkchat transport\x00"
 )
 
-// dh is X25519 by crypto/ecdh for one handshake. The library hands private keys
-// around as bytes; dh keeps them parsed, because parsing one costs as much as
-// using it. keys holds the session key and, at the challenged side, the prekey.
+// dh is X25519 by crypto/ecdh for one handshake. The library passes private keys as bytes; dh
+// keeps them parsed, because parsing one costs as much as using it. keys holds the session key
+// and, at the challenged side, the prekey.
 type dh struct {
 	keys   [2]*ecdh.PrivateKey
-	parsed [2][]byte // the same as bytes
+	parsed [2][]byte // the same keys as bytes
 }
 
 // add remembers a parsed key.
@@ -38,8 +38,8 @@ func (d *dh) add(k *ecdh.PrivateKey) noise.DHKey {
 	return pair
 }
 
-// GenerateKeypair draws a key from random: for the challenged side random returns
-// the prekey of the epoch, which is known already.
+// GenerateKeypair draws a key from random; on the challenged side random returns the prekey of
+// the epoch, which is parsed already.
 func (d *dh) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
 	var b [keySize]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
@@ -68,7 +68,7 @@ func (d *dh) DH(private, public []byte) ([]byte, error) {
 	return k.ECDH(p)
 }
 
-// find compares whole keys of our own: nothing an outsider chooses or can time.
+// find compares our own keys only: nothing that an outsider chooses or can time.
 func (d *dh) find(private []byte) *ecdh.PrivateKey {
 	for i, b := range d.parsed {
 		if d.keys[i] != nil && bytes.Equal(b, private) {
@@ -81,7 +81,7 @@ func (d *dh) find(private []byte) *ecdh.PrivateKey {
 // DHLen is the size of a shared secret.
 func (d *dh) DHLen() int { return keySize }
 
-// DHName is the name in the protocol's name.
+// DHName is its part of the Noise protocol name.
 func (d *dh) DHName() string { return "25519" }
 
 // state begins Noise_IX_25519_ChaChaPoly_SHA256. The challenged node is Noise's

@@ -5,9 +5,8 @@ import (
 	"net/netip"
 )
 
-// Opened is a datagram that passed all checks that need no state, or the reason
-// why it did not. It owns its bytes. Hand it to Endpoint.Receive on the goroutine
-// that owns the Endpoint.
+// Opened is a datagram that passed all checks that need no state, or the reason why it did not.
+// It owns its bytes. Hand it to Endpoint.Receive on the goroutine that owns the Endpoint.
 type Opened struct {
 	kind     packetKind
 	reason   Counter // why it was dropped; CountNothing: it was not
@@ -19,8 +18,8 @@ type Opened struct {
 	of       *association
 	counter  uint64 // DATA
 	said     said
-	fault    Counter // DATA: authentic, and why what it says is not obeyed; CountNothing: it is
-	favoured bool    // of a pinned peer, or an answer to a contact of ours
+	fault    Counter // DATA: it is authentic, and this is why its messages are ignored; CountNothing: they are not
+	favoured bool    // of a pinned peer, or an answer to a dial of ours
 	shake    *shake  // HANDSHAKE, ACCEPT
 	call     bool    // HELLO: an announcement, of this nonce
 	echo     [nonceSize]byte
@@ -32,7 +31,7 @@ type said struct {
 	skipped  int // of unknown kinds
 }
 
-// shake is an authentic handshake half.
+// shake is an authentic half of a handshake.
 type shake struct {
 	peer   Peer
 	record []byte // nil: the peer knows that we have it
@@ -46,20 +45,20 @@ type shake struct {
 	e      []byte // single use
 	salt   [saltSize]byte
 	used   use
-	repeat *use // it is this one again
+	repeat *use // it repeats this one
 
 	// ACCEPT
 	attempt *attempt
 	remote  uint32
-	refused bool // it opens, but its record does not verify
+	refused bool // it opened, but its record does not verify
 }
 
-// Empty says that there is nothing left for Endpoint.Receive to do: the datagram
-// was dropped and is counted already. A reader need not pass it on.
+// Empty says that Endpoint.Receive has nothing left to do: the datagram was dropped and is
+// counted already. A reader need not pass it on.
 func (o Opened) Empty() bool { return o.reason != CountNothing }
 
-// Favoured says that it is of a pinned peer, or the answer to a HELLO or HANDSHAKE of ours:
-// to be treated before what strangers send.
+// Favoured says that it is of a pinned peer, or answers a HELLO or HANDSHAKE of ours: it should
+// be handled before what strangers send.
 func (o Opened) Favoured() bool { return o.favoured }
 
 // Reason returns the counter under which a dropped datagram was counted, or

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Opener does what can be done to a datagram without changing state: it refuses
-// what is malformed, answers what may be challenged, checks cookies, computes DHs,
-// verifies records and opens AEADs (spec/wire.md 2.7). It is safe for many goroutines;
-// all of an Endpoint's readers share one.
+// Opener does everything to a datagram that changes no state: it refuses malformed ones,
+// answers with a CHALLENGE where it may, checks cookies, computes DHs, verifies records and
+// opens AEADs (spec/wire.md 2.7). It is safe for many goroutines; all readers of an Endpoint
+// share one.
 type Opener struct {
 	static  *ecdh.PrivateKey
 	public  []byte // of static
@@ -28,8 +28,8 @@ type Opener struct {
 	crowd   func(netip.Addr) bool
 }
 
-// Open treats one datagram. b may be used again afterwards. from is the source,
-// local the own address that was hit, the zero Addr if that is not known.
+// Open handles one datagram. b may be used again afterwards. from is the source, local our
+// address that it was sent to, the zero Addr if that is not known.
 func (o *Opener) Open(now time.Time, from netip.AddrPort, local netip.Addr, b []byte) Opened {
 	d := Opened{size: len(b), from: unmapped(from), local: local.Unmap()}
 	if Relayed(d.from.Addr()) {
@@ -38,8 +38,8 @@ func (o *Opener) Open(now time.Time, from netip.AddrPort, local netip.Addr, b []
 	return o.open(now, d, b)
 }
 
-// OpenRelayed is Open for the datagram inside a Relay message; from is the
-// RelayAddr of who sent it and of the relay that brought it.
+// OpenRelayed is Open for the datagram inside a Relay message; from is the RelayAddr of its
+// sender behind the relay that brought it.
 func (o *Opener) OpenRelayed(now time.Time, from netip.AddrPort, b []byte) Opened {
 	d := Opened{size: len(b), from: from}
 	if !Relayed(from.Addr()) {
@@ -70,7 +70,7 @@ func (o *Opener) open(now time.Time, d Opened, b []byte) Opened {
 			return o.drop(d, DroppedLink)
 		}
 		copied, _ := parsePacket(bytes.Clone(b))
-		d.packet, d.favoured = &copied, to.IsValid() && o.table.ours([nonceSize]byte(p.echo)) // we called there
+		d.packet, d.favoured = &copied, to.IsValid() && o.table.ours([nonceSize]byte(p.echo)) // we sent a HELLO there
 		return d
 	case kindHandshake:
 		return o.handshake(now, d, &p)
@@ -80,9 +80,9 @@ func (o *Opener) open(now time.Time, d Opened, b []byte) Opened {
 	return o.data(now, d, &p)
 }
 
-// OpenCall treats one datagram that came to a socket on which announcements are
-// heard. There it is a HELLO or nothing, and only from our own links: who is
-// elsewhere, or says so, gets no answer (spec/wire.md 6.7).
+// OpenCall handles one datagram from a socket on which announcements are heard. There only
+// a HELLO counts, and only from our own links: a source elsewhere, true or forged, gets no
+// answer (spec/wire.md 6.7).
 func (o *Opener) OpenCall(now time.Time, from netip.AddrPort, b []byte) Opened {
 	d := Opened{size: len(b), from: unmapped(from), call: true}
 	p, err := parsePacket(b)
@@ -97,13 +97,13 @@ func (o *Opener) OpenCall(now time.Time, from netip.AddrPort, b []byte) Opened {
 	case !o.admit.near(d.from.Addr()):
 		return o.drop(d, DroppedLink)
 	case o.table.ours(d.echo):
-		return o.drop(d, DroppedSelf) // a link gives back what we say to it
+		return o.drop(d, DroppedSelf) // we hear our own announcements too
 	}
 	return d
 }
 
-// single says whether an address may be that of one host: an answer to a broadcast
-// address would be many.
+// single says whether an address may be that of one host: an answer to a broadcast address
+// would go to many.
 func (o *Opener) single(a netip.AddrPort) bool {
 	return reachable(a) && (o.crowd == nil || !o.crowd(a.Addr()))
 }
@@ -114,8 +114,8 @@ func (o *Opener) drop(d Opened, why Counter) Opened {
 	return d
 }
 
-// challenge answers with a CHALLENGE, which is smaller than what provoked it and
-// leaves nothing behind (spec/wire.md 6.1).
+// challenge answers with a CHALLENGE, which is smaller than what provoked it and leaves no state
+// (spec/wire.md 6.1).
 func (o *Opener) challenge(now time.Time, d Opened, echo []byte) Opened {
 	if !o.admit.challenge(now) {
 		return o.drop(d, DroppedChallenges)
@@ -126,7 +126,7 @@ func (o *Opener) challenge(now time.Time, d Opened, echo []byte) Opened {
 	return d
 }
 
-// handshake checks a HANDSHAKE, the cheap things first.
+// handshake checks a HANDSHAKE, cheap checks first.
 func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
 	ep := o.epochs.find(now, addressOrigin(d.from), p.echo, p.cookie)
 	if ep == nil {
@@ -203,7 +203,7 @@ func (o *Opener) accept(d Opened, p *packet) Opened {
 	return d
 }
 
-// verify holds a record to the session key that the handshake proved.
+// verify checks a record against the session key that the handshake proved.
 func (o *Opener) verify(s *shake, record, static []byte) Counter {
 	if bytes.Equal(static, o.public) {
 		return DroppedSelf
@@ -220,7 +220,7 @@ func (o *Opener) verify(s *shake, record, static []byte) Counter {
 func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
 	a := o.table.association(p.to)
 	if a == nil {
-		// Not while our own HANDSHAKE waits for the ACCEPT that this DATA has overtaken.
+		// No CHALLENGE while our own HANDSHAKE waits for an ACCEPT that this DATA has overtaken.
 		if d.size < minProvoking || o.table.attempt(p.to) != nil {
 			return o.drop(d, DroppedIndex)
 		}
@@ -238,11 +238,11 @@ func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
 		return o.drop(d, DroppedSeal)
 	}
 	d.of, d.counter = a, p.counter
-	d.fault = o.messages(&d, plain) // the loop marks its counter as seen all the same
+	d.fault = o.messages(&d, plain) // even so the loop marks its counter as seen
 	return d
 }
 
-// messages reads authentic messages into d, or says why they are not obeyed.
+// messages reads authentic messages into d, or says why they are ignored.
 func (o *Opener) messages(d *Opened, b []byte) Counter {
 	ms, skipped, err := parseMessages(b)
 	if err != nil {

@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// pace is this node's share of presence: how many datagrams a second may carry nothing
-// else, to all peers together (spec/theory.md 3.6). Who finds it used up waits for their turn:
-// pinned peers and what the person asks before all others, and else whoever asked first. So the presence of those
-// whom the user knows waits for nobody's, and a datagram that may go wakes one peer's
-// messages, however many wait. It has one turn for each link at most, and is the
-// Endpoint's.
+// pace limits presence: how many datagrams a second may carry nothing else, to all peers
+// together (spec/theory.md 3.6). When that is used up, peers wait for their turn: pinned peers
+// and what the person asks for before all others, otherwise in order of asking. So presence for
+// people the user knows waits for nobody else's, and each datagram that may go wakes only one
+// peer's messages, however many wait. There is at most one turn for each link. The Endpoint
+// owns it.
 type pace struct {
 	all     *bucket
-	waiting [2]list.List // of *turn: of pinned peers and for the person, of others
+	waiting [2]list.List // of *turn: those of pinned peers and for the person; those of others
 }
 
-// turn is a peer's place in the queue for presence. The zero value never waits, and pace
-// nil allows everything.
+// turn is a peer's place in the queue for presence. The zero value does not wait, and with a nil
+// pace everything may go.
 type turn struct {
 	pace    *pace
 	link    *link // whose it is
 	pinned  bool
-	asked   bool          // the person waits for what is to go
+	asked   bool          // the person waits for the answer to what is to go
 	granted bool          // the next datagram may go; it is paid for
 	place   *list.Element // nil: it does not wait
 }
 
 func newPace(perSecond float64) *pace { return &pace{all: newBucket(perSecond, perSecond)} }
 
-// take says whether a datagram with presence alone may go now. If not its turn comes.
+// take says whether a datagram with only presence may go now. If not, its turn will come.
 func (t *turn) take(now time.Time) bool {
 	p := t.pace
 	switch {
@@ -57,10 +57,10 @@ func (t *turn) wait() {
 	t.place = queue.PushBack(t)
 }
 
-// leave gives the turn back: nothing is to go any more.
+// leave gives the turn back: there is nothing left to send.
 func (t *turn) leave() {
 	if t.place != nil {
-		t.pace.waiting[0].Remove(t.place) // from that of the two in which it is
+		t.pace.waiting[0].Remove(t.place) // it is in one of the two
 		t.pace.waiting[1].Remove(t.place)
 		t.place = nil
 	}
@@ -72,8 +72,8 @@ func (t *turn) leave() {
 
 func (t *turn) first() bool { return t.pinned || t.asked }
 
-// rank says whether the peer is pinned, and whether the person asks something of them. That
-// ends with the next datagram.
+// rank sets whether the peer is pinned, and whether the person asks something of it. The latter
+// holds for the next datagram only.
 func (t *turn) rank(pinned, asked bool) {
 	was := t.first()
 	t.pinned, t.asked = pinned, asked
@@ -83,7 +83,7 @@ func (t *turn) rank(pinned, asked bool) {
 	}
 }
 
-// next takes out whose turn has come, nil if there is nobody or it is too early.
+// next takes out the turn that has come, nil if nobody waits or it is too early.
 func (p *pace) next(now time.Time) *turn {
 	for i := range p.waiting {
 		if first := p.waiting[i].Front(); first != nil {

@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// candidate is an address from which authentic DATA came, but which has not yet
-// shown that it receives what is sent there (RFC 9000 8.2, spec/theory.md 2.5).
+// candidate is an address from which authentic DATA came, but which has not yet shown that it
+// receives what is sent there (RFC 9000 8.2, spec/theory.md 2.5).
 type candidate struct {
 	of    *association
 	to    path
-	token uint64 // what it must answer
+	token uint64 // that it must echo
 	since time.Time
 	first time.Time // the first challenge,
 	at    time.Time // and the last
 	tries int
 }
 
-// strayed treats the newest DATA of an association that came from another address
-// than it is sent to. The new address gets at most one datagram for it, a smaller
-// one: the source may be forged by somebody who copies what the peer sends.
+// strayed handles the newest DATA of an association when it comes from another address than we
+// send to. The new address gets at most one datagram for it, a smaller one: somebody who copies
+// the peer's datagrams may have forged the source.
 func (e *Endpoint) strayed(now time.Time, l *link, o Opened) {
 	if now.Sub(l.switched) < pathSwitch {
 		return
@@ -52,7 +52,7 @@ func (e *Endpoint) strayed(now time.Time, l *link, o Opened) {
 	e.send(kindData, c.to, b)
 }
 
-// proved treats an answer to a path challenge: the peer is written to there now.
+// proved handles the answer to a path challenge: from now on the peer is written to there.
 func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 	c := l.candidate
 	if c == nil || o.from != c.to.to {
@@ -73,7 +73,7 @@ func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 		rtt = now.Sub(c.at)
 		e.measured(l, c.to.to, rtt)
 	} else {
-		l.courier.presume(now.Sub(c.first)) // which of them was answered cannot be told
+		l.courier.presume(now.Sub(c.first)) // it is unknown which of them was answered
 	}
 	e.tally.add(PathsSwitched)
 	e.emit(Moved{Peer: l.peer.ID, From: from, To: c.to.to, RTT: rtt})
@@ -95,8 +95,8 @@ func (l *link) answersPath(a Ack) bool {
 	return a.Kind == KindPing && l.candidate != nil && a.ID == l.candidate.token
 }
 
-// Probe asks a peer for a sign of life on its live association. The answer is a
-// Settled event with the round trip; there is none if it is lost. 0: no association.
+// Probe asks a peer for a sign of life on its live association. The answer is a Settled event with
+// the round trip; if it is lost there is none. 0: no association.
 func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 	l := e.links[to]
 	if l == nil || !l.live() {
@@ -111,8 +111,8 @@ func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 	return id
 }
 
-// ProbeAsked is Probe for the person, who waits for the answer: it goes before the presence
-// of others.
+// ProbeAsked is Probe on behalf of the person, who waits for the answer: it goes before other
+// presence.
 func (e *Endpoint) ProbeAsked(now time.Time, to PeerID) (id uint64) {
 	if id = e.Probe(now, to); id != 0 {
 		turn := &e.links[to].courier.turn
@@ -127,9 +127,8 @@ func (e *Endpoint) nextProbe() uint64 {
 	return e.ids.probe
 }
 
-// Reach asks a peer whether it can reach a session among its neighbours. The answer is
-// a Settled event: delivered, or unknown recipient; none if it is lost. 0: no
-// association.
+// Reach asks a peer whether it can reach a session among its neighbours. The answer is a Settled
+// event: delivered, or unknown recipient; none if it is lost. 0: no association.
 func (e *Endpoint) Reach(now time.Time, helper, session PeerID) (id uint64) {
 	l := e.links[helper]
 	if l == nil || !l.live() {
@@ -152,8 +151,8 @@ func (l *link) remember(p probe) {
 	l.probes = append(l.probes, p)
 }
 
-// probed treats the answer to a probe, and forgets the unanswered ones before it; or
-// that to a question, which measures nothing: the helper may have probed somebody first.
+// probed handles the answer to a probe, and forgets the unanswered probes before it; or the answer
+// to a question about another session, which measures nothing: the helper may have probed first.
 func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
 	i := slices.IndexFunc(l.probes, func(p probe) bool { return p.id == a.ID })
 	if a.Kind != KindPing || i < 0 {
@@ -171,18 +170,18 @@ func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
 	e.emit(Settled{Peer: l.peer.ID, Kind: a.Kind, ID: a.ID, Result: a.Result, RTT: rtt})
 }
 
-// Uprooted says that our own addresses may be others now. What goes to each peer is long
-// enough to be asked for its new source, or for its keys, until something of theirs comes.
+// Uprooted says that our own addresses may have changed. Until something comes from a peer,
+// datagrams to it are long enough for it to challenge the new source, or the keys.
 func (e *Endpoint) Uprooted() {
 	for _, l := range e.links { // the order does not matter
 		l.uprooted = true
 	}
 }
 
-// mayHaveMoved says whether the peer may see us at another address than before, and not
-// know it: our network has changed since it was heard, or what was asked of it directly
-// was not answered in time (spec/theory.md 2.5). A handshake has just shown where we are:
-// who says nothing at all behind it has forgotten us.
+// mayHaveMoved says whether the peer may now see us at a different address: our network has
+// changed since it was heard, or it has not answered in time what we asked directly
+// (spec/theory.md 2.5). A handshake shows where we are, so a peer that says nothing at all after
+// one has forgotten us.
 func (a *association) mayHaveMoved(now time.Time) bool {
 	if a.relayed() || !a.confirmed {
 		return false
@@ -191,9 +190,8 @@ func (a *association) mayHaveMoved(now time.Time) bool {
 	return a.link.uprooted || unanswered && a.count > 0
 }
 
-// probesAgain says whether messages hold a probe while an earlier one is not
-// answered: then the datagram must be long enough for a peer that forgot the key
-// to say so (spec/wire.md 6.5).
+// probesAgain says whether messages contain a probe while an earlier one is unanswered: then the
+// datagram must be long enough for a peer that forgot the key to say so (spec/wire.md 6.5).
 func (l *link) probesAgain(ms []Message) bool {
 	unanswered := 0
 	for _, p := range l.probes {

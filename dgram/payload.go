@@ -57,9 +57,9 @@ func parseAcceptPayload(b []byte) (p acceptPayload, err error) {
 	return p, r.end()
 }
 
-// messages cuts out the array of messages, whatever is in it.
+// messages cuts out the array of messages without checking its content.
 func (r *items) messages() ([]byte, error) {
-	const nesting = maxNesting - 1 // the payload's own array is the first
+	const nesting = maxNesting - 1 // the payload's own array counts as the first
 	rest, err := passOver(r.b, nesting)
 	if r.bad || err != nil {
 		return nil, errShape

@@ -4,7 +4,7 @@ package dgram
 // 5.1), as an Endpoint reads it after the AEAD has opened: deterministic encoding
 // and every bound, or an error for the whole. skipped counts messages of unknown
 // kinds. It needs no key and keeps no state. It is for programs that test or show the
-// protocol; a node never meets a plaintext outside of its Endpoint.
+// protocol; a node never sees a plaintext outside its Endpoint.
 func ParseMessages(plaintext []byte) (ms []Message, skipped int, err error) {
 	return parseMessages(plaintext)
 }

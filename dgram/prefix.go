@@ -2,15 +2,15 @@ package dgram
 
 import "net/netip"
 
-// prefixOf is the unit in which addresses are limited: /24 of IPv4, /56 of IPv6,
-// which one customer of a provider usually has whole (spec/wire.md 6.3).
+// prefixOf is the unit in which addresses are limited: /24 of IPv4, /56 of IPv6, all of
+// which usually belongs to one customer of a provider (spec/wire.md 6.3).
 func prefixOf(a netip.Addr) netip.Prefix {
 	bits := 56
 	switch {
 	case a.Is4():
 		bits = 24
 	case Relayed(a):
-		bits = relayBits // all that a relay brings
+		bits = relayBits // everything that one relay brings
 	}
 	p, err := a.WithZone("").Prefix(bits)
 	if err != nil {
@@ -19,8 +19,8 @@ func prefixOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// unmapped turns a v4-mapped address into the IPv4 address in it, so that one host
-// has one name everywhere.
+// unmapped turns a v4-mapped address into the IPv4 address in it, so that a host has only one
+// form of address.
 func unmapped(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

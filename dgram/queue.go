@@ -1,26 +1,26 @@
 package dgram
 
-// lane holds the messages of one urgency that wait for one peer: those to be sent
-// again go first. Its bounds are kept by courier.put.
+// lane is a send queue: the messages of one urgency that wait for one peer, retransmissions
+// first. courier.put keeps its bounds.
 type lane struct {
 	again, fresh []*errand
 	freshBytes   int
 	againBytes   int
 }
 
-// push puts a message that was never sent at the end.
+// push appends a message that was never sent.
 func (l *lane) push(e *errand) {
 	l.fresh = append(l.fresh, e)
 	l.freshBytes += e.size
 }
 
-// pushAgain puts one that was sent behind the others of that sort.
+// pushAgain appends a retransmission behind the others.
 func (l *lane) pushAgain(e *errand) {
 	l.again = append(l.again, e)
 	l.againBytes += e.size
 }
 
-// remove takes e out, wherever it stands, and reports whether it was there.
+// remove takes e out, wherever it is, and reports whether it was there.
 func (l *lane) remove(e *errand) bool {
 	var ok bool
 	if l.again, ok = without(l.again, e); ok {
@@ -33,7 +33,7 @@ func (l *lane) remove(e *errand) bool {
 	return ok
 }
 
-// resize takes in that e, which waits here, gets another length.
+// resize notes that e, which waits here, gets another length.
 func (l *lane) resize(e *errand, size int) {
 	if e.sent > 0 {
 		l.againBytes += size - e.size
@@ -56,7 +56,7 @@ func without(s []*errand, e *errand) ([]*errand, bool) {
 		if i == 0 {
 			s[0] = nil
 			if len(s) == 1 {
-				return nil, true // let go of the array
+				return nil, true // release the array
 			}
 			return s[1:], true
 		}

@@ -2,8 +2,8 @@ package dgram
 
 import "time"
 
-// Receive treats an opened datagram, and says why it was dropped after all; CountNothing: it
-// was not. What it causes comes out of Drain after the next Advance.
+// Receive handles an opened datagram, and says why it was dropped after all; CountNothing: it
+// was not. The results come out of Drain after the next Advance.
 func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
 	e.out.dropped = CountNothing
 	switch {
@@ -25,13 +25,13 @@ func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
 	return e.out.dropped
 }
 
-// drop counts the datagram that Receive treats as dropped.
+// drop counts the datagram that Receive handles as dropped.
 func (e *Endpoint) drop(why Counter) {
 	e.tally.add(why)
 	e.out.dropped = why
 }
 
-// data treats an authentic DATA.
+// data handles an authentic DATA.
 func (e *Endpoint) data(now time.Time, o Opened) {
 	a := o.of
 	if a.erased {
@@ -68,8 +68,8 @@ func (e *Endpoint) data(now time.Time, o Opened) {
 	e.deliver(now, l, o)
 }
 
-// deliver hands up the messages of an authentic datagram. dgram answers by itself
-// what nobody else can know: probes, and what belongs to its own exchanges.
+// deliver hands up the messages of an authentic datagram. dgram itself answers only what concerns
+// nobody else: probes, and messages of its own exchanges.
 func (e *Endpoint) deliver(now time.Time, l *link, o Opened) {
 	for range o.said.skipped {
 		e.tally.add(DroppedUnknownKinds)
@@ -96,7 +96,7 @@ func (e *Endpoint) deliver(now time.Time, l *link, o Opened) {
 	}
 }
 
-// acked treats one ack.
+// acked handles one ack.
 func (e *Endpoint) acked(now time.Time, l *link, o Opened, a Ack) {
 	if l.answersPath(a) {
 		e.proved(now, l, o)

@@ -2,10 +2,10 @@ package dgram
 
 import "time"
 
-// rekey contacts a peer again while its keys still work, when they have been used
-// for long or often (spec/theory.md 2.3). It happens on use only, in either
-// direction: keys that nobody uses end by themselves. A fresh association is
-// preferred as soon as it is there; the old one goes on receiving until it ends.
+// rekey contacts a peer anew while its keys still work, once they have been used for long or
+// often (spec/theory.md 2.3). Only use, in either direction, triggers it: unused keys expire by
+// themselves. A fresh association is preferred as soon as it exists; the old one goes on
+// receiving until it ends.
 func (e *Endpoint) rekey(now time.Time, l *link, a *association) {
 	if !a.soft(now) || !l.rekeyed.IsZero() && now.Sub(l.rekeyed) < rekeyRetry {
 		return
@@ -23,8 +23,8 @@ func (e *Endpoint) rekey(now time.Time, l *link, a *association) {
 	e.greet(now, d)
 }
 
-// soft says whether the keys have served so long that others should be made. Who
-// answered waits a little longer, so that both do not begin at once.
+// soft says whether the keys have served long enough to be replaced. The answerer waits a little
+// longer, so that both sides do not begin at once.
 func (a *association) soft(now time.Time) bool {
 	age, used := softTime, uint64(softCount)
 	if !a.caller {

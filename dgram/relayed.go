@@ -5,15 +5,15 @@ import (
 	"net/netip"
 )
 
-// A peer behind a relay has an address like any other, in a block that is set aside
-// for names of hosts and never routed (ORCHIDv2, RFC 7343). It stands for the
-// relay, by a number that the owner of the Endpoint gives out, and for the session
-// behind it. The owner carries datagrams to such an address inside a Relay message
-// and hands the inner datagrams of those that come to Opener.OpenRelayed. The block
-// is refused wherever else an address may come from: a socket, a message, a person.
+// A peer behind a relay has an address like any other, in a block that is set aside for
+// identifiers of hosts and never routed (ORCHIDv2, RFC 7343). It stands for the relay, by a
+// number that the owner of the Endpoint gives out, and for the session behind it. The owner
+// carries datagrams to such an address inside a Relay message, and hands the datagrams inside
+// received Relay messages to Opener.OpenRelayed. From anywhere else, be it a socket, a message
+// or a person, addresses of the block are refused.
 const (
 	relayBlock = 0x2001002d // the first four bytes
-	relayBits  = 64         // block and relay: who shares this shares a relay
+	relayBits  = 64         // block and relay: addresses that share these bits share a relay
 	relayPort  = 1
 )
 
@@ -44,8 +44,8 @@ func Relayed(a netip.Addr) bool {
 	return binary.BigEndian.Uint32(b[:]) == relayBlock
 }
 
-// largest returns the size of the largest datagram to an address: what goes through
-// a relay travels inside another datagram.
+// largest returns the size of the largest datagram to an address; one through a relay travels
+// inside another datagram.
 func largest(to netip.AddrPort) int {
 	if Relayed(to.Addr()) {
 		return maxRelayed
@@ -53,8 +53,8 @@ func largest(to netip.AddrPort) int {
 	return MaxDatagram
 }
 
-// Relay carries one datagram through a node that both sides are associated with.
-// On its way to the relay Session is whom it is for, from there whom it is from.
+// Relay carries one datagram through a node with which both sides are associated. On the way to
+// the relay Session is the recipient, on the way from it the sender.
 type Relay struct {
 	Session  PeerID
 	Datagram []byte // one packet of this protocol, at most maxRelayed bytes
@@ -80,7 +80,7 @@ func (w wireRelay) body() (Body, error) {
 	return Relay{PeerID(w.Session), w.Datagram}, nil
 }
 
-// check wants one of the five packets: a relay carries nothing else.
+// check requires one of the five packets: a relay carries nothing else.
 func (r Relay) check() error {
 	if len(r.Datagram) > maxRelayed {
 		return errBounds

@@ -4,11 +4,11 @@ import "time"
 
 // The numbers of retry, acknowledgement and pacing (spec/theory.md 3).
 const (
-	maxSends = 5 // of one message, then it lapses
+	maxSends = 5 // sends of one message, after which it lapses
 
 	timeoutFloor    = 5 * time.Millisecond
-	timeoutUnknown  = time.Second            // no round trip measured yet
-	timeoutSameLink = 250 * time.Millisecond // the same, with a peer on our own link
+	timeoutUnknown  = time.Second            // retransmission timeout while no round trip is measured
+	timeoutSameLink = 250 * time.Millisecond // the same with a peer on our own link
 	timeoutCeiling  = 60 * time.Second
 	clockGranule    = time.Millisecond      // kGranularity, RFC 9002 6.1.2
 	maxAckDelay     = 25 * time.Millisecond // an ack of presence waits for a ride at most this long
@@ -20,20 +20,20 @@ const (
 	windowLeast   = 1  // after however many losses
 	windowMost    = 64 // 75 KB under way
 
-	maxQueued         = 256      // messages that wait for one peer, not counted those to be sent again
+	maxQueued         = 256      // messages that wait for one peer, not counting retransmissions
 	maxQueuedBytes    = 64 << 10 // their encoded bytes
-	maxQueuedPresence = 64       // of maxQueued, what is not text
+	maxQueuedPresence = 64       // of maxQueued, those that are not texts
 	maxOutstanding    = 256      // confirmed messages sent and unanswered, for one peer
-	maxPendingAcks    = 256      // for one peer; one more is dropped, its message comes again
-	maxRemembered     = 256      // messages of one peer that left undelivered, whose attempts go on being counted
+	maxPendingAcks    = 256      // for one peer; one more is dropped, and its message comes again
+	maxRemembered     = 256      // messages to one peer that left undelivered, whose attempt numbers are remembered
 
-	// A datagram this long is at least a CHALLENGE and one byte: a peer that forgot
-	// the key may say so (spec/wire.md 6.5).
+	// A datagram this long is larger than a CHALLENGE, so a peer that forgot the key may
+	// say so (spec/wire.md 6.5).
 	resentSize = 112
-	// A datagram that introduces outweighs what it makes others send to any one
-	// address (spec/theory.md 7).
+	// A datagram that introduces is larger than everything that it makes others send to
+	// any one address (spec/theory.md 7).
 	introductionSize = 1200
 
-	presencePerSecond     = 200  // datagrams of presence of a whole node
+	presencePerSecond     = 200  // datagrams of presence that a whole node sends
 	presencePerSecondSeed = 5000 // the same for a seed
 )

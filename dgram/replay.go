@@ -1,8 +1,8 @@
 package dgram
 
-// replayWindow remembers which counters were seen, as RFC 6479: a ring of words of which one is
-// always cleared ahead of the highest counter. The zero value has seen
-// nothing. It is asked only after the AEAD opened, by the loop alone.
+// replayWindow remembers which counters were seen, as in RFC 6479: a ring of words of which one
+// is always cleared ahead of the highest counter. The zero value has seen nothing. Only the loop
+// asks it, and only after the AEAD opened.
 type replayWindow struct {
 	highest uint64
 	ring    [windowBits/64 + 1]uint64

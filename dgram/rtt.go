@@ -2,13 +2,13 @@ package dgram
 
 import "time"
 
-// roundTrip estimates the round trip to one peer (RFC 6298 2, RFC 9002 5). An ack
-// of presence may have waited for a ride at the peer, so such samples serve only
-// until a prompt one comes: of a text, a probe, a handshake.
+// roundTrip estimates the round trip to one peer (RFC 6298 2, RFC 9002 5). The peer may have
+// delayed an ack of presence, so such samples count only until a prompt one comes: of a text, a
+// probe or a handshake.
 type roundTrip struct {
 	smoothed, variation, latest time.Duration
-	presumed                    time.Duration // what a handshake took at most; until there is a sample
-	prompt                      bool          // the estimate is made of prompt samples
+	presumed                    time.Duration // upper bound from a handshake, used until there is a sample
+	prompt                      bool          // the estimate consists of prompt samples
 	sameLink                    bool
 }
 
@@ -20,7 +20,7 @@ func (r *roundTrip) sample(d time.Duration, prompt bool) {
 	if prompt && !r.prompt {
 		*r = roundTrip{sameLink: r.sameLink, prompt: true}
 	}
-	d = max(d, time.Nanosecond) // a zero means that there is no estimate
+	d = max(d, time.Nanosecond) // zero would mean that there is no estimate
 	r.latest = d
 	if r.smoothed == 0 {
 		r.smoothed, r.variation = d, d/2
@@ -30,8 +30,8 @@ func (r *roundTrip) sample(d time.Duration, prompt bool) {
 	r.smoothed = (7*r.smoothed + d) / 8
 }
 
-// timeout returns how long the first answer is waited for. What is not prompt may
-// be acknowledged maxAckDelay later.
+// timeout returns how long to wait for the first answer (the retransmission timeout). Messages that
+// are not answered promptly may be acknowledged maxAckDelay later.
 func (r *roundTrip) timeout(prompt bool) time.Duration {
 	d := timeoutUnknown
 	if r.sameLink {
@@ -46,8 +46,8 @@ func (r *roundTrip) timeout(prompt bool) time.Duration {
 	return min(d, timeoutCeiling)
 }
 
-// known returns the smoothed round trip or, before there is a sample, what is presumed; 0
-// if nothing is.
+// known returns the smoothed round trip or, before there is a sample, the presumed one; 0 if there
+// is neither.
 func (r *roundTrip) known() time.Duration {
 	if r.smoothed != 0 {
 		return r.smoothed
@@ -55,8 +55,8 @@ func (r *roundTrip) known() time.Duration {
 	return r.presumed
 }
 
-// lossDelay returns how much later than a datagram that arrived one sent before it
-// may still arrive (RFC 9002 6.1.2).
+// lossDelay returns how much later than an arrived datagram one sent before it may still arrive
+// (RFC 9002 6.1.2).
 func (r *roundTrip) lossDelay() time.Duration {
 	return max(9*max(r.smoothed, r.latest)/8, clockGranule)
 }

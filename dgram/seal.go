@@ -8,8 +8,8 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// box is the room that sealing and opening need, so that they allocate nothing:
-// an AEAD is an interface, and what goes through one lives on the heap.
+// box is the scratch memory for sealing and opening, so that they allocate nothing: an AEAD is an
+// interface, so whatever is passed to it escapes to the heap.
 type box struct {
 	nonce [chacha20poly1305.NonceSize]byte
 	ad    [64]byte
@@ -74,13 +74,13 @@ func (x *box) sealAccept(a cipher.AEAD, to, from uint32, salt, plain []byte) []b
 	return a.Seal(out, x.setNonce(0), plain, ad)
 }
 
-// What a packet has beside its payload, at most; of a DATA it is maxOverhead.
+// The overhead of a packet beside its payload, at most; for DATA it is maxOverhead.
 const (
 	dataOverhead      = 2 + 5 + 9 + 3 + tagSize
 	acceptOverhead    = 2 + 5 + 5 + 1 + saltSize + 3 + tagSize
 	handshakeOverhead = 2 + 5 + 1 + nonceSize + 1 + cookieSize + 3 + minNoise
 )
 
-// relayRoom is the plaintext that fits a DATA through a relay. Its counter stays
-// below 2^32: the keys are replaced long before.
+// relayRoom is the size of a plaintext that fits a DATA through a relay. It assumes a counter below
+// 2^32: the keys are replaced long before that.
 const relayRoom = maxRelayed - (2 + 5 + 5 + 3 + tagSize)

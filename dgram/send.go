@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// Advance does what is due, makes the datagrams out of what was queued since the
-// last call, and returns when it wants to be called again; zero: only after new
-// input. Whatever one turn of the owner's loop has to say to a peer (texts, the acks
-// of what the same turn recorded) shares datagrams, so call it once, at the end.
+// Advance does what is due, makes datagrams of the messages queued since the last call, and
+// returns when it wants to be called again; zero: only after new input. Everything that one
+// turn of the owner's loop has for a peer (texts, the acks of what the same turn recorded)
+// shares datagrams, so call it once, at the end of a turn.
 func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	e.ringDue(now)
 	e.answerCalls(now)
 	e.drawAnswers(now)
 	e.flushDirty(now)
 	e.takeTurns(now)
-	// What went inside a HANDSHAKE counts as sent when that left: by the time of its ACCEPT
-	// it may be due again.
+	// Messages inside a HANDSHAKE count as sent when it left, so they may be due again by the
+	// time its ACCEPT comes.
 	if e.ringDue(now) {
 		e.flushDirty(now)
 	}
@@ -27,7 +27,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	return sooner(sooner(e.calls.knockAt, e.calls.until), sooner(sooner(e.timers.next(), e.expireAt), e.pace.at(now)))
 }
 
-// takeTurns sends the presence that waited and may go now, a datagram a turn.
+// takeTurns sends waiting presence whose turn has come, one datagram a turn.
 func (e *Endpoint) takeTurns(now time.Time) {
 	for t := e.pace.next(now); t != nil; t = e.pace.next(now) {
 		e.touch(t.link)
@@ -61,11 +61,11 @@ func (e *Endpoint) flushDirty(now time.Time) {
 	e.dirty = e.dirty[:0]
 }
 
-// output is what waits for Drain, and room that is used again.
+// output is what waits for Drain, and buffers that are reused.
 type output struct {
 	datagrams, oldDatagrams []Datagram
 	events, oldEvents       []Event
-	plain                   []byte // a plaintext before it is sealed
+	plain                   []byte // room for a plaintext before it is sealed
 	box                     box
 	dropped                 Counter // what Receive returns
 }
@@ -142,7 +142,7 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	}
 	a.demands(now, ms)
 	a.counter++
-	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.Body.confirmed() }) // that goes again until it is answered
+	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.Body.confirmed() }) // those go again until they are answered
 	a.proof.gave += len(b)
 	e.send(kindData, a.path, b, ms...)
 }
@@ -161,13 +161,13 @@ func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
 	}
 	plain, err := appendMessages(e.out.plain[:0], ms)
 	if err != nil || overhead+len(plain) > largest(a.path.to) {
-		return nil // put has checked them, so this is never
+		return nil // put has checked them, so this never happens
 	}
 	e.out.plain = plain
 	return e.out.box.sealData(a.send, a.remote, a.counter, plain)
 }
 
-// pad adds an empty ack message of missing bytes, or of the fewest that there can be.
+// pad adds an empty ack message of missing bytes, or of the fewest bytes possible.
 func pad(ms []Message, missing int) []Message {
 	if missing <= 0 || len(ms) >= maxMessages {
 		return ms
@@ -180,7 +180,7 @@ func pad(ms []Message, missing int) []Message {
 		}
 	}
 	if messageSize(&m) == missing-1 {
-		m.ID = 24 // where a longer head would be a byte too many: this id means nothing, and has two
+		m.ID = 24 // where a longer head would be one byte too many, an id of two bytes fills up; the id means nothing
 	}
 	return append(slices.Clip(ms), m)
 }

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// attempt is a HANDSHAKE of ours that waits for its ACCEPT. It does not change:
-// readers open ACCEPTs with it.
+// attempt is a HANDSHAKE of ours that waits for its ACCEPT. It is immutable: readers open ACCEPTs
+// with it.
 type attempt struct {
 	dial     *dial
 	index    uint32
 	secrets  Secrets
-	static   [keySize]byte // of the CHALLENGE that it answers
-	expected bool          // it is the key of want
+	static   [keySize]byte // key in the CHALLENGE that it answers
+	expected bool          // that key is the key of want
 	want     Peer
 	have     uint64 // seq of want's record, told to the peer
 	bytes    []byte // sent again byte for byte
@@ -24,8 +24,8 @@ type attempt struct {
 // meant says whether the session that the record names is the one expected.
 func (t *attempt) meant(p Peer) bool { return !t.expected || p.ID == t.want.ID }
 
-// challenged treats a CHALLENGE whose echo is that of something we sent there. It
-// may start one HANDSHAKE and nothing else (spec/wire.md 6.2).
+// challenged handles a CHALLENGE whose echo matches something we sent there. It may start one
+// HANDSHAKE and nothing else (spec/wire.md 6.2).
 func (e *Endpoint) challenged(now time.Time, o Opened) {
 	p := o.packet
 	echo := [nonceSize]byte(p.echo)
@@ -47,8 +47,8 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 	}
 }
 
-// obey answers a CHALLENGE for what a dial has sent. One that is worth nothing leaves no
-// dial behind that was made for it.
+// obey answers a CHALLENGE for what a dial has sent. If it comes to nothing, a dial that was made
+// for this CHALLENGE is removed.
 func (e *Endpoint) obey(now time.Time, o Opened, d *dial) {
 	if !e.shakeHands(now, o, d) && d.timer.pos == 0 {
 		e.endDial(d)
@@ -77,7 +77,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 		e.dropAttempts(d)
 		d.echo, d.shakes = echo, 0
 		if d.rounds++; d.punch == nil && d.nonce == echo {
-			d.hellos = min(d.hellos, d.rounds) // the others were said because the way is slow
+			d.hellos = min(d.hellos, d.rounds) // the others were sent only because the path is slow
 		}
 	}
 	all := [cookieSize + 2*keySize]byte(slices.Concat(p.cookie, p.e, p.s))
@@ -104,8 +104,8 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	return true
 }
 
-// answeredAgain takes in one more CHALLENGE for equal HELLOs. It may show that the way is
-// slower than the first one said, so that the ACCEPT is not due yet.
+// answeredAgain takes in another CHALLENGE for identical HELLOs. It may show that the path is slower
+// than the first one suggested, so that the ACCEPT is not due yet.
 func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [nonceSize]byte) {
 	if d.nonce != echo || !d.waiting || len(d.guess.sent) < 2 {
 		return
@@ -120,8 +120,8 @@ func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [nonceSize]byte) {
 	}
 }
 
-// renewal returns the dial that answers a CHALLENGE for DATA of ours: the peer has
-// lost the keys, or somebody says so. nil: it is none.
+// renewal returns the dial that answers a CHALLENGE for DATA of ours: the peer has lost the keys,
+// or somebody claims that. nil: it is not for DATA of ours.
 func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 	a := e.table.sender(o.from, echo)
 	if a == nil || echoCounter(echo) == 0 || echoCounter(echo) >= a.counter {
@@ -146,21 +146,21 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 	return d
 }
 
-// another tells that a key which is not expected answers at an address.
+// another tells that an unexpected key answers at an address.
 func (e *Endpoint) another(peer PeerID, at netip.AddrPort) {
 	if !Relayed(at.Addr()) {
 		e.emit(Another{Peer: peer, Addr: at})
 	}
 }
 
-// shake makes the HANDSHAKE of an attempt and sends it. It reports false if the
-// CHALLENGE's keys are none.
+// shake makes the HANDSHAKE of an attempt and sends it. It reports false if the CHALLENGE's keys are
+// invalid.
 func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
 	h := handshakePayload{record: e.record, have: t.have}
 	room := largest(d.to) - handshakeOverhead - (1 + 3 + len(h.record) + headSize(h.have) + 1)
 	switch l := e.links[t.want.ID]; {
 	case !t.expected:
-		// Who answers is not known: a text could reach anybody.
+		// It is unknown who answers: a text could reach anybody.
 		online := Online{Observed: d.to}
 		if Relayed(d.to.Addr()) {
 			online.Observed = netip.AddrPort{}
@@ -187,7 +187,7 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
 	return true
 }
 
-// accepted makes an association of an ACCEPT that verified.
+// accepted makes an association from an ACCEPT that verified.
 func (e *Endpoint) accepted(now time.Time, o Opened) {
 	s, t := o.shake, o.shake.attempt
 	d := t.dial

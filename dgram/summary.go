@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Summary returns one log line about the message: kind, id, attempt, what it asks
-// for, how many acks ride along. It holds no text and no name, since a log may be
-// read by others than a screen.
+// Summary returns one log line about the message: kind, id, attempt, what it asks for, how many acks
+// ride along. It contains no text and no name, since more people may read a log than a screen.
 func (m Message) Summary() string {
 	var b strings.Builder
 	if m.Body == nil {
@@ -83,7 +82,7 @@ func field(b *strings.Builder, name string, v uint64) {
 	b.WriteString(" " + name + "=" + strconv.FormatUint(v, 10))
 }
 
-// word appends an id that is a byte string, as much of it as one reads.
+// word appends the beginning of an id that is a byte string, enough to recognise it.
 func word(b *strings.Builder, name string, v []byte) {
 	if len(v) > 0 {
 		b.WriteString(" " + name + "=" + hex.EncodeToString(v[:min(len(v), 8)]))

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// table is what the readers look things up in while the loop changes it: only
-// values that do not change once they are in it. The loop alone writes.
+// table is where the readers look things up while the loop changes it: its values do not change once
+// they are in it. Only the loop writes.
 type table struct {
 	mu       sync.RWMutex
 	keys     map[uint32]*association            // by our index, at most what cache holds
 	attempts map[uint32]*attempt                // HANDSHAKEs without an answer, by our index
-	hellos   map[[nonceSize]byte]netip.AddrPort // where each was sent; the zero AddrPort: an announcement
-	sending  map[remoteIndex]*association       // by where DATA is sent to: for CHALLENGEs that echo it
-	used     [2]usedUp                          // single use, of the epochs that are accepted
-	most     int                                // entries of both used, all in all
+	hellos   map[[nonceSize]byte]netip.AddrPort // where each nonce was sent; the zero AddrPort: an announcement
+	sending  map[remoteIndex]*association       // by where its DATA goes: for CHALLENGEs that echo it
+	used     [2]usedUp                          // the single-use memory of the epochs that are accepted
+	most     int                                // entries of both of those together
 }
 
 // remoteIndex is what our DATA shows on the wire.
@@ -61,8 +61,8 @@ func (t *table) attempt(index uint32) *attempt {
 	return t.attempts[index]
 }
 
-// expects says whether a CHALLENGE with that echo from there may be an answer, and to
-// what was sent where; the zero AddrPort is an announcement.
+// expects says whether a CHALLENGE with that echo may be an answer from there, and where we sent what
+// it answers; the zero AddrPort is an announcement.
 func (t *table) expects(from netip.AddrPort, echo [nonceSize]byte) (to netip.AddrPort, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -72,7 +72,7 @@ func (t *table) expects(from netip.AddrPort, echo [nonceSize]byte) (to netip.Add
 	return from, t.sending[remoteIndex{from, echoIndex(echo)}] != nil
 }
 
-// ours says whether the nonce is of a HELLO of our own.
+// ours says whether a HELLO of our own has that nonce.
 func (t *table) ours(nonce [nonceSize]byte) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -87,8 +87,7 @@ func (t *table) sender(to netip.AddrPort, echo [nonceSize]byte) *association {
 	return t.sending[remoteIndex{to, echoIndex(echo)}]
 }
 
-// lookUsed returns the entry of a sender's e, and whether there is no room for
-// another one.
+// lookUsed returns the entry of a sender's e, and whether there is no room for another one.
 func (t *table) lookUsed(e []byte) (u *use, full bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -102,8 +101,8 @@ func (t *table) lookUsed(e []byte) (u *use, full bool) {
 	return nil, n >= t.most
 }
 
-// use enters a sender's e. It reports false when it is there or when there is no
-// room: then nothing may be made of the HANDSHAKE.
+// use enters a sender's e. It reports false if it is there already or there is no room: then no
+// association may be made from the HANDSHAKE.
 func (t *table) use(now time.Time, ep *epoch, e []byte, u *use) bool {
 	if old, full := t.lookUsed(e); old != nil || full || !ep.accepts(now) {
 		return false
@@ -120,7 +119,7 @@ func (t *table) use(now time.Time, ep *epoch, e []byte, u *use) bool {
 			i = 1
 		}
 		if old := t.used[i].epoch; old != nil && old.accepts(now) {
-			return false // three epochs at once cannot be
+			return false // three epochs at once are impossible
 		}
 		t.used[i] = usedUp{ep, map[[keySize]byte]*use{}}
 	}
@@ -128,8 +127,8 @@ func (t *table) use(now time.Time, ep *epoch, e []byte, u *use) bool {
 	return true
 }
 
-// expireUsed forgets the entries of epochs that are no longer accepted, and with
-// them the kept ACCEPTs. It says when to come again, zero if there is nothing.
+// expireUsed forgets the entries of epochs that are no longer accepted, and with them the kept
+// ACCEPTs. It returns when to call it again, zero if there is nothing.
 func (t *table) expireUsed(now time.Time) (next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -150,14 +149,14 @@ func (t *table) expireUsed(now time.Time) (next time.Time) {
 	return next
 }
 
-// freeIndex says whether an index of ours may be given out.
+// freeIndex says whether an index of ours is free.
 func (t *table) freeIndex(index uint32) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return index != 0 && t.keys[index] == nil && t.attempts[index] == nil
 }
 
-// change runs f while no reader looks.
+// change runs f while no reader reads the table.
 func (t *table) change(f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

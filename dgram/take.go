@@ -2,8 +2,8 @@ package dgram
 
 import "time"
 
-// maxOverhead is what a DATA datagram adds to its plaintext at most: the array
-// and its type, index, counter, the head of the byte string, the tag.
+// maxOverhead is the most that a DATA datagram adds to its plaintext: the array and its type, index,
+// counter, the head of the byte string, the tag.
 const (
 	maxOverhead = 1 + 1 + 5 + 9 + sealedHead + tagSize
 	sealedHead  = 3
@@ -12,33 +12,32 @@ const (
 // load is a datagram being filled.
 type load struct {
 	free    int // bytes left
-	acks    int // how many of the pending ones it takes
+	acks    int // how many of the pending acks it takes
 	errands []*errand
 	text    bool // it carries a text
 	sure    bool // it carries a confirmed message
 	resent  bool
-	whole   bool // it is a DATA of full size, which can be padded to the end
-	finds   bool // it introduces: one a datagram, and only a padded one
-	full    bool // something ready did not fit
+	whole   bool // it is a DATA of full size, which can be padded to the limit
+	finds   bool // it introduces: alone of its sort, in a padded datagram
+	full    bool // something that was ready did not fit
 }
 
-// Lengths that a load has to reckon with: the head of up to maxMessages messages;
-// an ack message around acks, with the head of up to maxAcks of them.
+// Lengths that a load must allow for: the head of up to maxMessages messages; an ack message around
+// acks, with the head of up to maxAcks of them.
 const (
 	loadHead      = 2
 	attemptGrowth = 2 // bytes by which an attempt's number grows in practice
 	ackAround     = 1 + 1 + 1 + 1 + 2 + 2
-	padRoom       = 8 // least that padding takes; a find leaves so much, to be padded to the byte
+	padRoom       = 8 // the least that padding takes; a find leaves that much, to be padded exactly
 )
 
-// take returns the messages for one datagram with room bytes of plaintext, marked
-// as sent: the acks that are owed first, then texts, then presence, as much as fits and
-// nothing waited for. padTo is the length that the whole datagram must be padded
-// to, 0 for none. Call it until ok is false.
+// take returns the messages for one datagram with room bytes of plaintext, marked as sent: first the
+// acks that are owed, then texts, then presence, as much as fits, without waiting for more. padTo is
+// the length to which the whole datagram must be padded, 0 for none. Call it until ok is false.
 //
-// What makes a stream cheap is that whatever became ready since the last call
-// shares a datagram: the acks of all texts that were recorded in one wake-up, and
-// the texts that those acks let go. So settle and put everything first.
+// A stream is cheap because everything that became ready since the last call shares datagrams: the
+// acks of all texts recorded in one wake-up, and the texts for which those acks make room. So settle
+// and put everything first.
 func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok bool) {
 	c.overtaken(now)
 	open := len(c.flights) < c.allowed.size
@@ -46,7 +45,7 @@ func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok boo
 	due := len(c.acks.list) > 0 && !c.acks.due.After(now)
 	var ackBytes int
 	if l.acks, ackBytes = c.acks.fit(l.free - ackAround); l.acks > 0 {
-		l.free -= ackBytes + 1 // the head of the array of acks may grow by one
+		l.free -= ackBytes + 1 // the head of the array of acks may grow by one byte
 	}
 	c.fill(&l, &c.texts, open, func() bool { return true })
 	c.fill(&l, &c.presence, open, func() bool {
@@ -70,8 +69,8 @@ func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok boo
 	return ms, padTo, true
 }
 
-// fill moves what fits from the head of q into l. allowed is asked before each
-// message that would go.
+// fill moves messages that fit from the head of q into l. allowed is called before each message that
+// would go.
 func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 	if !open && q == &c.texts {
 		return
@@ -95,7 +94,7 @@ func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 				size = messageSize(&e.m) + attemptGrowth - (loadHead - 1)
 			}
 			if alone && size > l.free {
-				continue // only on a direct way
+				continue // only on a direct path
 			}
 			if size > l.free || len(l.errands) >= most || find && (l.finds || !l.whole) {
 				l.full = true
@@ -114,7 +113,7 @@ func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 	}
 }
 
-// depart marks what l carries as sent at now and returns the messages.
+// depart marks the messages of l as sent at now and returns them.
 func (c *courier) depart(now time.Time, l *load) []Message {
 	var f *flight
 	var jitter float64
@@ -136,7 +135,7 @@ func (c *courier) depart(now time.Time, l *load) []Message {
 	return ms
 }
 
-// takeOff makes the next flight.
+// takeOff makes the flight for the next datagram.
 func (c *courier) takeOff(now time.Time, text bool) *flight {
 	f := &flight{number: c.number, at: now, prompt: text}
 	c.number++
@@ -144,7 +143,7 @@ func (c *courier) takeOff(now time.Time, text bool) *flight {
 	return f
 }
 
-// board sends e with f and starts its timer.
+// board puts e on f and starts its retransmission timer.
 func (c *courier) board(f *flight, e *errand, jitter float64) {
 	f.errands = append(f.errands, e)
 	f.live++
@@ -157,23 +156,22 @@ func (c *courier) board(f *flight, e *errand, jitter float64) {
 	c.under = append(c.under, e)
 }
 
-// noteLimit tells the window whether it alone holds a full datagram back.
+// noteLimit tells the congestion window whether it is the only thing that holds a full datagram back.
 func (c *courier) noteLimit(room int) {
 	c.allowed.limited = len(c.flights) >= c.allowed.size && c.texts.bytes()+c.presence.bytes() >= room-loadHead
 }
 
-// jitter returns a number from 0 to below a quarter, so that peers that lost the
-// same datagram do not all come back at once; never less, so that no timer is early.
+// jitter returns a number from 0 to below a quarter, so that peers that lost datagrams together do
+// not all retransmit at once; never below 0, so that no timer is early.
 func (c *courier) jitter() float64 {
 	var b [1]byte
 	mustRead(c.random, b[:])
 	return float64(b[0]) / 256 / 4
 }
 
-// takeFirst returns what would be worth sending inside a HANDSHAKE, as many as fit
-// into room bytes: what is under way (no key opens it any more), then what waits,
-// texts first. It changes nothing, since a CHALLENGE proves nothing yet; tell sent
-// when it was accepted.
+// takeFirst returns messages to send inside a HANDSHAKE, as many as fit into room bytes: first those
+// under way (no key opens their datagrams any more), then those that wait, texts before others. It
+// changes nothing, since a CHALLENGE proves nothing yet; call sent once the HANDSHAKE was accepted.
 func (c *courier) takeFirst(_ time.Time, room int) []Message {
 	free := room - loadHead
 	var ms []Message
@@ -195,8 +193,8 @@ func (c *courier) takeFirst(_ time.Time, room int) []Message {
 	return ms
 }
 
-// sent marks messages that takeFirst returned as sent at the given time, all in one
-// datagram. Call it when the ACCEPT verified, before the acks inside it are treated.
+// sent marks messages that takeFirst returned as sent at the given time, all in one datagram. Call it
+// when the ACCEPT has verified, before handling the acks inside it.
 func (c *courier) sent(at time.Time, ms []Message) {
 	var f *flight
 	for _, m := range ms {

@@ -7,22 +7,21 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// How long the way to somebody and back takes, before their acks measure it (rtt.go): what a
-// dial sees of it, and what is remembered of an address when its keys are forgotten. Timers
-// of HELLO, HANDSHAKE and ACCEPT, and that of a first text, are no shorter than tripWait
-// times that (spec/theory.md 2.1).
+// The round trip to a peer before acks measure it (rtt.go): what a dial sees of it, and what is
+// remembered of an address whose keys are forgotten. The timers of HELLO, HANDSHAKE and ACCEPT,
+// and that of a first text, are no shorter than tripWait of it (spec/theory.md 2.1).
 
-// tripWait returns how long an answer is waited for on a way that takes d: half as long
-// again, so that a quarter less by jitter is still more than d.
+// tripWait returns how long to wait for an answer if the round trip takes d: half as long again, so
+// that even a quarter less, by jitter, is more than d.
 func tripWait(d time.Duration) time.Duration { return d * 3 / 2 }
 
-// guess is what a dial knows of the way. HELLOs are sent again byte for byte, so a CHALLENGE
-// does not say which of them it answers. If they answer one each, as when the way is slow,
-// the first answers the first; if the peer has only just come, it answers the last. The more
-// answers there are the earlier was the one that the first of them answers.
+// guess is what a dial knows of the round trip. HELLOs are re-sent byte for byte, so a CHALLENGE does
+// not say which of them it answers. If there is an answer to each, as on a slow path, the first
+// answers the first HELLO; if the peer has only just come, it answers the last. The more answers
+// there are, the earlier the HELLO that the first of them answers.
 type guess struct {
-	sent    []time.Time // HELLOs with the nonce of now, the last ones; at most dialSends + 1
-	came    time.Time   // the first CHALLENGE for one of them
+	sent    []time.Time // when the last HELLOs with the present nonce were sent; at most dialSends + 1
+	came    time.Time   // when the first CHALLENGE for one of them came
 	answers int
 }
 
@@ -34,8 +33,8 @@ func (g *guess) said(now time.Time) {
 	g.sent = append(g.sent, now)
 }
 
-// answered notes a CHALLENGE, and returns how long the way takes, as far as can be told. The
-// first HELLO is taken for the answered one if it left no longer ago than least.
+// answered notes a CHALLENGE and returns the round trip, as far as it can be told. It counts as an
+// answer to the first HELLO if that is no older than least.
 func (g *guess) answered(now time.Time, least time.Duration) time.Duration {
 	if g.answers++; g.answers == 1 {
 		g.came = now
@@ -47,9 +46,9 @@ func (g *guess) answered(now time.Time, least time.Duration) time.Duration {
 	return min(max(g.came.Sub(which), min(first, least)), tripMost)
 }
 
-// trips remembers slow ways, by IP, also when keys and links are forgotten: who is called
-// again is not called too often. At most maxTrips, the one not measured for longest goes; it
-// costs a few needless datagrams.
+// trips remembers slow paths by IP, even when keys and links are forgotten, so that a new dial does
+// not send too often. At most maxTrips; the one not measured for longest goes, which costs a few
+// needless datagrams.
 type trips struct {
 	near near
 	of   *simplelru.LRU[netip.Addr, time.Duration]
@@ -63,7 +62,7 @@ func newTrips(n near) trips {
 	return trips{n, l}
 }
 
-// note keeps what was measured, if it matters for any timer; 0: nothing was.
+// note keeps a measurement if it matters for any timer; 0: nothing was measured.
 func (t trips) note(to netip.Addr, d time.Duration) {
 	to = to.WithZone("")
 	switch {
@@ -74,13 +73,13 @@ func (t trips) note(to netip.Addr, d time.Duration) {
 	}
 }
 
-// trip returns what is remembered of an address, 0 for nothing.
+// trip returns the round trip remembered for an address, 0 for none.
 func (t trips) trip(to netip.Addr) time.Duration {
 	d, _ := t.of.Peek(to.WithZone(""))
 	return d
 }
 
-// firstWait is before the second HELLO to somebody of whom nothing was measured.
+// firstWait is the wait before the second HELLO to an address of which nothing was measured.
 func firstWait(n near, to netip.Addr) time.Duration {
 	if n(to) {
 		return dialWaitLink
@@ -88,8 +87,8 @@ func firstWait(n near, to netip.Addr) time.Duration {
 	return dialWait
 }
 
-// guessLeast is how slow a way is taken for when that explains an answer as well as loss does.
-// On an own link loss is likelier.
+// guessLeast is the longest round trip that is assumed when a slow path explains an answer as well as
+// loss does. On our own link loss is likelier.
 func (e *Endpoint) guessLeast(d *dial) time.Duration {
 	if e.near(d.to.Addr()) {
 		return guessLeastLink
@@ -97,13 +96,13 @@ func (e *Endpoint) guessLeast(d *dial) time.Duration {
 	return guessLeast
 }
 
-// measured takes in the round trip of a handshake, a probe or a path that was proved.
+// measured takes in the round trip of a handshake, a probe or a path challenge.
 func (e *Endpoint) measured(l *link, at netip.AddrPort, d time.Duration) {
 	l.courier.measured(d)
 	e.contacts.trips.note(at.Addr(), l.courier.trip.smoothed)
 }
 
-// tripTo returns how long the way of a dial takes, as far as is known.
+// tripTo returns the round trip of a dial, as far as it is known.
 func (e *Endpoint) tripTo(d *dial) time.Duration {
 	trip := max(d.trip, e.contacts.trips.trip(d.to.Addr()))
 	for _, w := range d.want {
@@ -114,8 +113,8 @@ func (e *Endpoint) tripTo(d *dial) time.Duration {
 	return min(trip, tripMost)
 }
 
-// Trip returns how long the way to a peer and back takes: what was measured or, before that,
-// at most what its handshake took; 0 if nothing is known.
+// Trip returns the round trip to a peer: as measured or, before that, an upper bound from its
+// handshake; 0 if nothing is known.
 func (e *Endpoint) Trip(id PeerID) time.Duration {
 	if l := e.links[id]; l != nil && l.live() {
 		return l.courier.trip.known()
@@ -123,8 +122,8 @@ func (e *Endpoint) Trip(id PeerID) time.Duration {
 	return 0
 }
 
-// Dialling says how far the dial to an address has come; false: there is none that anything
-// may come of. Challenged: datagrams of ours are answered there.
+// Dialling says how far the dial to an address has got; false: there is none that may still succeed.
+// challenged: datagrams of ours are answered there.
 func (e *Endpoint) Dialling(addr netip.AddrPort) (challenged, ok bool) {
 	d := e.dials[unmapped(addr)]
 	if d == nil {

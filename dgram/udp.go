@@ -7,22 +7,22 @@ import (
 	"syscall"
 )
 
-// readBuffer is asked for, in bytes; the system may give less. It holds the
-// datagrams of a burst while the readers are busy.
+// readBuffer is the receive buffer we ask for, in bytes; the system may give less. It holds a burst
+// of datagrams while the readers are busy.
 const readBuffer = 1 << 20
 
-// LocalSize is the room that a reader needs for the control data of a datagram.
+// LocalSize is the size of the buffer that a reader needs for a datagram's control data.
 const LocalSize = 64
 
-// system has the methods of socketOptions on the systems that are known to have
-// what they need (udp_linux.go). Elsewhere a node runs without them: its datagrams
-// may be fragmented, and a host with several addresses may answer from another one.
+// system has the methods of socketOptions on systems known to support them (udp_linux.go).
+// Elsewhere a node runs without them: its datagrams may be fragmented, and a host with several
+// addresses may answer from the wrong one.
 type system struct{}
 
 type socketOptions interface {
-	// set prepares a new socket. What the system refuses is done without.
+	// set prepares a new socket, without the options that the system refuses.
 	set(fd uintptr, network string)
-	// share lets other programs have the same port.
+	// share lets other programs use the same port.
 	share(fd uintptr)
 	// parse and append are ParseLocal and AppendLocal.
 	parse(oob []byte) (local netip.Addr, index int)
@@ -30,14 +30,14 @@ type socketOptions interface {
 }
 
 func options() (socketOptions, bool) {
-	var s any = system{} // asks at run time, so that no system needs a file of empty methods
+	var s any = system{} // asked at run time, so that no system needs a file of empty methods
 	o, ok := s.(socketOptions)
 	return o, ok
 }
 
-// Listen opens the UDP socket of a node. An unspecified IPv6 address is dual stack.
-// Datagrams are sent with the don't-fragment bit where the system has one, and the
-// own address that each was sent to is reported where it can be (ParseLocal).
+// Listen opens the UDP socket of a node. An unspecified IPv6 address is dual stack. Where the system
+// can, datagrams are sent with the don't-fragment bit, and the address of ours to which each received
+// one was sent is reported (ParseLocal).
 func Listen(addr netip.AddrPort) (*net.UDPConn, error) {
 	network := "udp"
 	if addr.Addr().Is4() {
@@ -62,8 +62,8 @@ func Listen(addr netip.AddrPort) (*net.UDPConn, error) {
 	return conn, nil
 }
 
-// ParseLocal returns the own address that a datagram was sent to, from the control
-// data that came with it; the zero Addr when it is not said. It is never mapped.
+// ParseLocal returns the address of ours to which a datagram was sent, from the control data that
+// came with it; the zero Addr if it is not there. It is never a v4-mapped one.
 func ParseLocal(oob []byte) netip.Addr {
 	if o, ok := options(); ok && len(oob) > 0 {
 		local, _ := o.parse(oob)
@@ -72,8 +72,8 @@ func ParseLocal(oob []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// parseInterface returns the index of the interface that a datagram came in by; 0 when
-// it is not said.
+// parseInterface returns the index of the interface on which a datagram came in; 0 if it is not
+// there.
 func parseInterface(oob []byte) int {
 	if o, ok := options(); ok && len(oob) > 0 {
 		_, index := o.parse(oob)
@@ -82,8 +82,8 @@ func parseInterface(oob []byte) int {
 	return 0
 }
 
-// AppendLocal appends the control data that sends a datagram to the address to
-// from the own address local, as Datagram gives them. A zero local appends nothing.
+// AppendLocal appends the control data that makes a datagram to the address to leave from our address
+// local, as in Datagram. A zero local appends nothing.
 func AppendLocal(oob []byte, local, to netip.Addr) []byte {
 	local, to = local.Unmap(), to.Unmap()
 	o, ok := options()
@@ -93,7 +93,7 @@ func AppendLocal(oob []byte, local, to netip.Addr) []byte {
 	return o.append(oob, local, 0)
 }
 
-// AppendControl appends the control data that sends d as it wants to be sent.
+// AppendControl appends the control data with which d must be sent.
 func (d Datagram) AppendControl(oob []byte) []byte {
 	o, ok := options()
 	if !ok || d.Interface == 0 {

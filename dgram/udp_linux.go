@@ -9,9 +9,8 @@ import (
 
 var _ socketOptions = system{}
 
-// set asks for the don't-fragment bit and for the local address of each datagram.
-// PROBE sets the bit but does not lower what may be sent when a path reports a
-// small size: nothing is ever longer than MaxDatagram.
+// set asks for the don't-fragment bit and for the local address of each datagram. PROBE sets the bit
+// but ignores path MTU reports: nothing is ever longer than MaxDatagram anyway.
 func (system) set(fd uintptr, network string) {
 	s := int(fd)
 	_ = unix.SetsockoptInt(s, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
@@ -48,8 +47,8 @@ func (system) append(oob []byte, local netip.Addr, index int) []byte {
 	return append(oob, unix.PktInfo6(&unix.Inet6Pktinfo{Ifindex: uint32(index), Addr: local.As16()})...)
 }
 
-// share asks for both options: with the first alone two users' programs cannot have
-// one port, with the second alone neither can two that differ in it.
+// share asks for both options: with the first alone, programs of two users cannot share a port; with
+// the second alone, neither can two programs of which only one sets it.
 func (system) share(fd uintptr) {
 	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)

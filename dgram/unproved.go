@@ -2,13 +2,13 @@ package dgram
 
 import "time"
 
-// An association that we answered is unconfirmed until a DATA of its caller opens: the
-// caller may have vanished right behind the HANDSHAKE, or may want nothing but to have us
-// send. On it we send at most maxDraw times the bytes that came by it (RFC 9000 8.1), and
-// whatever else there is to say waits for the confirmation (spec/theory.md 2.1).
+// An association that we answered is unconfirmed until a DATA of its caller opens: the caller may have
+// vanished right after the HANDSHAKE, or may only want to make us send. On it we send at most maxDraw
+// times the bytes that came on it (RFC 9000 8.1); everything else waits for the confirmation
+// (spec/theory.md 2.1).
 
-// leftToSend is how many bytes may go on an association before it is confirmed; then it is
-// any number.
+// leftToSend is how many bytes may still go on an unconfirmed association; on a confirmed one there is
+// no limit.
 func (a *association) leftToSend() int {
 	if a.confirmed {
 		return MaxDatagram
@@ -16,8 +16,8 @@ func (a *association) leftToSend() int {
 	return maxDraw*a.proof.got - a.proof.gave
 }
 
-// stuck says that nothing goes on an association before its caller shows up: not even the
-// shortest datagram that may be sent.
+// stuck says that nothing more may go on an association before its caller shows up, not even the
+// shortest datagram allowed.
 func (a *association) stuck() bool { return !a.confirmed && a.leftToSend() < resentSize }
 
 // roomOn returns the bytes of plaintext in a DATA on an association.
@@ -29,9 +29,9 @@ func roomOn(a *association) int {
 	return most
 }
 
-// confirm takes in that the caller of an association that we answered has its keys.
+// confirm notes that the caller of an association that we answered has its keys.
 func (e *Endpoint) confirm(now time.Time, a *association) {
-	if !a.reply.first.IsZero() { // who has an ACCEPT says something at once
+	if !a.reply.first.IsZero() { // a caller that has the ACCEPT sends something at once
 		a.trip = now.Sub(a.reply.first)
 		a.link.courier.presume(a.trip)
 	}
@@ -40,8 +40,8 @@ func (e *Endpoint) confirm(now time.Time, a *association) {
 	e.emit(Confirmed{Peer: a.link.peer.ID, Addr: a.path.to, Fresh: a.proof.fresh, Link: a.proof.called})
 }
 
-// Confirmed says whether a peer is known to have the keys of an association: as an
-// answerer it is, and as a caller when something that it sent on it has come.
+// Confirmed says whether a peer is known to have the keys of an association: an answerer always is, a
+// caller once something that it sent on the association has come.
 func (e *Endpoint) Confirmed(id PeerID) bool {
 	if l := e.links[id]; l != nil {
 		for _, a := range l.list {
@@ -53,15 +53,15 @@ func (e *Endpoint) Confirmed(id PeerID) bool {
 	return false
 }
 
-// assurance is the probe by which a caller that has nothing to say confirms its keys. It may
-// be lost, so it goes again until it is answered.
+// assurance is the probe by which a caller with nothing to send confirms its keys. It may be lost, so it
+// is re-sent until it is answered.
 type assurance struct {
 	id   uint64
 	sent int // at most assureSends
 	at   time.Time
 }
 
-// assure sends it, when it is due.
+// assure sends the assurance when it is due.
 func (e *Endpoint) assure(now time.Time, a *association) {
 	s := &a.proof.assurance
 	if s.at.After(now) {
@@ -77,7 +77,7 @@ func (e *Endpoint) assure(now time.Time, a *association) {
 	e.sendData(now, a, []Message{{ID: s.id, Body: Ping{Scope: ScopeProbe}}}, 0)
 }
 
-// assured ends it: the peer has opened a DATA of ours.
+// assured ends the assurance: the peer has opened a DATA of ours.
 func (l *link) assured(k Ack) bool {
 	for _, a := range l.list {
 		if a.proof.assurance.sent > 0 && k.Kind == KindPing && k.ID == a.proof.assurance.id {
@@ -88,7 +88,7 @@ func (l *link) assured(k Ack) bool {
 	return false
 }
 
-// assureAt returns when it goes again, zero if it does not.
+// assureAt returns when the assurance goes again, zero if it does not.
 func (a *association) assureAt() time.Time {
 	if !a.owes {
 		return time.Time{}

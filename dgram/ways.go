@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// preferred returns the association to send on, nil if there is none. A direct one
-// goes before one through a relay, unless it is mute, or not yet confirmed, or the
-// peer turned to the relay: then it cannot use it.
+// preferred returns the association to send on, nil if there is none. A direct one is preferred to one
+// through a relay, unless it is mute or not yet confirmed, or the peer itself has turned to the relay,
+// which means that it cannot use the direct one.
 func preferred(list []*association) *association {
 	direct, relay := best(list, false), best(list, true)
 	switch {
@@ -23,12 +23,12 @@ func preferred(list []*association) *association {
 	return direct
 }
 
-// spoken is when the peer last said more than acks, directly and through a relay:
-// where it writes to us is where it believes that it reaches us.
+// spoken is when the peer last sent more than acks, directly and through a relay: it writes to us where
+// it believes that it reaches us.
 type spoken struct{ direct, relay time.Time }
 
-// spokeByRelay says whether the peer has turned to the relay since there is a
-// direct way. It may have sent something before it knew of it.
+// spokeByRelay says whether the peer has turned to the relay since the direct association was made,
+// allowing for what it sent before it knew of that one.
 func (l *link) spokeByRelay(made time.Time) bool {
 	since := made
 	if l.spoken.direct.After(since) {
@@ -37,7 +37,7 @@ func (l *link) spokeByRelay(made time.Time) bool {
 	return l.spoken.relay.Sub(since) > silentAfter
 }
 
-// heardOn notes what came on an association.
+// heardOn notes messages that came on an association.
 func (l *link) heardOn(now time.Time, a *association, ms []Message) {
 	if !slices.ContainsFunc(ms, func(m Message) bool { return m.Kind() != KindAck }) {
 		return
@@ -52,8 +52,7 @@ func (l *link) heardOn(now time.Time, a *association, ms []Message) {
 // relayed says whether an association goes through a relay.
 func (a *association) relayed() bool { return Relayed(a.path.to.Addr()) }
 
-// settle follows a change between direct and relayed: what was measured of the one
-// says nothing about the other.
+// settle follows a change between direct and relayed: measurements of one say nothing about the other.
 func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	use := preferred(l.list)
 	if use == nil {
@@ -63,7 +62,7 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	l.way = use.path.to
 	l.courier.largest = largest(l.way)
 	if was.IsValid() && was != l.way {
-		l.courier.again() // what went the other way may be lost with it
+		l.courier.again() // datagrams on the old path may be lost with it
 		e.touch(l)
 	}
 	if !was.IsValid() || Relayed(was.Addr()) == Relayed(l.way.Addr()) {
@@ -76,7 +75,7 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	e.emit(Moved{Peer: l.peer.ID, From: was, To: l.way, RTT: rtt})
 }
 
-// demands notes that something was sent directly that must be answered.
+// demands notes that something that must be answered was sent directly.
 func (a *association) demands(now time.Time, ms []Message) {
 	if a.silence.asked.IsZero() && !a.relayed() && slices.ContainsFunc(ms, func(m Message) bool {
 		p, ok := m.Body.(Ping)
@@ -86,8 +85,8 @@ func (a *association) demands(now time.Time, ms []Message) {
 	}
 }
 
-// muteAt returns when a direct association counts as silent under traffic, zero if
-// nothing is asked of it.
+// muteAt returns when a direct association will count as mute (silent under traffic), zero if no answer
+// is due on it.
 func (a *association) muteAt() time.Time {
 	if a.silence.asked.IsZero() || a.silence.mute || a.relayed() {
 		return time.Time{}
@@ -95,7 +94,7 @@ func (a *association) muteAt() time.Time {
 	return a.silence.asked.Add(max(muteAfter, 2*tripWait(a.link.courier.trip.known())))
 }
 
-// hush finds the direct associations that became mute.
+// hush finds direct associations that have become mute.
 func (e *Endpoint) hush(now time.Time, l *link) {
 	use := preferred(l.list)
 	for _, a := range l.list {
@@ -110,9 +109,9 @@ func (e *Endpoint) hush(now time.Time, l *link) {
 	e.settle(l, 0)
 }
 
-// Doubt says that the owner believes the direct way to a peer to be broken, because it
-// is silent: a relay is used instead, if there are keys for that, until something comes
-// directly again. What it waits for goes again at once.
+// Doubt says that the owner believes the direct path to a peer to be broken, because the peer is silent:
+// a relay is used instead, if there are keys for that, until something comes directly again. Messages
+// under way are sent again at once.
 func (e *Endpoint) Doubt(now time.Time, id PeerID) {
 	l := e.links[id]
 	if l == nil || !l.live() {
@@ -127,8 +126,8 @@ func (e *Endpoint) Doubt(now time.Time, id PeerID) {
 	e.touch(l)
 }
 
-// trial shows the peer that a new direct association works, while it still sends
-// through the relay: it believes so when it hears something on it.
+// trial shows the peer that a new direct association works while it still sends through the relay: the
+// peer believes it once it hears something on it.
 type trial struct {
 	of   *association
 	left int
@@ -161,17 +160,17 @@ func (e *Endpoint) retry(now time.Time, l *link) {
 	e.sendData(now, l.trial.of, []Message{{ID: randomUint64(e.random), Body: Ping{Scope: ScopeProbe}}}, 0)
 }
 
-// punch is one attempt to meet a peer that does the same at this moment: HELLO to
-// each of its addresses, until the first answers.
+// punch is one attempt at hole punching, with a peer that does the same at this moment: HELLO to each of
+// its addresses until the first answers.
 type punch struct {
 	addrs []netip.AddrPort // at most maxPingAddrs
-	left  int              // HELLOs, so that nobody gets more than who asked for it sent
+	left  int              // HELLOs left, so that nobody gets more bytes than the asker sent
 }
 
-// Punch contacts a session at several addresses at once, by a common neighbour's
-// word. The first HELLO goes after the given wait. The first CHALLENGE wins; the
-// budget of HELLOs is that of Dial, or of DialAsked if the person asked for it. Each address ends with Associated or
-// with Unanswered, or without an event when another one was first.
+// Punch contacts a session at several addresses at once, on a common neighbour's introduction. The first
+// HELLO goes after the given wait. The first CHALLENGE wins; the budget of HELLOs is that of Dial, or of
+// DialAsked if the person asked for it. Each address ends with Associated or Unanswered, or without an
+// event if another one was first.
 func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after time.Duration, asked bool) {
 	p := &punch{left: punchInAll}
 	for _, a := range addrs[:min(len(addrs), maxPingAddrs)] {
@@ -214,7 +213,7 @@ func (e *Endpoint) won(d *dial) {
 	}
 }
 
-// Silent says whether what was sent to a peer directly was not answered for muteAfter.
+// Silent says whether what was sent to a peer directly has gone unanswered for muteAfter.
 func (e *Endpoint) Silent(id PeerID) bool {
 	l := e.links[id]
 	if l == nil {
@@ -224,8 +223,8 @@ func (e *Endpoint) Silent(id PeerID) bool {
 	return direct != nil && direct.silence.mute
 }
 
-// HeardDirectly returns when the last authentic datagram of a peer came on an association
-// that is not relayed, zero if there is none.
+// HeardDirectly returns when the last authentic datagram of a peer came on a direct association, zero if
+// there is none.
 func (e *Endpoint) HeardDirectly(id PeerID) (at time.Time) {
 	l := e.links[id]
 	if l == nil {
@@ -239,7 +238,7 @@ func (e *Endpoint) HeardDirectly(id PeerID) (at time.Time) {
 	return at
 }
 
-// Withdraw ends a dial without an event, unless a CHALLENGE has come already.
+// Withdraw ends a dial without an event, unless a CHALLENGE has already come.
 func (e *Endpoint) Withdraw(addr netip.AddrPort) {
 	if d := e.dials[unmapped(addr)]; d != nil && !d.waiting {
 		e.endDial(d)
