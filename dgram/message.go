@@ -153,7 +153,7 @@ type Ping struct {
 	Addrs   []netip.AddrPort // at most maxPingAddrs
 	By      []byte           // 0 or 8 bytes
 	Ticket  Ticket
-	Targets []PeerID // at most maxTargets; of an explode alone
+	Targets []PeerID // at most maxTargets; only in an explode
 }
 
 // Ticket allows one introduction: the numbers of an asker session rise, and the target keeps the

@@ -12,8 +12,8 @@ func appendAddr(b []byte, a netip.AddrPort) []byte {
 	return binary.BigEndian.AppendUint16(b, a.Port())
 }
 
-// parseAddr reads what appendAddr wrote. It refuses port 0, and an IPv4 address
-// in the clothes of an IPv6 one: an address has one encoding.
+// parseAddr reads what appendAddr wrote. It refuses port 0, and IPv4 addresses mapped
+// into IPv6: an address has one encoding.
 func parseAddr(b []byte) (netip.AddrPort, bool) {
 	if len(b) != 6 && len(b) != 18 {
 		return netip.AddrPort{}, false
@@ -23,10 +23,9 @@ func parseAddr(b []byte) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, port), port != 0 && !ip.Is4In6()
 }
 
-// prefixOf is the network that shares one allowance for strangers: a /24 or a /56, where
-// one owner may have all addresses. A whole office sits behind one private prefix, so
-// there it is the address itself. This machine has none: who is on it needs no address to
-// be many.
+// prefixOf is the network that shares one allowance for strangers: a /24 or a /56, where one
+// owner may have all addresses. A whole office may share a private prefix, so there it is the
+// address itself. This machine has none: programs on it need no addresses to be many.
 func prefixOf(a netip.AddrPort) (netip.Prefix, bool) {
 	ip := a.Addr().Unmap().WithZone("")
 	bits := 56

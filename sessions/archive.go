@@ -15,11 +15,10 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// archive is the file of the history, a bbolt file beside the store. Rows lie in a
-// journal first, where a search finds them too; a fold brings them here before it
-// brings the rest into the store. Nobody opens it before that, or before the first
-// question, so that a long history costs nothing at the start, and damage in it costs
-// nothing but the history.
+// archive is the file of the history, a bbolt file beside the store. Rows are in a journal
+// first, where a search finds them too; a fold moves them here before it moves the rest into
+// the store. The file is not opened before that, or before the first query, so that a long
+// history does not slow the start, and damage in it costs nothing but the history.
 type archive struct {
 	path  string
 	limit int // lines that are kept, 0: none
@@ -28,13 +27,13 @@ type archive struct {
 	bolt atomic.Pointer[bbolt.DB] // nil: not open
 
 	mu     sync.Mutex
-	notice string // for whoever asks next
+	notice string // for the next query
 }
 
 const (
 	archiveFormat = 1
-	archiveBytes  = 1 << 10 // of text that a line may have on the average: more, and fewer lines are kept
-	archiveTrim   = 4096    // lines that one fold lets go at most
+	archiveBytes  = 1 << 10 // of text a line, on average; if lines are longer, fewer are kept
+	archiveTrim   = 4096    // most lines that one fold drops
 )
 
 var (
@@ -44,8 +43,8 @@ var (
 	archiveStrangers = []byte("strangers") // of lines (archiverows.go)
 )
 
-// fold brings rows into the file and lets the oldest go beyond the bound; lines of those
-// who are befriended are strangers' no more. Folding the same twice changes nothing. A
+// fold moves rows into the file and drops the oldest beyond the bound; lines of users in
+// befriended no longer count as strangers'. Folding the same rows twice changes nothing. A
 // damaged file is set aside.
 func (a *archive) fold(rows []Write, befriended map[UserKey]bool, now time.Time) error {
 	if len(rows)+len(befriended) == 0 {
@@ -69,7 +68,7 @@ func getCount(meta *bbolt.Bucket, name string) uint64 {
 	return 0
 }
 
-// open opens the file, and makes it if it is to be made. It is held.
+// open opens the file, which it makes if create is set. The caller holds a.file.
 func (a *archive) open(create bool) error {
 	if a.bolt.Load() != nil {
 		return nil
@@ -110,7 +109,7 @@ func (a *archive) open(create bool) error {
 	return nil
 }
 
-// create makes an empty file under another name, so that a crash leaves none or a whole one.
+// create makes an empty file under a temporary name, so that a crash leaves none or a whole one.
 func (a *archive) create() error {
 	draft := a.path + ".new"
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -139,9 +138,9 @@ func (a *archive) create() error {
 	return syncDir(filepath.Dir(a.path))
 }
 
-// replace sets a damaged file aside. It is held.
+// replace sets a damaged file aside. The caller holds a.file.
 func (a *archive) replace(now time.Time) error {
-	_ = a.shut() // a file so damaged that it cannot be closed is left to the end of the process
+	_ = a.shut() // a file too damaged to be closed stays open until the process ends
 	a.bolt.Store(nil)
 	aside, err := setAside(a.path, now)
 	if err != nil {
@@ -153,14 +152,14 @@ func (a *archive) replace(now time.Time) error {
 	return nil
 }
 
-// find answers a question, newest rows first. It may be called by any goroutine, and
-// while it reads others write.
+// find answers a query, newest rows first. Any goroutine may call it, and others may write
+// while it reads.
 func (a *archive) find(q HistoryQuery, now time.Time) (HistoryPage, error) {
 	page, in, err := a.search(q)
 	if errors.Is(err, ErrDamaged) {
 		err = nil
 		a.file.Lock()
-		if a.bolt.Load() == in { // else a fold has found it, too
+		if a.bolt.Load() == in { // otherwise a fold has found the damage too
 			err = a.replace(now)
 		}
 		a.file.Unlock()
@@ -177,7 +176,7 @@ func (a *archive) find(q HistoryQuery, now time.Time) (HistoryPage, error) {
 	return page, nil
 }
 
-// search also returns which file it has read.
+// search also returns the file that it has read.
 func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 	if a.bolt.Load() == nil {
 		a.file.Lock()
@@ -187,7 +186,7 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 			return HistoryPage{}, nil, err
 		}
 	}
-	// In this order: what is folded meanwhile is in both, and counted once.
+	// In this order: rows folded in the meantime are in both, and count once.
 	waiting, err := a.unfolded()
 	if err != nil {
 		return HistoryPage{}, nil, err
@@ -201,7 +200,7 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 	err = guarded(func() error {
 		return bolt.View(func(tx *bbolt.Tx) error {
 			c := tx.Bucket(archiveRows).Cursor()
-			// A row may have been folded though its journal is not gone yet.
+			// A row may have been folded though its journal still exists.
 			folded, _ := c.Last()
 			if !f.offerAll(waiting, folded) {
 				return nil
@@ -214,7 +213,7 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 	return f.done(), bolt, err
 }
 
-// unfolded reads the rows that are in a journal yet, in order.
+// unfolded reads the rows that are still in a journal, in order.
 func (a *archive) unfolded() ([]Write, error) {
 	dir := filepath.Dir(a.path)
 	numbers, err := listJournals(dir)
@@ -237,7 +236,7 @@ func (a *archive) unfolded() ([]Write, error) {
 	return rows.writes(), nil
 }
 
-// offerAll offers the rows that lie behind what is folded; false: no older ones are wanted.
+// offerAll offers the rows newer than those folded; false: no older ones are wanted.
 func (f *finder) offerAll(rows []Write, folded []byte) bool {
 	for i := len(rows) - 1; i >= 0; i-- {
 		if bytes.Compare(rows[i].Key, folded) > 0 && !f.offer(rows[i].Key, rows[i].Value) {
@@ -262,8 +261,8 @@ func (a *archive) close() error {
 	return a.shut()
 }
 
-// History answers a question about what was said. It reads the disk; any goroutine may
-// call it, but none that must not wait.
+// History answers a query about what was said. It reads the disk; any goroutine that may wait
+// can call it.
 func (s *Store) History(q HistoryQuery) (HistoryPage, error) {
 	if s.past == nil || s.past.limit == 0 {
 		return HistoryPage{}, ErrNoHistory
@@ -271,5 +270,5 @@ func (s *Store) History(q HistoryQuery) (HistoryPage, error) {
 	return s.past.find(q, time.Now())
 }
 
-// ErrNoHistory says that this run keeps none.
+// ErrNoHistory says that this run keeps no history.
 var ErrNoHistory = errors.New("no history is kept: start with -history N, and without -ephemeral")

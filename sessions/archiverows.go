@@ -9,11 +9,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Of what is kept at most a tenth is lines of strangers, so that nobody fills the file by
-// writing who is nobody's friend. They give way to each other, and to all others; a
-// friend's line goes for a friend's alone. Whose they are is written beside them, in the
-// order of their age, until their writer is known. A file of before has no such list: all
-// its lines are friends'.
+// At most a tenth of the file is lines of strangers, so that strangers cannot fill it by
+// writing. Their lines give way to each other's and to all others; a friend's line gives way
+// only to a friend's. A separate list says whose lines are strangers', in the order of age,
+// until their writer becomes known. A file from an older version has no such list: all its
+// lines count as friends'.
 const (
 	strangersPart  = 10     // of the bound
 	strangersLines = 10_000 // and at most
@@ -27,11 +27,11 @@ type archiveTx struct {
 	count, size          uint64 // of all lines
 	strange, strangeSize uint64 // of strangers'
 	limit                uint64 // lines, and KiB
-	room                 int    // lines that it may let go yet
+	room                 int    // how many lines it may still drop
 }
 
-// put writes rows in one synced transaction, and has those who are known be strangers no
-// more. The file is held.
+// put writes rows in one synced transaction, and takes users who have become known out of the
+// strangers. The caller holds a.file.
 func (a *archive) put(rows []Write, befriended map[UserKey]bool) error {
 	return guarded(func() error {
 		if err := a.open(len(rows) > 0); err != nil {
@@ -54,7 +54,7 @@ func (a *archive) put(rows []Write, befriended map[UserKey]bool) error {
 			if t.meta == nil || t.lines == nil {
 				return fmt.Errorf("%w: it is not a darkchat history", ErrDamaged)
 			}
-			t.lines.FillPercent = 0.95 // places rise: pages are left full
+			t.lines.FillPercent = 0.95 // places rise, so pages may be left full
 			t.count, t.size = getCount(t.meta, "count"), getCount(t.meta, "bytes")
 			t.strange, t.strangeSize = getCount(t.meta, "strangers"), getCount(t.meta, "strangers bytes")
 			return t.change(rows, befriended)
@@ -97,7 +97,7 @@ func (t *archiveTx) change(rows []Write, befriended map[UserKey]bool) error {
 	return nil
 }
 
-// note writes whose a new row is, if that is a stranger.
+// note records whose a new row is, if its writer is a stranger.
 func (t *archiveTx) note(w Write, befriended map[UserKey]bool) error {
 	if !isStrangers(w.Key) {
 		return nil
@@ -115,12 +115,12 @@ func (t *archiveTx) note(w Write, befriended map[UserKey]bool) error {
 	return t.strangers.Put(w.Key, e.User[:])
 }
 
-// befriend takes the lines of those who are known out of the strangers'.
+// befriend takes the lines of users who have become known out of the strangers' list.
 func (t *archiveTx) befriend(users map[UserKey]bool) error {
 	if t.strangers == nil || len(users) == 0 {
 		return nil
 	}
-	var known [][]byte // first all of them: a deletion moves cursors
+	var known [][]byte // gathered first: a deletion moves cursors
 	c := t.strangers.Cursor()
 	for k, v := c.First(); k != nil; k, v = c.Next() {
 		if len(v) == len(UserKey{}) && users[UserKey(v)] {
@@ -135,15 +135,15 @@ func (t *archiveTx) befriend(users map[UserKey]bool) error {
 	return nil
 }
 
-// own takes a line out of the strangers'.
+// own takes a line out of the strangers' list.
 func (t *archiveTx) own(key []byte) error {
 	size := uint64(len(t.lines.Get(key)))
 	t.strange, t.strangeSize = t.strange-min(1, t.strange), t.strangeSize-min(size, t.strangeSize)
 	return t.strangers.Delete(key)
 }
 
-// trimStrangers lets strangers' oldest lines go, while they have more than their part, and
-// while all together are too many.
+// trimStrangers drops strangers' oldest lines while they exceed their share, or while all lines
+// together are too many.
 func (t *archiveTx) trimStrangers() error {
 	if t.strangers == nil {
 		return nil
@@ -169,7 +169,7 @@ func (t *archiveTx) trimStrangers() error {
 	return nil
 }
 
-// trim lets the oldest lines go while there are too many: strangers' are gone by then.
+// trim drops the oldest lines while there are too many; strangers' are gone by then.
 func (t *archiveTx) trim() error {
 	var oldest [][]byte
 	count, size := t.count, t.size
@@ -189,7 +189,7 @@ func (t *archiveTx) trim() error {
 	return nil
 }
 
-// drop lets a line go.
+// drop deletes a line.
 func (t *archiveTx) drop(key []byte) error {
 	v := t.lines.Get(key)
 	if v == nil {
@@ -199,7 +199,7 @@ func (t *archiveTx) drop(key []byte) error {
 	return t.lines.Delete(key)
 }
 
-// hasStrangers says whether lines of one of these users are among the strangers'.
+// hasStrangers says whether any line in the strangers' list is of one of these users.
 func hasStrangers(b *bbolt.DB, users map[UserKey]bool) (some bool, err error) {
 	err = b.View(func(tx *bbolt.Tx) error {
 		strangers := tx.Bucket(archiveStrangers)
@@ -215,7 +215,7 @@ func hasStrangers(b *bbolt.DB, users map[UserKey]bool) (some bool, err error) {
 	return some, err
 }
 
-// befriendedIn lists whom rows of users call known.
+// befriendedIn returns the users that are known according to rows of users.
 func befriendedIn(rows []Write) (users map[UserKey]bool) {
 	for _, w := range rows {
 		if w.Bucket != BucketUsers || len(w.Key) != len(UserKey{}) || w.Value == nil {

@@ -9,19 +9,19 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// unfinished is a line of which the last parts are missing.
+// unfinished is a line whose last parts are missing.
 type unfinished struct {
-	line  Incoming // but for its text
-	first uint64   // the id of its first part, whether that came or not
+	line  Incoming // without its text
+	first uint64   // the id of its first part, even if that did not come
 	parts uint64
 	ids   []uint64 // in the store
 	texts []string
 	size  int          // in the pool Unfinished
-	at    time.Time    // when it was added to
-	class budget.Class // whose list it is in
+	at    time.Time    // when a part was last added
+	class budget.Class // the list it is in
 }
 
-// room is what the line has in the pool Unfinished; there may be none.
+// room is what the line takes in the pool Unfinished; u may be nil.
 func (u *unfinished) room() int {
 	if u == nil {
 		return 0
@@ -29,10 +29,9 @@ func (u *unfinished) room() int {
 	return u.size
 }
 
-// Recorded says that a part is in the store. When all before it are too, it is
-// released: acks are the parts that only add to a line and can be acknowledged
-// now, messages are lines that are complete and to be shown. Both slices are
-// valid until the next call.
+// Recorded says that a part is in the store. When all before it are too, it is released: acks
+// are parts that only add to a line and can be acknowledged now, messages are lines that are
+// complete and to be shown. Both slices are valid until the next call.
 func (i *Inbox) Recorded(from SessionID, id uint64) (acks []uint64, messages []Incoming) {
 	i.acks, i.messages = i.acks[:0], i.messages[:0]
 	w, ok := i.window(from)
@@ -62,10 +61,10 @@ func (i *Inbox) place(w *window, t taken) {
 	}
 }
 
-// add adds a part to its line, and gives the line when that is whole. It is fresh when it
-// does not wait already to be shown, taken before its window was forgotten. A line
-// whose sender went on without finishing it is forgotten. Of a line whose beginning is
-// lost, here or by the sender's choice, the rest is shown as what it is.
+// add adds a part to its line, and returns the line once it is whole. The line is not fresh if
+// it already waits to be shown, having been taken before its window was forgotten. A line whose
+// sender went on without finishing it is forgotten. If the beginning of a line is lost, here or
+// by the sender's choice, the rest is shown, marked as incomplete.
 func (i *Inbox) add(at time.Time, w *window, p Part) (line Incoming, whole, fresh bool) {
 	first := p.ID - p.Part
 	if w.line != nil && (w.line.first != first || w.line.parts != p.Parts) {
@@ -100,7 +99,7 @@ func (i *Inbox) add(at time.Time, w *window, p Part) (line Incoming, whole, fres
 	return u.line, true, i.wait(shown{line: u.line, parts: u.ids, by: w.by, size: u.size, handles: 1})
 }
 
-// wait makes a line one that is to be shown. false: it is one already, and was taken anew
+// wait adds a line to those to be shown. false: it is one of them already, and was taken anew
 // after its window was forgotten.
 func (i *Inbox) wait(s shown) (fresh bool) {
 	key := TextKey{s.line.From, s.line.Last}
@@ -112,7 +111,7 @@ func (i *Inbox) wait(s shown) (fresh bool) {
 	return !again
 }
 
-// release gives back what a line has that is to be shown.
+// release gives back the room of a line that was to be shown.
 func (i *Inbox) release(s shown) {
 	if s.handles > 0 {
 		i.ledger.Free(budget.Handles, s.by, s.handles)
@@ -134,7 +133,7 @@ func (i *Inbox) abandon(w *window) {
 	i.unlist(w)
 }
 
-// cut has a window's unfinished line shown as far as it came: all of it was acknowledged.
+// cut has a window's unfinished line shown as far as it came: its parts were acknowledged.
 func (i *Inbox) cut(w *window) {
 	if w.line == nil {
 		return
@@ -148,7 +147,7 @@ func (i *Inbox) cut(w *window) {
 	}
 }
 
-// list notes that a window has an unfinished line, which was added to.
+// list notes that a part was added to a window's unfinished line.
 func (i *Inbox) list(w *window) {
 	if u := w.line; u.class != w.by.Class {
 		i.begun[u.class].Remove(w.session)
@@ -157,7 +156,7 @@ func (i *Inbox) list(w *window) {
 	i.begun[w.line.class].Add(w.session, w)
 }
 
-// unlist takes the unfinished line out of a window.
+// unlist takes the unfinished line out of a window, and the window out of its list.
 func (i *Inbox) unlist(w *window) {
 	if w.line != nil {
 		i.begun[w.line.class].Remove(w.session)
@@ -165,8 +164,8 @@ func (i *Inbox) unlist(w *window) {
 	}
 }
 
-// cutOlder has the lines of a class shown as far as they came to which nothing was added
-// for so long, and says when the next of them will be so old; zero: there is none.
+// cutOlder has lines of a class shown, as far as they came, if nothing was added to them for
+// age. It returns when the next of them will be that old; zero: there is none.
 func (i *Inbox) cutOlder(of budget.Class, now time.Time, age time.Duration) time.Time {
 	for {
 		_, w, ok := i.begun[of].GetOldest()
@@ -178,15 +177,15 @@ func (i *Inbox) cutOlder(of budget.Class, now time.Time, age time.Duration) time
 		}
 		if w.idle() {
 			i.cut(w)
-		} else { // something follows it
+		} else { // a part has followed it
 			w.line.at = now
 			i.list(w)
 		}
 	}
 }
 
-// Expire has those lines shown as far as they came to which nothing was added for long,
-// and says when to call it next; zero: no line is unfinished.
+// Expire has lines shown, as far as they came, to which nothing was added for long. It returns
+// when to call it next; zero: no line is unfinished.
 func (i *Inbox) Expire(now time.Time) (next time.Time) {
 	for of := range i.begun {
 		if at := i.cutOlder(budget.Class(of), now, unfinishedLife); next.IsZero() || !at.IsZero() && at.Before(next) {
@@ -196,9 +195,9 @@ func (i *Inbox) Expire(now time.Time) (next time.Time) {
 	return next
 }
 
-// Failed says that a part could not be stored. It, and what was taken after it,
-// counts as never received; the sender offers it again. The ids are those to be
-// answered busy, valid until the next call.
+// Failed says that a part could not be stored. It, and the parts taken after it, count as never
+// received; the sender will offer them again. The ids are those to answer busy, valid until the
+// next call.
 func (i *Inbox) Failed(from SessionID, id uint64) (busy []uint64) {
 	i.ids = i.ids[:0]
 	w, ok := i.window(from)
@@ -220,9 +219,9 @@ func (i *Inbox) Failed(from SessionID, id uint64) (busy []uint64) {
 	return i.ids
 }
 
-// Shown says that the line with this last part was shown. What it returns can be
-// acknowledged now: its last part, or nothing for a line that was shown before. The slice
-// is valid until the next call.
+// Shown says that the line with this last part was shown. It returns the ids that can be
+// acknowledged now: the last part, or nothing for a line that was shown before. The slice is
+// valid until the next call.
 func (i *Inbox) Shown(from SessionID, last uint64) (acks []uint64) {
 	key := TextKey{from, last}
 	u, ok := i.unshown[key]
@@ -237,8 +236,8 @@ func (i *Inbox) Shown(from SessionID, last uint64) (acks []uint64) {
 	return u.parts[len(u.parts)-1:]
 }
 
-// Unread lists what was recorded and not shown, in the order in which it came.
-// At the start that is what an earlier run left.
+// Unread lists the lines that were recorded and not shown, in the order in which they came. At
+// the start those are what an earlier run left.
 func (i *Inbox) Unread() []Incoming {
 	list := make([]Incoming, 0, len(i.unshown))
 	for _, u := range i.unshown {

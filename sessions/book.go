@@ -12,8 +12,8 @@ import (
 const (
 	// keptSessions of every pinned user are never pruned for strangers.
 	keptSessions = 4
-	// newPerPrefix is how many new users of one network a client remembers: an office is
-	// behind one address. A seed serves several offices there.
+	// newPerPrefix is how many new users of one network a client remembers: a whole office
+	// may be behind one address. A seed may serve several offices there.
 	newPerPrefix     = 64
 	newPerPrefixSeed = 1024
 )
@@ -26,8 +26,8 @@ var (
 	ErrBlocked     = errors.New("that user is blocked")
 )
 
-// Limits bound a Book. Zero values stand for the defaults of a client; a
-// negative NewPerPrefix is no limit.
+// Limits bound a Book. Zero values stand for the defaults of a client; a negative
+// NewPerPrefix means no limit.
 type Limits struct {
 	Users           int // new users
 	Sessions        int // sessions of new users
@@ -37,7 +37,7 @@ type Limits struct {
 	SameName        int // new users that go by one name
 }
 
-// DefaultLimits are those of a client, or of a seed.
+// DefaultLimits are the limits of a client, or of a seed.
 func DefaultLimits(seed bool) Limits {
 	if seed {
 		return Limits{
@@ -75,13 +75,13 @@ func classOf(t Trust) int {
 	return classNew
 }
 
-// A Book remembers who a user is and where each session was last seen. Its
-// bounds are its Limits: strangers who are offline make room for newcomers; when all are
-// here the newcomer is refused. None takes the place of a user that is pinned. It belongs
-// to one goroutine. Source: spec/theory.md 6.4 and 9.
+// A Book remembers who a user is and where each session was last seen, within its Limits:
+// strangers who are offline make room for newcomers; if all are here the newcomer is
+// refused. No stranger takes the place of a pinned user. It belongs to one goroutine.
+// Source: spec/theory.md 6.4 and 9.
 type Book struct {
 	self     UserKey
-	selfName string // as it is compared
+	selfName string // in its mapped form
 	ownLooks []string
 	limits   Limits
 
@@ -89,23 +89,23 @@ type Book struct {
 	byID     map[SessionID]*entry     // at most limits.SessionsPerUser for each
 	claims   map[string][]*user       // by mapped name, sorted by fingerprint; of new users at most limits.SameName each
 	pins     map[string][]*user       // by the mapped name an act bound to them
-	looks    map[string][]*user       // those that are known, by what their names look like
+	looks    map[string][]*user       // known users, by what their names look like
 	nearby   map[netip.Prefix][]*user // new users, at most limits.NewPerPrefix each
 	classes  [classCount]cache
 	floors   floors
 	expected map[string]string // fingerprint by mapped name; at most maxExpected
 	news     int               // new users
 	alive    func(time.Time, SessionID) bool
-	invited  SessionID // by the person; until the next record
+	invited  SessionID // by the person; holds until the next record
 
 	changed changes
-	late    changes   // of new users, if they are written later
-	lateAt  time.Time // then; zero: there are none yet
-	lazy    bool      // they are
+	late    changes   // rows of new users, if lazy
+	lateAt  time.Time // when those are written; zero: there are none yet
+	lazy    bool      // rows of new users are written later
 }
 
-// NewBook makes an empty Book for the user self, who is called selfName: no
-// other key's name is shown as that one.
+// NewBook makes an empty Book for the user self, who is called selfName: no other key is
+// shown under that name.
 func NewBook(self UserKey, selfName string, l Limits) *Book {
 	mapped, err := MapName(selfName)
 	if err != nil {
@@ -139,7 +139,7 @@ func (b *Book) describe(u *user) User {
 	return d
 }
 
-// Trust is what was decided about a key; TrustNew for one never heard of.
+// Trust is what this node's user decided about a key; TrustNew for one never heard of.
 func (b *Book) Trust(key UserKey) Trust {
 	if u, ok := b.users[key]; ok {
 		return u.Trust
@@ -178,7 +178,7 @@ func (b *Book) Session(id SessionID) (Session, bool) {
 	return s.Session, true
 }
 
-// Since is how long before a time the user of a session was first heard of.
+// Since is how long before at the user of a session was first heard of.
 func (b *Book) Since(id SessionID, at time.Time) time.Duration {
 	s, ok := b.byID[id]
 	if !ok {
@@ -215,7 +215,7 @@ func (b *Book) SessionIDs(key UserKey) []SessionID {
 	return list
 }
 
-// Len is the number of sessions that are remembered.
+// Len is the number of remembered sessions.
 func (b *Book) Len() int { return len(b.byID) }
 
 // KnownAddrs lists where sessions of pinned users last authenticated from,
@@ -233,5 +233,5 @@ func (b *Book) KnownAddrs() []netip.Addr {
 	return slices.Compact(list)
 }
 
-// touch puts s where it belongs in its list, as the one heard last.
+// touch makes s the most recently heard in the list of its class.
 func (b *Book) touch(s *entry) { b.classes[classOf(s.owner.Trust)].put(s) }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// changes are the rows that are not as they are stored.
+// changes are the rows that differ from what is stored.
 type changes struct {
 	users    map[UserKey]struct{}
 	sessions map[SessionID]struct{}
@@ -16,16 +16,15 @@ func newChanges() changes {
 	return changes{map[UserKey]struct{}{}, map[SessionID]struct{}{}}
 }
 
-// storeLater is how long the rows of new users wait to be written, all together: most of a
-// flood of them are not worth it any more then, and a text of a friend does not wait
-// for the disk behind them. A kill may cost so much of what is known of strangers, and nothing
-// else.
+// storeLater is how long rows of new users wait to be written together. By then most of a flood
+// of them are not worth writing any more, and a friend's text does not wait for the disk behind
+// them. A kill costs at most this much of what is known of strangers, and nothing else.
 const storeLater = 5 * time.Second
 
-// WriteLate has the rows of new users written later. Ripen must be called then.
+// WriteLate delays the writing of new users' rows. Ripen must be called when it is due.
 func (b *Book) WriteLate() { b.lazy = true }
 
-// changesOf is where a change of a user's rows belongs.
+// changesOf returns the changes to which a user's rows belong.
 func (b *Book) changesOf(u *user) *changes {
 	if b.lazy && u.Trust == TrustNew {
 		return &b.late
@@ -36,7 +35,7 @@ func (b *Book) changesOf(u *user) *changes {
 func (b *Book) userChanged(u *user)     { b.changesOf(u).users[u.Key] = struct{}{} }
 func (b *Book) sessionChanged(s *entry) { b.changesOf(s.owner).sessions[s.ID] = struct{}{} }
 
-// Ripen lets what is written later be written, when it is time, and returns when to come
+// Ripen releases the delayed rows for writing when it is time, and returns when to call it
 // again; zero: nothing waits.
 func (b *Book) Ripen(now time.Time) (next time.Time) {
 	switch {
@@ -61,8 +60,8 @@ func (b *Book) ripenAll() {
 	b.late, b.lateAt = newChanges(), time.Time{}
 }
 
-// Hasten has the rows of one user written now: a line of theirs is, or they are not new any
-// more.
+// Hasten releases the rows of one user for writing now, because a line of theirs is written, or
+// because they are no longer new.
 func (b *Book) Hasten(key UserKey) {
 	if len(b.late.users)+len(b.late.sessions) == 0 {
 		return
@@ -83,8 +82,8 @@ func (b *Book) Hasten(key UserKey) {
 	}
 }
 
-// TakeWrites returns what changed since the last call, as one batch, in an order
-// that depends on the changes alone. Nothing is written twice.
+// TakeWrites returns what changed since the last call, as one batch, in an order that depends
+// only on the changes. Nothing is written twice.
 func (b *Book) TakeWrites() []Write {
 	if len(b.changed.users) == 0 && len(b.changed.sessions) == 0 && len(b.floors.changed) == 0 {
 		return nil
@@ -111,7 +110,7 @@ func (b *Book) TakeWrites() []Write {
 	return out
 }
 
-// DropWrites is TakeWrites for who stores nothing.
+// DropWrites is TakeWrites for a run that stores nothing.
 func (b *Book) DropWrites() {
 	b.dropChanged()
 	clear(b.late.users)
@@ -133,9 +132,8 @@ func inOrder[K comparable](set map[K]struct{}, compare func(a, b K) int) []K {
 	return keys
 }
 
-// Freshen puts when sessions were last heard, to the millisecond, into the next
-// batch. It is called before the last one; while running the store is up to a
-// minute behind.
+// Freshen puts the times at which sessions were last heard, to the millisecond, into the next
+// batch. It is called before the last batch; during a run the store is up to a minute behind.
 func (b *Book) Freshen() {
 	for _, s := range b.byID {
 		if !s.stored.Equal(s.LastHeard) {
@@ -172,8 +170,8 @@ func (b *Book) Load(bucket Bucket, key, value []byte) error {
 	return nil
 }
 
-// Loaded ends loading: what was stored is put in its order, expired tombstones
-// go, and so does what is over the bounds of now.
+// Loaded ends loading: it sorts what was stored, and drops expired tombstones and what exceeds
+// the present bounds.
 func (b *Book) Loaded(now time.Time) {
 	clear(b.floors.changed)
 	for _, id := range slices.Concat(b.floors.kept.Keys(), b.floors.strange.Keys()) {
@@ -196,7 +194,7 @@ func (b *Book) Loaded(now time.Time) {
 	slices.SortFunc(order, compareSilence)
 	for _, s := range order {
 		u, ok := b.users[s.User]
-		if !ok { // half of a damaged store
+		if !ok { // the store is damaged: half is missing
 			delete(b.byID, s.ID)
 			b.sessionChanged(s)
 			continue
@@ -209,14 +207,14 @@ func (b *Book) Loaded(now time.Time) {
 		b.touch(s)
 	}
 	for _, key := range inOrder(keySet(b.users), compareKeys) {
-		if u := b.users[key]; u != nil { // nil: dropped for another of its network, or name
+		if u := b.users[key]; u != nil { // nil: dropped in favour of another of its network, or name
 			b.settle(now, u)
 		}
 	}
 	b.shrink(now, nil)
 }
 
-// settle holds a loaded user to the bounds.
+// settle applies the bounds to a loaded user.
 func (b *Book) settle(now time.Time, u *user) {
 	for len(u.sessions) > b.limits.SessionsPerUser {
 		b.drop(now, slices.MinFunc(u.sessions, compareSilence))

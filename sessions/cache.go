@@ -6,15 +6,15 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// A cache holds the sessions of one trust class in the order in which they were touched
-// last: heard, or found to be here when room was looked for. Its bounds are kept by the
-// Book; the list never evicts by itself.
+// A cache holds the sessions of one trust class in the order in which they were last touched:
+// heard, or found to be here when room was needed. The Book keeps its bounds; the list never
+// evicts by itself.
 type cache struct {
 	list *simplelru.LRU[SessionID, *entry]
 }
 
-// victimSample is how many sessions are looked at to find one that may go. Each that may
-// not, because it is here, becomes the newest, so the next search begins behind it.
+// victimSample is how many sessions are examined to find one that may go. A session that may
+// not go, because it is here, becomes the newest, so the next search begins behind it.
 const victimSample = 256
 
 func newCache() cache {
@@ -32,8 +32,8 @@ func (c cache) put(s *entry) { c.list.Add(s.ID, s) }
 
 func (c cache) remove(s *entry) { c.list.Remove(s.ID) }
 
-// victim is who leaves first: the one touched longest ago that is not here. ok is false
-// when all are, or all of those that were looked at.
+// victim is the session to evict first: the one touched longest ago that is not here. ok is false
+// if all are here, or all that were examined.
 func (c cache) victim(live func(*entry) bool) (s *entry, ok bool) {
 	for range min(c.len(), victimSample) {
 		_, s, _ := c.list.GetOldest()

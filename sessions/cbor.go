@@ -8,8 +8,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// errForm is what unmarshal returns for bytes that are not the one encoding of
-// what they say.
+// errForm is what unmarshal returns for bytes that are not the only encoding of their value.
 var errForm = errors.New("not deterministic CBOR")
 
 // ErrNewer is returned for a stored value that a later version of this program

@@ -5,23 +5,23 @@ import (
 	"errors"
 )
 
-// Domains of what is signed about held copies (spec/wire.md 5.13).
+// Domains of signatures about held copies (spec/wire.md 5.13).
 const (
 	copyDomain    = "darkchat held copy v1\x00"
 	receiptDomain = "darkchat receipt v1\x00"
 	copyInfo      = "darkchat held copy v1\x00" // and the recipient's session
 )
 
-// MaxCopyText bounds the text of one held copy: it fits a datagram also through a relay.
+// MaxCopyText bounds the text of one held copy, so that it fits a datagram even through a relay.
 const MaxCopyText = 832
 
-// A Copy is a text of one session for another, as friends keep it sealed.
+// A Copy is a text of one session for another, which friends keep sealed.
 type Copy struct {
 	From, To SessionID
 	Part
 }
 
-// copyWire is what is sealed: the text, and its sender's signature over all of it.
+// copyWire is the plaintext of a sealed copy: the text, and its sender's signature over all of it.
 type copyWire struct {
 	_     struct{} `cbor:",toarray"`
 	From  []byte
@@ -34,8 +34,8 @@ type copyWire struct {
 	Sig   []byte
 }
 
-// copySigned is what the signature covers, behind its domain: sender, recipient's
-// session and id among it, so that a copy serves nobody else and nothing else.
+// copySigned is what the signature covers, after its domain: among it sender, recipient's session
+// and id, so that a copy cannot serve anybody or anything else.
 type copySigned struct {
 	_     struct{} `cbor:",toarray"`
 	From  []byte
@@ -54,7 +54,7 @@ func (c Copy) claim() []byte {
 	})...)
 }
 
-// What a copy is refused for.
+// Why a copy is refused.
 var (
 	ErrCopyForm = errors.New("held copy is malformed")
 	ErrCopySig  = errors.New("held copy is not signed by the user it names")
@@ -63,8 +63,8 @@ var (
 
 func copyInfoFor(to SessionID) []byte { return append([]byte(copyInfo), to[:]...) }
 
-// Seal signs and seals a text so that only the session to can read it, for friends to
-// keep. The error is ErrCopySize, or that of a key that is none.
+// Seal signs a text and seals it so that only the recipient's session can read it, for friends to
+// keep. The error is ErrCopySize, or that of an invalid key.
 func (c Copy) Seal(key ed25519.PrivateKey, hold HoldKey) ([]byte, error) {
 	if len(c.Text) > MaxCopyText {
 		return nil, ErrCopySize
@@ -75,15 +75,15 @@ func (c Copy) Seal(key ed25519.PrivateKey, hold HoldKey) ([]byte, error) {
 	}))
 }
 
-// OpenedCopy is a copy whose signature is still to be checked, by the key of the user
-// that its sender's session belongs to.
+// OpenedCopy is a copy whose signature is still to be checked, with the key of the user that its
+// sender's session belongs to.
 type OpenedCopy struct {
 	Copy
 	sig []byte
 }
 
-// Open opens a copy for the session to. The errors are ErrCopyForm and that of a copy
-// for another key.
+// Open opens a copy for the session to. The errors are ErrCopyForm and that of a copy sealed to
+// another key.
 func (k *HoldKeys) Open(to SessionID, sealed []byte) (OpenedCopy, error) {
 	plain, err := k.open(copyInfoFor(to), sealed)
 	if err != nil {
@@ -108,7 +108,7 @@ func (c OpenedCopy) Verify(user UserKey) error {
 	return nil
 }
 
-// A Receipt is a recipient's word that a session of its has a text, or never will.
+// A Receipt is a recipient's statement that their session has a text, or never will.
 type Receipt struct {
 	From, To SessionID // the recipient's session, the text's sender's
 	ID       uint64

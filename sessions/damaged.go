@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// maxAside bounds the files of one name that were set aside at one second.
+// maxAside bounds the files of one name set aside within one second.
 const maxAside = 100
 
-// asideMark stands between the name of a file that was set aside and the time.
+// asideMark separates the name of a file that was set aside from the time.
 const asideMark = ".damaged-"
 
 // setAside renames a damaged file to NAME.damaged-TIME, so that nothing of it is

@@ -2,7 +2,7 @@ package sessions
 
 import "time"
 
-// Delivery is how far a line has come. It only improves. Source: spec/theory.md 4.5.
+// Delivery is how far a line has got. It only improves. Source: spec/theory.md 4.5.
 type Delivery uint8
 
 // The deliveries, in their order.
@@ -29,7 +29,7 @@ func (d Delivery) String() string {
 	return "undelivered"
 }
 
-// Reason is why a line will not reach a session.
+// Reason is why a line will never reach a session.
 type Reason uint8
 
 // The reasons. Their numbers are stored.
@@ -62,9 +62,9 @@ func (r Reason) String() string {
 	return ""
 }
 
-// Progress is the state of a line after something happened to it.
+// Progress is the state of a line after a step.
 type Progress struct {
-	ID       uint64 // of the line, which is that of its first part
+	ID       uint64 // of the line, the same as that of its first part
 	Parts    int    // their ids follow ID
 	To       UserKey
 	Put      time.Time // when it was typed
@@ -76,7 +76,7 @@ type Progress struct {
 	Waiting  []SessionID // of these, those that may still acknowledge it, sorted
 	Arrived  []SessionID // those that have all of it, sorted
 	Holders  []SessionID // friends that keep it
-	Reason   Reason      // why a session that did not acknowledge it never will
+	Reason   Reason      // why a session that has not acknowledged it never will
 	Text     string      // all of it, when it is undelivered
 }
 

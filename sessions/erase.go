@@ -11,8 +11,8 @@ import (
 // Folder is where the user's files lie. It is empty when ephemeral.
 func (p *Profile) Folder() string { return p.dir }
 
-// HistoryPath is the file, 0600, for the lines typed in the shell, which all
-// slots of the user share. It is empty when none are kept.
+// HistoryPath is the file, mode 0600, for lines typed in the shell, which all slots of the user
+// share. It is empty when none are kept.
 func (p *Profile) HistoryPath() string {
 	if p.dir == "" || !p.typed {
 		return ""
@@ -20,8 +20,8 @@ func (p *Profile) HistoryPath() string {
 	return filepath.Join(p.dir, historyName)
 }
 
-// eraseHistory removes what was said and what was typed: in the slot that this run has
-// taken, and in those that nobody runs. The caller holds the lock of the user's folder.
+// eraseHistory removes what was said and what was typed, in the slot that this run has taken and
+// in those that no run uses. The caller holds the lock of the user's folder.
 func (p *Profile) eraseHistory(past *archive) error {
 	if err := eraseFile(filepath.Join(p.dir, historyName)); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (p *Profile) eraseHistory(past *archive) error {
 	for _, n := range numbers {
 		s, err := takeSlot(p.dir, n)
 		if errors.Is(err, errLocked) {
-			continue // ours, or one that runs and keeps what it was told to
+			continue // ours, or that of another run, which keeps what it was told to
 		}
 		if err != nil {
 			return err
@@ -50,7 +50,7 @@ func (p *Profile) eraseHistory(past *archive) error {
 	return nil
 }
 
-// eraseFile removes the file at path, and what was set aside of it.
+// eraseFile removes the file at path, and damaged ones of that name that were set aside.
 func eraseFile(path string) error {
 	dir, name := filepath.Split(path)
 	entries, err := os.ReadDir(dir)

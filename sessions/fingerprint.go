@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	fingerprintBytes = 10 // 80 bits: beyond searching for a second key with the same
+	fingerprintBytes = 10 // 80 bits: too many to search for a second key with the same
 	fingerprintGroup = 4  // characters between dashes
 )
 
@@ -25,15 +25,15 @@ func Fingerprint(key UserKey) string {
 	return b.String()
 }
 
-// fingerprintDigits has no dashes. Its beginning, the "k7f2" of "ann~k7f2", can be
-// forged in a moment: it tells honest keys apart and proves nothing.
+// fingerprintDigits has no dashes. Its beginning, the "k7f2" of "ann~k7f2", can be forged in a
+// moment: it distinguishes honest keys and proves nothing.
 func fingerprintDigits(key UserKey) string {
 	sum := sha256.Sum256(key[:])
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:fingerprintBytes]))
 }
 
-// Digits gives a whole fingerprint as people type it, with or without dashes and in either
-// case, in the form in which two are compared. The error is ErrFingerprint.
+// Digits converts a whole fingerprint, typed with or without dashes and in either case, to the form
+// in which two are compared. The error is ErrFingerprint.
 func Digits(fingerprint string) (string, error) {
 	digits := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(fingerprint), "-", ""))
 	if len(digits) != fingerprintBytes*8/5 {
@@ -42,5 +42,5 @@ func Digits(fingerprint string) (string, error) {
 	return digits, nil
 }
 
-// HasDigits says whether a key has that fingerprint, as Digits gives it.
+// HasDigits says whether a key has the fingerprint digits, as returned by Digits.
 func HasDigits(key UserKey, digits string) bool { return fingerprintDigits(key) == digits }

@@ -12,15 +12,15 @@ const (
 	storeFloor = 1              // version of a stored floor
 )
 
-// A floor is the tombstone of a session that is no longer remembered: no record
-// of it up to seq brings it back.
+// A floor is the tombstone of a session that is no longer remembered: records up to seq do not
+// bring it back.
 type floor struct {
 	seq   uint64
 	until time.Time
 }
 
-// floors are bounded; the oldest leaves. Those of kept users are apart, so that
-// strangers cannot push them out by signing tombstones.
+// floors are bounded; the oldest goes. Those of kept users are separate, so that strangers cannot
+// push them out by signing tombstones.
 type floors struct {
 	kept, strange *simplelru.LRU[SessionID, floor]
 	changed       map[SessionID]struct{}
@@ -29,12 +29,12 @@ type floors struct {
 func newFloors() floors {
 	f := floors{changed: map[SessionID]struct{}{}}
 	dropped := func(id SessionID, _ floor) { f.changed[id] = struct{}{} }
-	f.kept, _ = simplelru.NewLRU(maxFloors, dropped) // fails for a size below 1 only
+	f.kept, _ = simplelru.NewLRU(maxFloors, dropped) // fails only for a size below 1
 	f.strange, _ = simplelru.NewLRU(maxFloors, dropped)
 	return f
 }
 
-// raise sets the floor of id to seq unless it is higher already.
+// raise sets the floor of id to seq, unless it is higher already.
 func (f floors) raise(now time.Time, id SessionID, seq uint64, kept bool) {
 	if old, ok := f.get(now, id); ok && old.seq >= seq {
 		return
@@ -78,7 +78,7 @@ type floorStored struct {
 	Kept    bool
 }
 
-// encode gives nil for a floor that is gone.
+// encode returns nil for a floor that no longer exists.
 func (f floors) encode(id SessionID) []byte {
 	fl, kept := f.kept.Peek(id)
 	if !kept {

@@ -17,18 +17,18 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// The store is one bbolt file with a bbolt bucket for each Bucket. The bucket
-// "meta" holds the format of the file and the number of the last journal that
-// was folded into it. That number is written by the transaction that folds, so
-// that a journal which outlives its own folding is never replayed over what
-// came later. Every transaction is synced; bbolt never runs with NoSync.
+// The store is one bbolt file with a bbolt bucket for each Bucket. The bucket "meta" holds
+// the format of the file and the number of the last journal folded into it (folding is a
+// checkpoint: it moves a journal's rows into the store). The folding transaction writes that
+// number, so that a journal which outlives its folding is never replayed over later rows.
+// Every transaction is synced; bbolt never runs with NoSync.
 const (
 	// storeFormat rises with every new Bucket, and journalFormat with it.
 	storeFormat = 1
 	// loadChunk is how many entries are copied out in one read transaction.
 	loadChunk = 1024
-	// storeLock is how long to wait for another process that has the file open,
-	// which only a program that ignores the slot's lock can be.
+	// storeLock is how long to wait for another process that has the file open; only a
+	// program that ignores the slot's lock can.
 	storeLock = time.Second
 )
 
@@ -39,8 +39,7 @@ const (
 	metaPlace  = "place" // of the last line of the history
 )
 
-// The file is made by the first fold, not by the first start, which a person is
-// waiting for.
+// The first fold makes the file, not the first start, for which a person waits.
 type database struct {
 	bolt   atomic.Pointer[bbolt.DB] // nil until there is a file
 	path   string
@@ -49,8 +48,8 @@ type database struct {
 	past   *archive // where the history goes; nil: nowhere
 }
 
-// guarded turns the panics with which bbolt answers a damaged file, and the
-// faults of reading a file that is shorter than it says, into ErrDamaged.
+// guarded turns the panics of bbolt on a damaged file, and the memory faults of reading a file
+// that is shorter than it claims, into ErrDamaged.
 func guarded(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -61,9 +60,8 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// openDatabase opens the store at path, if there is one, and reads all of it
-// once. It fails with ErrDamaged, ErrNewer or what the system said, and has
-// changed nothing then.
+// openDatabase opens the store at path, if there is one, and reads all of it once. It fails with
+// ErrDamaged, ErrNewer or the system's error, and has then changed nothing.
 func openDatabase(path string) (*database, error) {
 	d := &database{path: path}
 	info, err := os.Stat(path)
@@ -93,8 +91,7 @@ func (d *database) open() error {
 	})
 }
 
-// create makes an empty store. It is made under another name, so that a crash
-// leaves none or a whole one.
+// create makes an empty store under a temporary name, so that a crash leaves none or a whole one.
 func (d *database) create() error {
 	draft := d.path + ".new"
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -132,9 +129,9 @@ func openBolt(path string) (*bbolt.DB, error) {
 		OpenFile:     OpenRegular,
 	})
 	if err == nil {
-		// A process that died between its last write and the sync of that has left here
-		// what is not on disk. Built on it, this run would write over pages that are
-		// still in use there.
+		// A process that died between its last write and the sync has left pages that are
+		// not on disk yet. Without a sync, this run would build on them and overwrite pages
+		// that the file on disk still uses.
 		if err = b.Sync(); err == nil {
 			return b, nil
 		}
@@ -171,7 +168,7 @@ func (d *database) inspect(tx *bbolt.Tx) error {
 	for bucket := BucketMeta; bucket <= lastStored; bucket++ {
 		b := tx.Bucket([]byte(bucket.String()))
 		if b == nil && bucket > BucketTexts {
-			continue // made by the next fold
+			continue // the next fold will make it
 		}
 		if b == nil {
 			return fmt.Errorf("%w: its %s are missing", ErrDamaged, bucket)
@@ -206,8 +203,8 @@ func getNumber(tx *bbolt.Tx, key string) (uint64, error) {
 	return 0, fmt.Errorf("%w: its %s is wrong", ErrDamaged, key)
 }
 
-// fold writes the batches of the journals up to number into the store with one
-// synced transaction. Folding the same journals twice changes nothing.
+// fold writes the batches of the journals up to number into the store in one synced transaction.
+// Folding the same journals twice changes nothing.
 func (d *database) fold(batches [][]Write, number uint64) error {
 	if number <= d.folded {
 		return nil
@@ -219,7 +216,7 @@ func (d *database) fold(batches [][]Write, number uint64) error {
 	return d.foldRows(rows.writes(), number)
 }
 
-// foldRows is fold of what batches leave, in order.
+// foldRows is fold for the last write to each key, in order.
 func (d *database) foldRows(last []Write, number uint64) error {
 	if number <= d.folded || len(last) == 0 {
 		return nil
@@ -255,7 +252,7 @@ func (d *database) foldRows(last []Write, number uint64) error {
 					}
 				}
 				if w.Bucket == BucketTexts {
-					b.FillPercent = 0.9 // keys rise within a session: pages are left full
+					b.FillPercent = 0.9 // keys rise within a session, so pages may be left full
 				}
 				if w.Value == nil {
 					err = b.Delete(w.Key)
@@ -314,8 +311,8 @@ func (d *database) clear(buckets ...Bucket) error {
 	})
 }
 
-// each gives every entry of the bucket to f, in the order of keys, as copies.
-// No transaction is open while f runs.
+// each calls f with a copy of every entry of the bucket, in the order of keys. No transaction is
+// open while f runs.
 func (d *database) each(bucket Bucket, f func(key, value []byte) error) error {
 	var after []byte
 	for {
@@ -361,8 +358,7 @@ func (d *database) rows(bucket Bucket, after []byte) (rows []Write, err error) {
 	return rows, err
 }
 
-// close closes the file. A file so damaged that bbolt cannot even close it is
-// left to the end of the process.
+// close closes the file. One too damaged for bbolt to close stays open until the process ends.
 func (d *database) close() (err error) {
 	if d.past != nil {
 		err = d.past.close()

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// folder is what the foldLoop works on.
+// folder is the state of the foldLoop, which folds journals into the store.
 type folder struct {
 	db         *database
 	jobs       chan *journal // at most one, and only while not busy
 	busy       atomic.Bool
 	room       foldRoom
-	unfinished *journal // what Close is to fold, beside the journal in use
+	unfinished *journal // what Close has to fold besides the journal in use
 }
 
-// foldRoom is what a fold needs of memory. It is kept for the next one for foldIdle.
+// foldRoom is the memory that a fold needs. It is kept for foldIdle, for the next one.
 type foldRoom struct {
 	file []byte
 	rows lastRows
@@ -28,8 +28,8 @@ type foldRoom struct {
 
 const foldIdle = 5 * time.Second
 
-// foldLoop brings the journals that it is given into the store. One that fails
-// is tried again: until then the journal in use goes on growing to its bound.
+// foldLoop folds the journals that it is given into the store. It tries again if that fails; in the
+// meantime the journal in use grows, up to its bound.
 func (s *Store) foldLoop() {
 	f := &s.folding
 	retry := time.NewTimer(0)
@@ -67,8 +67,8 @@ func (s *Store) foldLoop() {
 	}
 }
 
-// foldJournal reads j back, folds it and removes it. A crash in between leaves
-// j where it is: the store knows its number, and the next start removes it.
+// foldJournal reads j back, folds it and removes it. A crash in between leaves j where it is: the
+// store knows its number, and the next start removes it.
 func (s *Store) foldJournal(j *journal) error {
 	f := &s.folding
 	if j.size > journalHeader {
@@ -80,9 +80,9 @@ func (s *Store) foldJournal(j *journal) error {
 		if err != nil {
 			return fault(j.path, err, "check this disk")
 		}
-		// The history is a file of its own and folded first: a power cut between the two
-		// must find the journal, or lines would be in it that come again. A sync that
-		// fails is the syncLoop's to tell, and no reason not to save what can be.
+		// The history is a separate file and is folded first. The journal must survive a power
+		// cut between the two, or the history would have lines that come again. If a sync
+		// fails the syncLoop tells it, and we still save what we can.
 		_ = errors.Join(s.people.sync(), j.f.Sync(), syncDir(s.dir))
 		if err := f.db.foldRows(f.room.rows.writes(), j.number); err != nil {
 			return fault(f.db.path, err, "check this disk")
@@ -92,23 +92,23 @@ func (s *Store) foldJournal(j *journal) error {
 	if err := os.Remove(j.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault(j.path, err, "check this disk")
 	}
-	j.f.Close() // nothing that counts is in it any more
+	j.f.Close() // everything in it is folded
 	return nil
 }
 
-// foldSlice is how many rows are folded before somebody else may run.
+// foldSlice is how many rows are folded before other goroutines get a turn.
 const foldSlice = 16
 
-// giveWay lets others run first, now and then. A fold goes on beside a conversation, often on the
-// only processor that the program uses, and nobody waits for it.
+// giveWay lets other goroutines run now and then. A fold runs beside a conversation, often on the
+// only processor of the program, and nobody waits for it.
 func giveWay(row int) {
 	if row%foldSlice == foldSlice-1 {
 		runtime.Gosched()
 	}
 }
 
-// foldRest folds what is left when the loops have ended, the older journal
-// first. What cannot be folded is synced and stays.
+// foldRest folds the journals that are left when the loops have ended, the older one first. One
+// that cannot be folded is synced and stays.
 func (s *Store) foldRest() error {
 	rest := []*journal{s.writing.journal}
 	if old := s.folding.unfinished; old != nil {

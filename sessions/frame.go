@@ -18,27 +18,27 @@ const (
 	frameMagic  = "\xdc\xf7\x0a\xe5"
 	frameHeader = 12
 
-	// maxFrame bounds one batch as it lies in a journal.
+	// maxFrame bounds one batch in a journal.
 	maxFrame = 8 << 20
 	// maxBatch bounds the writes of one batch.
 	maxBatch = 1 << 17
 	// maxKey is bbolt's own bound.
 	maxKey = 1 << 15
 
-	// keepBuffer is the size up to which a buffer is kept.
+	// keepBuffer is the size up to which a buffer is reused.
 	keepBuffer = 256 << 10
 )
 
 var (
-	// ErrBatch is a batch that no journal takes: a bucket that is not for batches,
-	// an empty or too long key, or too many bytes.
+	// ErrBatch means that no journal takes a batch: a bucket that is not for batches, an
+	// empty or too long key, or too many bytes.
 	ErrBatch = errors.New("batch cannot be stored")
 
 	errTorn = errors.New("frame is torn")
 )
 
-// checkBatch says whether every journal and the store will take the batch, so
-// that a fold cannot fail later on what was accepted before.
+// checkBatch says whether every journal and the store will take the batch, so that a later fold
+// cannot fail on an accepted batch.
 func checkBatch(batch []Write) error {
 	if len(batch) == 0 || len(batch) > maxBatch {
 		return fmt.Errorf("%w: %d writes", ErrBatch, len(batch))
@@ -59,10 +59,10 @@ func checkBatch(batch []Write) error {
 	return nil
 }
 
-// writeSize is at least what w takes in a frame.
+// writeSize is at least the size of w in a frame.
 func writeSize(w Write) int { return len(w.Key) + len(w.Value) + 16 }
 
-// appendFrame adds the batch, which checkBatch has passed, to dst as one frame.
+// appendFrame appends a batch that has passed checkBatch to dst as one frame.
 func appendFrame(dst []byte, batch []Write) []byte {
 	start := len(dst)
 	dst = append(dst, frameMagic...)
@@ -79,8 +79,8 @@ func frameSum(frame []byte) uint32 {
 	return crc32.Update(sum, table, frame[frameHeader:])
 }
 
-// splitFrame returns the first frame of b with its header and what follows it.
-// It fails with errTorn unless b begins with a whole frame that is sound.
+// splitFrame returns the first frame of b, header included, and what follows it. It fails with
+// errTorn unless b begins with a whole, sound frame.
 func splitFrame(b []byte) (frame, rest []byte, err error) {
 	if len(b) < frameHeader || string(b[:4]) != frameMagic {
 		return nil, nil, errTorn
@@ -96,8 +96,8 @@ func splitFrame(b []byte) (frame, rest []byte, err error) {
 	return frame, b[len(frame):], nil
 }
 
-// parseFrame appends the batch in a frame that splitFrame returned to dst. Keys and
-// values are parts of the frame.
+// parseFrame appends the batch in a frame, as splitFrame returns it, to dst. Keys and values are
+// slices of the frame.
 func parseFrame(dst []Write, frame []byte) ([]Write, error) {
 	batch, ok := readRows(dst, frame[frameHeader:])
 	if !ok {
@@ -109,10 +109,10 @@ func parseFrame(dst []Write, frame []byte) ([]Write, error) {
 	return batch, nil
 }
 
-// readFrames gives the batches at the start of b to take, which may keep their parts but
-// not the slices, and returns the length that they have. Reading stops at the first frame
-// that is not sound. damaged says that what follows is more than a write that was cut
-// short: a sound frame lies behind it, or a frame is whole and yet holds no batch.
+// readFrames calls take with each batch at the start of b and returns their total length. take
+// may keep keys and values, but not the batch slices. Reading stops at the first frame that is not
+// sound. damaged says that the rest is more than a write cut short: a sound frame follows, or a
+// whole frame contains no batch.
 func readFrames(b []byte, take func(batch []Write)) (good int, damaged bool) {
 	var batch []Write
 	for good < len(b) {

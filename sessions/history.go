@@ -10,27 +10,27 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// The history is what was said, for its reader alone: each line that was shown here, and
-// each that was typed here. A line that came is written together with the mark that it was
-// shown, before it is acknowledged, so that what is acknowledged is in it, once.
+// The history is what was said, for this user's eyes only: each line that was shown here, and
+// each that was typed here. A received line is written together with the mark that it was
+// shown, before it is acknowledged, so every acknowledged line is in the history, once.
 
-// DefaultHistory is how many lines a session keeps when nobody says otherwise.
+// DefaultHistory is how many lines a session keeps unless told otherwise.
 const DefaultHistory = 100_000
 
-// MaxHistory is the most that may be asked for.
+// MaxHistory is the most lines that may be asked for.
 const MaxHistory = 10_000_000
 
 // HistoryEntry is one line of the history.
 type HistoryEntry struct {
 	At      time.Time // when it was shown, or typed
 	User    UserKey   // whom the line came from, or went to
-	Session SessionID // that it came from; zero: it was typed here
+	Session SessionID // the session it came from; zero: it was typed here
 	ID      uint64    // of its first part
 	Sent    time.Time
 	Late    bool    // it had waited
 	Via     UserKey // the friend that held it; zero: none
 	Text    string
-	// Stranger says that nobody knew whom it came from, when it was shown. Such lines have a
+	// Stranger says that its writer was not known when it was shown. Such lines have only a
 	// part of the room, until their writer is known.
 	Stranger bool
 	End      LineEnd // of a line typed here
@@ -39,16 +39,16 @@ type HistoryEntry struct {
 // Own says whether the line was typed here.
 func (e HistoryEntry) Own() bool { return e.Session.IsZero() }
 
-// History gives the lines of a run their places, behind those of earlier runs if it is
-// Profile.Past. It is used by one goroutine.
+// History gives the lines of a run their places; if it is Profile.Past, behind those of earlier
+// runs. One goroutine uses it.
 type History struct {
 	last   uint64 // place of the last one
 	writes []Write
 }
 
-// A place is a time in unix milliseconds and, below it, a number, so that the order
-// of places is that of what happened even when the clock is set back, during a run or
-// between two. Then the time follows in the key.
+// A place is a time in unix milliseconds with a number in its low bits, so that places follow the
+// order of events even if the clock is set back, during a run or between two. In that case the
+// true time follows in the key.
 const placeBits = 12
 
 // Note adds a line.
@@ -79,13 +79,13 @@ func (h *History) TakeWrites() []Write {
 }
 
 const (
-	historyKey   = 24 // place, session, id; 8 more where the place is not the time; one more of a stranger's line
+	historyKey   = 24 // place, session, id; 8 bytes more if the place is not the time; one more for a stranger's line
 	strangerMark = 's'
 	storeHistory = 1 // version of a stored line of the history
 )
 
-// historyStored is a line of the history in the store. The text comes last: a search
-// finds it without decoding the rest.
+// historyStored is a line of the history in the store. The text comes last, so that a search finds
+// it without decoding the rest.
 type historyStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
@@ -96,7 +96,7 @@ type historyStored struct {
 	Text    string
 }
 
-// encode is done by hand: it is done for each text.
+// encode is hand-written because it runs for each text.
 func (e HistoryEntry) encode() []byte {
 	b := make([]byte, 0, 2+2*(2+len(UserKey{}))+9+1+5+len(e.Text))
 	b = appendItem(b, cborArray, 6)
@@ -116,7 +116,7 @@ func (e HistoryEntry) encode() []byte {
 	return append(appendItem(b, cborText, len(e.Text)), e.Text...)
 }
 
-// isStrangers says whether the key of a row is that of a line which a stranger wrote.
+// isStrangers says whether a row's key is that of a stranger's line.
 func isStrangers(key []byte) bool {
 	return (len(key) == historyKey+1 || len(key) == historyKey+8+1) && key[len(key)-1] == strangerMark
 }
@@ -147,22 +147,22 @@ func decodeHistory(key, value []byte) (e HistoryEntry, err error) {
 	return e, nil
 }
 
-// HistoryQuery says which lines are wanted: those that fit all that is set.
+// HistoryQuery says which lines are wanted: those that match every field that is set.
 type HistoryQuery struct {
 	User  UserKey  // with this user
-	Words []string // with all these words, whatever their case
-	Since bool     // came since the last line that was typed here
+	Words []string // with all these words, in any case
+	Since bool     // came since the last line typed here
 	Most  int      // the newest so many; 0: all
 }
 
 // HistoryPage is the answer.
 type HistoryPage struct {
 	Entries []HistoryEntry // oldest first
-	More    int            // older ones that fit, too
+	More    int            // how many older ones match too
 	Notice  string         // what the person should know about the store, once
 }
 
-// finder takes the rows of a history from the newest on.
+// finder collects the matching rows of a history, offered from the newest on.
 type finder struct {
 	query HistoryQuery
 	words [][]byte
@@ -201,7 +201,7 @@ func (f *finder) offer(key, value []byte) bool {
 	}
 	e, err := decodeHistory(key, value)
 	if err != nil || !quick && (!f.query.User.IsZero() && e.User != f.query.User || !f.fits([]byte(e.Text))) {
-		return true // of a newer program, or not what is asked for
+		return true // of a newer program, or not a match
 	}
 	if full {
 		f.page.More++
@@ -219,13 +219,13 @@ func (f *finder) done() HistoryPage {
 	return f.page
 }
 
-// fits says whether a text has all the words. How the letters are composed does not matter:
-// keyboards and programs differ in it, and nobody sees it.
+// fits says whether a text has all the words. It ignores how letters are composed: keyboards and
+// programs differ in that, and nobody sees it.
 func (f *finder) fits(text []byte) bool {
 	if len(f.words) == 0 {
 		return true
 	}
-	if !norm.NFC.IsNormal(text) { // plain ASCII is, at a glance
+	if !norm.NFC.IsNormal(text) { // plain ASCII is normal, which is quick to see
 		text = norm.NFC.Bytes(text)
 	}
 	if !f.ascii {
@@ -276,7 +276,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// historyParts finds user and text in a row of this version, without decoding it.
+// historyParts finds user and text in a row of this version without decoding it.
 func historyParts(b []byte) (user, text []byte, ok bool) {
 	const head = 4 + len(UserKey{}) // array of 6, version, byte string of 32
 	if len(b) < head+11 || b[0] != 0x86 || b[1] != storeHistory || b[2] != 0x58 || b[3] != byte(len(UserKey{})) || b[head] != 0x1b {

@@ -5,39 +5,39 @@ import (
 	"time"
 )
 
-// A line that was typed may never arrive: it was taken back, or refused, or too old. A row of
-// its own says so, behind the line's: the file grows at its end alone, and who reads it from
-// there meets the end of a line before the line.
+// A typed line may never arrive: it was taken back, or refused, or is too old. A separate row
+// after the line's says so. The file grows only at its end, and a reader that starts there meets
+// the end of a line before the line.
 
-// storeHistoryEnd is the version of such a row. Older programs pass over it.
+// storeHistoryEnd is the version of such a row. Older programs skip it.
 const storeHistoryEnd = 2
 
-// historyEnd is such a row in the store.
+// historyEnd is that row in the store.
 type historyEnd struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
 	User    []byte
 	Reason  uint64
-	Acked   uint64 // sessions that have the line all the same
+	Acked   uint64 // sessions that have the line nevertheless
 }
 
-// LineEnd is what became of a line that will not reach all to whom it went.
+// LineEnd is why a line will not reach all of its recipients.
 type LineEnd struct {
-	Reason Reason // ReasonNone: nothing of the kind
-	Acked  int    // sessions that have it all the same
+	Reason Reason // ReasonNone: it did not end like this
+	Acked  int    // sessions that have it nevertheless
 }
 
-// NoteEnd notes what became of a line that was typed here, by its id.
+// NoteEnd notes the end of a line typed here, by its id.
 func (h *History) NoteEnd(now time.Time, user UserKey, id uint64, end LineEnd) {
 	h.note(now, SessionID{}, id, false, marshal(&historyEnd{Version: storeHistoryEnd, User: user[:], Reason: uint64(end.Reason), Acked: uint64(max(end.Acked, 0))}))
 }
 
-// isHistoryEnd says whether a row is such a one, by its head.
+// isHistoryEnd tells by its head whether a row is a historyEnd.
 func isHistoryEnd(value []byte) bool {
 	return len(value) > 1 && value[0] == cborArray<<5|4 && value[1] == storeHistoryEnd
 }
 
-// ended remembers the end of a line, until the line comes.
+// ended remembers the end of a line until the line's row comes.
 func (f *finder) ended(key, value []byte) {
 	var w historyEnd
 	if len(key) < historyKey || unmarshalStored(value, storeHistoryEnd, &w) != nil || w.Reason > 255 {

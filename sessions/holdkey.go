@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// HoldKey is the X25519 public key to which texts for a session are sealed when friends
-// are to keep them. It stands in the session's record.
+// HoldKey is the X25519 public key to which copies of texts for a session are sealed, for friends
+// to keep. It is in the session's record.
 type HoldKey [32]byte
 
-// Life of a hold key. What is sealed to it can be opened as long as its private key is
-// kept, so that bounds how far back a stolen disk reads (spec/threats.md).
+// Life of a hold key. What is sealed to it can be opened as long as its private key exists, so this
+// bounds how far back a stolen disk can be read (spec/threats.md).
 const (
-	holdRotate = 7 * 24 * time.Hour // a new one is made
-	holdErase  = 7 * 24 * time.Hour // and the one before is kept so much longer: copies wait HoldLife at most
+	holdRotate = 7 * 24 * time.Hour // after this a new one is made,
+	holdErase  = 7 * 24 * time.Hour // and the one before is kept this much longer: copies wait at most HoldLife
 )
 
 const storeHoldKeys = 1 // version of the stored keys
@@ -25,7 +25,7 @@ const storeHoldKeys = 1 // version of the stored keys
 // They belong to one goroutine.
 type HoldKeys struct {
 	current, previous holdKey
-	unwritten         bool // the current one is not in the store yet: the record has the one before
+	unwritten         bool // the current one is not in the store yet, so the record has the one before
 	unstored          bool
 	changed           bool
 }
@@ -39,14 +39,14 @@ type holdKey struct {
 // Unstored is called first in a run that stores nothing: no writes are made then.
 func (k *HoldKeys) Unstored() { k.unstored = true }
 
-// Turn makes a first key or the next one, and erases what is due. It reports whether
-// there is a new one, which Written is to be called for, and when to come again.
+// Turn makes the first key or the next one, and erases the one that is due. It reports whether there
+// is a new one, for which Written must be called, and when to call it again.
 func (k *HoldKeys) Turn(now time.Time, random io.Reader) (fresh bool, next time.Time) {
 	if k.previous.private != nil && !now.Before(k.previous.ended.Add(holdErase)) {
 		clear(k.previous.private)
 		k.previous, k.changed = holdKey{}, true
 	}
-	// A clock that was set back makes a key look young for long; it is renewed then, too.
+	// A clock set back would make a key look young for long: then it is renewed too.
 	if age := now.Sub(k.current.made); k.current.private == nil || age >= holdRotate || age < -holdRotate {
 		if k.current.private != nil {
 			clear(k.previous.private)
@@ -72,9 +72,9 @@ func (k *HoldKeys) Turn(now time.Time, random io.Reader) (fresh bool, next time.
 	return fresh, next
 }
 
-// Written says that the new key is in the store, or that there is none, and reports whether
-// that is news: the record is to have it from here on. What was sealed to a key that a
-// crash took away could be opened by nobody.
+// Written says that the new key is in the store, or that nothing is stored. It reports whether that
+// is news: from then on the record should have the key. It must not have it sooner, since nobody
+// could open copies sealed to a key that a crash took away.
 func (k *HoldKeys) Written() (fresh bool) {
 	fresh, k.unwritten = k.unwritten, false
 	return fresh

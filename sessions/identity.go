@@ -10,10 +10,9 @@ import (
 	"os"
 )
 
-// An identity is who a user is: an Ed25519 key and the name that goes with it.
-// It is one file of four lines that a user can copy to another machine. The
-// public key in it is a check: a seed with one wrong letter would be somebody
-// else.
+// An identity is who a user is: an Ed25519 key and the name that goes with it. It is one file of
+// four lines that a user can copy to another machine. The public key in it is a check: a seed with
+// one wrong letter would make a different user.
 type identity struct {
 	name string
 	key  ed25519.PrivateKey
@@ -88,10 +87,9 @@ func decodeKey(s string) ([32]byte, error) {
 	return [32]byte(b), nil
 }
 
-// openIdentity returns the user's identity that lies at path. from is the copy
-// to adopt, or empty; without either a new one is made. others says that the
-// folder holds sessions already, whose user cannot be a new one. Nothing is
-// touched when it fails.
+// openIdentity returns the user's identity at path. from is a copy to adopt, or empty; without either
+// a new one is made. others says that the folder already has sessions, whose user cannot be a new one.
+// If it fails nothing has been touched.
 func openIdentity(path, from, name string, others bool, random io.Reader) (id identity, made bool, err error) {
 	var adopted identity
 	if from != "" {
@@ -119,14 +117,13 @@ func openIdentity(path, from, name string, others bool, random io.Reader) (id id
 	return id, true, err
 }
 
-// readableByOthers says that more than the owner may read the file at path.
+// readableByOthers says that others than the owner may read the file at path.
 func readableByOthers(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm()&0o077 != 0
 }
 
-// guardIdentity closes the identity at path to others and returns what the user
-// should know of it, or nothing.
+// guardIdentity closes the identity at path to others. It returns what to tell the user, or nothing.
 func guardIdentity(path string) string {
 	if !readableByOthers(path) {
 		return ""

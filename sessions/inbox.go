@@ -11,40 +11,40 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// Bounds of an Inbox. What else it has is bounded by who sent it: by the pools Held,
-// Handles and Unfinished of budget.Table.
+// Bounds of an Inbox. Everything else in it is bounded by sender, by the pools Held, Handles and
+// Unfinished of budget.Table.
 const (
-	maxWindows = 4096 // senders' sessions; new users' leave first
+	maxWindows = 4096 // senders' sessions; those of new users go first
 	maxHeld    = 64   // texts of one of them that wait for an earlier one
-	partRoom   = 128  // bytes that a text has in the pool Unfinished beside its own
+	partRoom   = 128  // bytes that a text takes in the pool Unfinished besides its own
 )
 
-// A line of which parts are missing is shown as far as it came when nothing was added to
-// it for so long, that of a new user when the room is needed.
+// A line with missing parts is shown as far as it came when nothing was added to it for this
+// long; for a new user's line that is so when its room is needed.
 const (
 	unfinishedLife        = 24 * time.Hour
 	unfinishedStrangeLife = 10 * time.Minute
 )
 
-// Answer is what a sender is told about a part, if anything.
+// Answer is what to tell a sender about a part, if anything.
 type Answer uint8
 
 // The answers. The wire's results are of the same names; source: spec/wire.md
 // 5.3 and spec/theory.md 4.
 const (
-	AnswerDeliver   Answer = iota // it is to be written, and acknowledged later
+	AnswerDeliver   Answer = iota // write it, and acknowledge it later
 	AnswerDuplicate               // it was recorded before: acknowledge it again
 	AnswerPending                 // it is being written or shown: say nothing
 	AnswerGap                     // an earlier text has not come
-	AnswerTooOld                  // it can no longer be told whether it came
+	AnswerTooOld                  // it is no longer known whether it came
 	AnswerBusy                    // no room at the moment
 )
 
-// A Verdict is what becomes of an offered part.
+// A Verdict is the result of offering a part.
 type Verdict struct {
 	Answer Answer
-	Have   uint64   // the highest text in order of that session
-	Kept   bool     // it waits here for the earlier text: with AnswerGap
+	Have   uint64   // the highest text received in order from that session
+	Kept   bool     // with AnswerGap: it is kept here until the earlier text comes
 	IDs    []uint64 // to be written by the next batch, in order; valid until the next call
 }
 
@@ -54,10 +54,10 @@ type TextKey struct {
 	ID   uint64
 }
 
-// Lost says what of a line never came.
+// Lost says which parts of a line never came.
 type Lost uint8
 
-// What may be missing, together too.
+// What may be missing, in any combination.
 const (
 	LostStart Lost = 1 << iota
 	LostMiddle
@@ -77,32 +77,32 @@ func (l Lost) String() string {
 
 // An Incoming is a line that was recorded and is to be shown.
 type Incoming struct {
-	ID   uint64 // of the line: its first part's, of those that came
-	Last uint64 // its last part's, of those that came
+	ID   uint64 // of the line: that of its first part, of those that came
+	Last uint64 // that of its last part, of those that came
 	From SessionID
 	User UserKey
 	Text string
 	Sent time.Time // by the sender's clock
 	Late bool      // it waited at the sender
 	At   time.Time // when its last part was offered
-	Lost Lost      // what of it never came
+	Lost Lost      // which parts never came
 }
 
-// An Inbox sees to it that every text of every session is recorded once and in
-// order, whatever is lost, repeated or reordered on the way. A text is written,
-// shown and acknowledged, in this order: after Offer answered AnswerDeliver the
-// writes are taken and stored, Recorded is told of each id, the lines that it
-// returns are shown, and Shown is told. It belongs to one goroutine.
+// An Inbox records every text of every session once and in order, whatever is lost,
+// repeated or reordered on the way. A text is written, shown and acknowledged, in this
+// order: after Offer has answered AnswerDeliver the owner takes and stores the writes,
+// calls Recorded for each id, shows the lines that it returns, and calls Shown. One
+// goroutine owns it.
 //
-// Everything that it has for a sender is claimed of the ledger, with the payer written
-// beside it: Held for a text that waits for an earlier one, Handles for one that was taken
-// until it can be acknowledged, Unfinished for what is to be more of a line until that is shown.
+// Everything that it keeps for a sender is claimed from the ledger, with its payer: Held for a
+// text that waits for an earlier one, Handles for a taken one until it can be acknowledged,
+// Unfinished for parts of a line until that is shown.
 type Inbox struct {
 	ledger    *budget.Ledger
 	payer     func(SessionID, UserKey) budget.Payer
 	strangers *simplelru.LRU[SessionID, *window] // with friends at most maxWindows
 	friends   *simplelru.LRU[SessionID, *window]
-	begun     [budget.Classes]*simplelru.LRU[SessionID, *window] // windows with an unfinished line, by whose it is
+	begun     [budget.Classes]*simplelru.LRU[SessionID, *window] // windows with an unfinished line, by class
 	unstored  bool
 
 	unshown map[TextKey]shown // by the last part
@@ -110,14 +110,14 @@ type Inbox struct {
 	changed []*window
 	loaded  []loadedText // while loading
 	dropped []TextKey    // since Aside
-	ended   []Incoming   // and these
+	ended   []Incoming   // likewise, unfinished lines to be shown
 
 	ids      []uint64   // what Offer returned
 	acks     []uint64   // what Recorded returned,
 	messages []Incoming // and this
 }
 
-// shown is a recorded line that was not shown yet.
+// shown is a recorded line that is yet to be shown.
 type shown struct {
 	line    Incoming
 	parts   []uint64 // ids in the store
@@ -126,9 +126,9 @@ type shown struct {
 	handles int // in the pool Handles: 0 if all its parts are acknowledged
 }
 
-// NewInbox makes an empty Inbox. payer says who pays for a session of a user; it is asked
-// at each text, so that whoever is pinned is a friend from the next one on. The windows of
-// those who are not known are forgotten first.
+// NewInbox makes an empty Inbox. payer says who pays for a session of a user; it is called for
+// each text, so that a user who was pinned is a friend from the next text on. Windows of users
+// who are not known are forgotten first.
 func NewInbox(ledger *budget.Ledger, payer func(SessionID, UserKey) budget.Payer) *Inbox {
 	i := &Inbox{
 		ledger: ledger, payer: payer, strangers: newWindows(), friends: newWindows(), unshown: map[TextKey]shown{},
@@ -147,12 +147,12 @@ func newWindows() *simplelru.LRU[SessionID, *window] {
 	return l
 }
 
-// Unstored is called right after NewInbox in a run that stores nothing: no
-// writes are made then, and all else is as ever.
+// Unstored is called right after NewInbox in a run that stores nothing: it makes no writes
+// then; all else stays the same.
 func (i *Inbox) Unstored() { i.unstored = true }
 
-// Offer takes a part that session from of user sent, and says what to answer.
-// A part that no sender of ours makes is AnswerTooOld.
+// Offer takes a part sent by the session from of user, and says what to answer. A part that no
+// correct sender makes is AnswerTooOld.
 func (i *Inbox) Offer(now time.Time, from SessionID, user UserKey, p Part) Verdict {
 	if p.Parts < 1 || p.Parts > MaxParts || p.Part >= p.Parts || p.ID <= p.Part || p.ID > maxTextID ||
 		p.Prev >= p.ID || len(p.Text) == 0 || len(p.Text) > MaxText {
@@ -180,28 +180,28 @@ func (i *Inbox) Offer(now time.Time, from SessionID, user UserKey, p Part) Verdi
 	for len(w.held) > 0 && w.held[0].Prev <= w.head {
 		next := w.held[0]
 		if next.ID > w.head && !i.claim(now, w, next) {
-			break // it is offered again, because it is not acknowledged
+			break // it will be offered again, because it is not acknowledged
 		}
 		i.unhold(w, 0)
 		if next.ID > w.head {
 			i.take(now, w, next)
-		} else { // its sender passed it over
+		} else { // its sender skipped it
 			i.dropped = append(i.dropped, TextKey{w.session, next.ID})
 		}
 	}
 	return Verdict{Answer: AnswerDeliver, Have: w.head, IDs: i.ids}
 }
 
-// Aside returns what calls since the last time did beside what they answered: texts that
-// waited for an earlier one and do so no more, and lines that are to be shown as far as
-// they came. The slices are valid until the next call of anything.
+// Aside returns side effects of the calls since the last Aside: texts that no longer wait for an
+// earlier one, and lines that are to be shown as far as they came. The slices are valid until the
+// next call of any method.
 func (i *Inbox) Aside() (dropped []TextKey, ended []Incoming) {
 	dropped, ended = i.dropped, i.ended
 	i.dropped, i.ended = i.dropped[:0], i.ended[:0]
 	return dropped, ended
 }
 
-// again answers a part that is not above the highest taken.
+// again answers a repeated part, one not above the highest taken.
 func (i *Inbox) again(w *window, id uint64) Answer {
 	switch {
 	case !w.has(id):
@@ -215,8 +215,8 @@ func (i *Inbox) again(w *window, id uint64) Answer {
 	return AnswerDuplicate
 }
 
-// Taken says what a text that was taken over is answered when it comes again: duplicate,
-// or pending. false: it was not, or that can no longer be told.
+// Taken says how to answer a text that was taken when it comes again: duplicate or pending. false:
+// it was not taken, or that is no longer known.
 func (i *Inbox) Taken(from SessionID, id uint64) (Answer, bool) {
 	w, ok := i.window(from)
 	if !ok || id > w.head {
@@ -226,9 +226,8 @@ func (i *Inbox) Taken(from SessionID, id uint64) (Answer, bool) {
 	return a, a != AnswerTooOld
 }
 
-// hold keeps a part until the one before it comes. A repeated one replaces what
-// is held: it may name another predecessor. What there is no room for is offered
-// again.
+// hold keeps a part until the one before it comes. A repeated part replaces the held one: it may
+// name another predecessor. A part without room is dropped; its sender will offer it again.
 func (i *Inbox) hold(w *window, p Part) bool {
 	at, found := w.heldAt(p.ID)
 	switch {
@@ -242,15 +241,15 @@ func (i *Inbox) hold(w *window, p Part) bool {
 	return true
 }
 
-// unhold takes a part out of those that wait.
+// unhold drops a held part.
 func (i *Inbox) unhold(w *window, at int) {
 	w.held = slices.Delete(w.held, at, at+1)
 	i.ledger.Free(budget.Held, w.by, 1)
 }
 
-// claim asks for the room that a part needs until it can be acknowledged, and its line
-// shown. For want of room, lines that were begun long ago by somebody no better are shown
-// as far as they came, which makes room for another time.
+// claim asks for the room that a part needs until it can be acknowledged and its line is shown.
+// If there is none, lines begun long ago by senders of no better class are shown as far as they
+// came, which makes room for the next attempt.
 func (i *Inbox) claim(now time.Time, w *window, p Part) bool {
 	if !i.ledger.Claim(budget.Handles, w.by, 1) {
 		return false
@@ -265,8 +264,8 @@ func (i *Inbox) claim(now time.Time, w *window, p Part) bool {
 	return false
 }
 
-// roomOf is what a part has in the pool Unfinished: the last part of a line has nothing,
-// so that what was begun can end.
+// roomOf is what a part takes in the pool Unfinished. The last part of a line takes nothing, so that
+// a line that was begun can always end.
 func roomOf(p Part) int {
 	if p.Part == p.Parts-1 {
 		return 0
@@ -274,7 +273,7 @@ func roomOf(p Part) int {
 	return len(p.Text) + partRoom
 }
 
-// pays has what a window's texts use be paid by its sender as they are known now.
+// pays moves everything that a window's texts use to the payer that its sender is now.
 func (i *Inbox) pays(w *window, by budget.Payer) {
 	if w.by == by {
 		return
@@ -310,7 +309,7 @@ func (i *Inbox) take(now time.Time, w *window, p Part) {
 	i.change(w)
 }
 
-// erase takes a part out of the store.
+// erase deletes a part from the store.
 func (i *Inbox) erase(from SessionID, id uint64) {
 	if !i.unstored {
 		i.writes = append(i.writes, Write{Bucket: BucketTexts, Key: textKey(from, id)})
@@ -332,7 +331,7 @@ func (i *Inbox) window(from SessionID) (*window, bool) {
 	return i.strangers.Get(from)
 }
 
-// open makes a window, and room for it.
+// open makes a window, evicting another if there is no room.
 func (i *Inbox) open(from SessionID, user UserKey, by budget.Payer) *window {
 	for tries := 0; i.strangers.Len()+i.friends.Len() >= maxWindows && tries < maxWindows; tries++ {
 		i.evict()
@@ -346,15 +345,14 @@ func (i *Inbox) open(from SessionID, user UserKey, by budget.Payer) *window {
 	return w
 }
 
-// evict forgets the window that was not used for longest, a new user's if there
-// is one. Who was pinned meanwhile, or is in the middle of a write, goes to the
-// end of the line instead.
+// evict forgets the window unused for longest, a new user's if there is one. A window whose user was
+// pinned meanwhile, or which waits for a write, is skipped and counts as just used.
 func (i *Inbox) evict() {
 	_, w, ok := i.strangers.RemoveOldest()
 	if ok {
 		if by := i.payer(w.session, w.user); known(by) {
 			i.pays(w, by)
-			i.friends.Add(w.session, w) // also who was a friend before, and no more when loaded
+			i.friends.Add(w.session, w) // even if they stopped being a friend before it was loaded
 			return
 		}
 	}
@@ -372,8 +370,8 @@ func (i *Inbox) evict() {
 	}
 }
 
-// forget lets go of all that a window has. Its lines that are not shown stay, also that of
-// which parts are missing.
+// forget drops everything that a window has, except its lines that are yet to be shown, among them
+// the one with missing parts.
 func (i *Inbox) forget(w *window) {
 	for _, p := range w.held {
 		i.dropped = append(i.dropped, TextKey{w.session, p.ID})

@@ -1,7 +1,7 @@
 package sessions
 
-// Took says whether a session's text was taken already, or left behind: to offer it again
-// costs nothing, and it is to be answered.
+// Took says whether a session's text was taken already, or skipped: offering it again costs nothing,
+// and it must be answered.
 func (i *Inbox) Took(from SessionID, id uint64) bool {
 	w, ok := i.window(from)
 	return ok && id <= w.head

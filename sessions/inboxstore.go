@@ -14,14 +14,13 @@ const (
 	storeText = 1         // version of a stored text
 )
 
-// textStored is a received part in the store. It lies there until its line was
-// shown.
+// textStored is a received part in the store. It stays there until its line is shown.
 type textStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
 	User    []byte
 	At      uint64 // unix milliseconds
-	Sent    uint64 // unix milliseconds, as the sender has it
+	Sent    uint64 // unix milliseconds, by the sender's clock
 	Late    bool
 	Part    uint64
 	Parts   uint64
@@ -65,8 +64,8 @@ func decodeText(key, value []byte) (loadedText, error) {
 	}, nil
 }
 
-// TakeWrites returns what changed since the last call, as one batch: texts, and
-// the windows that say that they came.
+// TakeWrites returns what changed since the last call, as one batch: texts, and the windows which
+// record that they came.
 func (i *Inbox) TakeWrites() []Write {
 	for _, w := range i.changed {
 		write := Write{Bucket: BucketInbox, Key: slices.Clone(w.session[:])}
@@ -83,7 +82,7 @@ func (i *Inbox) TakeWrites() []Write {
 	return out
 }
 
-// holds reports whether w was not forgotten.
+// holds reports whether w is still in the Inbox.
 func (i *Inbox) holds(w *window) bool {
 	x, ok := i.strangers.Peek(w.session)
 	if !ok {
@@ -112,8 +111,8 @@ func (i *Inbox) Load(bucket Bucket, key, value []byte) error {
 	return nil
 }
 
-// Loaded ends loading. Complete lines are Unread now; an unfinished one waits for
-// the rest if its sender can still go on with it, and else is Unread as far as it came.
+// Loaded ends loading. Complete lines are Unread now; an unfinished one waits for the rest if its
+// sender can still go on with it, and otherwise is Unread as far as it came.
 func (i *Inbox) Loaded(now time.Time) {
 	for _, w := range i.strangers.Values() {
 		if w.by = i.payer(w.session, w.user); known(w.by) {
@@ -127,7 +126,7 @@ func (i *Inbox) Loaded(now time.Time) {
 	for n, t := range i.loaded {
 		w, ok := i.window(t.from)
 		if !ok {
-			w = i.open(t.from, t.user, i.payer(t.from, t.user)) // forgotten since
+			w = i.open(t.from, t.user, i.payer(t.from, t.user)) // its window was forgotten since
 		}
 		if t.part.ID > w.head {
 			w.take(t.part.ID)
@@ -142,11 +141,11 @@ func (i *Inbox) Loaded(now time.Time) {
 	}
 	i.loaded = nil
 	i.relist()
-	i.Aside() // they are Unread
+	i.Aside() // those lines are Unread now
 }
 
-// reload adds a stored part to its line. One that the sender went on from without
-// finishing it was acknowledged, and nobody remembers why it ended.
+// reload adds a stored part to its line. If the sender went on without finishing a line, its parts
+// were acknowledged all the same, and the reason is no longer known.
 func (i *Inbox) reload(now time.Time, w *window, t loadedText) {
 	if w.line != nil && w.line.first != t.part.ID-t.part.Part {
 		i.cut(w)
@@ -155,11 +154,11 @@ func (i *Inbox) reload(now time.Time, w *window, t loadedText) {
 	if _, whole, _ := i.add(t.at, w, t.part); whole {
 		i.ledger.Take(budget.Handles, w.by, 1)
 	} else if w.line.at.After(now) {
-		w.line.at = now // the clock was set back since
+		w.line.at = now // the clock has been set back since
 	}
 }
 
-// relist brings loaded windows with an unfinished line into the order of their age.
+// relist sorts loaded windows with an unfinished line by age.
 func (i *Inbox) relist() {
 	for _, of := range i.begun {
 		list := of.Values()

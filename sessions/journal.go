@@ -18,9 +18,9 @@ import (
 //
 //	magic 8 | format, 4 | follows, 4 | number, 8 | CRC-32C of the 24 before, 4
 //
-// Integers are big-endian. Journals of one slot are numbered from 1; the store
-// says up to which number they are folded into it. follows is the length that the
-// journal before had when this one went on for it, 0 where all before was folded.
+// Integers are big-endian. Journals of one slot are numbered from 1; the store says up to which
+// number they are folded into it. follows is the length of the journal before when this one took
+// over, 0 if everything before was folded.
 const (
 	journalMagic  = "darkjrnl"
 	journalFormat = 1
@@ -48,8 +48,8 @@ type journal struct {
 	f      file
 	path   string
 	number uint64
-	size   int64       // of what is sound
-	ragged bool        // bytes that failed may lie behind size
+	size   int64       // length of the sound part
+	ragged bool        // a failed write may have left bytes behind size
 	folded atomic.Bool // all of it is in the store
 }
 
@@ -83,8 +83,8 @@ func headAfter(format, follows uint32, number uint64) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// append adds b with one write(2), whole or not at all. After a failure, most
-// often for want of room, a later append may do.
+// append adds b with one write(2), whole or not at all. After a failure, mostly for want of room, a
+// later append may succeed.
 func (j *journal) append(b []byte) error {
 	if j.ragged {
 		if err := j.f.Truncate(j.size); err != nil {
@@ -93,7 +93,7 @@ func (j *journal) append(b []byte) error {
 		j.ragged = false
 	}
 	if _, err := j.f.WriteAt(b, j.size); err != nil {
-		// A frame that was refused must not come to life at the next start.
+		// A frame that was refused must not reappear at the next start.
 		j.ragged = j.f.Truncate(j.size) != nil
 		return err
 	}
@@ -101,19 +101,19 @@ func (j *journal) append(b []byte) error {
 	return nil
 }
 
-// stored is what a journal file held when it was read.
+// stored is the content of a journal file when it was read.
 type stored struct {
 	path    string
 	number  uint64
-	follows int64 // how long the one before must be, 0: it does not matter
+	follows int64 // length that the journal before must have; 0: it does not matter
 	batches [][]Write
-	good    int64 // the length that is sound, header included
+	good    int64 // length of the sound part, header included
 	damaged bool  // more than a write that was cut short is lost
 }
 
-// readJournal reads the file at path, which must bear the given number. It fails
-// with ErrNewer or what the system said; what cannot be read in it makes it
-// damaged, and what comes before that is returned.
+// readJournal reads the file at path, which must have the given number. It fails with ErrNewer or the
+// system's error. If something in it cannot be read it is damaged, and what comes before that is
+// returned.
 func readJournal(path string, number uint64) (stored, error) {
 	var batches [][]Write
 	s, err := scanJournal(path, number, new([]byte), func(batch []Write) { batches = append(batches, slices.Clone(batch)) })
@@ -121,8 +121,8 @@ func readJournal(path string, number uint64) (stored, error) {
 	return s, err
 }
 
-// scanJournal is readJournal into room, which gives the batches to take (see readFrames)
-// and does not keep them. They are parts of what is in room then.
+// scanJournal is readJournal into room, which passes the batches to take (see readFrames) instead of
+// keeping them. They are slices of room.
 func scanJournal(path string, number uint64, room *[]byte, take func(batch []Write)) (stored, error) {
 	b, err := readInto(*room, path)
 	if err != nil {
@@ -143,7 +143,7 @@ func scanJournal(path string, number uint64, room *[]byte, take func(batch []Wri
 	return s, nil
 }
 
-// readInto reads a file into room, if it fits, else into new room and little more.
+// readInto reads a file into room if it fits, otherwise into a new, slightly larger slice.
 func readInto(room []byte, path string) ([]byte, error) {
 	f, err := OpenRegular(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -157,7 +157,7 @@ func readInto(room []byte, path string) ([]byte, error) {
 	if size := info.Size(); size > int64(cap(room)) {
 		room = make([]byte, (size/roomStep+1)*roomStep)
 	}
-	// What is appended meanwhile is of no concern to who reads a journal in use.
+	// Whoever reads a journal in use does not need what is appended meanwhile.
 	n, err := io.ReadFull(f, room[:info.Size()])
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = nil
@@ -165,10 +165,10 @@ func readInto(room []byte, path string) ([]byte, error) {
 	return room[:n], err
 }
 
-const roomStep = 64 << 10 // of the room in which journals are read
+const roomStep = 64 << 10 // in which the room for reading journals grows
 
-// checkHead says whether b begins with the header of the journal with this
-// number. A sound header of a newer format, which has the same form, is ErrNewer.
+// checkHead says whether b begins with the header of the journal of this number. A sound header of a
+// newer format, which has the same shape, is ErrNewer.
 func checkHead(b []byte, number uint64) (bool, error) {
 	if len(b) < journalHeader || string(b[:8]) != journalMagic {
 		return false, nil
@@ -183,11 +183,10 @@ func checkHead(b []byte, number uint64) (bool, error) {
 	return true, nil
 }
 
-// markHoles marks as damaged the journals that do not follow what is before them: a
-// power cut may leave what was written last without what was written just before it, of
-// which neither was synced. Replayed over such a hole, a window would tell of texts that
-// came and are lost, and their senders would be told that they are here. Up to the
-// number folded all are in the store.
+// markHoles marks journals as damaged that do not follow the ones before them: if neither was synced, a
+// power cut may leave the last writes without those just before. Replayed over such a hole, a window
+// would claim texts that are lost, and their senders would be told that we have them. Journals up to
+// the number folded are all in the store.
 func markHoles(journals []stored, folded uint64) {
 	hole := false
 	for i := range journals {

@@ -36,8 +36,7 @@ func ParseSessionID(s string) (SessionID, error) {
 	return SessionID(b), nil
 }
 
-// compareIDs orders sessions as their bytes do, so that nothing depends on the
-// order of a map.
+// compareIDs orders sessions by their bytes, so that nothing depends on map order.
 func compareIDs(a, b SessionID) int { return bytes.Compare(a[:], b[:]) }
 
 func compareKeys(a, b UserKey) int { return bytes.Compare(a[:], b[:]) }

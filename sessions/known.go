@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// acquaintance is how long a user whom nobody pinned must have been around to be worth a
-// call when they are missing: who came to be many does not wait for it.
+// acquaintance is how long a user whom nobody pinned must have been around to be worth a call when
+// they are missing. Identities made up for a flood do not stay that long.
 const acquaintance = 10 * time.Minute
 
-// Acquainted says whether somebody whom nobody pinned has been around for long.
+// Acquainted says whether a user whom nobody pinned has been around for long.
 func (b *Book) Acquainted(key UserKey) bool {
 	u, ok := b.users[key]
 	return ok && u.Trust == TrustNew && u.around() >= acquaintance
 }
 
-// around is how long a user has been heard of, now and then.
+// around is the time between the first and the last time that a user was heard of.
 func (u *user) around() time.Duration {
-	last := u.LastSeen // a run before may have stored it earlier than its sessions
+	last := u.LastSeen // an earlier run may have stored it before its sessions
 	for _, s := range u.sessions {
 		if s.LastHeard.After(last) {
 			last = s.LastHeard
@@ -27,8 +27,8 @@ func (u *user) around() time.Duration {
 	return last.Sub(u.FirstSeen)
 }
 
-// AcquaintedUsers lists those whom nobody pinned and that have been around for long, at most
-// so many, the longest first.
+// AcquaintedUsers lists users whom nobody pinned and who have been around for long, no more than most of
+// them, the longest first.
 func (b *Book) AcquaintedUsers(most int) []UserKey {
 	var list []*user
 	for key, u := range b.users {
@@ -57,11 +57,11 @@ func (b *Book) KnownUsers() (list []UserKey) {
 	return list
 }
 
-// NextKnown returns the session of a pinned or verified user that comes next behind an id,
-// as on a ring, among those for which want holds; ok is false when there is none.
+// NextKnown returns the session of a pinned or verified user that comes next after an id, on the ring
+// of ids, among those for which want holds; ok is false if there is none.
 func (b *Book) NextKnown(behind SessionID, want func(Session) bool) (next Session, ok bool) {
 	var first, after *entry
-	for key, u := range b.users { // the order does not matter: the smallest is looked for
+	for key, u := range b.users { // the order does not matter: we look for the smallest
 		if !u.Trust.Known() || key == b.self {
 			continue
 		}

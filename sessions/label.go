@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// minDigits is how much of a fingerprint a label shows, unless two keys of one
-// name share that much.
+// minDigits is how much of a fingerprint a label shows, unless two keys of one name share that
+// much.
 const minDigits = 4
 
-// ErrFingerprint says that something is no whole fingerprint.
+// ErrFingerprint says that something is not a whole fingerprint.
 var ErrFingerprint = errors.New("a fingerprint has 16 letters and digits, such as k7f2-9qxd-m3ra-u5wt")
 
 // Label is what the person types for a key: the plain name when it means this
@@ -28,7 +28,7 @@ func (b *Book) label(u *user) string {
 	if u.Key == b.self || b.meant(u.mapped) == u {
 		return u.Name
 	}
-	// The claimants are sorted, so the one that is most like u stands beside it.
+	// The claimants are sorted, so the one most like u is next to it.
 	n, list := minDigits, b.claims[u.mapped]
 	i, _ := findDigits(list, u.digits)
 	for _, other := range list[max(i-1, 0):min(i+2, len(list))] {
@@ -43,9 +43,8 @@ func findDigits(list []*user, digits string) (int, bool) {
 	return slices.BinarySearchFunc(list, digits, func(u *user, digits string) int { return strings.Compare(u.digits, digits) })
 }
 
-// meant is the one user that a plain name means: the key that is pinned under
-// it, or the only one that claims it. It is nil when there is none, and for our
-// own name. Blocked users do not count.
+// meant is the one user that a plain name means: the key pinned under it, or the only one that claims
+// it. It is nil if there is none, and for our own name. Blocked users do not count.
 func (b *Book) meant(mapped string) *user {
 	if mapped == b.selfName {
 		return nil
@@ -81,7 +80,7 @@ func (b *Book) meant(mapped string) *user {
 		only = u
 	}
 	if only == nil && len(b.claims[mapped]) == 1 {
-		return b.claims[mapped][0] // the blocked one, who must be named to be unblocked
+		return b.claims[mapped][0] // the blocked one, who must have a name to be unblocked
 	}
 	return only
 }
@@ -89,9 +88,9 @@ func (b *Book) meant(mapped string) *user {
 // maxExpected bounds the names that Expect keeps.
 const maxExpected = 4096
 
-// Expect has a name mean the key with that fingerprint alone, whoever claims it
-// and whoever was pinned under it: a file of people says so. It is not stored.
-// The error is ErrName, ErrFingerprint or ErrFull.
+// Expect makes a name mean only the key with that fingerprint, whoever claims it or was pinned under
+// it, because a contacts file says so. It is not stored. The error is ErrName, ErrFingerprint or
+// ErrFull.
 func (b *Book) Expect(name, fingerprint string) error {
 	mapped, err := MapName(name)
 	if err == nil {
@@ -110,8 +109,8 @@ func (b *Book) Expect(name, fingerprint string) error {
 	return nil
 }
 
-// claimants are the users, blocked ones aside, that a name may mean: those that
-// go by it, and the one it was pinned for.
+// claimants are the users, apart from blocked ones, that a name may mean: those that go by it, and the
+// one pinned under it.
 func (b *Book) claimants(mapped string) []*user {
 	var list []*user
 	for _, u := range b.claims[mapped] {
@@ -127,8 +126,8 @@ func (b *Book) claimants(mapped string) []*user {
 	return list
 }
 
-// takenFrom says whether the name that u claims is another's by right: somebody is pinned
-// who goes by it, or a file of people gives it to another key.
+// takenFrom says whether the name that u claims belongs to another: somebody pinned goes by it, or a
+// contacts file gives it to another key.
 func (b *Book) takenFrom(u *user) bool {
 	if digits, ok := b.expected[u.mapped]; ok && digits != u.digits {
 		return true
@@ -136,15 +135,15 @@ func (b *Book) takenFrom(u *user) bool {
 	return slices.ContainsFunc(b.claimants(u.mapped), func(x *user) bool { return x != u && x.Trust.Known() })
 }
 
-// maxClaimants is how many new users may go by one name: more than a person would compare.
-// At a seed there are many of one name who do not know each other.
+// maxClaimants is how many new users may go by one name: more than a person would compare. A seed has
+// many of one name who do not know each other.
 const (
 	maxClaimants     = 32
 	maxClaimantsSeed = 1024
 )
 
-// seat makes room for u among the new users of a name: the one that was silent longest
-// leaves, if it is not here, and more silent than u. It answers false when there is none.
+// seat makes room for u among the new users of a name: the one silent for longest goes, if it is not
+// here and silent for longer than u. It returns false if there is no such user.
 func (b *Book) seat(now time.Time, u *user, mapped string, invited bool) bool {
 	if u.Trust != TrustNew || invited || b.expected[mapped] == u.digits {
 		return true

@@ -5,29 +5,29 @@ import (
 	"slices"
 )
 
-// A lane is what is on its way to one session, in the order of the ids. A text
-// names the one before it in its lane, and the receiver records them in that
-// order only. The lane's bound is the outbox's.
+// A lane is the sequence of texts on their way to one session, in the order of ids. A text names
+// the one before it in its lane, and the receiver records them only in that order. The outbox's
+// bound limits a lane.
 type lane struct {
-	flights []*flight // none has arrived or was given up
+	flights []*flight // none of which has arrived or was given up
 	base    uint64    // the last text that left the lane acknowledged, 0 unknown
 	first   int       // no flight before it has an idle part
 	gaps    gaps
 }
 
-// gaps counts the answers that made parts go again at once, because the receiver said that
-// an earlier one is missing, since it acknowledged something new. A receiver that means it
-// needs one such answer for each text that was taken back, and one when it forgot.
+// gaps counts, since the receiver last acknowledged something new, its answers that an earlier part
+// is missing and that made parts go again at once. An honest receiver needs one such answer for each
+// text that was taken back, and one if it forgot.
 type gaps struct {
 	best uint64 // the highest part that it ever acknowledged
-	have uint64 // as it said last
-	same int    // answers since it said so first
+	have uint64 // as in its last answer
+	same int    // answers with that have in a row
 	all  int
 }
 
 const (
-	gapsSame = 3  // answers with one have, and then there is a pause after each
-	gapsAll  = 16 // the same of any answers
+	gapsSame = 3  // answers with one have, after which there is a pause after each
+	gapsAll  = 16 // the same for any answers
 )
 
 // acked notes that a part was acknowledged.
@@ -37,7 +37,7 @@ func (g *gaps) acked(id uint64) {
 	}
 }
 
-// again notes such an answer, and says whether there is to be a pause.
+// again notes such an answer, and says whether to pause.
 func (g *gaps) again(have uint64) (wait bool) {
 	if have != g.have {
 		g.have, g.same = have, 0
@@ -47,7 +47,7 @@ func (g *gaps) again(have uint64) (wait bool) {
 	return g.same >= gapsSame || g.all >= gapsAll
 }
 
-// find gives the flight that the text id belongs to, and its part.
+// find returns the flight that the text id belongs to, and its part.
 func (a *lane) find(id uint64) (at int, bit uint64, ok bool) {
 	at, exact := slices.BinarySearchFunc(a.flights, id, func(f *flight, id uint64) int {
 		switch {
@@ -71,7 +71,7 @@ func (a *lane) find(id uint64) (at int, bit uint64, ok bool) {
 	return 0, 0, false
 }
 
-// add puts a flight into its place, which is the end but for odd callers.
+// add inserts a flight at its place, which is nearly always the end.
 func (a *lane) add(f *flight) {
 	at := len(a.flights)
 	for at > 0 && a.flights[at-1].line.id > f.line.id {
@@ -94,8 +94,7 @@ func (a *lane) remove(at int) {
 	}
 }
 
-// before is the missing text that precedes the part bit of the flight at
-// position at, if there is one.
+// before is the missing text that precedes part bit of the flight at position at, if there is one.
 func (a *lane) before(at int, bit uint64) (id uint64, ok bool) {
 	f := a.flights[at]
 	if earlier := f.missing() & (bit - 1); earlier != 0 {
@@ -107,8 +106,8 @@ func (a *lane) before(at int, bit uint64) (id uint64, ok bool) {
 	return 0, false
 }
 
-// next appends up to n idle parts in order and marks them as handed out. It ends before
-// a line that is not written.
+// next appends up to n idle parts in order and marks them as handed out. It stops at a line that is
+// not yet written.
 func (a *lane) next(list []Part, n int) []Part {
 	for ; a.first < len(a.flights); a.first++ {
 		f := a.flights[a.first]
@@ -144,9 +143,8 @@ func (a *lane) rest(at int, bit uint64) {
 	a.first = min(a.first, at)
 }
 
-// release makes the part after the one at position at idle if the receiver was
-// waiting for that one. A flight that has just left the lane has none, and the
-// next one starts at position at.
+// release makes the part after the one at position at idle if the receiver was waiting for that one. If
+// left is set the flight has just left the lane, and the next one starts at position at.
 func (a *lane) release(at int, bit uint64, left bool) {
 	if !left {
 		f := a.flights[at]
@@ -166,9 +164,8 @@ func (a *lane) release(at int, bit uint64, left bool) {
 	}
 }
 
-// forgot believes a receiver that it holds nothing above have: parts above it
-// that were acknowledged, of lines that are unfinished, are missing again. It says whether
-// there are any.
+// forgot believes a receiver that has nothing above have: acknowledged parts above it, of lines not
+// yet acknowledged whole, count as missing again. It says whether there are any.
 func (a *lane) forgot(have uint64) (some bool) {
 	for at, f := range a.flights {
 		if f.acked == 0 {

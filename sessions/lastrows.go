@@ -6,9 +6,8 @@ import (
 	"slices"
 )
 
-// lastRows gathers what batches leave: the last write to each key. It is kept from one
-// fold to the next, since its room is what a fold would else ask the heap for. Bound: the
-// journals that are folded at once.
+// lastRows gathers the last write to each key from batches. It is reused from fold to fold, to
+// save allocations. Bound: the journals that are folded at once.
 type lastRows struct {
 	of  [lastBucket + 1][]lastRow
 	seq int
@@ -25,7 +24,7 @@ func (s *lastRows) add(batch []Write) {
 	for _, w := range batch {
 		rows := s.of[w.Bucket]
 		if n := len(rows); n > 0 && bytes.Equal(rows[n-1].Key, w.Key) {
-			rows[n-1].Write = w // a window, which moves with each text
+			rows[n-1].Write = w // mostly a window, which changes with each text
 			continue
 		}
 		giveWay(s.seq)
@@ -34,8 +33,8 @@ func (s *lastRows) add(batch []Write) {
 	}
 }
 
-// writes returns the last write to each key, in the order of bucket and key, which touches
-// each page of the store once. It is valid until the next call of anything.
+// writes returns the last write to each key, in the order of bucket and key, which touches each page
+// of the store once. It is valid until the next call of any method.
 func (s *lastRows) writes() []Write {
 	s.out = s.out[:0]
 	for _, rows := range s.of {

@@ -6,26 +6,24 @@ import (
 	"time"
 )
 
-// Outcome is what a record changed.
+// Outcome is what learning a record changed.
 type Outcome struct {
 	NewUser       bool
 	NewSession    bool
 	Newer         bool   // the record was not known yet
-	Clash         bool   // by this record its user first claims a name that another key has
-	ClaimsKnown   bool   // and that other is pinned, or named by a file of people
-	ClaimsOwnName bool   // by this record another key first claims our own name
+	Clash         bool   // its user now first claims a name that another key has
+	ClaimsKnown   bool   // and that other is pinned, or named by a contacts file
+	ClaimsOwnName bool   // another key now first claims our own name
 	Renamed       string // the user's former name, "" if it stayed the same
-	Unverified    bool   // the new name cost the user the mark of being verified
-	Like          string // the new name looks like this one of somebody known, or like our own
+	Unverified    bool   // because of the new name the user is no longer verified
+	Like          string // the known user's name, or our own, that the new name looks like
 }
 
-// Learn takes in a record that Verify accepted. direct says that the session
-// itself handed it over, in an authenticated datagram that came from the address
-// from (which may be zero); otherwise it is hearsay. A record with a lower
-// sequence number than a known one, a tombstone included, is ErrStale and
-// changes nothing, whoever brings it; the same number again is no error. ErrFull
-// means that the session was not kept: it is a newcomer, and all who have the room that
-// it wants are here.
+// Learn takes in a record that Verify accepted. direct says that the session itself handed it over,
+// in an authenticated datagram from the address from (which may be zero); otherwise it is hearsay. A
+// record with a lower sequence number than a known one, including a tombstone, is ErrStale and changes
+// nothing, whoever brings it; the same number again is no error. ErrFull means that the session was
+// not kept: it is a newcomer, and all sessions that could make room are here.
 func (b *Book) Learn(now time.Time, signed []byte, rec Record, direct bool, from netip.Addr) (Outcome, error) {
 	var out Outcome
 	s := b.byID[rec.Session]
@@ -50,7 +48,7 @@ func (b *Book) Learn(now time.Time, signed []byte, rec Record, direct bool, from
 		s.assume(signed, rec)
 		b.sessionChanged(s)
 	}
-	met := s.owner.met() // before: who was here once is no newcomer
+	met := s.owner.met() // asked before the change: a user who was here once is not a newcomer
 	if direct {
 		s.Heard, s.LastHeard = true, now
 		s.Online = presenceOf(s.State)
@@ -79,12 +77,12 @@ func (b *Book) Learn(now time.Time, signed []byte, rec Record, direct bool, from
 	return out, nil
 }
 
-// maxGuests is how many of those who were invited may be here beyond the bounds: there may
-// be many keys at an address that the person named.
+// maxGuests is how many invited sessions may be here beyond the bounds: an address that the person
+// named may have many keys.
 const maxGuests = 64
 
-// Invite has the next record of a session taken even if strangers fill all the room that
-// it wants: the person asked for whoever it is.
+// Invite makes Learn take the next record of a session even if strangers fill all the room: the person
+// asked for whoever it is.
 func (b *Book) Invite(id SessionID) { b.invited = id }
 
 // ownerOf finds the user of a record, or makes one.
@@ -108,9 +106,8 @@ func (b *Book) addUser(u *user) {
 	b.userChanged(u)
 }
 
-// admit adds s to its user. The user's own cap costs that user's own sessions: the one
-// heard longest ago, of those that are not here. If all are, s finds no room, unless it is
-// invited.
+// admit adds s to its user. The user's cap evicts one of that user's own sessions: of those that are not
+// here, the one heard longest ago. If all are here there is no room for s, unless it is invited.
 func (b *Book) admit(now time.Time, s *entry, invited bool) bool {
 	u := s.owner
 	for len(u.sessions) >= b.limits.SessionsPerUser {
@@ -130,7 +127,7 @@ func (b *Book) admit(now time.Time, s *entry, invited bool) bool {
 	return true
 }
 
-// silent is the session of a user that was heard longest ago and is not here.
+// silent is, of a user's sessions that are not here, the one heard longest ago.
 func (b *Book) silent(now time.Time, u *user) (quiet *entry, ok bool) {
 	for _, s := range u.sessions {
 		if (quiet == nil || compareSilence(s, quiet) < 0) && !b.live(now, s) {
@@ -145,10 +142,9 @@ func compareSilence(x, y *entry) int {
 	return cmp.Or(x.LastHeard.Compare(y.LastHeard), compareIDs(x.ID, y.ID))
 }
 
-// rename lets the record with the highest number say what its user is called. A
-// pin stays with the name that it was given for, so that nobody moves to
-// another's plain name. It answers false when there is no room for a newcomer of that
-// name; a user that is known already keeps the old one then.
+// rename takes the user's name from the record with the highest number. A pin stays with the name that it
+// was made for, so that nobody can move to another's plain name. It returns false if there is no room for
+// a newcomer of that name; a user that exists already then keeps the old name.
 func (b *Book) rename(now time.Time, u *user, rec Record, out *Outcome, invited bool) bool {
 	if rec.Seq <= u.nameSeq && u.Name != "" {
 		return true
@@ -170,7 +166,7 @@ func (b *Book) rename(now time.Time, u *user, rec Record, out *Outcome, invited 
 	if mapped == u.mapped {
 		b.look(u)
 		out.Like = b.like(u)
-		return true // written differently only
+		return true // only the spelling differs
 	}
 	b.unclaim(u)
 	u.mapped, u.Mixed = mapped, MixedScript(rec.Name)
@@ -188,8 +184,8 @@ func (b *Book) rename(now time.Time, u *user, rec Record, out *Outcome, invited 
 	return true
 }
 
-// Authenticated notes that an authentic datagram of a known session came from
-// addr; a zero addr is a sign of life without an address.
+// Authenticated notes that an authentic datagram of a known session came from addr; a zero addr is a sign
+// of life without an address.
 func (b *Book) Authenticated(now time.Time, id SessionID, addr netip.AddrPort) {
 	s, ok := b.byID[id]
 	if !ok {

@@ -10,16 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// What waits in a session that is given up is not sent, since the session itself
-// may run elsewhere and send it. It is shown once, so that whoever typed it can
-// type it again.
+// Lines that wait in a session that is given up are not sent, since that session may run elsewhere
+// and send them. They are shown once, so that the person can type them again.
 const (
-	maxLeftOut     = 20  // lines shown of it
+	maxLeftOut     = 20  // lines that are shown
 	maxLeftOutText = 200 // bytes shown of a line
 )
 
-// leftOut returns how many lines wait in the store, and a notice for each of the
-// first, oldest first.
+// leftOut returns how many lines wait in the store, and notices for the first of them, oldest first.
 func (p *Profile) leftOut(o ProfileOptions) (count int, told []string, err error) {
 	var lines []*line // nil: cannot be read
 	err = p.db.each(BucketOutbox, func(key, value []byte) error {
@@ -53,8 +51,7 @@ func (p *Profile) leftOut(o ProfileOptions) (count int, told []string, err error
 	return count, told, err
 }
 
-// names is a Book for Label alone, before the node has one. What it cannot read
-// is told of by Load.
+// names makes a Book only for Label, before the node has one. Load will report what it cannot read.
 func (p *Profile) names(o ProfileOptions) (*Book, error) {
 	b := NewBook(UserKey(p.Key.Public().(ed25519.PublicKey)), p.Name, Limits{})
 	for _, key := range sortedKeys(p.people.rows) {
@@ -81,7 +78,7 @@ func (p *Profile) names(o ProfileOptions) (*Book, error) {
 	return b, err
 }
 
-// shorten makes one line of at most n bytes of a text, cut between two runes.
+// shorten turns a text into one line of at most n bytes, cut between two runes.
 func shorten(text string, n int) string {
 	text = strings.ReplaceAll(text, "\n", " ⏎ ")
 	if len(text) <= n {
@@ -93,7 +90,7 @@ func shorten(text string, n int) string {
 	return text[:n] + "..."
 }
 
-// isGone says that there is nothing at path any more.
+// isGone says that there is nothing left at path.
 func isGone(path string) bool {
 	_, err := os.Lstat(path)
 	return errors.Is(err, fs.ErrNotExist)

@@ -14,7 +14,7 @@ type line struct {
 	parts   []string
 	size    int
 	at      time.Time
-	late    bool // it was queued, or an earlier run tried it
+	late    bool // it was queued, or an earlier run already tried it
 	state   Delivery
 	acked   int // flights that arrived
 	open    int // flights that may still arrive
@@ -22,10 +22,10 @@ type line struct {
 	reason  Reason
 	holders []SessionID // friends that keep it; at most MaxHolders
 
-	unwritten     int  // writes under way; it may leave when there is none: see Outbox.Written
+	unwritten     int  // writes under way; it may be sent when there is none: see Outbox.Written
 	stored        bool // its body is in the store
-	storedWhere   bool // where it went is stored beside it
-	storedHolders bool // and who keeps it
+	storedWhere   bool // where it went is stored in a row of its own
+	storedHolders bool // and so is who keeps it
 	holdersMoved  bool
 	bodyChanged   bool
 	whereMoved    bool
@@ -33,16 +33,16 @@ type line struct {
 	ended         bool // it left the outbox
 }
 
-// A flight is a line on its way to one session. The bits stand for parts.
+// A flight is a line on its way to one session (the state per recipient). Bits stand for parts.
 type flight struct {
 	line    *line
 	session SessionID
 	acked   uint64
-	flying  uint64 // handed out by Next and not come back
+	flying  uint64 // handed out by Next and not back yet
 	held    uint64 // the receiver waits for an earlier text first
 	late    bool   // an attempt lapsed
 	arrived bool
-	reason  Reason // why it will not arrive
+	reason  Reason // why it will never arrive
 }
 
 // all has a bit for each part of the line.
@@ -51,15 +51,15 @@ func (l *line) all() uint64 { return ^uint64(0) >> (64 - len(l.parts)) }
 // missing are the parts that the session has not acknowledged.
 func (f *flight) missing() uint64 { return f.line.all() &^ f.acked }
 
-// idle are the parts that wait to be handed out.
+// idle are the missing parts that wait to be handed out.
 func (f *flight) idle() uint64 { return f.missing() &^ (f.flying | f.held) }
 
-// last is the id of the last part that is missing; a flight in a lane has one.
+// last is the id of the last missing part; a flight in a lane always has one.
 func (f *flight) last() uint64 {
 	return f.line.id + uint64(63-bits.LeadingZeros64(f.missing()))
 }
 
-// raise moves the state forward and never back.
+// raise moves the state forward, never back.
 func (l *line) raise(to Delivery) { l.state = max(l.state, to) }
 
 func (l *line) progress() Progress {
@@ -113,7 +113,7 @@ type lineStored struct {
 	Parts   []string
 }
 
-// whereListStored replaces lineStored.Where once that changed.
+// whereListStored replaces lineStored.Where once that has changed.
 type whereListStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
@@ -179,7 +179,7 @@ func decodeLine(id uint64, value []byte) (*line, error) {
 		len(w.Parts) == 0 || len(w.Parts) > MaxParts {
 		return nil, errForm
 	}
-	// Whatever an earlier run tried is late now.
+	// Anything from an earlier run is late now.
 	l := &line{id: id, to: UserKey(w.To), parts: w.Parts, at: fromMillis(w.At), late: true, stored: true}
 	if len(w.Only) > 0 {
 		l.only = SessionID(w.Only)

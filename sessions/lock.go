@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Faults of the disk that get a cure of their own.
+// Disk faults with a cure of their own.
 const (
 	errReadOnly = syscall.EROFS
 	errNoRoom   = syscall.ENOSPC
@@ -19,18 +19,17 @@ const (
 var errLocked = errors.New("is in use by another darkchat")
 
 const (
-	// lockWait bounds how long a start waits for another start to pick its slot.
+	// lockWait bounds how long one start waits for another to pick its slot.
 	lockWait = 5 * time.Second
 	// lockRetry is the pause between two looks at a lock that is held.
 	lockRetry = 2 * time.Millisecond
 )
 
-// A fileLock is a lock among processes that ends with the process that holds
-// it, however it ends.
+// A fileLock is a lock among processes. It ends with the process that holds it, however that ends.
 type fileLock struct{ f *os.File }
 
-// tryLock takes the lock that lies in the file at path, made if need be. It
-// fails with errLocked when another holds it.
+// tryLock takes the lock on the file at path, which it makes if necessary. It fails with errLocked if
+// another process holds it.
 func tryLock(path string) (*fileLock, error) {
 	f, err := OpenRegular(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
@@ -43,7 +42,7 @@ func tryLock(path string) (*fileLock, error) {
 	return &fileLock{f}, nil
 }
 
-// waitLock is tryLock that goes on trying for as long as wait.
+// waitLock is tryLock that keeps trying for as long as wait.
 func waitLock(path string, wait time.Duration) (*fileLock, error) {
 	f, err := OpenRegular(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
@@ -70,7 +69,7 @@ func flockNow(f *os.File) error {
 	}
 }
 
-// flockWait never waits without end: a stopped process may hold the lock.
+// flockWait never waits for ever: a stopped process may hold the lock.
 func flockWait(f *os.File, wait time.Duration) error {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()

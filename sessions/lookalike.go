@@ -8,11 +8,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Names that are drawn alike and are not the same, such as paco in Latin and in Cyrillic
-// letters. Source: UTS 39 4, skeletons.
+// Names that look alike but differ, such as paco in Latin and in Cyrillic letters. Source: UTS 39
+// 4, skeletons.
 
-// looksOf gives what a name looks like, in the case in which it is written and in that in
-// which names are compared: two names look alike when they share one of these.
+// looksOf returns what a name looks like, both as it is written and in the mapped case in which names
+// are compared. Two names look alike if they share one of these.
 func looksOf(name string) (looks []string) {
 	mapped, err := MapName(name)
 	if err != nil {
@@ -27,8 +27,8 @@ func looksOf(name string) (looks []string) {
 	return looks
 }
 
-// skeleton replaces each rune by what it is drawn like (UTS 39 4, without what names cannot
-// have: default-ignorable characters and more than one direction).
+// skeleton replaces each rune by what it looks like (UTS 39 4, without what names cannot have:
+// default-ignorable characters and more than one direction).
 func skeleton(name string) string {
 	return norm.NFD.String(drawnLike(norm.NFD.String(name)))
 }
@@ -51,7 +51,7 @@ func drawnLike(s string) string {
 	return b.String()
 }
 
-// look puts a user that is known, or is so no more, where it belongs in b.looks.
+// look updates the entry in b.looks of a user who is known, or no longer is.
 func (b *Book) look(u *user) {
 	b.unlook(u)
 	if u.Key == b.self || !u.Trust.Known() || u.Name == "" {
@@ -70,8 +70,8 @@ func (b *Book) unlook(u *user) {
 	u.looks = nil
 }
 
-// like is whose name the name of u looks like and is not: ours, or what one types for
-// somebody who is known; of several the first by key. Empty: nobody's.
+// like is the different name that the name of u looks like: ours, or what to type for a known user; of
+// several the first by key. Empty: none.
 func (b *Book) like(u *user) string {
 	if u.Key == b.self || u.Trust == TrustBlocked {
 		return ""
@@ -98,8 +98,8 @@ func alike(x, y []string) bool {
 	return slices.ContainsFunc(x, func(look string) bool { return slices.Contains(y, look) })
 }
 
-// Alike lists the users whose names look like that of one, sorted by key. It looks at all:
-// it is for an act of this node's user.
+// Alike lists the users whose names look like that of one user, sorted by key. It examines all users, so
+// it is only for acts of this node's user.
 func (b *Book) Alike(key UserKey) (list []UserKey) {
 	u, ok := b.users[key]
 	if !ok || key == b.self {

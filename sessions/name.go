@@ -15,13 +15,12 @@ const MaxName = 32
 // ErrName is returned for a name that nobody may have.
 var ErrName = errors.New("a name is 1 to 32 bytes, begins with a letter or digit, and has no space, control or any of / ~ \\ # , : \" '")
 
-// notInNames has a meaning on the command line each: they separate, quote or
-// begin something there.
+// notInNames are characters with a meaning on the command line: they separate, quote or begin something
+// there.
 const notInNames = `/~\#,:"' `
 
-// CheckName reports whether name may stand in a record: it must keep the rules of
-// spec/wire.md 4.4 and already have its PRECIS UsernameCasePreserved form (RFC
-// 8265 3.4). The error is ErrName.
+// CheckName reports whether name may be in a record: it must obey spec/wire.md 4.4 and already be in its
+// PRECIS UsernameCasePreserved form (RFC 8265 3.4). The error is ErrName.
 func CheckName(name string) error {
 	tidy, err := TidyName(name)
 	if err == nil && tidy != name {
@@ -30,8 +29,8 @@ func CheckName(name string) error {
 	return err
 }
 
-// TidyName gives the form of a typed name that may stand in a record, as "ann"
-// for full-width letters. The error is ErrName.
+// TidyName converts a typed name to the form allowed in a record, as "ann" from full-width letters. The
+// error is ErrName.
 func TidyName(typed string) (string, error) {
 	if len(typed) > 4*MaxName || !utf8.ValidString(typed) {
 		return "", ErrName
@@ -46,7 +45,7 @@ func TidyName(typed string) (string, error) {
 	return name, nil
 }
 
-// plausible checks what PRECIS leaves open; it lets even the empty name pass.
+// plausible checks what PRECIS leaves open; even the empty name passes.
 func plausible(name string) bool {
 	first, _ := utf8.DecodeRuneInString(name)
 	return len(name) >= 1 && len(name) <= MaxName &&
@@ -54,8 +53,8 @@ func plausible(name string) bool {
 		!strings.ContainsAny(name, notInNames)
 }
 
-// MapName gives the form under which names are compared: two names are one when
-// their PRECIS UsernameCaseMapped forms (RFC 8265 3.3) are. The error is ErrName.
+// MapName returns the form in which names are compared: two names are the same if their PRECIS
+// UsernameCaseMapped forms (RFC 8265 3.3) are. The error is ErrName.
 func MapName(name string) (string, error) {
 	tidy, err := TidyName(name)
 	if err != nil {

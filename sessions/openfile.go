@@ -15,16 +15,16 @@ var (
 	errNotFolder  = errors.New("is not a folder but a link or something else")
 )
 
-// OpenRegular is os.OpenFile for a file of ours: a regular file, or nothing. It never
-// waits for whoever holds the other end of a FIFO, never follows a link in the last
-// place of path, and truncates nothing before it knows what it has opened. Somebody who
-// can plant names in our folder can so have us fail, and no more.
+// OpenRegular is os.OpenFile for a file of ours, which must be a regular file. It never waits for the
+// other end of a FIFO, does not follow a link in the last component of path, and truncates nothing
+// before it knows what it has opened. So somebody who can plant names in our folder can make us fail,
+// and no more.
 func OpenRegular(path string, flags int, mode fs.FileMode) (*os.File, error) {
 	return openRegular(path, flags|syscall.O_NOFOLLOW, mode)
 }
 
-// OpenNamed opens a file to read that the person names or keeps: there a link is theirs, and
-// followed. It must be a regular file all the same.
+// OpenNamed opens a file for reading that the person names or keeps. A link there is the person's own, and
+// is followed, but must lead to a regular file.
 func OpenNamed(path string) (*os.File, error) { return openRegular(path, os.O_RDONLY, 0) }
 
 func openRegular(path string, flags int, mode fs.FileMode) (*os.File, error) {
@@ -52,7 +52,7 @@ func openRegular(path string, flags int, mode fs.FileMode) (*os.File, error) {
 		err = syscall.Ftruncate(fd, 0)
 	}
 	if err == nil {
-		err = syscall.SetNonblock(fd, false) // regular files do not care, the runtime does
+		err = syscall.SetNonblock(fd, false) // it makes no difference to regular files, but to the runtime
 	}
 	if err != nil {
 		syscall.Close(fd)
@@ -61,8 +61,8 @@ func openRegular(path string, flags int, mode fs.FileMode) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// isSpecial says that something else than a file lies at path. What is not there, or
-// cannot be looked at, is the opening's to tell.
+// isSpecial says that something other than a regular file is at path. If nothing is there, or it cannot be
+// examined, opening it will tell.
 func isSpecial(path string, flags int) bool {
 	look := os.Stat
 	if flags&syscall.O_NOFOLLOW != 0 {
@@ -72,7 +72,7 @@ func isSpecial(path string, flags int) bool {
 	return err == nil && !info.Mode().IsRegular()
 }
 
-// openAgain opens, in spite of signals.
+// openAgain opens a file, trying again when a signal interrupts it.
 func openAgain(path string, flags int, mode fs.FileMode) (fd int, err error) {
 	for {
 		fd, err = syscall.Open(path, flags, uint32(mode.Perm()))
@@ -82,7 +82,7 @@ func openAgain(path string, flags int, mode fs.FileMode) (fd int, err error) {
 	}
 }
 
-// ReadRegular reads a whole file that open gave, up to most bytes.
+// ReadRegular reads a whole opened file, up to most bytes.
 func ReadRegular(f *os.File, most int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
@@ -91,9 +91,9 @@ func ReadRegular(f *os.File, most int64) ([]byte, error) {
 	return b, err
 }
 
-// folderFault says why a folder is not one that our state can lie in, or nothing: it has
-// to be a folder itself, not a link to one, and to belong to the user who runs us. In
-// anybody else's folder what we open is theirs to choose, also when we may do anything.
+// folderFault says why our state cannot be in a folder, or nothing: it must be a folder itself, not a link
+// to one, and belong to the user who runs us. In anybody else's folder they choose what we open, even if we
+// have the rights to do anything.
 func folderFault(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -108,9 +108,8 @@ func folderFault(path string) error {
 	return nil
 }
 
-// baseFault is folderFault for the folder that -state names. A link to it is the
-// person's own; it may be the system's, as /tmp or what an administrator made for us,
-// if only its owner can rename what is in it.
+// baseFault is folderFault for the folder that -state names. A link to it is the person's own. It may belong
+// to the system, as /tmp or a folder made by an administrator, if only its owner can rename what is in it.
 func baseFault(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -128,7 +127,7 @@ func baseFault(path string) error {
 	return nil
 }
 
-// openToOthers says that others than the owner may rename what is in a folder.
+// openToOthers says that others than the owner may rename files in a folder.
 func openToOthers(info fs.FileInfo) bool {
 	return info.Mode().Perm()&0o022 != 0 && info.Mode()&fs.ModeSticky == 0
 }

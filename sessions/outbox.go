@@ -12,9 +12,9 @@ const (
 	MaxOutboxLines = 1000
 	MaxOutboxBytes = 4 << 20 // of text
 	OutboxAge      = 30 * 24 * time.Hour
-	OutboxPatience = time.Hour // of a run, before it gives up lines of earlier ones
+	OutboxPatience = time.Hour // of a run, before it gives up lines of earlier runs
 
-	maxLanes = 4096 // sessions of which it is remembered what they acknowledged last
+	maxLanes = 4096 // sessions whose last acknowledged text is remembered
 )
 
 // What Put refuses.
@@ -23,27 +23,26 @@ var (
 	ErrLine       = errors.New("a line has 1 to 64 parts of 1 to 1,024 bytes, and ids above all before")
 )
 
-// An Outbox keeps the lines of this session until every session that they went
-// to has acknowledged them, or they are given up. It decides what is sent to
-// whom and in which order, never when. It belongs to one goroutine.
+// An Outbox keeps the lines of this session until every session that they went to has
+// acknowledged them, or they are given up. It decides what is sent to whom and in which
+// order, never when. It belongs to one goroutine.
 //
-// A line goes to the sessions that are online when it is first sent: their
-// number is fixed then. While there is none it is queued, and goes to those that
-// are online when the first comes back. What Put and Online return is true when it is
-// written: Written is to be called for each Progress then, and nothing of the line is
-// handed out before. Source: spec/theory.md 4.
+// A line goes to the sessions that are online when it is first sent; that fixes their number.
+// While there is none the line is queued, and goes to those online when the first comes back.
+// What Put and Online return becomes true once it is written: then the owner calls Written for
+// each Progress, and before that nothing of the line is handed out. Source: spec/theory.md 4.
 type Outbox struct {
 	lines   []*line             // by id; at most MaxOutboxLines
 	bytes   int                 // at most MaxOutboxBytes
-	lanes   map[SessionID]*lane // at most maxLanes, or what the lines need
-	queued  map[UserKey][]*line // by id, those that no session was online for
+	lanes   map[SessionID]*lane // at most maxLanes, or as many as the lines need
+	queued  map[UserKey][]*line // by id, lines for which no session was online
 	only    map[SessionID]int   // how many of these are for one session alone
 	last    uint64              // the highest id ever put
 	changed []*line
 	where   map[uint64][]whereStored // while loading
 	holders map[uint64][]SessionID   // while loading
 	handed  []Part                   // what Next returned
-	patient time.Time                // no line is too old before
+	patient time.Time                // before this no line is too old
 
 	unstored bool
 }
@@ -56,12 +55,11 @@ func NewOutbox() *Outbox {
 	}
 }
 
-// Put takes a line of 1 to 64 parts for the user to, or for the session only of
-// that user. Its parts get the ids from first on, which must be above all earlier
-// ones. online are the user's sessions that are online now. The last Progress is
-// that of the line itself, unless it is refused; others are of lines that go before it, or
-// make room for it. The slices belong to the Outbox afterwards. The errors are
-// ErrOutboxFull and ErrLine.
+// Put takes a line of 1 to 64 parts for the user to, or only for that user's session only. Its
+// parts get the ids from first on, which must be above all earlier ones. online are the user's
+// sessions that are online now. The last Progress is that of the line itself, unless it is
+// refused; others are of lines that go before it, or make room for it. The slices belong to the
+// Outbox afterwards. The errors are ErrOutboxFull and ErrLine.
 func (o *Outbox) Put(now time.Time, first uint64, to UserKey, only *SessionID, parts []string, online []SessionID) ([]Progress, error) {
 	l := &line{id: first, to: to, parts: parts, at: now}
 	if len(parts) == 0 || len(parts) > MaxParts || first == 0 || first <= o.last {
@@ -99,10 +97,10 @@ func (o *Outbox) Put(now time.Time, first uint64, to UserKey, only *SessionID, p
 	return append(progress, l.progress()), nil
 }
 
-// Written says that what Put or Online returned is in the store, or cannot be put there: a
-// line that left before would be one that its writer never heard of if he were killed now.
-// It returns what may be told of the line: p, brought up to date unless a later write of the
-// line is under way; false: it has ended since, which was told then.
+// Written says that what Put or Online returned is in the store, or cannot be put there. No line
+// may be sent before that: if the process died then, the next run would not know the line. It
+// returns what to tell of the line: p, brought up to date unless a later write of the line is
+// under way; false: it has ended since, which was told then.
 func (o *Outbox) Written(p Progress) (Progress, bool) {
 	at, ok := o.find(p.ID)
 	if !ok {
@@ -116,7 +114,7 @@ func (o *Outbox) Written(p Progress) (Progress, bool) {
 	return l.progress(), true
 }
 
-// makeRoom gives up the oldest line that at least one session has.
+// makeRoom gives up the oldest line that at least one session already has.
 func (o *Outbox) makeRoom() (Progress, bool) {
 	for _, l := range o.lines {
 		if l.acked > 0 {
@@ -126,8 +124,8 @@ func (o *Outbox) makeRoom() (Progress, bool) {
 	return Progress{}, false
 }
 
-// Online says which sessions of a user are online, after one came. What was
-// queued for them is sent now, marked late.
+// Online says which sessions of a user are online, after one came. Lines queued for them are sent
+// now, marked late.
 func (o *Outbox) Online(user UserKey, online []SessionID) []Progress {
 	return o.dispatch(user, online, true)
 }
@@ -173,7 +171,7 @@ func (o *Outbox) queue(l *line) {
 	}
 }
 
-// unqueued keeps the count of a line that leaves the queue.
+// unqueued updates the counts for a line that leaves the queue.
 func (o *Outbox) unqueued(l *line) {
 	if l.only.IsZero() {
 		return
@@ -191,7 +189,7 @@ func (o *Outbox) setQueued(user UserKey, rest []*line) {
 	}
 }
 
-// board puts a flight into the lane of its session.
+// board adds a flight to the lane of its session.
 func (o *Outbox) board(f *flight) {
 	a := o.lanes[f.session]
 	if a == nil {
@@ -204,10 +202,9 @@ func (o *Outbox) board(f *flight) {
 	a.add(f)
 }
 
-// Next hands out up to n parts for a session, in order; each is handed out once,
-// until Lapsed, PutBack or Gap takes it back. Call it when the session is worth
-// trying: after Put and Acked, at any authentic datagram of it, and by a timer.
-// The slice is valid until the next call.
+// Next hands out up to n parts for a session, in order; each is handed out once, until Lapsed,
+// PutBack or Gap takes it back. Call it when the session is worth trying: after Put and Acked, on
+// any authentic datagram from it, and by a timer. The slice is valid until the next call.
 func (o *Outbox) Next(session SessionID, n int) []Part {
 	a := o.lanes[session]
 	if a == nil {
@@ -217,7 +214,7 @@ func (o *Outbox) Next(session SessionID, n int) []Part {
 	return o.handed
 }
 
-// Lapsed takes back a part whose sends were not answered. It is late now.
+// Lapsed takes back a part whose sends went unanswered. It is late now.
 func (o *Outbox) Lapsed(session SessionID, id uint64) { o.putBack(session, id, true) }
 
 // PutBack takes back a part that could not be sent, or was answered busy.
@@ -232,8 +229,8 @@ func (o *Outbox) putBack(session SessionID, id uint64, late bool) {
 	}
 }
 
-// Acked says that a session has recorded a part. There is Progress when that was
-// the last missing one of its line.
+// Acked says that a session has recorded a part. It returns Progress if that was the last missing
+// part of its line.
 func (o *Outbox) Acked(session SessionID, id uint64) []Progress {
 	a := o.lanes[session]
 	if a == nil {
@@ -249,7 +246,7 @@ func (o *Outbox) Acked(session SessionID, id uint64) []Progress {
 	f.flying &^= bit
 	f.held &^= bit
 	if at == 0 && f.missing()&(bit-1) == 0 {
-		a.base = id // nothing before it is missing
+		a.base = id // nothing before it is missing any more
 	}
 	arrived := f.missing() == 0
 	if arrived {
@@ -267,11 +264,10 @@ func (o *Outbox) Acked(session SessionID, id uint64) []Progress {
 	return []Progress{o.moved(l)}
 }
 
-// Gap says that a session holds no text of ours above have that is in order, and
-// so cannot record the part id yet. If it waits for an earlier part, that goes
-// first. If that part was cancelled, or the session forgot it, this one goes
-// again and names another predecessor. wait: that was so too often since it acknowledged
-// something, and this is to be a while from now.
+// Gap says that a session has no text of ours in order above have, and so cannot record the part id
+// yet. If an earlier part is on its way, that goes first. If that part was cancelled, or the session
+// forgot it, this one goes again and names another predecessor. wait: that has happened too often
+// since the session acknowledged something, so sending it again must wait.
 func (o *Outbox) Gap(session SessionID, id, have uint64) (wait bool) {
 	a := o.lanes[session]
 	if a == nil {
@@ -292,8 +288,8 @@ func (o *Outbox) Gap(session SessionID, id, have uint64) (wait bool) {
 	return a.gaps.again(have)
 }
 
-// Refused says that a session will never record a part, and so not its line. It
-// returns the line's Progress.
+// Refused says that a session will never record a part, nor its line. It returns the line's
+// Progress.
 func (o *Outbox) Refused(session SessionID, id uint64, why Reason) []Progress {
 	a := o.lanes[session]
 	if a == nil {
@@ -308,8 +304,7 @@ func (o *Outbox) Refused(session SessionID, id uint64, why Reason) []Progress {
 	return []Progress{o.moved(f.line)}
 }
 
-// moved stores what became of a line's flights, and lets go of a line that
-// nothing more can happen to.
+// moved stores a change of a line's flights, and drops a line that cannot change any more.
 func (o *Outbox) moved(l *line) Progress {
 	l.whereMoved = true
 	o.change(l)

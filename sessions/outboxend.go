@@ -22,7 +22,7 @@ func (o *Outbox) List() []Line {
 	return list
 }
 
-// Has says whether a line is in the outbox, by its id.
+// Has says whether a line, given by its id, is in the outbox.
 func (o *Outbox) Has(id uint64) bool {
 	_, ok := o.find(id)
 	return ok
@@ -43,7 +43,7 @@ func (l *line) text() string { return strings.Join(l.parts, "") }
 // Len is the number of lines in the outbox.
 func (o *Outbox) Len() int { return len(o.lines) }
 
-// Last is the highest id that was ever put.
+// Last is the highest id ever put.
 func (o *Outbox) Last() uint64 { return o.last }
 
 // Waiting reports whether something waits for this session.
@@ -52,7 +52,7 @@ func (o *Outbox) Waiting(session SessionID) bool {
 	return a != nil && len(a.flights) > 0 || o.only[session] > 0
 }
 
-// Queued reports whether something waits until some session of this user comes.
+// Queued reports whether something waits until any session of this user comes.
 func (o *Outbox) Queued(user UserKey) bool { return len(o.queued[user]) > 0 }
 
 // Cancel gives up a line.
@@ -64,9 +64,9 @@ func (o *Outbox) Cancel(id uint64) (Progress, bool) {
 	return o.abandon(o.lines[at], ReasonCancelled), true
 }
 
-// Expire gives up the lines that have waited for OutboxAge. One of an earlier run has
-// OutboxPatience to be delivered yet: nobody was here meanwhile, or the clock is wrong
-// and about to be set.
+// Expire gives up lines that have waited for OutboxAge. One of an earlier run still gets
+// OutboxPatience to be delivered: the program may not have run in between, or the clock may be
+// wrong and about to be set.
 func (o *Outbox) Expire(now time.Time) (gone []Progress) {
 	for at := o.Expiry(); !at.IsZero() && !now.Before(at); at = o.Expiry() {
 		gone = append(gone, o.abandon(o.lines[0], ReasonExpired))
@@ -86,7 +86,7 @@ func (o *Outbox) Expiry() time.Time {
 	return at
 }
 
-// abandon gives up every flight of a line that has not arrived.
+// abandon gives up every flight of a line that has not yet arrived.
 func (o *Outbox) abandon(l *line, why Reason) Progress {
 	for _, f := range l.flights {
 		if !f.arrived && f.reason == ReasonNone {

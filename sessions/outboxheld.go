@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// MaxHolders bounds the friends of whom it is remembered that they keep a line.
+// MaxHolders bounds the friends remembered as keeping a line.
 const MaxHolders = 4
 
-// heldMark follows the line's id in the key of who keeps it.
+// heldMark follows the line's id in the key of the row that says who keeps it.
 const heldMark = 'h'
 
-// heldKey is the row of who keeps a line.
+// heldKey is the key of the row that says who keeps a line.
 func heldKey(id uint64) []byte { return append(idKey(id), heldMark) }
 
-// Copies lists, in order, the parts of all undelivered lines that a session of a user
-// would get if it were here: what friends are given to keep for it. It ends before a
-// line of which a part is too long for that, or that is not written. Nothing changes by it.
+// Copies lists, in order, the parts of all undelivered lines that a session of a user would get if
+// it were here: these go to friends to keep. It stops at a line with a part too long for that, or
+// one that is not yet written. It changes nothing.
 func (o *Outbox) Copies(user UserKey, session SessionID, most int) (list []Part) {
 	prev := uint64(0)
 	add := func(l *line, parts uint64) bool {
@@ -56,8 +56,8 @@ func (o *Outbox) Copies(user UserKey, session SessionID, most int) (list []Part)
 	return list
 }
 
-// Held says that a friend keeps all of a line, the one that the part id belongs to, for
-// one of its recipient's sessions.
+// Held says that a friend keeps all of the line that the part id belongs to, for one of its
+// recipient's sessions.
 func (o *Outbox) Held(id uint64, by SessionID) []Progress {
 	l := o.lineOf(id)
 	if l == nil || slices.Contains(l.holders, by) || len(l.holders) == MaxHolders {
@@ -73,9 +73,9 @@ func (o *Outbox) Held(id uint64, by SessionID) []Progress {
 	return []Progress{l.progress()}
 }
 
-// Receipt says that a session has recorded a part, or never will (why is then not
-// ReasonNone), by its own signed word that a friend brought. A line that was queued has
-// its first session by it.
+// Receipt says that a session has recorded a part, or never will (why is then not ReasonNone),
+// according to its own signed receipt, which a friend brought. It gives a queued line its first
+// session.
 func (o *Outbox) Receipt(session SessionID, id uint64, why Reason) (list []Progress) {
 	l := o.lineOf(id)
 	if l == nil || !l.only.IsZero() && l.only != session {
@@ -135,7 +135,7 @@ func (l *line) encodeHolders() []byte {
 	return marshal(&w)
 }
 
-// loadHolders gives back one row of who keeps a line.
+// loadHolders loads one row that says who keeps a line.
 func (o *Outbox) loadHolders(key, value []byte) error {
 	var w holdersStored
 	if err := unmarshalStored(value, storeHolders, &w); err != nil {

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// whereMark follows the line's id in the key of where a line went.
+// whereMark follows the line's id in the key of the row that says where it went.
 const whereMark = 's'
 
-// idKey is the key of a number in the store; byte order is its order.
+// idKey is the key of a number in the store; keys sort like numbers.
 func idKey(id uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 9), id) }
 
 func whereKey(id uint64) []byte { return append(idKey(id), whereMark) }
 
-// Unstored is called right after NewOutbox in a run that stores nothing: no
-// writes are made then, and all else is as ever.
+// Unstored is called right after NewOutbox in a run that stores nothing: it makes no writes
+// then; all else stays the same.
 func (o *Outbox) Unstored() { o.unstored = true }
 
 func (o *Outbox) change(l *line) {
@@ -26,9 +26,9 @@ func (o *Outbox) change(l *line) {
 	}
 }
 
-// TakeWrites returns what changed since the last call, as one batch. A line that
-// came and went in between leaves no trace. A body is written once: what changes
-// afterwards is where the line went, and that is short.
+// TakeWrites returns what changed since the last call, as one batch. A line that came and went in
+// between leaves no trace. A body is written once; later changes concern only where the line
+// went, which is short.
 func (o *Outbox) TakeWrites() []Write {
 	if len(o.changed) == 0 {
 		return nil
@@ -101,12 +101,12 @@ func (o *Outbox) Loaded(now time.Time) {
 	slices.SortFunc(o.lines, func(x, y *line) int { return cmp.Compare(x.id, y.id) })
 	o.patient = now.Add(OutboxPatience)
 	for _, l := range slices.Clone(o.lines) {
-		// From here on its age is counted by the clock that nobody sets.
+		// From here on its age is measured by the monotonic clock.
 		l.at = now.Add(l.at.Sub(now))
 		if w, ok := o.where[l.id]; ok {
 			l.storedWhere = true
 			if l.setWhere(w) != nil {
-				l.flights, l.acked, l.open = nil, 0, 0 // damage: it goes to whoever comes online
+				l.flights, l.acked, l.open = nil, 0, 0 // damage: treat it as queued, for whoever comes online
 			}
 		}
 		l.holders, l.storedHolders = o.holders[l.id], len(o.holders[l.id]) > 0
@@ -118,7 +118,7 @@ func (o *Outbox) Loaded(now time.Time) {
 	clear(o.holders)
 }
 
-// restore puts a loaded line where it was.
+// restore puts a loaded line back where it was.
 func (o *Outbox) restore(l *line) {
 	if len(l.holders) > 0 {
 		l.raise(DeliveryHeld)
@@ -136,7 +136,7 @@ func (o *Outbox) restore(l *line) {
 			o.board(f)
 		}
 	}
-	if l.open == 0 { // it ended, and the store did not learn of it
+	if l.open == 0 { // it had ended, but the store did not learn of it
 		o.moved(l)
 	}
 }

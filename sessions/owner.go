@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// errForeign is a folder of another user, where what we open is theirs to choose.
+// errForeign is a folder of another user, who could choose what we open there.
 var errForeign = errors.New("belongs to another user")
 
 func foreign(path string, owner int) error {
@@ -26,8 +26,8 @@ func ownerOf(info fs.FileInfo) (uid int, ok bool) {
 	return int(st.Uid), true
 }
 
-// lockedOut adds to a fault below the state folder dir what to do when it is root's: one
-// run with sudo makes folders and files that nobody else can open afterwards.
+// lockedOut adds to a fault below the state folder dir what to do if root owns it: one run with
+// sudo makes folders and files that nobody else can open afterwards.
 func lockedOut(dir string, err error) error {
 	var told *StateError
 	if os.Geteuid() == 0 || !errors.As(err, &told) || !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errForeign) {
@@ -42,9 +42,9 @@ func lockedOut(dir string, err error) error {
 	return &StateError{Path: told.Path, Err: told.Err, Cure: cure}
 }
 
-// rootsPart is the highest of the files and folders from path up that root has in a folder
-// of the user uid; where no folder above is theirs, the highest that is not above dir.
-// It is empty when root has none.
+// rootsPart is the highest of the files and folders from path upwards that root owns inside a
+// folder of the user uid; if no folder above belongs to that user, the highest that is not above
+// dir. It is empty if root owns none.
 func rootsPart(path, dir string, uid int) string {
 	at, err := filepath.Abs(path)
 	if err != nil {
@@ -75,7 +75,7 @@ func rootsPart(path, dir string, uid int) string {
 	}
 }
 
-// quoted is a path as a shell takes it for one word.
+// quoted is a path quoted as one word for a shell.
 func quoted(path string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+@%,:=", r)

@@ -10,21 +10,19 @@ import (
 	"time"
 )
 
-// What this user decided about others (pinned, verified, blocked, or took back)
-// holds for every session of the user on this machine, also when two run at
-// once. Each slot keeps whole rows of users in its own store, written together
-// with what else the same batch says. Every row that decides something is
-// appended to the file "people" first, which all slots share and read at their
-// start: there the last decision about a key stands, whichever slot it came
-// from. A slot that still holds the opposite in memory takes nothing back by
-// writing its row again, since only a decision that differs from the slot's own
-// last one is a new one.
+// What this user decided about others (pinned, verified, blocked, or took back) holds for every
+// session of the user on this machine, even if several run at once. Each slot keeps whole rows
+// of users in its own store, written together with the rest of a batch. A row with a decision is
+// first appended to the file "people", which all slots share and read at their start: it has the
+// last decision about each key, whichever slot made it. A slot that still has the opposite in
+// memory undoes nothing by writing its row again, since only a decision that differs from the
+// slot's own last one counts as new.
 //
-// The file has the form of a journal with number 0. It is written and replaced
-// under the lock of the user's folder only.
+// The file has the form of a journal with number 0. It is written and replaced only under the
+// lock of the user's folder.
 const (
-	// peopleSpare is the length from which on a start makes the file anew, with the
-	// last decision of each key alone, if that halves it.
+	// peopleSpare is the length from which a start rewrites the file with only the last
+	// decision about each key, if that halves it.
 	peopleSpare = 64 << 10
 	// maxPeople bounds the file; a decision takes about 150 bytes.
 	maxPeople = 32 << 20
@@ -32,7 +30,7 @@ const (
 	peopleWait = time.Second
 )
 
-// decision is the part of a user's row that people decide.
+// decision is the part of a user's row that this node's user decides.
 type decision struct {
 	Trust, Before uint64
 	Pin           string
@@ -56,9 +54,8 @@ func decided(row []byte, d decision) ([]byte, error) {
 	return w.row(), nil
 }
 
-// people is the shared file as one slot sees it. Only the writeLoop and, before
-// that starts, OpenProfile call its methods; sync may be called by another
-// goroutine.
+// people is the shared file as one slot sees it. Only the writeLoop and, before that starts,
+// OpenProfile call its methods; another goroutine may call sync.
 type people struct {
 	path string
 	lock string               // the user folder's lock
@@ -72,8 +69,8 @@ type people struct {
 	dirty bool
 }
 
-// openPeople reads the file at path. The caller holds the folder's lock. damage
-// is what the user is told when the file was set aside.
+// openPeople reads the file at path. The caller holds the folder's lock. damage is what to tell the
+// user if the file was set aside.
 func openPeople(path, lock string, now time.Time) (p *people, damage string, err error) {
 	p = &people{path: path, lock: lock, last: map[UserKey]decision{}, rows: map[UserKey][]byte{}}
 	held, err := readJournal(path, 0)
@@ -101,7 +98,7 @@ func openPeople(path, lock string, now time.Time) (p *people, damage string, err
 	return p, "", nil
 }
 
-// take notes what the batches of the file decide.
+// take notes the decisions in the file's batches.
 func (p *people) take(batches [][]Write) error {
 	for _, batch := range batches {
 		for _, w := range batch {
@@ -129,8 +126,8 @@ func (p *people) liveSize() int64 {
 	return size
 }
 
-// rewrite replaces the file by one with the last row of each key. A decision
-// that was taken back stays too, as an older one may lie in a slot's store.
+// rewrite replaces the file by one with the last row of each key. A decision that was taken back
+// stays too, since a slot's store may have the older one.
 func (p *people) rewrite() error {
 	b := journalHead(0)
 	for _, key := range sortedKeys(p.rows) {
@@ -152,13 +149,12 @@ func sortedKeys(rows map[UserKey][]byte) []UserKey {
 	return keys
 }
 
-// merge gives the row of a user in a slot's store what was last decided about
-// the key, by whichever slot. known is false when the row decides something
-// that the shared file does not know of.
+// merge puts the last decision about a key, by whichever slot, into the user's row from a slot's
+// store. known is false if the row has a decision that the shared file lacks.
 func (p *people) merge(key, row []byte) (merged []byte, known bool) {
 	own, err := decisionIn(row)
 	if err != nil || len(key) != len(UserKey{}) {
-		return row, true // who decodes it next says what is wrong
+		return row, true // the next to decode it will say what is wrong
 	}
 	user := UserKey(key)
 	d, ok := p.last[user]
@@ -176,8 +172,7 @@ func (p *people) merge(key, row []byte) (merged []byte, known bool) {
 	return merged, true
 }
 
-// rest gives the rows that the slot's store has none of, sorted, and ends the
-// loading.
+// rest calls f with the rows of keys that the slot's store lacks, sorted, and ends the loading.
 func (p *people) rest(f func(key, row []byte) error) error {
 	rows := p.rows
 	p.rows = nil
@@ -192,7 +187,7 @@ func (p *people) rest(f func(key, row []byte) error) error {
 	return nil
 }
 
-// record appends to the shared file what the batch decides anew.
+// record appends the new decisions of the batch to the shared file.
 func (p *people) record(batch []Write) error {
 	var news []Write
 	for _, w := range batch {
@@ -220,8 +215,7 @@ func (p *people) record(batch []Write) error {
 	return nil
 }
 
-// append adds one frame, under the lock, behind what other slots have written
-// meanwhile.
+// append adds one frame, under the lock, after what other slots have written meanwhile.
 func (p *people) append(news []Write) error {
 	if err := checkBatch(news); err != nil {
 		return err
@@ -239,7 +233,7 @@ func (p *people) append(news []Write) error {
 		return errors.New("is full")
 	}
 	if _, err := p.f.WriteAt(frame, p.good); err != nil {
-		p.f.Truncate(p.good) // the next append looks for what is left of it
+		p.f.Truncate(p.good) // the next append finds the sound end again
 		return err
 	}
 	p.good += int64(len(frame))
@@ -249,8 +243,7 @@ func (p *people) append(news []Write) error {
 	return nil
 }
 
-// reach opens the file that lies at path now, made if need be, and finds its
-// sound end.
+// reach opens the file that is now at path, which it makes if necessary, and finds its sound end.
 func (p *people) reach() error {
 	now, err := os.Stat(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -297,7 +290,7 @@ func (p *people) adopt(f *os.File) {
 	}
 }
 
-// sync makes what was appended outlive a power cut.
+// sync makes appended rows survive a power cut.
 func (p *people) sync() error {
 	p.mu.Lock()
 	f, dirty := p.f, p.dirty
@@ -308,7 +301,7 @@ func (p *people) sync() error {
 	}
 	err := f.Sync()
 	if errors.Is(err, os.ErrClosed) {
-		err = nil // replaced by another slot, which synced it
+		err = nil // replaced by another slot, which synced the new file
 	}
 	if err != nil {
 		p.mu.Lock()

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Pin keeps a user because of an act of this node's user, and binds the name
-// that the user goes by now to the key. It may be repeated, after a rename. The
-// errors are ErrUnknownUser, ErrBlocked and ErrFull.
+// Pin keeps a user because of an act of this node's user, and binds the name that they go by now
+// to the key. It may be repeated, say after a rename. The errors are ErrUnknownUser, ErrBlocked and
+// ErrFull.
 func (b *Book) Pin(key UserKey) error { return b.keep(key, TrustPinned) }
 
 // Verify keeps a user whose fingerprint was compared. The errors are Pin's.
@@ -34,8 +34,8 @@ func (b *Book) keep(key UserKey, t Trust) error {
 	return nil
 }
 
-// Block refuses a user's texts from now on. What the user was before comes back
-// with Unblock. The errors are ErrUnknownUser and ErrFull.
+// Block refuses a user's texts from now on. Unblock restores the trust from before. The errors are
+// ErrUnknownUser and ErrFull.
 func (b *Book) Block(key UserKey) error {
 	u, ok := b.users[key]
 	switch {
@@ -51,9 +51,8 @@ func (b *Book) Block(key UserKey) error {
 	return nil
 }
 
-// Unblock takes Block back. A user who was new before is forgotten when no
-// session is remembered; sessions beyond the bounds go when the next record comes.
-// The error is ErrUnknownUser.
+// Unblock takes Block back. A user who was new before is forgotten if none of their sessions is
+// remembered; sessions beyond the bounds go when the next record comes. The error is ErrUnknownUser.
 func (b *Book) Unblock(key UserKey) error {
 	u, ok := b.users[key]
 	if !ok {
@@ -69,8 +68,8 @@ func (b *Book) Unblock(key UserKey) error {
 	return nil
 }
 
-// Contact makes sure that a key is pinned under a name, whether or not it was
-// ever heard of: a line of a contacts file. The errors are ErrName and Pin's.
+// Contact makes sure that a key is pinned under a name, whether or not it was ever heard of, as for a
+// line of a contacts file. The errors are ErrName and Pin's.
 func (b *Book) Contact(now time.Time, key UserKey, name string) error {
 	if err := CheckName(name); err != nil {
 		return err
@@ -94,11 +93,11 @@ func (b *Book) SetEdge(key UserKey, near bool) {
 	}
 }
 
-// maxNamed bounds the users whose nodes were named as seeds.
+// maxNamed bounds the users whose nodes were ever named as seeds.
 const maxNamed = 64
 
-// SetNamed notes that the user of this node named that user's node as a seed. It is kept,
-// and makes no room for strangers: a seed that was used once is one in later runs, too.
+// SetNamed notes that the user of this node named that user's node as a seed. Such a user is kept, and
+// makes no room for strangers: a seed that was used once is a seed in later runs too.
 func (b *Book) SetNamed(key UserKey) {
 	if u, ok := b.users[key]; ok && !u.Named && len(b.NamedSeeds()) < maxNamed {
 		u.Named = true
@@ -106,7 +105,7 @@ func (b *Book) SetNamed(key UserKey) {
 	}
 }
 
-// NamedSeeds lists the users whose nodes were named, sorted by key.
+// NamedSeeds lists the users whose nodes were named as seeds, sorted by key.
 func (b *Book) NamedSeeds() (list []UserKey) {
 	for key, u := range b.users {
 		if u.Named {
@@ -123,8 +122,7 @@ func (b *Book) NamedSeed(key UserKey) bool {
 	return ok && u.Named
 }
 
-// Tell notes that the person was told of a first contact, so that it is told
-// once.
+// Tell notes that the person was told of a first contact, so that it is told only once.
 func (b *Book) Tell(key UserKey) {
 	if u, ok := b.users[key]; ok && !u.Told {
 		u.Told = true

@@ -16,9 +16,9 @@ type ProfileOptions struct {
 	Dir          string    // the state folder, empty: DefaultDir
 	User         string    // the user's name
 	IdentityFile string    // an identity to adopt, empty: the one in Dir or a new one
-	History      int       // lines of the history that are kept, at most; 0: none, nor typed ones, and what there was goes
-	Seed         bool      // this run is a seed: Profiles tells it from people
-	Ephemeral    bool      // keep all in memory: nothing is read but IdentityFile, nothing written
+	History      int       // most lines of the history to keep; 0: none, nor typed ones, and what there was is erased
+	Seed         bool      // this run is a seed, which Profiles lists apart from people
+	Ephemeral    bool      // keep everything in memory: read nothing but IdentityFile, write nothing
 	Now          time.Time // the present
 	Random       io.Reader // for new keys
 }
@@ -32,11 +32,11 @@ type Profile struct {
 	Seq     uint64             // of the first record: Seqs.First
 	Seqs    Block              // record sequence numbers
 	IDs     Block              // text ids
-	Past    History            // gives the lines of this run their places
-	Notices []string           // what the user should be told; Load may add to it
+	Past    History            // places the lines of this run behind earlier ones
+	Notices []string           // for the user; Load may add to them
 
 	dir     string // of the user, empty when ephemeral
-	typed   bool   // lines typed in the shell are kept
+	typed   bool   // keep lines typed in the shell
 	slot    *slot
 	numbers *reserver
 	people  *people
@@ -47,10 +47,9 @@ type Profile struct {
 	seq     uint64
 }
 
-// OpenProfile takes a slot of the user, makes what is missing and reads what is
-// there. An error is one line that says what is wrong and what to do; no file
-// that was there before has changed then. A store or journal that is damaged is
-// no error: it is set aside with a notice.
+// OpenProfile takes a slot of the user, makes what is missing and reads what is there. An error is
+// one line that says what is wrong and what to do; then no file that was there before has changed.
+// A damaged store or journal is not an error: it is set aside with a notice.
 func OpenProfile(o ProfileOptions) (*Profile, error) {
 	return openProfile(o, usualLimits(), openJournalFile)
 }
@@ -67,7 +66,7 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 		return openEphemeral(o)
 	}
 	if o.IdentityFile != "" {
-		// Before anything is made for a user that cannot be.
+		// Before anything is made for a user that cannot exist.
 		if _, err := readNamedIdentity(o.IdentityFile); err != nil {
 			return nil, fault(o.IdentityFile, err, "give the file that -identity should adopt, whole")
 		}
@@ -81,7 +80,7 @@ func openProfile(o ProfileOptions, limits storeLimits, open openFile) (*Profile,
 	return p, lockedOut(o.Dir, err)
 }
 
-// openIn is openProfile in a folder that is known.
+// openIn is openProfile with the state folder known.
 func openIn(o ProfileOptions, mapped string, limits storeLimits, open openFile) (*Profile, error) {
 	p := &Profile{Name: o.User, dir: filepath.Join(o.Dir, escapeName(mapped)), typed: o.History != 0}
 	told, err := makeBase(o.Dir)
@@ -126,8 +125,8 @@ func openEphemeral(o ProfileOptions) (*Profile, error) {
 	}, nil
 }
 
-// open does the work of OpenProfile under the lock of the user's folder. All
-// that can refuse comes before the first change.
+// open does the work of OpenProfile under the lock of the user's folder. Everything that can refuse
+// comes before the first change.
 func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) error {
 	identityPath := filepath.Join(p.dir, identityName)
 	others, err := holdsSessions(p.dir)
@@ -180,8 +179,8 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 	return err
 }
 
-// settle brings the slot into order: what damage there is set aside, the
-// journals folded, a copy made a session of its own, and numbers reserved.
+// settle puts the slot in order: it sets damaged files aside, folds the journals, makes a copied slot
+// a session of its own, and reserves numbers.
 func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 	if o.History == 0 {
 		if err := p.eraseHistory(past); err != nil {
@@ -222,7 +221,7 @@ func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 	return nil
 }
 
-// syncLeft syncs what a run wrote that did not end well, before anything is built on it.
+// syncLeft syncs what a run that ended badly wrote, before anything is built on it.
 func (p *Profile) syncLeft(journals []stored) error {
 	if len(journals) == 0 {
 		return nil
@@ -280,9 +279,9 @@ func (p *Profile) foldAtStart(journals []stored, past *archive, now time.Time) e
 	}
 }
 
-// startAnew gives the slot a new session key, since the old one is lost or may
-// be in use elsewhere. What belonged to the old session only goes: the texts
-// that waited are its own to deliver.
+// startAnew gives the slot a new session key, since the old one is lost or may be in use elsewhere.
+// It drops what belonged only to the old session: the texts that waited are for that session to
+// deliver.
 func (p *Profile) startAnew(st *slotState, path string, o ProfileOptions) error {
 	waiting, told, err := p.leftOut(o)
 	if err == nil {
@@ -325,9 +324,9 @@ func (p *Profile) notice(text string) {
 	}
 }
 
-// Load gives f every stored entry, users first, then bucket by bucket in the
-// order of keys. It belongs before the first Append. An entry that f refuses is
-// left out with a notice, unless a newer program wrote it: that error ends Load.
+// Load calls f with every stored entry, users first, then bucket by bucket in the order of keys. Call
+// it before the first Append. An entry that f refuses is left out with a notice, unless a newer
+// program wrote it: that error ends Load.
 func (p *Profile) Load(f func(bucket Bucket, key, value []byte) error) error {
 	if p.store == nil {
 		return nil
@@ -356,7 +355,7 @@ func (p *Profile) Load(f func(bucket Bucket, key, value []byte) error) error {
 	return nil
 }
 
-// loadUsers gives the rows of the slot's store with what all slots decided.
+// loadUsers calls give with the rows of users in the slot's store, with the decisions of all slots.
 func (p *Profile) loadUsers(give func(bucket Bucket, key, value []byte) error) error {
 	var untold []Write
 	err := p.db.each(BucketUsers, func(key, row []byte) error {
@@ -369,26 +368,24 @@ func (p *Profile) loadUsers(give func(bucket Bucket, key, value []byte) error) e
 	if err != nil {
 		return fault(p.db.path, err, "move it away to start without what is in it")
 	}
-	// Decided here, and lost from the shared file since.
+	// Decided in this slot, and lost from the shared file since.
 	if err := p.people.record(untold); err != nil {
 		p.notice(fmt.Sprintf("pins and blocks hold in this session only: %v", err))
 	}
 	return p.people.rest(func(key, row []byte) error { return give(BucketUsers, key, row) })
 }
 
-// Store is where the run writes, nil when ephemeral.
+// Store is where the run writes; nil when ephemeral.
 func (p *Profile) Store() *Store { return p.store }
 
-// GiveBack says, before Close, that this run used all text ids below ids and all
-// record numbers below seq, and none from there on: the next run begins there
-// instead of behind the reserved blocks.
+// GiveBack says, before Close, that this run used all text ids below ids and all record numbers below
+// seq, and none from there on. The next run then begins there instead of behind the reserved blocks.
 func (p *Profile) GiveBack(ids, seq uint64) { p.given, p.ids, p.seq = true, ids, seq }
 
-// Fresh takes a new session key, at once and for the next runs, when the node
-// has met a clone of this session: a record of its own that it did not write.
-// Session is the new key then; the numbers go on. The caller makes a new
-// endpoint with it, and decides what becomes of the texts that wait, since the
-// clone may send them too.
+// Fresh takes a new session key, at once and for the next runs, because the node has met a clone of
+// this session: a record of its own that it did not write. Session is then the new key; the numbers
+// go on. The caller makes a new endpoint with it, and decides what becomes of the texts that wait,
+// since the clone may send them too.
 func (p *Profile) Fresh(random io.Reader) error {
 	var key [32]byte
 	if _, err := io.ReadFull(random, key[:]); err != nil {
@@ -401,8 +398,7 @@ func (p *Profile) Fresh(random io.Reader) error {
 	return nil
 }
 
-// Close ends the run: it stores what is queued and frees the slot. It is to be
-// called once.
+// Close ends the run: it stores what is queued and frees the slot. Call it once.
 func (p *Profile) Close() error {
 	if p.store == nil {
 		return nil
@@ -415,7 +411,7 @@ func (p *Profile) Close() error {
 	return err
 }
 
-// abandon frees what a failed open has taken.
+// abandon frees everything that a failed open has taken.
 func (p *Profile) abandon() {
 	if p.db != nil {
 		p.db.close()

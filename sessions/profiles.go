@@ -8,9 +8,8 @@ import (
 	"strconv"
 )
 
-// Profiles returns the names of the users that have an identity in dir, sorted by
-// mapped name: people, and those who last ran as seeds. A folder that does not exist
-// has none.
+// Profiles returns the names of the users with an identity in dir, sorted by mapped name: people, and
+// those who last ran as seeds. A folder that does not exist has none.
 func Profiles(dir string) (people, seeds []string, err error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -29,7 +28,7 @@ func Profiles(dir string) (people, seeds []string, err error) {
 		if _, err := os.Stat(path); err != nil && !errors.Is(err, fs.ErrPermission) {
 			continue
 		}
-		// An identity that is damaged, or locked, is told of when it is opened, not here.
+		// A damaged or locked identity is reported when it is opened, not here.
 		if id, err := readIdentity(path); err == nil && sameName(id.name, mapped) {
 			mapped = id.name
 		}
@@ -42,7 +41,7 @@ func Profiles(dir string) (people, seeds []string, err error) {
 	return people, seeds, nil
 }
 
-// servedAsSeed says that each session of a user last ran as a seed.
+// servedAsSeed says that all sessions of a user last ran as seeds.
 func servedAsSeed(userDir string) bool {
 	numbers, err := slotDirs(userDir)
 	if err != nil {
@@ -52,7 +51,7 @@ func servedAsSeed(userDir string) bool {
 	for _, n := range numbers {
 		fields, err := readTextFile(filepath.Join(userDir, strconv.Itoa(n), sessionName), "session")
 		if err != nil {
-			continue // its own start tells
+			continue // its own start will report it
 		}
 		if fields["role"] != roleSeed {
 			return false

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// SetLive gives the Book the word of the node on who is here: something authentic came
-// from that session lately, or it is kept in touch with. Without it the Book believes its
-// own Presence. Whoever is here is never forgotten to make room for a newcomer.
+// SetLive gives the Book the node's function that says who is here: something authentic came from the
+// session lately, or the node keeps in touch with it. Without it the Book believes its own Presence. A
+// session that is here is never forgotten to make room for a newcomer.
 func (b *Book) SetLive(live func(now time.Time, id SessionID) bool) { b.alive = live }
 
-// live says that a session counts as online when room is made: only what authenticated to
-// us does, not what somebody tells.
+// live says that a session counts as online when room is made: only if it authenticated to us, not on
+// hearsay.
 func (b *Book) live(now time.Time, s *entry) bool {
 	switch {
 	case !s.Heard || s.Online == PresenceOffline:
@@ -23,14 +23,13 @@ func (b *Book) live(now time.Time, s *entry) bool {
 	return s.Online != PresenceUnknown
 }
 
-// here says whether a session of the user counts as online.
+// here says whether any session of the user counts as online.
 func (b *Book) here(now time.Time, u *user) bool {
 	return slices.ContainsFunc(u.sessions, func(s *entry) bool { return b.live(now, s) })
 }
 
-// shrink brings strangers back within their bounds, for the newcomer, who may be nil. When
-// all others are here the newcomer is the one that goes. It touches no user that is kept:
-// those are bounded by their own caps.
+// shrink brings strangers back within their bounds to make room for newcomer, which may be nil. If all
+// others are here the newcomer goes. Kept users are not touched: they have caps of their own.
 func (b *Book) shrink(now time.Time, newcomer *entry) {
 	c := b.classes[classNew]
 	for c.len() > b.limits.Sessions || b.news > b.limits.Users {
@@ -38,7 +37,7 @@ func (b *Book) shrink(now time.Time, newcomer *entry) {
 		switch {
 		case ok:
 		case newcomer == nil || classOf(newcomer.owner.Trust) != classNew || b.byID[newcomer.ID] != newcomer:
-			return // all are here; those who come next find no room
+			return // all are here; further newcomers find no room
 		default:
 			s = newcomer
 		}
@@ -46,10 +45,9 @@ func (b *Book) shrink(now time.Time, newcomer *entry) {
 	}
 }
 
-// place counts a new user under the network that its key authenticated from. When that
-// network has as many new users as it may, the one of them that was silent longest leaves,
-// of those that are not here; if all are, place answers false, and the user stays counted
-// where it was.
+// place counts a new user under the network from which its key authenticated. If that network already
+// has as many new users as allowed, the one silent for longest of those not here goes. If all are here
+// place returns false, and the user stays counted where it was.
 func (b *Book) place(now time.Time, u *user, from netip.AddrPort) bool {
 	p, counted := prefixOf(from)
 	if u.Trust != TrustNew || u.prefix == p || !counted || b.limits.NewPerPrefix < 0 {
@@ -81,8 +79,8 @@ func (b *Book) unplace(u *user) {
 	u.prefix = netip.Prefix{}
 }
 
-// quietest is the new user of the list that is not here and was silent longest; nil if
-// all are here.
+// quietest is the new user of the list that is not here and was silent for longest; nil if all are
+// here.
 func (b *Book) quietest(now time.Time, list []*user) (quiet *user) {
 	for _, u := range list {
 		if u.Trust == TrustNew && !u.Named && (quiet == nil || compareQuiet(u, quiet) < 0) && !b.here(now, u) {
@@ -99,10 +97,9 @@ func compareQuiet(x, y *user) int {
 	return compareKeys(x.Key, y.Key)
 }
 
-// Prune forgets sessions until n are left and returns how many it forgot: the
-// longest silent first, blocked users', then new users', then those beyond the
-// last 4 of each pinned user. Sessions that are online stay, however many they
-// are (the paper, 3.2).
+// Prune forgets sessions until n are left, and returns how many it forgot. The longest silent go
+// first: those of blocked users, then of new users, then those beyond the last 4 of each pinned
+// user. Sessions that are online stay, however many they are (the paper, 3.2).
 func (b *Book) Prune(now time.Time, n int) int {
 	before := len(b.byID)
 	for _, class := range []int{classBlocked, classNew, classKept} {
@@ -118,8 +115,8 @@ func (b *Book) Prune(now time.Time, n int) int {
 	return before - len(b.byID)
 }
 
-// drop forgets a session. What it left behind is a floor when it said that it
-// was gone. A new user goes with the last session.
+// drop forgets a session. If it had said goodbye it leaves a floor behind. A new user goes with their
+// last session.
 func (b *Book) drop(now time.Time, s *entry) {
 	u := s.owner
 	b.classes[classOf(u.Trust)].remove(s)
@@ -129,7 +126,7 @@ func (b *Book) drop(now time.Time, s *entry) {
 	if s.State == StateGone {
 		b.floors.raise(now, s.ID, s.Seq, u.Trust.Known())
 	}
-	b.userChanged(u) // keeps when the user was last seen
+	b.userChanged(u) // to keep when the user was last seen
 	if u.Trust == TrustNew && len(u.sessions) == 0 {
 		b.removeUser(u)
 	}

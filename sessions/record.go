@@ -18,7 +18,7 @@ const (
 	recordDomain  = "darkchat session record v1\x00"
 )
 
-// What Sign and Verify refuse a record for.
+// Why Sign and Verify refuse a record.
 var (
 	ErrRecordSize      = errors.New("record is longer than 384 bytes")
 	ErrRecordForm      = errors.New("record is malformed")
@@ -55,9 +55,8 @@ const (
 	ScopeObserved = 2
 )
 
-// Flags of a record. Unknown ones are kept. Of the three about introductions none means
-// that this session decides itself, each time; of several the strictest counts: NoIntro,
-// then IntroLink.
+// Flags of a record. Unknown ones are kept. If none of the three about introductions is set, this
+// session decides each time; if several are, the strictest counts: NoIntro, then IntroLink.
 const (
 	FlagSeed      = 1
 	FlagRelay     = 2
@@ -67,8 +66,8 @@ const (
 	FlagIntroAll  = 32
 )
 
-// An Address is where a session says it can be reached. The signature does not
-// prove it: it is a hint.
+// An Address is where a session says it can be reached. It is a hint: the signature does not prove
+// it.
 type Address struct {
 	Scope uint8
 	Addr  netip.AddrPort
@@ -85,7 +84,7 @@ type Record struct {
 	Addrs    []Address
 	Lifetime time.Duration // whole seconds, counted by the receiver from receipt
 	Flags    uint64
-	Hold     HoldKey // to which copies for friends to keep are sealed; zero: none
+	Hold     HoldKey // the key to which copies that friends keep are sealed; zero: none
 }
 
 // recordWire is the signed part.
@@ -150,11 +149,10 @@ func SignBy(by Signatures, key ed25519.PrivateKey, r Record) ([]byte, error) {
 	return signed, nil
 }
 
-// Verify checks a signed record of a stranger and decodes it. The signature is
-// checked over the bytes as they came, before anything in them is believed;
-// only the user key is looked up first. The checks are those of spec/wire.md
-// 4.2, and the errors are the ErrRecord ones and ErrName. It is pure and safe for many
-// goroutines.
+// Verify checks a signed record of a stranger and decodes it. The signature is checked over the bytes
+// as they came, before anything in them is believed; only the user key is read first. The checks are
+// those of spec/wire.md 4.2, and the errors are the ErrRecord ones and ErrName. It is pure and safe
+// for many goroutines.
 func Verify(signed []byte) (Record, error) { return VerifyBy(Ed25519{}, signed) }
 
 // VerifyBy is Verify with the Signatures of a simulation.
@@ -173,8 +171,8 @@ func VerifyBy(by Signatures, signed []byte) (Record, error) {
 	return decodeRecord(w.Raw)
 }
 
-// Decode decodes a record that Verify has accepted before: one out of our own
-// store, or one that dgram has checked. It looks at no signature.
+// Decode decodes a record that Verify has accepted before: one from our own store, or one that dgram
+// has checked. It does not check the signature.
 func Decode(signed []byte) (Record, error) {
 	w, err := splitRecord(signed)
 	if err != nil {
@@ -194,9 +192,9 @@ func splitRecord(signed []byte) (signedWire, error) {
 	return w, nil
 }
 
-// peekUser finds the user key in front of the signature check, by position: the
-// array of 12, the version (below 24: one byte), the name (at most 32 bytes: one or
-// two bytes of header) and a byte string of 32.
+// peekUser finds the user key before the signature check, by position: the array of 12, the version
+// (below 24: one byte), the name (at most 32 bytes: one or two bytes of header) and a byte string of
+// 32.
 func peekUser(raw []byte) (UserKey, error) {
 	if len(raw) < 3 || raw[0] != 0x8c {
 		return UserKey{}, ErrRecordForm
@@ -222,8 +220,7 @@ func domain(raw []byte) []byte {
 	return append([]byte(recordDomain), raw...)
 }
 
-// decodeRecord reads the signed part and holds it to every rule but the
-// signature.
+// decodeRecord reads the signed part and checks every rule but the signature.
 func decodeRecord(raw []byte) (Record, error) {
 	w, ok := readRecord(raw)
 	if !ok {

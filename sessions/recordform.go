@@ -2,18 +2,17 @@ package sessions
 
 import "unicode/utf8"
 
-// recordItems are the elements of a record, of a signed one, and of an address
-// (spec/wire.md 4.1, 4.2). They are read by hand: every handshake and every list brings
-// records. As everywhere one value has one encoding, so heads are in their shortest form
-// and nothing follows.
+// recordItems are the elements of a record, of a signed one, and of an address (spec/wire.md 4.1,
+// 4.2). They are decoded by hand, since every handshake and every list brings records. As
+// everywhere, one value has one encoding: heads are in their shortest form, and nothing follows.
 const (
 	recordItems  = 12
 	signedItems  = 2
 	addressItems = 2
 )
 
-// form reads items one by one. After the first that is not what is asked for it is bad,
-// and gives zeros.
+// form reads items one by one. After the first that is not what was asked for it is bad, and
+// returns zeros.
 type form struct {
 	b   []byte
 	bad bool
@@ -58,7 +57,7 @@ func (f *form) array(n uint64) {
 	}
 }
 
-// bytes reads a byte string. It is part of what is read.
+// bytes reads a byte string, as a slice of the input.
 func (f *form) bytes(major byte) []byte {
 	n := f.head(major)
 	if n > uint64(len(f.b)) {
@@ -73,7 +72,7 @@ func (f *form) bytes(major byte) []byte {
 // done says whether all went well and nothing is left.
 func (f *form) done() bool { return !f.bad && len(f.b) == 0 }
 
-// readSigned reads a signed record; raw and sig are parts of it.
+// readSigned reads a signed record; raw and sig are slices of it.
 func readSigned(b []byte) (w signedWire, ok bool) {
 	f := form{b: b}
 	f.array(signedItems)
@@ -81,7 +80,7 @@ func readSigned(b []byte) (w signedWire, ok bool) {
 	return w, f.done()
 }
 
-// readRecord reads the signed part; its byte strings are parts of it.
+// readRecord reads the signed part; its byte strings are slices of it.
 func readRecord(b []byte) (w recordWire, ok bool) {
 	f := form{b: b}
 	f.array(recordItems)

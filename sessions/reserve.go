@@ -12,14 +12,13 @@ import (
 const (
 	// blockSize is how many numbers are reserved at a time.
 	blockSize = 8192
-	// maxNumber bounds text ids and sequence numbers, so that every language can
-	// hold them exactly. Spec: spec/wire.md, records.
+	// maxNumber bounds text ids and sequence numbers, so that every language can represent
+	// them exactly. Spec: spec/wire.md, records.
 	maxNumber = 1 << 53
 )
 
-// A Block is numbers that were given to this session and to no other run of
-// it: First <= n < Limit. What is not used of it is given back by GiveBack or
-// skipped for ever.
+// A Block is numbers given to this run of a session and to no other: First <= n < Limit. Those not
+// used are given back by GiveBack, or skipped for ever.
 type Block struct{ First, Limit uint64 }
 
 // A Counter is one of the two series of numbers that a session never repeats.
@@ -32,20 +31,19 @@ const (
 	CounterSeq Counter = 2
 )
 
-// session is what lies in a slot's session file: the key of the session and how
-// far its numbers are reserved. They live and die together, since a number is
-// unique only under its key.
+// session is the content of a slot's session file: the key of the session, and how far its numbers are
+// reserved. They are kept together, since a number is unique only under its key.
 type session struct {
 	user UserKey
 	key  [32]byte // X25519 private
-	ids  uint64   // the first text id that nobody was given
-	seq  uint64   // the first record seq that nobody was given
-	seed bool     // it is a seed's, in this run
+	ids  uint64   // the first text id not given out
+	seq  uint64   // the first record seq not given out
+	seed bool     // this run is a seed
 
-	folder string // where it lay when it was last written; "" unknown
+	folder string // where the file was when it was last written; "": unknown
 }
 
-// roleSeed is the role of a session that last ran as a seed; people's have none.
+// roleSeed is the role of a session that last ran as a seed; sessions of people have none.
 const roleSeed = "seed"
 
 const sessionNote = "Never copy this file: two sessions with one key take each other's texts."
@@ -58,9 +56,8 @@ func newSession(user UserKey, now time.Time, random io.Reader) (session, error) 
 	return s, nil
 }
 
-// startSeq is the sequence number that a run begins with: above all that were
-// used, and above those of a forgotten past of this session too, for as long as
-// the clock is about right.
+// startSeq is the sequence number with which a run begins: above all that were used and, as long as the
+// clock is about right, also above those that a forgotten past of this session used.
 func startSeq(next uint64, now time.Time) uint64 {
 	if ms := now.UnixMilli(); ms > 0 {
 		next = max(next, uint64(ms))
@@ -68,11 +65,10 @@ func startSeq(next uint64, now time.Time) uint64 {
 	return max(next, 1)
 }
 
-// Of text ids a run skips those that a forgotten past may have used, too: a disk that
-// was set back to an older state would give them again, and a text with an id that its
-// reader knows is taken for the old one. Ids travel with each text and each ack, so
-// they are kept shorter than milliseconds: 32 bits last for eight years.
-const idsPerSecond = 16 // on the average, between a backup and its return
+// A run also skips the text ids that a forgotten past may have used: a disk restored to an older state
+// would give them out again, and a text whose id the reader knows is taken for the old one. Ids travel
+// with each text and each ack, so they grow more slowly than milliseconds: 32 bits last for eight years.
+const idsPerSecond = 16 // on average, between a backup and its restoration
 
 var firstIDs = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -83,9 +79,8 @@ func startID(next uint64, now time.Time) uint64 {
 	return max(next, 1)
 }
 
-// readSession reads a session file. copied says that it does not lie where it
-// was written: it, or its whole folder, came out of a copy or a backup, whose
-// original may be running.
+// readSession reads a session file. copied says that it is not where it was written: it, or its whole
+// folder, came from a copy or a backup whose original may be running.
 func readSession(path string, lockInode uint64) (s session, copied bool, err error) {
 	fields, err := readTextFile(path, "session")
 	if err != nil {
@@ -108,7 +103,7 @@ func readSession(path string, lockInode uint64) (s session, copied bool, err err
 	if s.ids == 0 || s.ids > maxNumber-2*blockSize || s.seq > maxNumber-2*blockSize {
 		return session{}, false, fmt.Errorf("%w: its numbers are out of range", ErrDamaged)
 	}
-	s.folder, _ = strconv.Unquote(fields["folder"]) // words for a notice, no more
+	s.folder, _ = strconv.Unquote(fields["folder"]) // only words for a notice
 	self, err := inodeAt(path)
 	if err != nil {
 		return session{}, false, err
@@ -136,11 +131,10 @@ func (s session) write(path string, lockInode uint64) error {
 // maxFolder bounds the path that is kept, quoted, in a session file.
 const maxFolder = maxTextFile / 8
 
-// place tells where a session file lies by the inode numbers of two files: the
-// slot's lock, made once, and the session file itself, made anew at each start.
-// A copy or a restored backup has others, unless the file system gave the same
-// two again. A copy of the whole disk has the same: that one is found out when
-// it meets its original (Profile.Fresh).
+// place identifies where a session file is, by the inode numbers of two files: the slot's lock, made once,
+// and the session file itself, made anew at each start. A copy or a restored backup has others, unless the
+// file system happens to reuse both. A copy of the whole disk has the same; it is found out when it meets
+// its original (Profile.Fresh).
 func place(lockInode, self uint64) string { return fmt.Sprintf("%d.%d", lockInode, self) }
 
 // reserver hands out blocks of numbers. A block is synced to disk before it is
@@ -179,7 +173,7 @@ func (r *reserver) start(s session, now time.Time) (ids, seq Block, err error) {
 	defer r.mu.Unlock()
 	begin := func(next, first uint64) Block {
 		if first >= maxNumber-blockSize {
-			first = next // a clock in the far future must not use the numbers up
+			first = next // a clock set far into the future must not use up the numbers
 		}
 		return Block{first, first + blockSize}
 	}
@@ -188,7 +182,7 @@ func (r *reserver) start(s session, now time.Time) (ids, seq Block, err error) {
 	return ids, seq, r.put(s)
 }
 
-// giveBack ends a run that used all below ids and seq and nothing from there on.
+// giveBack ends a run that used all numbers below ids and seq, and none from there on.
 func (r *reserver) giveBack(ids, seq uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What Resolve answers besides an AmbiguousError.
+// The errors of Resolve besides AmbiguousError.
 var (
 	ErrUnknownName    = errors.New("nobody of that name is known")
 	ErrUnknownSession = errors.New("no such session is known")
@@ -18,7 +18,7 @@ var (
 type AmbiguousError struct {
 	Typed      string
 	Candidates []string // what to type instead, sorted; at most maxCandidates
-	More       int      // that are not among them
+	More       int      // how many further ones there are
 }
 
 // maxCandidates is how many an AmbiguousError names.
@@ -35,11 +35,10 @@ func (e *AmbiguousError) List() string {
 	return s
 }
 
-// Resolve finds the key that a typed name means, and the session if one is named:
-// "ann", "ann~k7f2" with at least 4 characters of the fingerprint, "ann/7f3a" with
-// any unique beginning of a session id. Our own name means ourselves as long as
-// nobody else claims it. It never guesses: the errors are ErrUnknownName,
-// ErrUnknownSession and *AmbiguousError.
+// Resolve finds the key that a typed name means, and the session if one is given: "ann", "ann~k7f2"
+// with at least 4 characters of the fingerprint, "ann/7f3a" with any unique beginning of a session
+// id. Our own name means us as long as nobody else claims it. It never guesses: the errors are
+// ErrUnknownName, ErrUnknownSession and *AmbiguousError.
 func (b *Book) Resolve(typed string) (UserKey, *SessionID, error) {
 	who, session, addressed := strings.Cut(typed, "/")
 	name, digits, short := strings.Cut(who, "~")
@@ -81,8 +80,8 @@ func (b *Book) ownSession(session string, addressed bool) (UserKey, *SessionID, 
 	return b.self, id, err
 }
 
-// byDigits finds the user of that name whose fingerprint begins with digits. A
-// beginning can be forged, so between several the pinned one is meant.
+// byDigits finds the user of that name whose fingerprint begins with digits. A beginning can be forged,
+// so of several the pinned one is meant.
 func (b *Book) byDigits(typed, mapped, digits string) (*user, error) {
 	if len(digits) < minDigits {
 		return nil, ErrUnknownName
@@ -107,7 +106,7 @@ func (b *Book) byDigits(typed, mapped, digits string) (*user, error) {
 	return nil, b.ambiguous(typed, all)
 }
 
-// unclear says what a plain name may mean when it does not mean one user.
+// unclear returns the error for a plain name that does not mean one user, with what it may mean.
 func (b *Book) unclear(typed, mapped string) error {
 	users := b.claimants(mapped)
 	if len(users) == 0 {
@@ -119,8 +118,7 @@ func (b *Book) unclear(typed, mapped string) error {
 	return b.ambiguous(typed, users)
 }
 
-// ambiguous names those that are likeliest meant: whom the user knows, then who was met
-// first.
+// ambiguous names the likeliest candidates: people the user knows, then those met first.
 func (b *Book) ambiguous(typed string, users []*user) error {
 	users = slices.SortedFunc(slices.Values(users), func(x, y *user) int {
 		if x.Trust.Known() != y.Trust.Known() {

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Rows are how a batch lies in a journal: a deterministic CBOR array of arrays
-// [bucket, key, value], where value null means delete. They are written for every
-// text and read back at every fold, which is why it is done by hand.
+// Rows are the form of a batch in a journal: a deterministic CBOR array of arrays [bucket, key,
+// value], where value null means delete. They are encoded by hand, since they are written for
+// every text and read back at every fold.
 
 // Major types and simple values of CBOR (RFC 8949 3.1, 3.3).
 const (
@@ -20,7 +20,7 @@ const (
 	cborTrue  = 0xf5
 )
 
-// rowItems is the length of a row.
+// rowItems is the number of elements of a row.
 const rowItems = 3
 
 func appendRows(dst []byte, batch []Write) []byte {
@@ -38,7 +38,7 @@ func appendRows(dst []byte, batch []Write) []byte {
 	return dst
 }
 
-// readRows reads all of b and appends it to batch. Keys and values are parts of b.
+// readRows reads all of b and appends it to batch. Keys and values are slices of b.
 func readRows(batch []Write, b []byte) (_ []Write, ok bool) {
 	n, b, ok := readItem(b, cborArray)
 	if !ok || n > maxBatch {

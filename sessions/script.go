@@ -5,10 +5,10 @@ import (
 	"unicode"
 )
 
-// MixedScript reports whether the letters of name come from scripts that are not
-// written together, as the Cyrillic а in "аnn": such a name may imitate another
-// and is marked. The combinations that pass are those of UTS 39 5.2, "highly
-// restrictive": the Japanese, Chinese and Korean ones, each also with Latin.
+// MixedScript reports whether the letters of name come from scripts that are not written together,
+// as the Cyrillic а in "аnn": such a name may imitate another and is marked. The combinations that
+// pass are those of UTS 39 5.2, "highly restrictive": the Japanese, Chinese and Korean ones, each
+// also with Latin.
 func MixedScript(name string) bool {
 	var scripts []string // few: names are short
 	for _, r := range name {
@@ -22,7 +22,7 @@ func MixedScript(name string) bool {
 		!within(scripts, "Latin", "Han", "Hangul")
 }
 
-// scriptOf gives "" for what every script shares: digits, marks, punctuation.
+// scriptOf returns "" for what all scripts share: digits, marks, punctuation.
 func scriptOf(r rune) string {
 	if r < 0x80 {
 		if 'a' <= r|0x20 && r|0x20 <= 'z' {

@@ -14,7 +14,7 @@ const (
 	PresenceUnknown Presence = iota // not heard of since the start, or since our own network changed
 	PresenceOnline
 	PresenceAway
-	PresenceSuspect // silent, but not yet given up
+	PresenceSuspect // silent, but not given up yet
 	PresenceOffline
 )
 
@@ -35,7 +35,7 @@ func (p Presence) String() string {
 
 const (
 	maxSeen      = 4           // addresses remembered for a session
-	heardGrain   = time.Minute // how exactly the store knows when a session was heard
+	heardGrain   = time.Minute // how precisely the store knows when a session was last heard
 	storeSession = 1           // version of a stored session
 
 	maxMillis = 253402300799999 // the end of the year 9999, the last that RFC 3339 can write
@@ -47,8 +47,7 @@ type Seen struct {
 	At   time.Time
 }
 
-// A Session is what is remembered of one session. Its slices are shared and not
-// to be changed.
+// A Session is what is remembered of one session. Its slices are shared and must not be changed.
 type Session struct {
 	ID        SessionID
 	User      UserKey
@@ -57,8 +56,8 @@ type Session struct {
 	Seq       uint64
 	State     State
 	Record    []byte    // as signed
-	Addrs     []Address // out of the record: hints
-	Seen      []Seen    // at most 4, newest first; never a hint
+	Addrs     []Address // from the record: hints
+	Seen      []Seen    // at most 4, newest first; proved, not hints
 	Lifetime  time.Duration
 	Flags     uint64
 	Hold      HoldKey   // zero: it wants no held copies
@@ -67,7 +66,7 @@ type Session struct {
 	Heard     bool // authenticated to us at least once
 }
 
-// entry is a Session in its place in the Book.
+// entry is a Session with its place in the Book.
 type entry struct {
 	Session
 	owner  *user
@@ -84,7 +83,7 @@ func (s *entry) assume(signed []byte, rec Record) {
 	}
 }
 
-// presenceOf is what a session's own record, heard from itself, makes of it.
+// presenceOf is the Presence that follows from a session's own record, heard from itself.
 func presenceOf(s State) Presence {
 	switch s {
 	case StateOnline:
@@ -95,8 +94,8 @@ func presenceOf(s State) Presence {
 	return PresenceOffline
 }
 
-// saw notes that the key authenticated from addr and reports whether the store
-// should learn of it. The slice is replaced, because copies of the Session share it.
+// saw notes that the key authenticated from addr, and reports whether the store should learn of it.
+// The slice is replaced, because copies of the Session share it.
 func (s *entry) saw(now time.Time, addr netip.AddrPort) bool {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	if len(s.Seen) > 0 && s.Seen[0].Addr == addr && now.Sub(s.Seen[0].At) < heardGrain {
@@ -113,7 +112,7 @@ func (s *entry) saw(now time.Time, addr netip.AddrPort) bool {
 	return true
 }
 
-// sessionStored is a session in the store. What the record says is not repeated.
+// sessionStored is a session in the store. It does not repeat what the record says.
 type sessionStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64

@@ -26,9 +26,9 @@ const (
 // What a Shelf refuses.
 var ErrShelfFull = errors.New("no room for another held copy")
 
-// A Shelf is what a node keeps for its friends: sealed copies of texts for those who are
-// away, which it cannot read, and the receipts of those who came. It belongs to one
-// goroutine. Source: spec/theory.md 4.7.
+// A Shelf is what a node keeps for its friends: sealed copies of texts for friends who are away,
+// which it cannot read, and the receipts of those who came. It belongs to one goroutine. Source:
+// spec/theory.md 4.7.
 type Shelf struct {
 	copies   map[shelfKey]*Held
 	receipts map[shelfKey]*HeldReceipt
@@ -80,12 +80,12 @@ func NewShelf() *Shelf {
 // Unstored is called right after NewShelf in a run that stores nothing.
 func (s *Shelf) Unstored() { s.unstored = true }
 
-// Put keeps a copy; not fresh: it was kept already. ErrShelfFull: there is no room,
-// for this sender or at all; nobody else's copy makes room for it.
+// Put keeps a copy; fresh is false if it was kept already. ErrShelfFull: there is no room, for this
+// sender or at all; nobody else's copy makes room for it.
 func (s *Shelf) Put(h Held) (fresh bool, err error) {
 	key := shelfKey{h.To, h.From, h.ID}
 	if s.copies[key] != nil || s.receipts[shelfKey{h.From, h.To, h.ID}] != nil {
-		return false, nil // it is here, or its recipient has it
+		return false, nil // it is kept already, or its recipient has it
 	}
 	sender, session := 0, 0
 	for _, c := range s.copies {
@@ -142,7 +142,7 @@ func (s *Shelf) Has(to, from SessionID, id uint64) bool {
 	return s.copies[shelfKey{to, from, id}] != nil
 }
 
-// Drop lets go of a copy.
+// Drop deletes a copy.
 func (s *Shelf) Drop(to, from SessionID, id uint64) {
 	key := shelfKey{to, from, id}
 	if h := s.copies[key]; h != nil {
@@ -189,7 +189,7 @@ func (s *Shelf) ReceiptsFor(to SessionID) (list []HeldReceipt) {
 	return list
 }
 
-// DropReceipt lets go of a receipt.
+// DropReceipt deletes a receipt.
 func (s *Shelf) DropReceipt(to, from SessionID, id uint64) {
 	key := shelfKey{to, from, id}
 	if s.receipts[key] != nil {
@@ -198,8 +198,8 @@ func (s *Shelf) DropReceipt(to, from SessionID, id uint64) {
 	}
 }
 
-// Expire lets go of what has waited for HoldLife, or comes from a future that a clock
-// set back has made, and says when to come again; zero: nothing is kept.
+// Expire deletes what has waited for HoldLife, or comes from the future because the clock was set back.
+// It returns when to call it again; zero: nothing is kept.
 func (s *Shelf) Expire(now time.Time) (next time.Time) {
 	over := func(at time.Time) bool {
 		if age := now.Sub(at); age >= HoldLife || age < -HoldLife {
@@ -223,7 +223,7 @@ func (s *Shelf) Expire(now time.Time) (next time.Time) {
 	return next
 }
 
-// Len is how many copies are kept, and their bytes.
+// Len is how many copies are kept, and how many bytes they have.
 func (s *Shelf) Len() (copies, size int) { return len(s.copies), s.bytes }
 
 func (s *Shelf) change(kind byte, key shelfKey) {
@@ -243,7 +243,7 @@ func (r shelfRow) bytes() []byte {
 	return binary.BigEndian.AppendUint64(b, r.key.id)
 }
 
-// shelfStored is a row: of a copy the sealed bytes and the sender, of a receipt the
+// shelfStored is a row in the store: for a copy the sealed bytes and the sender, for a receipt the
 // signature and the result.
 type shelfStored struct {
 	_       struct{} `cbor:",toarray"`

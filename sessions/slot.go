@@ -11,13 +11,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// maxSlots bounds the sessions of one user that run at once on one machine.
+// maxSlots bounds the sessions that one user runs at once on one machine.
 const maxSlots = 64
 
 // errSlots is why a 65th session of a user does not start.
 var errSlots = errors.New("is used by " + strconv.Itoa(maxSlots) + " sessions at once")
 
-// A slot is the folder of one session. Who holds its lock is that session.
+// A slot is the folder of one session. The process that holds its lock is that session.
 type slot struct {
 	dir  string
 	lock *fileLock
@@ -25,7 +25,7 @@ type slot struct {
 
 func (s *slot) path(name string) string { return filepath.Join(s.dir, name) }
 
-// slotDirs returns the numbers of the slots that there are, ascending.
+// slotDirs returns the numbers of the existing slots, ascending.
 func slotDirs(userDir string) ([]int, error) {
 	var found []int
 	for n := 1; n <= maxSlots; n++ {
@@ -40,9 +40,9 @@ func slotDirs(userDir string) ([]int, error) {
 	return found, nil
 }
 
-// pickSlot takes the free slot with the text that has waited longest, else the
-// first free one, else a new one. The caller holds the lock of the user's
-// folder, so that two starts do not look at one slot at once.
+// pickSlot takes the free slot with the text that has waited longest, else the first free one, else
+// a new one. The caller holds the lock of the user's folder, so that two starts never look at one
+// slot at once.
 func pickSlot(userDir string) (*slot, error) {
 	numbers, err := slotDirs(userDir)
 	if err != nil {
@@ -100,9 +100,8 @@ func takeSlot(userDir string, n int) (*slot, error) {
 	return s, nil
 }
 
-// waitingSince is when the oldest line in the slot's outbox was typed, in unix
-// milliseconds; the largest number where none waits or nothing can be read. It
-// changes nothing.
+// waitingSince is when the oldest line in the slot's outbox was typed, in unix milliseconds; the
+// largest number if none waits or nothing can be read. It changes nothing.
 func (s *slot) waitingSince() uint64 {
 	lines := map[string]uint64{}
 	note := func(w Write) {
@@ -132,7 +131,7 @@ func (s *slot) waitingSince() uint64 {
 		})
 	})
 	if err != nil {
-		clear(lines) // its own start will say what is wrong
+		clear(lines) // a start in that slot will say what is wrong
 	}
 	numbers, _ := listJournals(s.dir)
 	for _, n := range numbers {
@@ -163,16 +162,16 @@ func decodeLineOf(w Write) (*line, error) {
 	return decodeLine(1, w.Value)
 }
 
-// slotState is what was found in a slot that a run is about to use.
+// slotState is what a run found in the slot that it is about to use.
 type slotState struct {
 	session  session
-	fresh    string // why it needs a new session key, "" when it does not
-	stale    bool   // its session file is damaged and to be set aside
+	fresh    string // why it needs a new session key; "": it does not
+	stale    bool   // its session file is damaged and must be set aside
 	journals []stored
 }
 
-// inspect reads the session file and the journals and changes nothing. It fails
-// when the slot is another user's or newer than this program.
+// inspect reads the session file and the journals and changes nothing. It fails if the slot belongs to
+// another user or is newer than this program.
 func (s *slot) inspect(user UserKey) (st slotState, err error) {
 	path := s.path(sessionName)
 	var copied bool
@@ -219,7 +218,7 @@ func holdsSessions(userDir string) (bool, error) {
 	return false, nil
 }
 
-// foldedNumber reads how far journals were folded into a file opened to look.
+// foldedNumber reads how far journals were folded into a store file opened for reading.
 func (d *database) foldedNumber() (n uint64, err error) {
 	err = d.bolt.Load().View(func(tx *bbolt.Tx) error {
 		n, err = getNumber(tx, metaFolded)

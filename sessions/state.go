@@ -42,11 +42,11 @@ const (
 	archiveName  = "conversations"
 )
 
-// ErrDamaged is a file that is not what it should be.
+// ErrDamaged means that a file is not what it should be.
 var ErrDamaged = errors.New("is damaged")
 
-// StateError is a fault of the state folder, told in one line: which file, what
-// is wrong with it, and what to do.
+// StateError is a fault in the state folder, in one line: which file, what is wrong with it, and
+// what to do.
 type StateError struct {
 	Path string
 	Err  error
@@ -57,15 +57,15 @@ func (e *StateError) Error() string {
 	what := e.Err.Error()
 	var pe *fs.PathError
 	if errors.As(e.Err, &pe) {
-		what = pe.Err.Error() // the path is said already
+		what = pe.Err.Error() // the path is in the line already
 	}
 	return fmt.Sprintf("%s: %s; %s", e.Path, what, e.Cure)
 }
 
 func (e *StateError) Unwrap() error { return e.Err }
 
-// fault wraps err as a StateError about path. The cure of what is known better
-// than by the caller (no permission, no room, a newer version) replaces his.
+// fault wraps err as a StateError about path. For errors with a known cure (no permission, no
+// room, a newer version) that cure replaces the caller's.
 func fault(path string, err error, cure string) error {
 	if err == nil {
 		return nil
@@ -90,7 +90,7 @@ func fault(path string, err error, cure string) error {
 // DefaultDir is where state lies unless -state says otherwise:
 // $XDG_STATE_HOME/darkchat, or ~/.local/state/darkchat.
 func DefaultDir() (string, error) {
-	// The specification says that a relative path there is to be ignored.
+	// The XDG specification says that a relative path there must be ignored.
 	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "darkchat"), nil
 	}
@@ -106,8 +106,8 @@ func sameName(name, mapped string) bool {
 	return err == nil && m == mapped
 }
 
-// escapeName makes a mapped name a folder name that is safe on every file
-// system: ASCII only, no upper-case letter but in %XX.
+// escapeName turns a mapped name into a folder name that is safe on every file system: ASCII only,
+// and no upper-case letters except in %XX.
 func escapeName(mapped string) string {
 	var b strings.Builder
 	for i := range len(mapped) {
@@ -130,8 +130,7 @@ func plainByte(c byte, at int) bool {
 	return false
 }
 
-// unescapeName is the inverse of escapeName. It refuses what escapeName never
-// returns.
+// unescapeName is the inverse of escapeName. It refuses anything that escapeName never returns.
 func unescapeName(folder string) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(folder); i++ {
@@ -171,8 +170,8 @@ func makeDir(path string) error {
 	return nil
 }
 
-// makeBase makes sure that our folders can lie in the folder at path. What others could
-// do in it, if it is ours, is taken from them, and told.
+// makeBase makes sure that our folders can be in the folder at path. If it is ours, and others
+// could change it, it takes that permission away and returns a notice.
 func makeBase(path string) (notice string, err error) {
 	if err := makeDirs(path); err != nil {
 		return "", err
@@ -190,8 +189,8 @@ func makeBase(path string) (notice string, err error) {
 	return path + " could be changed by others; now only you can change it", nil
 }
 
-// makeDirs is os.MkdirAll, and what it makes outlives a power cut: numbers may be used
-// as soon as they are reserved in a file below.
+// makeDirs is os.MkdirAll, but the folders survive a power cut: numbers may be used as soon as
+// they are reserved in a file below.
 func makeDirs(path string) error {
 	var parents []string
 	for at := filepath.Clean(path); ; at = filepath.Dir(at) {

@@ -13,18 +13,18 @@ const (
 	queueBatches = 1024
 	// queueBytes bounds their size.
 	queueBytes = 16 << 20
-	// doneSpare is the room kept for reports that answer no call.
+	// doneSpare is the room in Done for reports that answer no call.
 	doneSpare = 8
-	// groupBytes is when a group of batches is written although more wait.
+	// groupBytes is the size at which a group of batches is written though more wait.
 	groupBytes = 1 << 20
 	// reserveQueue bounds the calls of Reserve that wait.
 	reserveQueue = 4
 )
 
-// storeLimits are the numbers that tests make small.
+// storeLimits are limits that tests make small.
 type storeLimits struct {
-	foldAt     int64         // a journal of this length is folded
-	maxJournal int64         // a journal that could not be folded takes no more
+	foldAt     int64         // length at which a journal is folded
+	maxJournal int64         // length at which a journal that could not be folded takes no more
 	syncDelay  time.Duration // from a write to the start of its sync
 	foldRetry  time.Duration // from a failed fold to the next try
 }
@@ -38,27 +38,25 @@ func usualLimits() storeLimits {
 	}
 }
 
-// ErrJournalFull is why batches are refused when the journal has grown to its
-// bound because it could not be folded into the store.
+// ErrJournalFull is why batches are refused once the journal has grown to its bound because it
+// could not be folded into the store.
 var ErrJournalFull = errors.New("journal is full, since the store cannot be written")
 
 var errClosed = errors.New("store is closed")
 
 // Done is the end of one Append or Reserve.
 //
-// For Append, a nil Err says that the batch lies in the journal: it survives the
-// death of the process from here on, and that of the machine 100 ms later. With
-// an Err it is not stored; a later batch may be, when the cause has gone.
-// For Reserve, Granted is the block, or Err says why there is none.
-// Seq 0 is a report that answers no call: the disk failed behind the scenes.
+// For Append, a nil Err says that the batch is in the journal: from now on it survives the death of
+// the process, and 100 ms later a power cut. With an Err it is not stored; a later batch may be, once
+// the cause has gone. For Reserve, Granted is the block, or Err says why there is none. Seq 0 is a
+// report that answers no call: the disk failed in the background.
 type Done struct {
 	Seq     uint64
 	Err     error
 	Granted Block
 }
 
-// Store puts batches of Writes on disk. Append and Reserve never wait; what came
-// of them is told on Done.
+// Store puts batches of Writes on disk. Append and Reserve never wait; their results come on Done.
 //
 // One goroutine owns a Store: it calls Append, Reserve and Close. Three others
 // work for it: writeLoop makes one write(2) of all batches that wait, syncLoop
@@ -70,7 +68,7 @@ type Store struct {
 	open   openFile
 	people *people
 	number *reserver
-	past   *archive // of the history; nil: none is kept
+	past   *archive // the history; nil: none is kept
 
 	queue    chan request
 	reserves chan request
@@ -115,10 +113,9 @@ func startStore(dir string, db *database, first uint64, p *people, r *reserver, 
 	return s, nil
 }
 
-// Append queues a batch to be stored whole or not at all, in the order of the
-// calls. seq is the caller's own mark for the Done that follows, and not 0. The
-// batch belongs to the Store from here on. False says that the queue is full or
-// the Store closed, and that nothing will follow.
+// Append queues a batch to be stored whole or not at all, in the order of calls. seq is the caller's
+// own mark for the Done that follows, and not 0. From here on the batch belongs to the Store. False
+// says that the queue is full or the Store closed, and that no Done will follow.
 func (s *Store) Append(batch []Write, seq uint64) bool {
 	r := request{seq: seq, batch: batch}
 	for _, w := range batch {
@@ -139,8 +136,8 @@ func (s *Store) Append(batch []Write, seq uint64) bool {
 	}
 }
 
-// Reserve asks for the next block of numbers of a counter; seq as in Append. A
-// block takes some milliseconds: ask before the last one is used up.
+// Reserve asks for the next block of numbers of a counter; seq as in Append. A block takes some
+// milliseconds, so ask before the last one is used up.
 func (s *Store) Reserve(c Counter, seq uint64) bool {
 	if s.closed || !s.room() {
 		return false
@@ -155,32 +152,31 @@ func (s *Store) Reserve(c Counter, seq uint64) bool {
 	}
 }
 
-// Done is where the ends of Append and Reserve come out. It is closed by Close.
+// Done is where the results of Append and Reserve come out. Close closes it.
 func (s *Store) Done() <-chan Done { return s.done }
 
-// room says whether Done can take the end of one more call, so that no
-// goroutine of the Store ever waits for who reads it.
+// room says whether Done can take the result of one more call, so that no goroutine of the Store
+// ever waits for the reader of Done.
 func (s *Store) room() bool {
 	return s.inFlight.Load()+int64(len(s.done)) < int64(cap(s.done)-doneSpare)
 }
 
-// finish sends the end of a call.
+// finish sends the result of a call.
 func (s *Store) finish(d Done) {
-	s.done <- d // has room: see room
+	s.done <- d // there is room: see room
 	s.inFlight.Add(-1)
 }
 
-// report tells of a fault that answers no call. It is dropped when nobody reads.
-// The three goroutines may all be here at once: hence the 3.
+// report tells of a fault that answers no call. It is dropped if nobody reads. All three goroutines
+// may be here at once: hence the 3.
 func (s *Store) report(err error) {
 	if s.inFlight.Load()+int64(len(s.done)) < int64(cap(s.done)-3) {
 		s.done <- Done{Err: err}
 	}
 }
 
-// Close writes what waits, folds the journal into the store and ends the
-// goroutines. It returns what went wrong; what was stored is in the journal
-// then and is found there by the next start.
+// Close writes what waits, folds the journal into the store and ends the goroutines. If it returns
+// an error, what was stored is still in the journal, where the next start finds it.
 func (s *Store) Close() error {
 	if s.closed {
 		return nil

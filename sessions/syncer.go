@@ -10,17 +10,17 @@ import (
 // syncRetry is the pause after a sync that failed.
 const syncRetry = time.Second
 
-// syncer is what the syncLoop works on.
+// syncer is the state of the syncLoop.
 type syncer struct {
 	mu      sync.Mutex
 	dirty   []*journal // written since their last sync; at most the one folding and the present one
 	renamed bool       // a journal was made: its name must be synced too
 	wake    chan struct{}
-	failing bool // syncLoop's own
+	failing bool // for the syncLoop only
 
-	// doubtful says that a sync failed. The system may have dropped what it could
-	// not write and call the next sync a success, so that journal is to be read
-	// back and folded while its bytes are still in memory.
+	// doubtful says that a sync failed. The system may have dropped what it could not write
+	// and report success at the next sync, so that journal must be read back and folded
+	// while its bytes are still in memory.
 	doubtful atomic.Bool
 }
 
@@ -34,7 +34,7 @@ func (y *syncer) mark(j *journal) {
 	}
 	y.mu.Unlock()
 	if known {
-		return // who marked it first woke the loop
+		return // it was marked already, which woke the loop
 	}
 	select {
 	case y.wake <- struct{}{}:
@@ -42,8 +42,8 @@ func (y *syncer) mark(j *journal) {
 	}
 }
 
-// syncLoop syncs what was written, within 100 ms and as seldom as that allows,
-// and reserves numbers, which is a synced write too.
+// syncLoop syncs what was written, within 100 ms and as seldom as that allows. It also reserves
+// numbers, which is a synced write too.
 func (s *Store) syncLoop() {
 	due := time.NewTimer(0)
 	<-due.C
@@ -81,10 +81,10 @@ func (s *Store) syncAll() error {
 	y.dirty, y.renamed = nil, false
 	y.mu.Unlock()
 
-	err := s.people.sync() // first: an older decision there would undo that of a journal
+	err := s.people.sync() // first, since an older decision there would undo that of a journal
 	for i, j := range dirty {
 		bad := j.f.Sync()
-		if bad == nil || j.folded.Load() { // what is folded is synced in the store
+		if bad == nil || j.folded.Load() { // a folded journal is synced in the store
 			continue
 		}
 		err = errors.Join(err, bad)

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// The small state files are text: a first line that says what they are and in
-// which format, then one `key value` a line. Lines that begin with # are for
-// people.
+// The small state files are text: a first line with their kind and format, then one `key value` a
+// line. Lines that begin with # are for people.
 const (
 	// maxTextFile bounds what is read of one.
 	maxTextFile = 4 << 10
@@ -21,9 +20,8 @@ const (
 // textFile is the fields of such a file, by key.
 type textFile map[string]string
 
-// readTextFile reads the file at path, which must be of the given kind:
-// "identity" or "session". It fails with ErrDamaged, ErrNewer or what the
-// system said.
+// readTextFile reads the file at path, which must be of the given kind, "identity" or "session". It
+// fails with ErrDamaged, ErrNewer or the system's error.
 func readTextFile(path, kind string) (textFile, error) {
 	f, err := OpenRegular(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -45,7 +43,7 @@ func parseTextOf(f io.Reader, kind string) (textFile, error) {
 }
 
 func parseTextFile(s, kind string) (textFile, error) {
-	// A copy may have gone through an editor or a mail that ends lines in CR LF.
+	// A copy may have gone through an editor or mail program that ends lines in CR LF.
 	lines := strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n")
 	if lines[len(lines)-1] != "" {
 		return nil, fmt.Errorf("%w: its end is missing", ErrDamaged)

@@ -4,12 +4,12 @@ import "crypto/ed25519"
 
 const ticketDomain = "darkchat ticket v1\x00"
 
-// A Ticket allows one introducer to carry one request for an introduction. Its
-// number rises with each ticket of an asker, so that the target can refuse the
-// same one twice. Source: spec/wire.md 5.6, spec/theory.md 7.3.
+// A Ticket allows one introducer to pass on one request for an introduction. Numbers rise with each
+// ticket of an asker, so that the target can refuse repeated ones. Source: spec/wire.md 5.6,
+// spec/theory.md 7.3.
 type Ticket struct {
 	Asker, Introducer SessionID
-	Name              string // whom the asker looks for,
+	Name              string // the name of the user that the asker looks for,
 	User              []byte // or their key: 0 or 32 bytes
 	Number            uint64
 }

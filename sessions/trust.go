@@ -1,6 +1,6 @@
 package sessions
 
-// Trust is what this node's user decided about a key. Source: spec/theory.md 9.
+// Trust is what this node's user has decided about a key. Source: spec/theory.md 9.
 type Trust uint8
 
 const (
@@ -10,7 +10,7 @@ const (
 	TrustBlocked               // texts are refused as not trusted
 )
 
-// String gives the word that is shown and that -json prints.
+// String returns the word that is shown and that -json prints.
 func (t Trust) String() string {
 	switch t {
 	case TrustPinned:
@@ -23,6 +23,5 @@ func (t Trust) String() string {
 	return "new"
 }
 
-// Known says that the user is remembered whatever strangers do: pinned or
-// verified.
+// Known says that the user is pinned or verified, and so remembered whatever strangers do.
 func (t Trust) Known() bool { return t == TrustPinned || t == TrustVerified }

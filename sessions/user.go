@@ -8,13 +8,13 @@ import (
 
 const (
 	storeUser  = 1 // version of a stored user,
-	storeNamed = 2 // and of one whose node was named as a seed: older programs refuse it
+	storeNamed = 2 // and of one whose node was named as a seed, which older programs refuse
 )
 
 // A User is what is remembered of one key.
 type User struct {
 	Key       UserKey
-	Name      string // a claim; Label is what it is called here
+	Name      string // a claim; Label is what they are called here
 	Label     string // what the user of this node types: "ann" or "ann~k7f2"
 	Trust     Trust
 	FirstSeen time.Time
@@ -22,28 +22,28 @@ type User struct {
 	Mixed     bool      // Name mixes scripts
 	Edge      bool      // met on the LAN
 	Told      bool      // the person was told of a first contact
-	Named     bool      // the user of this node once named their node as a seed
+	Named     bool      // this node's user once named their node as a seed
 }
 
-// user is a User in its place in the Book. Label is filled in for callers only.
+// user is a User with its place in the Book. Label is filled in only for callers.
 type user struct {
 	User
-	nameSeq  uint64   // of the record that Name is from
-	mapped   string   // Name as it is compared
-	pin      string   // the mapped name that an act of ours bound to this key, "" none
-	before   Trust    // what it was before it was blocked
+	nameSeq  uint64   // seq of the record that Name is from
+	mapped   string   // Name in its mapped form
+	pin      string   // the mapped name that an act of our user bound to this key; "": none
+	before   Trust    // the trust from before they were blocked
 	digits   string   // of the fingerprint
-	looks    []string // of the name, under which it is in Book.looks; nil: it is not known
+	looks    []string // keys under which it is in Book.looks; nil: the user is not known
 	sessions []*entry
-	prefix   netip.Prefix // where a new user authenticated from, if it is counted
+	prefix   netip.Prefix // where a new user authenticated from, if they are counted there
 }
 
 func newUser(key UserKey, now time.Time) *user {
 	return &user{User: User{Key: key, FirstSeen: now}, digits: fingerprintDigits(key)}
 }
 
-// rank is how many sessions of the user were heard after s: the sessions below
-// keptSessions are the last 4 of invariant 5.
+// rank is how many sessions of the user were heard after s: those with a rank below keptSessions are
+// the last 4 of invariant 5.
 func (u *user) rank(s *entry) int {
 	n := 0
 	for _, other := range u.sessions {
@@ -78,10 +78,10 @@ type userStored struct {
 	Last    uint64 // unix milliseconds, 0 never
 	Edge    bool
 	Told    bool
-	named   bool // it is stored as a namedStored
+	named   bool // store it as a namedStored
 }
 
-// namedStored is a userStored whose node was named. Only such rows have the later form.
+// namedStored is a userStored whose node was named as a seed. Only such rows have this later form.
 type namedStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
@@ -97,7 +97,7 @@ type namedStored struct {
 	Named   bool
 }
 
-// row encodes a stored user in the form that it needs.
+// row encodes a stored user in the older form if that is enough.
 func (w userStored) row() []byte {
 	if w.Version = storeUser; !w.named {
 		return marshal(&w)
@@ -114,7 +114,7 @@ func readUser(row []byte) (userStored, error) {
 		var w userStored
 		err := unmarshalStored(row, storeUser, &w)
 		if len(row) > 1 && row[1] > storeNamed {
-			err = unmarshalStored(row, storeNamed, &w) // its error names the form that is known
+			err = unmarshalStored(row, storeNamed, &w) // its error names the known form
 		}
 		return w, err
 	}

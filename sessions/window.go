@@ -10,23 +10,22 @@ import (
 )
 
 const (
-	windowRuns  = 128 // so at least the last 128 texts that were taken are known: as many as a sender has under way
+	windowRuns  = 128 // so at least the last 128 taken texts are known: as many as a sender may have under way
 	storeWindow = 1   // version of a stored window
 )
 
-// A window is what is known of the texts of one sender's session. Texts are
-// taken in order, so their ids rise. Ids are sparse: a sender counts the texts to
-// all its friends in one series, and leaves out a whole block after an unclean
-// end; so what is remembered is runs of consecutive ids, not a range.
+// A window is what is known of the texts of one sender's session. Texts are taken in order, so their
+// ids rise. Ids are sparse: a sender numbers the texts to all its friends in one series, and skips a
+// whole block after an unclean end; so we remember runs of consecutive ids, not a bitmap over a range.
 type window struct {
 	session SessionID
 	user    UserKey
-	by      budget.Payer // of what it has
-	head    uint64       // the highest that was taken
-	runs    []run        // of the last that were taken, rising; at most windowRuns
+	by      budget.Payer // who pays for what it has
+	head    uint64       // the highest id taken
+	runs    []run        // of the last ids taken, rising; at most windowRuns
 
 	held    []Part  // by id: their predecessor has not come; at most maxHeld
-	writing []taken // in order: taken, and not all before them recorded
+	writing []taken // in order: taken, but not yet recorded with all before them
 	line    *unfinished
 	changed bool
 }
@@ -38,12 +37,12 @@ type run struct{ first, last uint64 }
 type taken struct {
 	part     Part
 	at       time.Time
-	before   uint64 // head before it was taken
+	before   uint64 // the head before it was taken
 	recorded bool
 }
 
-// take moves head to id, which is above it. What lies between never comes: the
-// sender named a predecessor below it.
+// take moves head to id, which is above it. Ids between the two never come: the sender named a
+// predecessor below them.
 func (w *window) take(id uint64) {
 	if n := len(w.runs); n > 0 && w.runs[n-1].last+1 == id {
 		w.runs[n-1].last = id
@@ -74,7 +73,7 @@ func (w *window) has(id uint64) bool {
 	return ok || at > 0 && id <= w.runs[at-1].last
 }
 
-// isWriting reports whether id was taken and is not known to be recorded.
+// isWriting reports whether id was taken and is not yet known to be recorded.
 func (w *window) isWriting(id uint64) bool {
 	_, ok := w.writingAt(id)
 	return ok
@@ -92,7 +91,7 @@ func (w *window) writingAt(id uint64) (int, bool) {
 	})
 }
 
-// heldAt finds a held text, or where it would be.
+// heldAt finds the index of a held text, or where it would be.
 func (w *window) heldAt(id uint64) (int, bool) {
 	return slices.BinarySearchFunc(w.held, id, func(h Part, id uint64) int { return cmp.Compare(h.ID, id) })
 }
@@ -100,9 +99,9 @@ func (w *window) heldAt(id uint64) (int, bool) {
 // idle reports whether the window may be forgotten now.
 func (w *window) idle() bool { return len(w.writing) == 0 }
 
-// windowStored is a window in the store. Runs is, from the highest run down, how
-// many ids are left out above it and how many it has beside its last, as varints:
-// short for the usual window, which has one run, and written with every text.
+// windowStored is a window in the store. Runs has, from the highest run down, how many ids are missing
+// above it and how many it has besides its last, as varints. That is short for the usual window of one
+// run, and it is written with every text.
 type windowStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
@@ -113,7 +112,7 @@ type windowStored struct {
 
 func (w *window) encode() []byte {
 	var runs []byte
-	above := w.head + 1 // the first id that is not in a run yet
+	above := w.head + 1 // the lowest id that is in a run so far, or one above head
 	for _, r := range slices.Backward(w.runs) {
 		runs = binary.AppendUvarint(runs, above-1-r.last)
 		runs = binary.AppendUvarint(runs, r.last-r.first)

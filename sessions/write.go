@@ -21,9 +21,8 @@ const (
 	BucketHistory  Bucket = 10 // place || sender's session id || text id; in a file of its own
 )
 
-// lastBucket is the highest there is, and lastStored the highest in the store. Those above
-// BucketTexts are younger than the format of the store: one that lacks them gets them when
-// it is folded into.
+// lastBucket is the highest bucket, and lastStored the highest in the store. Those above BucketTexts
+// are younger than the format of the store: a store that lacks them gets them at the next fold.
 const (
 	lastStored = BucketShelf
 	lastBucket = BucketHistory
@@ -56,9 +55,9 @@ func (b Bucket) String() string {
 	return fmt.Sprintf("bucket %d", uint8(b))
 }
 
-// A Write is one change of the store: Value replaces what Key held, and nil
-// deletes it. What one TakeWrites returns is one batch, to be stored whole or
-// not at all. The slices belong to the receiver.
+// A Write is one change of the store: Value replaces the value of Key, and nil deletes it. What one
+// TakeWrites returns is one batch, to be stored whole or not at all. The slices belong to the
+// receiver.
 type Write struct {
 	Bucket     Bucket
 	Key, Value []byte

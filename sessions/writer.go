@@ -2,7 +2,7 @@ package sessions
 
 import "path/filepath"
 
-// writer is what the writeLoop works on.
+// writer is the state of the writeLoop.
 type writer struct {
 	journal *journal
 	group   []request
@@ -11,9 +11,8 @@ type writer struct {
 	ended   chan struct{}
 }
 
-// writeLoop writes what is queued, all of it that waits at a time, until the
-// queue is closed. It is on the way of every acknowledgement: it does nothing
-// that waits for the disk but the write itself.
+// writeLoop writes queued batches, all that wait at a time, until the queue is closed. Every
+// acknowledgement waits for it, so it does nothing that waits for the disk except the write itself.
 func (s *Store) writeLoop() {
 	w := &s.writing
 	defer close(w.ended)
@@ -41,17 +40,16 @@ func (s *Store) writeLoop() {
 	}
 }
 
-// writeGroup writes the batches of the group as one frame each with one
-// write(2), and sends their ends. A batch that is refused leaves the others
-// alone.
+// writeGroup writes the batches of the group, one frame each, with one write(2), and sends their
+// results. A batch that is refused does not affect the others.
 func (s *Store) writeGroup() {
 	w := &s.writing
 	w.buf, w.errs = w.buf[:0], w.errs[:0]
 	for _, r := range w.group {
 		err := checkBatch(r.batch)
 		if err == nil {
-			// Before the slot's journal: what the user decided holds for every slot,
-			// also when this process dies between the two.
+			// Before the slot's journal, so that the user's decision holds for every slot even
+			// if this process dies between the two.
 			err = s.people.record(r.batch)
 		}
 		if err == nil {
@@ -88,8 +86,8 @@ func (s *Store) writeJournal(b []byte) error {
 	return nil
 }
 
-// rotate begins a new journal and leaves the old one to the foldLoop, unless
-// that is still busy with the one before.
+// rotate begins a new journal and leaves the old one to the foldLoop, unless that is still busy with
+// the one before.
 func (s *Store) rotate() {
 	old := s.writing.journal
 	if !s.folding.busy.CompareAndSwap(false, true) {
@@ -97,16 +95,16 @@ func (s *Store) rotate() {
 	}
 	follows := old.size
 	if follows == journalHeader {
-		follows = 0 // an empty one is no loss
+		follows = 0 // losing an empty one does not matter
 	}
 	j, err := createJournal(filepath.Dir(old.path), old.number+1, follows, s.open)
 	if err != nil {
-		// The old one goes on. When it is full, that is said.
+		// The old one goes on. When it is full, batches are refused.
 		s.folding.busy.Store(false)
 		return
 	}
 	s.syncing.doubtful.Store(false)
 	s.syncing.mark(j)
 	s.writing.journal = j
-	s.folding.jobs <- old // has room: foldLoop was not busy
+	s.folding.jobs <- old // there is room: foldLoop was not busy
 }

@@ -12,7 +12,7 @@ import (
 // maxArrived bounds what one Conn keeps unread; one more is lost, as with a socket.
 const maxArrived = 1024
 
-// firstPort is the first port given to who asks for any.
+// firstPort is the first port given to a Conn that asks for any.
 const firstPort = 49152
 
 // Conn is a socket on the network: the subset of *net.UDPConn that dgram uses. It
@@ -51,8 +51,8 @@ func (n *Net) open(addr netip.AddrPort) *Conn {
 	return &Conn{net: n, local: addr, arrived: make(chan Delivery, maxArrived), closed: make(chan struct{})}
 }
 
-// ReadMsgUDPAddrPort waits for a datagram. What does not fit into b is cut off
-// and flagged with MSG_TRUNC. After Close the error is net.ErrClosed.
+// ReadMsgUDPAddrPort waits for a datagram. One that does not fit into b is truncated,
+// flagged with MSG_TRUNC. After Close the error is net.ErrClosed.
 func (c *Conn) ReadMsgUDPAddrPort(b, _ []byte) (n, oobn, flags int, addr netip.AddrPort, err error) {
 	select {
 	case <-c.closed: // even if something arrived
@@ -85,7 +85,7 @@ func (c *Conn) WriteMsgUDPAddrPort(b, _ []byte, to netip.AddrPort) (n, oobn int,
 	return len(b), 0, nil
 }
 
-// write lets copies of d arrive when the profile says.
+// write schedules the arrival of copies of d as the profile says.
 func (n *Net) write(d Delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -100,7 +100,7 @@ func (n *Net) write(d Delivery) {
 	}
 }
 
-// arrive hands d to whoever is there now.
+// arrive hands d to the Conn that has the address by now.
 func (n *Net) arrive(d Delivery) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

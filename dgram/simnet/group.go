@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// link is one segment of the network: what a host there says to a group is heard by
-// the members of that group there, itself too, and by nobody else.
+// link is one segment of the network: what a host there sends to a group is heard by the
+// members of that group there, including itself, and by nobody else.
 type link struct {
 	name  string
 	group netip.AddrPort
 }
 
-// member is one that hears a group: an address on an event heap, or a Conn.
+// member is a listener of a group: an address on an event heap, or a Conn.
 type member struct {
 	host netip.Addr
 	conn *Conn // nil: deliveries at host and the group's port
 }
 
-// Join has host hear a group, or a broadcast address, on a segment: a Delivery to
-// host and the group's port for each datagram. A host joins once for each of its
-// addresses, and says something to the group from one of them. What it hears of
-// itself is not lost, late or twice.
+// Join makes host hear a group, or a broadcast address, on a segment: each datagram
+// becomes a Delivery to host and the group's port. A host joins once for each of its
+// addresses, and sends to the group from one of them. Its own datagrams reach it without
+// loss, delay or duplication.
 func (n *Net) Join(segment string, group netip.AddrPort, host netip.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -50,12 +50,13 @@ func (n *Net) join(segment string, group netip.AddrPort, m member) {
 	n.groups[at] = append(n.groups[at], m)
 }
 
-// plain is a group's address without the interface that it is said on.
+// plain is a group's address without the interface (zone) by which it is sent.
 func plain(group netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(group.Addr().Unmap().WithZone(""), group.Port())
 }
 
-// Leave has host hear nothing more on a segment, nor be heard: its cable is pulled.
+// Leave takes host off a segment, as if its cable were pulled: it hears nothing there, nor
+// is it heard.
 func (n *Net) Leave(segment string, host netip.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -73,7 +74,8 @@ func (n *Net) Leave(segment string, host netip.Addr) {
 	}
 }
 
-// listeners lists who hears what from says to a group; group is false when to is none.
+// listeners lists the members that hear what from sends to a group; group is false if to is
+// not a group.
 func (n *Net) listeners(from, to netip.AddrPort) (list []member, group bool) {
 	for _, at := range n.links {
 		if at.group != plain(to) {
@@ -90,7 +92,7 @@ func (n *Net) listeners(from, to netip.AddrPort) (list []member, group bool) {
 	return list, group
 }
 
-// say treats a datagram to a group on the event heap; false: to is none.
+// say handles a datagram to a group on the event heap; false: to is not a group.
 func (n *Net) say(now time.Time, from, to netip.AddrPort, b []byte) bool {
 	list, group := n.listeners(from, to)
 	for _, m := range list {

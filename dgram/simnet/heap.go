@@ -46,8 +46,8 @@ func (f *flights) Pop() any {
 	return last
 }
 
-// Send puts a datagram into the network at now; b may be reused. Whether there is
-// anybody at that address is the caller's affair when it is delivered.
+// Send puts a datagram into the network at now; b may be reused. On delivery the caller
+// finds out whether anybody is at that address.
 func (n *Net) Send(now time.Time, from, to netip.AddrPort, b []byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -11,13 +11,13 @@ import (
 // address to an outside one, and what it lets in.
 type Kind uint8
 
-// The kinds. All of them drop what nobody inside has asked for.
+// The kinds. All of them drop datagrams that nobody inside has asked for.
 const (
 	Cone       Kind = iota // maps independently of the endpoint, port kept; lets in by address and port: the usual home router
 	Restricted             // the same, lets in by address
 	FullCone               // the same, lets in everybody once there is a mapping
-	Remap                  // as Cone, but the port is not kept, and is another one after each expiry
-	Symmetric              // another port for each destination; lets in by address and port
+	Remap                  // as Cone, but the port is not kept, and changes after each expiry
+	Symmetric              // a different port for each destination; lets in by address and port
 )
 
 // String returns the kind's name.
@@ -51,7 +51,7 @@ type NAT struct {
 	port     uint16     // the next to give out
 }
 
-// mapping is one outside port and who it stands for.
+// mapping is one outside port and the inside address that it stands for.
 type mapping struct {
 	inside netip.AddrPort
 	port   uint16
@@ -60,8 +60,8 @@ type mapping struct {
 	used   time.Time                    // last, in either direction
 }
 
-// Behind puts a NAT before all hosts of a prefix, which is no other NAT's. timeout
-// is how long a mapping lives after the last datagram through it. The outside
+// Behind puts a NAT in front of all hosts of a prefix, which must not belong to another
+// NAT. timeout is how long a mapping lives after the last datagram through it. The outside
 // address may itself be in the prefix of another NAT: carrier-grade double NAT.
 func (n *Net) Behind(inside netip.Prefix, outside netip.Addr, k Kind, timeout time.Duration) *NAT {
 	n.mu.Lock()
@@ -78,23 +78,23 @@ func (r *NAT) Hairpin(on bool) {
 	r.hairpin = on
 }
 
-// Flush forgets all mappings, as a router does that restarts.
+// Flush forgets all mappings, as a router does on a restart.
 func (r *NAT) Flush() {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
 	r.mappings = nil
 }
 
-// Renumber gives the router another outside address, as a provider does: what went by the
-// old one is forgotten.
+// Renumber gives the router another outside address, as a provider does: mappings of the old
+// one are forgotten.
 func (r *NAT) Renumber(outside netip.Addr) {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
 	r.outside, r.mappings = outside, nil
 }
 
-// Close ends the permission of a host outside to answer, as when the router's entry for it
-// alone has expired.
+// Close ends the permission of one host outside to answer, as if only the router's entry for
+// that host had expired.
 func (r *NAT) Close(host netip.Addr) {
 	r.net.mu.Lock()
 	defer r.net.mu.Unlock()
@@ -103,7 +103,7 @@ func (r *NAT) Close(host netip.Addr) {
 	}
 }
 
-// natOf returns the NAT that stands before an address, nil if none does.
+// natOf returns the NAT in front of an address, nil if there is none.
 func (n *Net) natOf(a netip.Addr) *NAT {
 	for _, r := range n.nats {
 		if r.inside.Contains(a.Unmap()) {
@@ -113,8 +113,8 @@ func (n *Net) natOf(a netip.Addr) *NAT {
 	return nil
 }
 
-// leave takes a datagram through the NATs on its way out and returns the source
-// that it has then.
+// leave takes a datagram through the NATs on its way out and returns the source that it has
+// afterwards.
 func (n *Net) leave(now time.Time, from, to netip.AddrPort) netip.AddrPort {
 	for range len(n.nats) {
 		r := n.natOf(from.Addr())
@@ -145,7 +145,7 @@ func (n *Net) enter(now time.Time, from, to netip.AddrPort) (at netip.AddrPort, 
 	}
 }
 
-// out maps a source, and notes whom it asked.
+// out maps a source, and notes which destination it asked.
 func (r *NAT) out(now time.Time, from, to netip.AddrPort) netip.AddrPort {
 	r.expire(now)
 	key := netip.AddrPort{}

@@ -1,10 +1,10 @@
 // Package simnet is a network in memory: it loses, repeats, reorders and delays
 // datagrams as its Profile says, repeatably for a seed.
 //
-// It has two gears. As an event heap (Send, Next, Deliver) it is pure: it is told the
-// time and the same calls give the same network. Listen gives sockets for whole
-// programs inside a testing/synctest bubble, where time is fake but goroutines
-// run in an order of their own.
+// It works in two ways. As an event heap (Send, Next, Deliver) it is pure: it is told the
+// time, and the same calls give the same results. Listen returns sockets for whole
+// programs inside a testing/synctest bubble, where time is fake but goroutines run in any
+// order.
 package simnet
 
 import (
@@ -51,16 +51,16 @@ func New(seed uint64, p Profile) *Net {
 	}
 }
 
-// SetProfile changes the weather for what is sent from now on.
+// SetProfile changes the profile for datagrams sent from now on.
 func (n *Net) SetProfile(p Profile) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.profile = p
 }
 
-// plan draws what becomes of one datagram: the delay of each copy. It draws the same
-// number of chances whatever happens, so that one changed datagram does not
-// change the fate of all later ones.
+// plan draws the fate of one datagram: the delay of each copy. It draws the same number of
+// chances whatever happens, so that one changed datagram does not change the fate of all
+// later ones.
 func (n *Net) plan(from, to netip.AddrPort, size int) (delays []time.Duration, fate string) {
 	p := n.profile
 	lost, twice, late := n.rng.Float64() < p.Loss, n.rng.Float64() < p.Duplicate, n.rng.Float64() < p.Reorder
@@ -98,8 +98,8 @@ func pairOf(a, b netip.Addr) pair {
 	return pair{a, b}
 }
 
-// Cut parts two hosts, in both directions, until Heal. What is in the air between
-// them is lost too. A host behind a NAT is known by its outside address here.
+// Cut parts two hosts, in both directions, until Heal. Datagrams in the air between them are
+// lost too. A host behind a NAT is known by its outside address here.
 func (n *Net) Cut(a, b netip.Addr) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 // maxTrace bounds the lines that are kept; the oldest go first.
 const maxTrace = 4096
 
-// trace is the conversation: the last lines of it, and a sum over all.
+// trace is the conversation: its last lines, and a checksum over all.
 type trace struct {
 	lines []line
 	count uint64 // all lines ever
@@ -51,15 +51,15 @@ func (t *trace) note(now time.Time, from, to netip.AddrPort, b []byte, fate stri
 	t.count++
 }
 
-// Label has every line of the trace describe its datagram by f, which must be quick.
+// Label makes f, which must be quick, describe the datagram of every line of the trace.
 func (n *Net) Label(f func([]byte) string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.trace.label = f
 }
 
-// Trace returns the conversation, a datagram a line, the last maxTrace of them: for
-// the message of a test that failed.
+// Trace returns the conversation, the last maxTrace datagrams, one a line: for the message
+// of a failed test.
 func (n *Net) Trace() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -84,7 +84,7 @@ func (n *Net) Trace() string {
 }
 
 // Sum returns the number of datagrams ever sent and a checksum over all of them,
-// their times, contents and fates: equal for two runs that went the same way.
+// their times, contents and fates: equal for two identical runs.
 func (n *Net) Sum() (count, sum uint64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,12 +10,12 @@ const (
 	Own      Class = iota // another session of this user
 	Known                 // pinned or verified
 	Seed                  // a seed that this user named
-	Link                  // met on an own link, and known from nowhere else
+	Link                  // met on one of our own links, and known from nowhere else
 	Stranger              // everybody else
 	numClasses
 )
 
-// Classes is their number.
+// Classes is the number of classes.
 const Classes = int(numClasses)
 
 // String gives the word that \stats and spec/registry.csv use.
@@ -23,19 +23,19 @@ func (c Class) String() string {
 	return [numClasses]string{"own", "known", "seed", "link", "stranger"}[min(c, Stranger)]
 }
 
-// divided says whether the share of a class is divided by user key and by network.
+// divided says whether a class's share is divided further, by user key and by network.
 func (c Class) divided() bool { return c == Link || c == Stranger }
 
 // Payer is who pays.
 type Payer struct {
 	Class  Class
 	Key    [32]byte     // the user's
-	Prefix netip.Prefix // of Network; the zero Prefix: not known, and not bounded
+	Prefix netip.Prefix // from Network; the zero Prefix: not known, and not bounded
 }
 
-// Network is what an address counts as: its /24 or /56, where one owner may have all
-// addresses, and on an own link (near) the address itself. This machine is none: who is
-// on it needs no address to be many.
+// Network is the network that an address counts for: its /24 or /56, where one owner may have
+// all addresses, and on one of our own links (near) the address itself. This machine counts for
+// none: programs on it need no addresses to be many.
 func Network(a netip.Addr, near bool) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 56

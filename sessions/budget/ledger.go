@@ -43,8 +43,8 @@ func (l *Ledger) Bound(of Pool, n int) {
 	}
 }
 
-// Spend asks for cost of a rate, and takes it. False: it is used up for this payer, and
-// the work is not to be done.
+// Spend takes cost from a rate. False: it is used up for this payer, and the work must not be
+// done.
 func (l *Ledger) Spend(now time.Time, of Pool, by Payer, cost float64) bool {
 	if l.pools[of].rates.spend(now, by, cost) {
 		return true
@@ -53,8 +53,8 @@ func (l *Ledger) Spend(now time.Time, of Pool, by Payer, cost float64) bool {
 	return false
 }
 
-// Claim asks for n of a room, and takes them. False: there is no room for this payer.
-// Whoever made the claim gives it back by Free, with the same payer.
+// Claim takes n of a room. False: there is no room for this payer. The claim must be given back
+// by Free, with the same payer.
 func (l *Ledger) Claim(of Pool, by Payer, n int) bool {
 	p := &l.pools[of]
 	if p.rooms.fits(&p.Shares, by, n) {
@@ -65,7 +65,7 @@ func (l *Ledger) Claim(of Pool, by Payer, n int) bool {
 	return false
 }
 
-// Take is Claim of what is here already, as after a start: it asks nobody.
+// Take is Claim for what exists already, as after a start: it cannot fail.
 func (l *Ledger) Take(of Pool, by Payer, n int) { l.pools[of].rooms.add(by, n) }
 
 // Fits is Claim without taking.
@@ -74,7 +74,7 @@ func (l *Ledger) Fits(of Pool, by Payer, n int) bool {
 	return p.rooms.fits(&p.Shares, by, n)
 }
 
-// OwnFull says whether it is the payer's own key or network that has no room for n more.
+// OwnFull says whether the payer's own key or network has no room for n more.
 func (l *Ledger) OwnFull(of Pool, by Payer, n int) bool {
 	p := &l.pools[of]
 	return !p.rooms.own(&p.Shares, by, n)
@@ -83,8 +83,8 @@ func (l *Ledger) OwnFull(of Pool, by Payer, n int) bool {
 // Free gives n of a room back.
 func (l *Ledger) Free(of Pool, by Payer, n int) { l.pools[of].rooms.add(by, -n) }
 
-// Move has what was claimed by one payer stand under another: somebody was pinned, or has
-// another address. It asks nobody, since nothing more is used than before.
+// Move transfers a claim to another payer: somebody was pinned, or has a new address. It cannot
+// fail, since no more is used than before.
 func (l *Ledger) Move(of Pool, from, to Payer, n int) {
 	l.pools[of].rooms.add(from, -n)
 	l.pools[of].rooms.add(to, n)
@@ -96,7 +96,7 @@ func (l *Ledger) Used(of Pool, c Class) int { return l.pools[of].rooms.classes[c
 // Of is how much of a room a payer's key has, where keys count: within Link and Stranger.
 func (l *Ledger) Of(of Pool, by Payer) int { return l.pools[of].rooms.keys[by.account()] }
 
-// Most is how much of a pool a class, with all worse ones, may have; 0: there is no bound.
+// Most is how much of a pool a class and all worse ones together may have; 0: no bound.
 func (l *Ledger) Most(of Pool, c Class) float64 { return l.pools[of].All[c].Most }
 
 // Group is those of one class and network.
@@ -105,7 +105,7 @@ type Group struct {
 	Prefix netip.Prefix
 }
 
-// Group is the payer's. Networks count within Link and Stranger alone.
+// Group is the payer's group. Networks count only within Link and Stranger.
 func (p Payer) Group() Group {
 	if !p.Class.divided() {
 		return Group{Class: p.Class}
@@ -113,11 +113,11 @@ func (p Payer) Group() Group {
 	return Group{p.Class, p.Prefix}
 }
 
-// Yields says who has to give one place up for a payer for whom there is no room: the worst
-// class that is worse than the payer's, and there the network that has most; else, in the
-// payer's own class, a network that has two more than theirs, so that many from one place do
-// not keep others out. ok is false when nobody has, or when it is the payer's own key or
-// network that is full: then they are refused.
+// Yields says which group must give up a place for a payer for whom there is no room: the worst
+// class that is worse than the payer's, and there the network with most; otherwise, in the payer's
+// own class, a network with at least two more than theirs, so that many from one place do not keep
+// others out. ok is false if there is no such group, or if the payer's own key or network is full:
+// then the payer is refused.
 func (l *Ledger) Yields(of Pool, by Payer) (g Group, ok bool) {
 	p := &l.pools[of]
 	if !p.rooms.own(&p.Shares, by, 1) {
@@ -126,8 +126,8 @@ func (l *Ledger) Yields(of Pool, by Payer) (g Group, ok bool) {
 	return p.rooms.yields(&p.Shares, by)
 }
 
-// EachRefused calls f for each pool and class, also where nothing was refused, in a fixed
-// order; name is that of \stats.
+// EachRefused calls f for each pool and class, even where nothing was refused, in a fixed order;
+// name is that of \stats.
 func (l *Ledger) EachRefused(f func(name string, n uint64)) {
 	for i, row := range Table {
 		for c, n := range l.refused[i] {

@@ -7,9 +7,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// maxAccounts bounds the keys, and the networks, whose rates are remembered for one pool.
-// Who was not heard of for longest is forgotten, and begins anew: the bound of the class
-// stands behind it.
+// maxAccounts bounds the keys, and the networks, whose rates are remembered for one pool. The
+// one idle for longest is forgotten, and begins anew; the bound of the class still holds.
 const maxAccounts = 4096
 
 // rates is who has spent what of one rate.
@@ -20,7 +19,7 @@ type rates struct {
 	prefixes *simplelru.LRU[netip.Prefix, *bucket]
 }
 
-// account is a key in a class: who was on our link may be a stranger tomorrow.
+// account is a key in a class: a user who was on our link may be a stranger tomorrow.
 type account struct {
 	class Class
 	key   [32]byte
@@ -37,12 +36,12 @@ func newRates(s *Shares) *rates {
 	return &rates{shares: s, keys: keys, prefixes: prefixes}
 }
 
-// A part of what Link and Stranger have is kept for payers whose network has not asked for any
-// of it for a while: many from few places keep no newcomer waiting.
+// A part of what Link and Stranger have is reserved for payers whose network has not asked for
+// any of it for a while, so that many from few places keep no newcomer waiting.
 const (
 	keptForFresh = 0.25
-	freshAfter   = time.Minute // without having asked
-	freshAsks    = 4           // and then so often
+	freshAfter   = time.Minute // how long it must not have asked
+	freshAsks    = 4           // and how often it may ask then
 )
 
 // spend takes cost from every share that it counts against, or from none.
@@ -78,7 +77,7 @@ func (r *rates) spend(now time.Time, by Payer, cost float64) bool {
 	return true
 }
 
-// debit is a bucket, how it fills, and what of it is kept for others.
+// debit is a bucket, how it fills, and how much of it is reserved for others.
 type debit struct {
 	from *bucket
 	of   Amount
@@ -99,10 +98,10 @@ type bucket struct {
 	spent float64
 	at    time.Time // of spent
 	asked time.Time // last
-	count int       // of asks, since there was none for a while
+	count int       // of asks since the last long pause
 }
 
-// fill lets what was spent come back.
+// fill gives back tokens for the time that has passed.
 func (b *bucket) fill(now time.Time, of Amount) {
 	if now.After(b.at) {
 		if !b.at.IsZero() {
@@ -112,8 +111,7 @@ func (b *bucket) fill(now time.Time, of Amount) {
 	}
 }
 
-// asks notes that something is asked for, and returns how often it was since nothing was for
-// a while.
+// asks counts an ask, and returns how many there were since the last long pause.
 func (b *bucket) asks(now time.Time) int {
 	if now.Sub(b.asked) >= freshAfter {
 		b.count = 0
@@ -123,8 +121,8 @@ func (b *bucket) asks(now time.Time) int {
 	return b.count
 }
 
-// has says whether cost is there now. What costs more than a whole bucket is let through
-// when the bucket is full, and has to be waited for longer.
+// has says whether cost is available now. A cost above a whole bucket is allowed when the bucket
+// is full; refilling then takes longer.
 func (b *bucket) has(now time.Time, of Amount, cost float64) bool {
 	b.fill(now, of)
 	return b.spent+min(cost, of.Most) <= of.Most

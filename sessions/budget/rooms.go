@@ -2,7 +2,7 @@ package budget
 
 import "net/netip"
 
-// rooms is who has how much of one room. Its own size follows what it counts.
+// rooms is who has how much of one room. Its own size is bounded by what it counts.
 type rooms struct {
 	classes [numClasses]int
 	keys    map[account]int
@@ -17,7 +17,7 @@ func newRooms() *rooms {
 	return r
 }
 
-// own says whether a payer's key and network have room for n more.
+// own says whether the payer's own key and network have room for n more.
 func (r *rooms) own(s *Shares, by Payer, n int) bool {
 	if !by.Class.divided() {
 		return true
@@ -49,7 +49,7 @@ func (r *rooms) add(by Payer, n int) {
 		panic("BUG: more of a budget was given back than taken")
 	}
 	if !by.Class.divided() {
-		return // this is asked for each text of a friend
+		return // a short cut: this runs for each text of a friend
 	}
 	a := by.account()
 	if r.keys[a] += n; r.keys[a] == 0 {
@@ -64,11 +64,11 @@ func (r *rooms) add(by Payer, n int) {
 func (r *rooms) yields(s *Shares, by Payer) (g Group, ok bool) {
 	for c := Stranger; c > by.Class; c-- {
 		if r.classes[c] > 0 {
-			p, _ := r.groups[c].most() // none where networks do not count
+			p, _ := r.groups[c].most() // no network, where networks do not count
 			return Group{c, p}, true
 		}
 	}
-	// A worse class's bound is not to be paid by a better one: only one's own is left.
+	// A better class must not pay for a worse one's bound: only the payer's own is left.
 	p, n := r.groups[by.Class].most()
 	if by.Class.divided() && n >= r.groups[by.Class].count[by.Prefix]+2 {
 		return Group{by.Class, p}, true
@@ -76,13 +76,13 @@ func (r *rooms) yields(s *Shares, by Payer) (g Group, ok bool) {
 	return g, false
 }
 
-// ranking counts networks, and knows which has most: by count, lists of those that have so
-// many. Counts change by little, so finding the highest is a step or two.
+// ranking counts networks and knows which has most: it keeps, by count, lists of the networks
+// with that count. Counts change by little, so finding the highest takes a step or two.
 type ranking struct {
 	count map[netip.Prefix]int
 	lists [][]netip.Prefix     // by count
 	place map[netip.Prefix]int // in its list
-	top   int                  // no list above it has anybody
+	top   int                  // all lists above it are empty
 }
 
 func (k *ranking) add(p netip.Prefix, n int) {
@@ -105,7 +105,7 @@ func (k *ranking) add(p netip.Prefix, n int) {
 	k.top = max(k.top, level)
 }
 
-// maxLevel bounds the lists: of a pool that counts bytes only the size matters.
+// maxLevel bounds the lists: in a pool that counts bytes, higher counts share the last one.
 const maxLevel = 4096
 
 func (k *ranking) level(n int) int { return min(n, maxLevel) }
@@ -123,8 +123,7 @@ func (k *ranking) leave(p netip.Prefix, n int) {
 	}
 }
 
-// most returns the network that has most, and how much; of several the one that came to it
-// first.
+// most returns the network that has most, and how much; of several the one that got there first.
 func (k *ranking) most() (p netip.Prefix, n int) {
 	if k.top == 0 {
 		return p, 0

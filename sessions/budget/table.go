@@ -3,31 +3,31 @@ package budget
 // Pool is something that peers use up.
 type Pool uint8
 
-// The pools. Those up to Probes are rates, the others are rooms.
+// The pools. Those up to Probes are rates, the others rooms.
 const (
-	Work   Pool = iota // the loop's time that their messages take
-	Lines              // texts that they leave unasked, of 1 KiB at most
+	Work   Pool = iota // the loop's time for their messages
+	Lines              // unsolicited texts that they leave, of 1 KiB at most
 	Told               // events about their coming and going, and other lines about them
-	Hellos             // HELLOs that we say because of what they say
+	Hellos             // HELLOs that we send because of what they say
 	Finds              // searches that we answer, found or not
 	Probes             // of those who fell silent
 
 	Edges      // sessions that we keep in touch with
-	Handles    // texts taken that wait for the disk or the screen
+	Handles    // taken texts that wait for the disk or the screen
 	Held       // texts that wait for an earlier one
-	Unfinished // acknowledged parts of lines that are not whole
+	Unfinished // acknowledged parts of incomplete lines
 	Circuits   // pairs that we relay for
 	numPools
 )
 
-// Pools is their number.
+// Pools is the number of pools.
 const Pools = int(numPools)
 
-// Amount is how much of a pool somebody may have. In a room it is Most; of a rate Most at
-// once, and then PerSecond. The zero Amount is no bound.
+// Amount is how much of a pool somebody may have: of a room Most; of a rate Most at once, then
+// PerSecond. The zero Amount is no bound.
 type Amount struct{ Most, PerSecond float64 }
 
-// Shares divides a pool. All is nested: each class has it together with all worse ones.
+// Shares divides a pool. All is nested: each amount is for a class together with all worse ones.
 // Key and Prefix bound one user and one network within Link and Stranger.
 type Shares struct {
 	All         [Classes]Amount
