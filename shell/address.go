@@ -25,7 +25,7 @@ var (
 	errNoAddress = errors.New("that is not the address of a node")
 )
 
-// parsePlace reads HOST [PORT], HOST:PORT, [v6], [v6]:PORT. A missing port is own.
+// parsePlace reads HOST [PORT], HOST:PORT, [v6], [v6]:PORT. Without a port it is own.
 func parsePlace(args []string, own uint16) (place, error) {
 	host, port, given, err := splitPort(args[0])
 	if err != nil {
@@ -54,8 +54,8 @@ func parsePlace(args []string, own uint16) (place, error) {
 	return p, nil
 }
 
-// SplitPort reads what a person types for a host, also behind -sip: HOST, HOST:PORT, an
-// address, [v6] or [v6]:PORT. The port is as it was typed.
+// SplitPort reads what a person types for a host, after -sip too: HOST, HOST:PORT, an address,
+// [v6] or [v6]:PORT. The port is as it was typed.
 func SplitPort(s string) (host, port string, given bool, err error) { return splitPort(s) }
 
 func splitPort(s string) (host, port string, given bool, err error) {
@@ -86,7 +86,7 @@ func splitPort(s string) (host, port string, given bool, err error) {
 	return s, "", false, nil
 }
 
-// maxDialled bounds the addresses of one name that are tried, all at once.
+// maxDialled bounds the addresses of one name, which are all tried at once.
 const maxDialled = 16
 
 type lookup func(ctx context.Context, host string) ([]netip.Addr, error)

@@ -9,8 +9,8 @@ import (
 // is being delivered.
 const backlogPatience = 2 * time.Second
 
-// backlog lets lines of a pipe wait while the outbox is full and moving. Once it
-// has stood still for backlogPatience no line waits until it moves again.
+// backlog lets lines of a pipe wait while the outbox is full but moving. Once it has stood
+// still for backlogPatience no line waits until it moves again.
 type backlog struct {
 	moved chan struct{} // a text of ours was delivered, or given up
 	still bool
@@ -18,7 +18,7 @@ type backlog struct {
 
 func newBacklog() *backlog { return &backlog{moved: make(chan struct{}, 1)} }
 
-// wait says whether it is worth to try again.
+// wait waits for movement and says whether it is worth trying again.
 func (b *backlog) wait(ctx context.Context) bool {
 	if b.still {
 		select {

@@ -10,24 +10,23 @@ import (
 
 // Bounds of calm.
 const (
-	gatherTime = time.Second     // who comes or goes within it shares a line
-	lostTime   = 5 * time.Second // before it is told that somebody was lost: he may be back
+	gatherTime = time.Second     // people who come or go within it share a line
+	lostTime   = 5 * time.Second // before the person is told that somebody was lost: they may be back
 	flapTime   = time.Minute     // returns within it are counted in one line
 	maxNamed   = 8               // names in one line, the rest are counted
-	maxCalm    = 256             // events held back, and people whose returns are counted; more are told at once
+	maxCalm    = 256             // events held back, and people whose returns are counted; further ones are told at once
 )
 
 // Levels of \notify.
 const (
-	notifyAll   = "all"   // also those two edges away, and strangers
-	notifyKnown = "known" // those whom the person knows
+	notifyAll   = "all"   // everybody: strangers and those two edges away too
+	notifyKnown = "known" // people the person knows
 	notifyOff   = "off"
 )
 
-// calm keeps lines about who comes and goes few: those of one second share a line, a
-// loss that ends within five is one line of its own, and \notify leaves some out. It is
-// for people at a terminal; programs get each event at once. The printer alone uses it,
-// level apart.
+// calm coalesces lines about who comes and goes: those of one second share a line, a loss that
+// ends within five seconds becomes one line, and \notify leaves some out. It is for people at a
+// terminal; programs get each event at once. Only the printer uses it, except for level.
 type calm struct {
 	gathered []item // online and offline of this second
 	due      time.Time
@@ -40,15 +39,14 @@ type lostLine struct {
 	at    time.Time // when it is told
 }
 
-// returns counts how often somebody was lost and back of late.
+// returns counts how often somebody was lost and back lately.
 type returns struct {
 	count int
 	at    time.Time // the last
 }
 
-// hold takes the lines about presence out of items, and adds those whose time has come,
-// joined. What is no such line is never held back, and ends the gathering, so that the
-// order of time is kept.
+// hold takes the lines about presence out of items, and adds those that are due, joined. Any
+// other line is never held back, and ends the gathering, so that lines stay in order of time.
 func (c *calm) hold(items []item, level string, now time.Time) []item {
 	var out []item
 	for _, it := range items {
@@ -103,7 +101,7 @@ func (c *calm) gather(it item, now time.Time) {
 	c.gathered = append(c.gathered, it)
 }
 
-// back says whether a session that comes was lost a moment ago, and forgets the loss.
+// back says whether a session that comes online was lost a moment ago, and forgets the loss.
 func (c *calm) back(e neighbors.CameOnline, now time.Time) bool {
 	for i, l := range c.lost {
 		if l.event.Session != e.Session {
@@ -123,7 +121,7 @@ func (c *calm) back(e neighbors.CameOnline, now time.Time) bool {
 	return false
 }
 
-// release joins what was gathered: up to two lines stay as they are, more become one of
+// release joins what was gathered: up to two lines stay as they are; more become one line of
 // those who came and one of those who went.
 func (c *calm) release() (out []item) {
 	if len(c.gathered) < 3 {
@@ -150,7 +148,7 @@ func (c *calm) release() (out []item) {
 	return out
 }
 
-// addPerson adds whom a session belongs to: people are counted, not their machines.
+// addPerson adds the user that a session belongs to: people are counted, not their machines.
 func addPerson(list []string, user string, seed bool) []string {
 	if seed {
 		user += " (a seed)"
@@ -181,7 +179,7 @@ func (c *calm) next() (at time.Time) {
 	return at
 }
 
-// joinedReport is several who came or went at once. Only text has it.
+// joinedReport is several people who came or went at once. Only the text output has it.
 type joinedReport struct {
 	what  string
 	users []string // each once
@@ -201,7 +199,7 @@ func (r joinedReport) text(p *page, _ view) {
 	p.end()
 }
 
-// reconnectReport is somebody who was lost and is back. Only text has it.
+// reconnectReport is somebody who was lost and is back. Only the text output has it.
 type reconnectReport struct {
 	user, trust string
 	times       int

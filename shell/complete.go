@@ -11,9 +11,9 @@ import (
 // maxCandidates bounds the list that is shown for a Tab.
 const maxCandidates = 100
 
-// completer completes macros, users (those online first) and a user's sessions.
-// Readline is given at most one candidate, so that it never draws its own list,
-// which it cannot place right; ours is printed above the line.
+// completer completes macros, users (those online first) and a user's sessions. Readline gets at
+// most one candidate, so that it never draws its own list, which it cannot place correctly; ours
+// is printed above the line.
 type completer struct {
 	node Node
 	rows []macro
@@ -48,8 +48,8 @@ func (c *completer) Do(line []rune, pos int) ([][]rune, int) {
 	return [][]rune{suffix}, n
 }
 
-// candidates are the words that may stand for the last, unfinished one of head,
-// each at least as long as typed, and what follows such a word.
+// candidates are the words that may complete the last, unfinished one of head, each at least as
+// long as typed, and what follows such a word.
 func (c *completer) candidates(head string) (typed string, words []string, more string) {
 	if !strings.HasPrefix(head, `\`) || strings.HasPrefix(head, `\\`) {
 		return "", nil, ""
@@ -150,7 +150,7 @@ func (c *completer) sessions(user, prefix string) []string {
 	return out
 }
 
-// begins compares without regard to case, rune by rune.
+// begins says whether name begins with prefix, in any case, rune by rune.
 func begins(name, prefix string) bool {
 	n, p := []rune(name), []rune(prefix)
 	return len(n) >= len(p) && strings.EqualFold(string(n[:len(p)]), prefix)

@@ -9,8 +9,8 @@ import (
 	"darkchat/neighbors"
 )
 
-// conversation is what typed lines do: it knows the table of macros and where
-// text goes. One goroutine uses it, the one that takes lines.
+// conversation does what typed lines say: it knows the table of macros and where text goes. Only
+// the goroutine that takes lines uses it.
 type conversation struct {
 	ctx      context.Context
 	node     Node
@@ -32,8 +32,8 @@ type conversation struct {
 
 var errNoConversation = errors.New(`nobody to send it to: \chat NAME first; nothing was sent`)
 
-// take does one line. It returns the request that the line began, if it ends
-// later, and by when it ends.
+// take does one line. If the line begins a request that ends later, it returns the request and the
+// time limit for it.
 func (c *conversation) take(line string) (*request, time.Duration) {
 	in, err := parse(line)
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *conversation) take(line string) (*request, time.Duration) {
 	return nil, 0
 }
 
-// renew asks what those are called now of whom the prompt speaks.
+// renew asks what the users in the prompt are called now.
 func (c *conversation) renew() {
 	var to neighbors.Target
 	if c.target != nil {
@@ -94,8 +94,8 @@ func (c *conversation) renew() {
 	}
 }
 
-// say sends a text. When earlier texts fill the outbox and are being delivered,
-// it waits for room: a pipe may hold more lines than the outbox.
+// say sends a text. If earlier texts fill the outbox and are being delivered, it waits for room: a
+// pipe may bring more lines than the outbox holds.
 func (c *conversation) say(text string) error {
 	if c.target == nil {
 		return errNoConversation
@@ -111,8 +111,7 @@ func (c *conversation) say(text string) error {
 	}
 }
 
-// maxInput is how much of a refused line its error repeats: all but the rest of
-// one that was too long.
+// maxInput is how much of a refused line its error repeats: all of it, unless it was too long.
 const maxInput = neighbors.MaxLine
 
 func (c *conversation) fail(line string, err error) {

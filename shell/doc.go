@@ -6,7 +6,7 @@
 // of macros, and everything that is printed passes one queue, one printer and
 // one sanitiser, so that nothing of a peer reaches the terminal raw.
 //
-// The shell sees package neighbors only, through the interface Node. It does not
-// know sockets, keys or files other than its own history, and it never ends the
-// process: Run returns an exit code.
+// The shell sees only package neighbors, through the interface Node. It knows no
+// sockets, keys or files other than its own history, and it never ends the process:
+// Run returns an exit code.
 package shell

@@ -63,13 +63,13 @@ func accept(c *conversation, args []string) error {
 	if err != nil {
 		return err
 	}
-	c.unread.looked(args[0]) // ann~k7f2 may be ann from here on
+	c.unread.looked(args[0]) // from here on ann~k7f2 may be ann
 	c.unread.looked(v.User)
 	c.put(acceptReport{Event: "accept", User: v.User, Fingerprint: v.Fingerprint, Trust: v.Trust, Lines: v.Lines})
 	return nil
 }
 
-// everybody is the word that has \block mean all who are at the door.
+// everybody is the word with which \block means everybody at the door.
 const everybody = "all"
 
 func blockAll(c *conversation) error {

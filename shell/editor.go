@@ -25,9 +25,9 @@ const (
 // stopTime is how long a suspended program may go on before it is stopped.
 const stopTime = 200 * time.Millisecond
 
-// editor is the source of lines that a person types: chzyer/readline for the
-// keys, behind our own screen, keys and history, because it draws wide lines
-// wrong, knows no paste and makes its history readable for all.
+// editor is the source of lines that a person types: chzyer/readline handles the keys, behind our
+// own screen, keys and history, because it draws wide lines wrong, does not know pastes and makes
+// its history readable for everybody.
 type editor struct {
 	screen  *screen
 	keys    *keys
@@ -62,7 +62,7 @@ func newEditor(tty terminal, history *history, node Node, rows []macro, out *que
 		AutoComplete:           comp,
 		HistoryLimit:           maxHistory,
 		DisableAutoSaveHistory: true,
-		FuncGetWidth:           func() int { return 1 << 20 }, // rows are the screen's affair
+		FuncGetWidth:           func() int { return 1 << 20 }, // our screen wraps rows
 		FuncIsTerminal:         func() bool { return true },
 		FuncMakeRaw:            e.enter,
 		FuncExitRaw:            func() error { return nil },
@@ -81,8 +81,8 @@ func newEditor(tty terminal, history *history, node Node, rows []macro, out *que
 	return e, nil
 }
 
-// enter takes the terminal. It stays taken between two lines, so that nothing
-// typed ahead is echoed or lost.
+// enter takes over the terminal, and keeps it between lines, so that nothing typed ahead is
+// echoed or lost.
 func (e *editor) enter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -98,8 +98,8 @@ func (e *editor) enter() error {
 	return err
 }
 
-// suspend does what Ctrl-Z asks for: it gives the terminal back, stops the whole
-// job, as the terminal would, and takes the terminal again when it goes on.
+// suspend handles Ctrl-Z: it gives the terminal back, stops the whole job, as the terminal would,
+// and takes the terminal again when the job goes on.
 func (e *editor) suspend() {
 	e.screen.suspend()
 	e.release()
@@ -109,7 +109,7 @@ func (e *editor) suspend() {
 	syscall.Kill(0, syscall.SIGTSTP)
 	select {
 	case <-resumed:
-	case <-time.After(stopTime): // nobody there who could resume us: not stopped
+	case <-time.After(stopTime): // nobody could resume us, so we were not stopped
 	}
 	e.enter()
 	e.screen.resume()
@@ -133,7 +133,7 @@ func (e *editor) filter(r rune) (rune, bool) {
 	case 0:
 		e.ended.Store(true)
 	case readline.CharDelete:
-		// Readline takes the Delete key on an empty line for the end of input.
+		// Readline mistakes the Delete key on an empty line for the end of input.
 		if !e.keys.wasCtrlD() && e.screen.length() == 0 {
 			return r, false
 		}
@@ -144,8 +144,8 @@ func (e *editor) filter(r rune) (rune, bool) {
 	return r, true
 }
 
-// run reads lines until Ctrl-D, or until the terminal is gone. The next line begins when the one before was
-// done, so that the prompt says whom it goes to.
+// run reads lines until Ctrl-D, or until the terminal is gone. The next line begins only when the
+// one before is done, so that its prompt says whom it goes to.
 func (e *editor) run(ctx context.Context, to chan<- typed) {
 	for {
 		line, err := e.rl.Readline()
@@ -156,7 +156,7 @@ func (e *editor) run(ctx context.Context, to chan<- typed) {
 			continue
 		}
 		if e.ended.Load() {
-			// Readline enters a line of which nobody typed the end.
+			// Readline enters a line that nobody ended.
 			if err = e.keys.failed(); err == nil {
 				err = io.EOF
 			}
@@ -198,8 +198,8 @@ func (e *editor) close() {
 	e.release()
 }
 
-// promptFor names whom the next line goes to, so that nothing goes to the wrong
-// person, and who else wrote.
+// promptFor names the user that the next line goes to, so that nothing goes to the wrong person,
+// and who else wrote.
 func promptFor(to *neighbors.Target, unread string) string {
 	if to == nil {
 		return unread + "> "

@@ -45,7 +45,7 @@ func exportContacts(c *conversation, args []string) error {
 }
 
 // contactsText writes contacts as the presence source file reads them, one a line.
-// Those of whom no address is known are comments: nothing could be done with them.
+// Users without a known address become comments: the source could do nothing with them.
 func contactsText(list []neighbors.Contact) (text string, users int) {
 	var b strings.Builder
 	b.WriteString("# NAME FINGERPRINT ADDRESS...  Put this file into a state folder as \"contacts\".\n")
@@ -64,8 +64,8 @@ func contactsText(list []neighbors.Contact) (text string, users int) {
 	return b.String(), users
 }
 
-// WriteExport writes the whole file or nothing, for its owner alone. Unless it is to be
-// replaced, its name is taken first, so that nobody's file is lost.
+// WriteExport writes the whole file or nothing, readable only by its owner. Unless replace is set it
+// claims the name first, so that no existing file is lost.
 func WriteExport(path, text string, replace bool) error {
 	if !replace {
 		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -77,7 +77,7 @@ func WriteExport(path, text string, replace bool) error {
 		}
 		_ = f.Close() // nothing is in it yet
 	} else if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		// A link of somebody else's, a FIFO, a device that the system needs.
+		// A link planted by somebody, a FIFO, a device that the system needs.
 		return fmt.Errorf("%s is not a regular file and is not replaced: choose another name", path)
 	}
 	err := renameio.WriteFile(path, []byte(text), 0o600,

@@ -6,11 +6,11 @@ import (
 	"darkchat/neighbors"
 )
 
-// maxFarewell is how many users are named of those for whom something waits at the end.
+// maxFarewell is how many of the users for whom something still waits are named at the end.
 const maxFarewell = 8
 
-// farewell says what is left behind, and for whom: lines that nobody has acknowledged yet.
-// It is empty when there are none. kept says that they are there at the next start.
+// farewell says which lines are left behind, and for whom: those that nobody has acknowledged yet. It
+// is empty if there are none. kept says that they will be there at the next start.
 func farewell(lines []neighbors.OutboxLine, kept bool) string {
 	type owed struct{ to, by string }
 	var all []owed

@@ -21,8 +21,8 @@ func help(c *conversation, args []string) error {
 	return err
 }
 
-// chat leaves no conversation when it fails: what is typed next must not go to
-// whom one wanted to leave.
+// chat leaves no conversation when it fails: the next text must not go to the user that the person
+// wanted to leave.
 func chat(c *conversation, args []string) error {
 	c.target = nil
 	c.unread.talk("")
@@ -75,7 +75,7 @@ func whoami(c *conversation, _ []string) error {
 	return nil
 }
 
-// verify takes a fingerprint in one word or in its groups.
+// verify takes a fingerprint as one word or as several groups.
 func verify(c *conversation, args []string) error {
 	v, err := c.node.Verify(args[0], strings.Join(args[1:], "-"))
 	if err == nil {
@@ -130,7 +130,7 @@ func stats(c *conversation, _ []string) error {
 	return nil
 }
 
-// away says so, and with \away again that one is back.
+// away says that the person is away, or, with \away again, back.
 func away(c *conversation, args []string) error {
 	want := !c.away
 	if len(args) == 1 {
@@ -195,8 +195,8 @@ func explode(c *conversation, r *request, _ []string) error {
 	return err
 }
 
-// ping asks a known user of that name, or else a host. Looking a host up may
-// take long, so it is done aside.
+// ping asks a known user of that name, or else a host. Looking up a host may take long, so another
+// goroutine does it.
 func ping(c *conversation, r *request, args []string) error {
 	if len(args) == 1 && maybeUser(args[0]) {
 		if _, err := c.node.Sessions(args[0]); err == nil || errors.Is(err, neighbors.ErrHinted) {
@@ -221,8 +221,8 @@ func ping(c *conversation, r *request, args []string) error {
 	return nil
 }
 
-// maybeUser says whether what is to be pinged can be a user: names have no colon,
-// and an address is an address.
+// maybeUser says whether the argument of \ping can be a user: names have no colon, and an address is
+// not a name.
 func maybeUser(s string) bool {
 	_, err := netip.ParseAddr(s)
 	return err != nil && !strings.Contains(s, ":")

@@ -15,16 +15,15 @@ import (
 
 // Bounds of the history.
 const (
-	maxHistory     = 1000     // lines that are kept when it is compacted, and recalled
-	maxHistoryFile = 4000     // lines in the file that make it compacted
-	maxHistoryLine = 1000     // runes of a line that is kept in the file
-	maxHistoryRead = 32 << 20 // bytes of the file that are looked at
+	maxHistory     = 1000     // lines that compaction keeps, and that can be recalled
+	maxHistoryFile = 4000     // lines in the file at which it is compacted
+	maxHistoryLine = 1000     // runes of a line; a longer one is not kept in the file
+	maxHistoryRead = 32 << 20 // bytes of the file that are read
 )
 
-// history is the file of typed lines, one a line, 0600 whatever the umask says.
-// Every line is appended by one write to a file opened for it, so that two
-// programs may share the file, also while one compacts it. A line break inside a
-// line is written as its mark.
+// history is the file of typed lines, one a line, mode 0600 whatever the umask says. Every line is
+// appended by one write to a file opened for it, so that two programs may share the file even
+// while one compacts it. A line break inside a line is written as its mark.
 type history struct {
 	path  string // empty: nothing is written
 	open  opener
@@ -34,11 +33,11 @@ type history struct {
 	saved atomic.Bool // there is at least one line
 }
 
-// opener opens regular files alone, and follows no link to one.
+// opener opens only regular files, and follows no link to one.
 type opener func(path string, flags int, mode fs.FileMode) (*os.File, error)
 
-// openHistory reads the file. A history that cannot be read or written is only
-// missed: typing works without.
+// openHistory reads the file. A history that cannot be read or written is no error: typing works
+// without it.
 func openHistory(path string, open opener) *history {
 	if open == nil {
 		path = ""
@@ -52,7 +51,7 @@ func openHistory(path string, open opener) *history {
 	return h
 }
 
-// load takes the newest lines of the file, and compacts it when it has many more.
+// load reads the newest lines of the file, and compacts it if it has many more.
 func (h *history) load() {
 	if h.path == "" {
 		return
@@ -77,7 +76,7 @@ func (h *history) load() {
 	}
 }
 
-// read gives what is in the file, of a long one its end, and closes it to others.
+// read returns the file's content, or only the end of a long one, and makes it unreadable for others.
 func (h *history) read() (b []byte, whole bool, err error) {
 	f, err := h.open(h.path, os.O_RDONLY, 0)
 	if err != nil {
@@ -93,14 +92,14 @@ func (h *history) read() (b []byte, whole bool, err error) {
 	}
 	from := max(info.Size()-maxHistoryRead, 0)
 	b, err = io.ReadAll(io.NewSectionReader(f, from, maxHistoryRead))
-	if from > 0 { // not with a half line
+	if from > 0 { // drop a partial first line
 		_, b, _ = bytes.Cut(b, []byte("\n"))
 	}
 	return b, from == 0, err
 }
 
-// compact leaves the lines that are recalled. The new file is made beside the old one:
-// elsewhere nobody would sweep it when this program is killed.
+// compact keeps only the lines that can be recalled. The new file is made beside the old one:
+// elsewhere nobody would clean it up if this program is killed.
 func (h *history) compact() {
 	var b strings.Builder
 	for _, line := range h.lines {
@@ -110,9 +109,9 @@ func (h *history) compact() {
 		renameio.WithTempDir(filepath.Dir(h.path)), renameio.WithStaticPermissions(0o600))
 }
 
-// add keeps a line and says whether it is one to recall: not a blank one, not
-// the same again, not one that begins with a blank (that is how one asks for it).
-// A very long one is recalled in this run only.
+// add keeps a line and says whether it can be recalled: not a blank one, not a repetition, not one
+// that begins with a blank (a way to ask for that). A very long one can be recalled only in this
+// run.
 func (h *history) add(line string) bool {
 	if strings.TrimSpace(line) == "" || line[0] == ' ' || line == h.last || !utf8.ValidString(line) {
 		return false
@@ -130,8 +129,8 @@ func (h *history) add(line string) bool {
 	return true
 }
 
-// append writes one line, on a line of its own: what is before it may have been torn by a
-// kill or a full disk.
+// append writes a line as a line of its own, even if a kill or a full disk cut the one before it
+// short.
 func (h *history) append(line string) {
 	f, err := h.open(h.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {

@@ -14,29 +14,28 @@ import (
 // Keys as the line editor knows them.
 const (
 	keyStart  = 0x01
-	keyDelete = 0x04 // Ctrl-D; the editor makes the Delete key the same
+	keyDelete = 0x04 // Ctrl-D; to the editor the Delete key is the same
 	keyEnd    = 0x05
 	keyEnter  = '\r'
 	keyEscape = 0x1b
 	keyRubout = 0x7f
 )
 
-// maxTyped bounds the line being edited, in bytes. It is more than a line may
-// have, so that one that was cut here is refused when it is entered, and no part
-// of it is sent.
+// maxTyped bounds the line being edited, in bytes. It is more than a line may have, so that a line
+// cut here is refused when it is entered, and no part of it is sent.
 const maxTyped = neighbors.MaxLine + 4096
 
 // maxSequence bounds the bytes of one escape sequence.
 const maxSequence = 32
 
-// burst is how many runes that come at once are inserted as one: the editor
-// works through the whole line for every key.
+// burst is how many runes must come at once to be inserted as one: the editor goes through the whole
+// line for every key.
 const burst = 16
 
-// keys stands between the terminal and the line editor. It turns a bracketed
-// paste into one insertion, translates the keys that the editor does not know,
-// and drops those that would harm it: a NUL is the end of input for it, Ctrl-T
-// on one letter a panic, an unknown control a letter.
+// keys filters what the terminal sends to the line editor. It turns a bracketed paste into one
+// insertion, translates keys that the editor does not know, and drops those that would harm it: the
+// editor takes a NUL for the end of input, panics at Ctrl-T on a single letter, and inserts unknown
+// controls as letters.
 type keys struct {
 	screen  *screen
 	pastes  *pastes
@@ -49,8 +48,8 @@ type keys struct {
 	pending []byte // an unfinished sequence or rune
 
 	mu      sync.Mutex
-	fault   error    // why the terminal cannot be read any more
-	deletes []bool   // for every Delete and Ctrl-D under way: it is Ctrl-D
+	fault   error    // why the terminal can no longer be read
+	deletes []bool   // for every Delete and Ctrl-D under way: whether it is Ctrl-D
 	bursts  [][]rune // for every burstMark under way: what it stands for
 }
 
@@ -59,7 +58,7 @@ func newKeys(sc *screen, ps *pastes, history func() bool) *keys {
 		chunks: make(chan []byte), closed: make(chan struct{})}
 }
 
-// errHungUp is a terminal without anybody there: Ctrl-D is a key like any other.
+// errHungUp means that the terminal is gone. It is not Ctrl-D, which comes as a key.
 var errHungUp = errors.New("the terminal is gone")
 
 // pump reads the terminal until its end, or until close.
@@ -87,7 +86,7 @@ func (k *keys) pump(in io.Reader) {
 	}
 }
 
-// failed is why the terminal cannot be read any more; nil: it can, or was closed by us.
+// failed is why the terminal can no longer be read; nil: it can, or we closed it.
 func (k *keys) failed() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -114,14 +113,14 @@ func (k *keys) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close ends the editor's input, also while it is being waited for.
+// Close ends the editor's input, even during a Read.
 func (k *keys) Close() error {
 	k.once.Do(func() { close(k.closed) })
 	return nil
 }
 
-// wasCtrlD says whether the delete that the editor is about to do was Ctrl-D and
-// not the Delete key. It is asked once for each, in order.
+// wasCtrlD says whether the deletion that the editor is about to make came from Ctrl-D, not from the
+// Delete key. It must be called once for each, in order.
 func (k *keys) wasCtrlD() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -139,7 +138,7 @@ func (k *keys) deleting(ctrlD bool) {
 	k.deletes = append(k.deletes, ctrlD) // bounded by the bytes of a chunk: the editor takes each
 }
 
-// translate turns what the terminal sent into what the editor is given.
+// translate turns what the terminal sent into what the editor gets.
 func (k *keys) translate(b []byte) []byte {
 	b = append(k.pending, b...)
 	k.pending = nil
@@ -182,7 +181,7 @@ func (k *keys) translate(b []byte) []byte {
 	return k.flush(out, letters)
 }
 
-// flush adds letters to what the editor is given, many of them as one mark.
+// flush appends letters to what the editor gets, many of them as one mark.
 func (k *keys) flush(out, letters []byte) []byte {
 	runes := []rune(string(letters))
 	if len(runes) <= burst {
@@ -194,8 +193,7 @@ func (k *keys) flush(out, letters []byte) []byte {
 	return append(out, string(burstMark)...)
 }
 
-// OnChange is the editor's hook behind every key: it puts a burst in place of its
-// mark.
+// OnChange is the editor's hook after every key: it replaces the mark of a burst by the burst.
 func (k *keys) OnChange(line []rune, pos int, key rune) ([]rune, int, bool) {
 	if key != burstMark {
 		return nil, 0, false
@@ -213,8 +211,8 @@ func (k *keys) OnChange(line []rune, pos int, key rune) ([]rune, int, bool) {
 	return slices.Concat(line[:pos-1], text, line[pos:]), pos - 1 + len(text), true
 }
 
-// next is the first key of b: how many bytes it has, 0 when more must come, and
-// what the editor is given for it.
+// next is the first key of b: how many bytes it has (0: more must come), and what the editor gets for
+// it.
 func (k *keys) next(b []byte) (int, []byte) {
 	c := b[0]
 	switch {

@@ -17,19 +17,19 @@ const (
 	exitUndelivered = 3 // a text has no acknowledgement
 )
 
-// tailPatience is how long a text of this run that one session has is waited for
-// at the end of input, for the sake of the user's other sessions.
+// tailPatience is how long the end of input still waits, once every text of this run is with one
+// session, for the users' other sessions.
 const tailPatience = time.Second
 
-// storePatience is how long a macro of a pipe, and the end of input, wait for the
-// disk to take the texts before them. The network has no part in it.
+// storePatience is how long a macro from a pipe, and the end of input, wait for the disk to take the
+// texts before them. It does not depend on the network.
 const storePatience = time.Second
 
-// progress is what the events say about texts of ours.
+// progress gathers what events say about our texts.
 type progress struct {
 	changed chan struct{} // an event came since
 	first   atomic.Uint64 // lowest id of this run's texts; 0: none yet
-	told    atomic.Uint64 // token of the last line that was said to be queued or sent
+	told    atomic.Uint64 // token of the last line reported as queued or sent
 	lost    atomic.Bool   // a text of this run can never be delivered
 }
 
@@ -49,8 +49,8 @@ func (p *progress) saw(d neighbors.Delivery) {
 	nudge(p.changed)
 }
 
-// stored waits until the line that was given token, and so each before it, was
-// said to be queued or sent: that is when it is stored.
+// stored waits until the line with token, and so each line before it, is reported as queued or sent:
+// that is when it is stored.
 func (p *progress) stored(ctx context.Context, token neighbors.Token) {
 	if p.told.Load() >= uint64(token) {
 		return
@@ -68,9 +68,9 @@ func (p *progress) stored(ctx context.Context, token neighbors.Token) {
 	}
 }
 
-// settle waits up to limit until every text, of this run and of earlier ones,
-// has an acknowledgement, and says whether that is so. For texts of this run it
-// then waits a little for the other sessions of their users.
+// settle waits up to limit until every text, of this run and of earlier ones, has an acknowledgement,
+// and says whether it has. For texts of this run it then waits a little for the users' other
+// sessions.
 func (p *progress) settle(ctx context.Context, node Node, limit time.Duration) bool {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -98,8 +98,8 @@ func (p *progress) settle(ctx context.Context, node Node, limit time.Duration) b
 	}
 }
 
-// survey says whether every text has an acknowledgement, and whether besides
-// those of this run have them all.
+// survey says whether every text has an acknowledgement, and whether those of this run have them
+// from all sessions.
 func (p *progress) survey(lines []neighbors.OutboxLine) (acked, complete bool) {
 	acked, complete = !p.lost.Load(), true
 	first := p.first.Load()
@@ -114,8 +114,8 @@ func (p *progress) survey(lines []neighbors.OutboxLine) (acked, complete bool) {
 	return acked, complete
 }
 
-// ended is the end of input, or why it failed: it may be the end of the program, after
-// the texts are acknowledged.
+// ended handles the end of input, or its failure (why): it may be the end of the program, once the
+// texts are acknowledged.
 func (s *Shell) ended(ctx context.Context, c *conversation, p *printer, why error) int {
 	lost := !errors.Is(why, io.EOF)
 	if s.opt.Interactive && !lost {

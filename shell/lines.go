@@ -10,9 +10,8 @@ import (
 	"darkchat/neighbors"
 )
 
-// reader gives the lines of a pipe or file, without their ends. A line that is
-// too long is given cut, still too long for parse, and its rest is thrown away:
-// memory stays bounded whatever comes.
+// reader returns the lines of a pipe or file, without their ends. A line that is too long is cut, at a
+// length that parse still refuses, and the rest thrown away: memory stays bounded whatever comes.
 type reader struct {
 	in    *bufio.Reader
 	begun bool
@@ -25,10 +24,10 @@ func newReader(in io.Reader) *reader {
 	return &reader{in: bufio.NewReaderSize(in, 4096)}
 }
 
-// line returns io.EOF, or what In failed with, at the end. The last line needs
-// no end of its own, but one that was cut off by a failure is none.
+// line returns io.EOF, or the error of In, at the end. The last line needs no line end, but one cut off
+// by a failure does not count.
 func (r *reader) line() (string, error) {
-	const enough = neighbors.MaxLine + 2 + len(byteOrderMark) // one byte too long, a CR, and before the first line the mark
+	const enough = neighbors.MaxLine + 2 + len(byteOrderMark) // room for one byte too many, a CR and, before the first line, the mark
 	mark := ""
 	if !r.begun {
 		r.begun, mark = true, byteOrderMark
@@ -47,7 +46,7 @@ func (r *reader) line() (string, error) {
 	}
 }
 
-// typed is one line, or the end of all.
+// typed is one line, or the end of input.
 type typed struct {
 	line  string
 	err   error
@@ -70,8 +69,8 @@ func (r *reader) feed(ctx context.Context, to chan<- typed) {
 	}
 }
 
-// Ask puts a question and reads one line byte by byte, so that whatever is typed
-// ahead stays for the shell. It returns io.EOF when there is no answer.
+// Ask prints a question and reads one line, byte by byte, so that anything typed ahead stays for the
+// shell. It returns io.EOF if there is no answer.
 func Ask(in io.Reader, out io.Writer, question string) (string, error) {
 	if _, err := io.WriteString(out, question); err != nil {
 		return "", err

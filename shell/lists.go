@@ -62,8 +62,8 @@ type explodeReport struct {
 	Event     string `json:"event"`
 	Neighbors int    `json:"neighbors"`
 	Reached   int    `json:"reached"`
-	// Those two edges away to whom it was passed on, the datagrams that it cost, and the
-	// neighbours that did not answer.
+	// The sessions two edges away to which it was passed on, the datagrams that it cost, and
+	// the neighbours that did not answer.
 	Beyond    int      `json:"beyond"`
 	Datagrams int      `json:"datagrams"`
 	Silent    []string `json:"silent,omitempty"`

@@ -126,7 +126,7 @@ func (r outboxReport) text(p *page, look view) {
 	}
 }
 
-// text is where a line is, without an end.
+// text says where a line is, without ending the output line.
 func (r outboxRow) text(p *page, look view) {
 	p.add(faint, "#"+r.line.Handle+" ")
 	if !r.line.Sent.IsZero() {

@@ -9,21 +9,21 @@ import (
 	"darkchat/neighbors"
 )
 
-// macro is one row of THE table of macros: help, arity and completion come from
-// it, and nothing else knows what macros there are.
+// macro is one row of THE table of macros: help, arity and completion come from it, and nothing
+// else knows which macros there are.
 type macro struct {
 	name     string
 	usage    string // its arguments
 	min, max int    // how many
 	help     string // one line
 	also     bool   // \help names it only
-	paper    bool   // of figure 2: its abbreviations stay its own
+	paper    bool   // of figure 2: no other macro may take its abbreviations
 	detail   string // what \help NAME adds
 	complete completion
 	run      func(c *conversation, args []string) error
-	// start begins what ends later. One of run and start is set.
+	// start begins something that ends later. Either run or start is set.
 	start func(c *conversation, r *request, args []string) error
-	limit time.Duration // a start ends by then
+	limit time.Duration // within which a start ends
 }
 
 // completion is what follows a macro's name.
@@ -173,8 +173,7 @@ func (m macro) synopsis() string {
 	return strings.TrimSuffix(`\`+m.name+" "+m.usage, " ")
 }
 
-// nearest is the macro that differs least from what was typed; empty when all
-// differ by more than half.
+// nearest is the macro that differs least from what was typed; empty if all differ by more than half.
 func nearest(rows []macro, typed string) string {
 	best, least := "", len(typed)/2+1
 	for _, m := range rows {

@@ -31,18 +31,18 @@ func (s style) sgr() string {
 
 const sgrOff = "\x1b[0m"
 
-// indent begins the second and later lines of a text, so that nothing in a text
-// can look like a line of somebody else.
+// indent begins the second and later lines of a text, so that nothing in a text can look like another
+// person's line.
 const indent = "      "
 
-// page collects lines for people. Its add method is the print boundary: pieces
-// are sanitised there, and nothing else reaches a person's screen.
+// page collects lines for people. Its add method is the print boundary: it sanitises every piece, and
+// nothing else reaches a person's screen.
 type page struct {
 	color bool
 	out   strings.Builder
 }
 
-// add adds a piece of a line. A newline inside it goes on indented.
+// add adds a piece of a line. After a newline inside it the text goes on indented.
 func (p *page) add(st style, text string) *page {
 	text = sanitize(text, "\n"+indent)
 	if seq := st.sgr(); p.color && seq != "" && text != "" {
@@ -55,7 +55,7 @@ func (p *page) add(st style, text string) *page {
 	return p
 }
 
-// word adds a piece that has one line, such as a name.
+// word adds a piece without line breaks, such as a name.
 func (p *page) word(st style, text string) *page {
 	return p.add(st, sanitize(text, "‹a›"))
 }

@@ -25,7 +25,7 @@ const (
 	inputText
 )
 
-// What can be wrong with a line before anybody is asked.
+// What can be wrong with a line by itself.
 var (
 	errLineTooLong = errors.New("the line is longer than 16 KiB: nothing was sent; split it")
 	errNotUTF8     = errors.New("the line is not UTF-8: nothing was sent; convert it first, or set the terminal to UTF-8")
@@ -66,8 +66,8 @@ func parse(line string) (input, error) {
 	return input{kind: inputText, text: line}, nil
 }
 
-// arguments are the words of a macro. Double quotes around one hold its blanks together, as
-// in other shells: \search "good morning". Inside a word they are letters like others.
+// arguments are the words of a macro. Double quotes around a word protect its blanks, as in other
+// shells: \search "good morning". Inside a word quotes are ordinary letters.
 func arguments(s string) ([]string, error) {
 	list := []string{}
 	for {
@@ -98,8 +98,8 @@ func isMacro(line string) bool {
 	return strings.HasPrefix(line, `\`) && !strings.HasPrefix(line, `\\`)
 }
 
-// isText says whether a line that parse refused was meant as text, so that its
-// refusal counts as a lost text.
+// isText says whether a line that parse refused was meant as text, so that the refusal counts as a
+// lost text.
 func isText(line string) bool {
 	return !strings.HasPrefix(strings.TrimLeftFunc(line, neighbors.Invisible), `\`) || strings.HasPrefix(line, `\\`)
 }

@@ -75,7 +75,7 @@ func (c *conversation) pastOf(event string, q neighbors.Search) error {
 	return nil
 }
 
-// showHistory takes a name, a number, or both; without a name it is about the conversation.
+// showHistory takes a name, a number, or both; without a name it shows the present conversation.
 func showHistory(c *conversation, args []string) error {
 	q := neighbors.Search{Most: pastLines}
 	if n := len(args); n > 0 {
@@ -97,7 +97,7 @@ func showHistory(c *conversation, args []string) error {
 	return c.pastOf("history", q)
 }
 
-// isUser says whether a name that could be a number is somebody's.
+// isUser says whether a word that could be a number is somebody's name.
 func (c *conversation) isUser(name string) bool {
 	_, err := c.node.Sessions(name)
 	return err == nil
@@ -137,8 +137,8 @@ func exportPast(c *conversation, args []string) error {
 	return nil
 }
 
-// fileNameOf makes a file's name of a user's: names have no slash (spec/theory.md 9), but
-// may have what some file system does not take.
+// fileNameOf makes a file name from a user's name: names have no slash (spec/theory.md 9), but may have
+// characters that some file systems refuse.
 func fileNameOf(user string) string {
 	safe := strings.Map(func(r rune) rune {
 		if r < ' ' || strings.ContainsRune(`<>:"/\|?*~`, r) {
@@ -149,7 +149,7 @@ func fileNameOf(user string) string {
 	return "darkchat-" + safe + ".txt"
 }
 
-// pastText is a conversation as a file has it: whole times, and each line a line.
+// pastText is a conversation in the form for a file: full times, and each line on one line.
 func pastText(p neighbors.Past) string {
 	var b strings.Builder
 	for _, l := range p.Lines {
@@ -158,7 +158,7 @@ func pastText(p neighbors.Past) string {
 			who = "to " + l.User
 		}
 		fmt.Fprintf(&b, "%s %s: %s", l.At.Format(time.RFC3339), sanitize(who, ""), sanitize(l.Text, "\n    "))
-		if l.Reason != "" { // what still waits will be another thing when the file is read
+		if l.Reason != "" { // a line that still waits may be delivered by the time the file is read
 			b.WriteString(ending(l))
 		}
 		b.WriteByte('\n')
@@ -195,7 +195,7 @@ func (r pastReport) text(p *page, look view) {
 	}
 }
 
-// ending says of a line that is not delivered why.
+// ending says why a line is not delivered.
 func ending(l neighbors.PastLine) string {
 	switch {
 	case l.Reason == "cancelled" && l.State == neighbors.Delivered:

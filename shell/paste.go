@@ -10,25 +10,24 @@ import (
 	"darkchat/neighbors"
 )
 
-// What stands, inside the one line being edited, for what an editor of one line
-// cannot hold. They are noncharacters, which no text has.
+// Marks, inside the line being edited, for things that a one-line editor cannot hold. They are
+// noncharacters, which no text has.
 const (
 	breakMark = '\ufdd0'
 	tabMark   = '\ufdd1'
 	burstMark = '\ufdd2' // many letters at once, on their way into the line
-	badMark   = '\ufdd3' // a byte that is no UTF-8, or a noncharacter of ours: the line is refused
+	badMark   = '\ufdd3' // a byte that is not UTF-8, or one of these noncharacters: the line is refused
 	firstHeld = '\ufde0'
 	lastHeld  = '\ufdef'
 )
 
 func isHeld(r rune) bool { return r >= firstHeld && r <= lastHeld }
 
-// isReserved says that r is, or may become, one of ours: it is not taken from
-// the terminal.
+// isReserved says that r is, or may become, one of these marks: it is not accepted from the terminal.
 func isReserved(r rune) bool { return r >= 0xfdd0 && r <= 0xfdef }
 
-// maxInline is how many runes of a paste are put into the line itself. A longer
-// one would fill the screen: it is held aside, and one mark stands for it.
+// maxInline is the longest paste, in runes, that is put into the line itself. A longer one would fill
+// the screen: it is held aside, and one mark stands for it.
 const maxInline = 1000
 
 // pasteEnd ends a bracketed paste.
@@ -40,7 +39,7 @@ type pastes struct {
 	refuse func(text string)
 	open   bool   // inside a paste
 	buf    []byte // of it, at most MaxLine and a bit
-	size   int    // bytes of it, also those not kept
+	size   int    // bytes of it, including those not kept
 
 	mu   sync.Mutex
 	held [lastHeld - firstHeld + 1]string
@@ -51,14 +50,14 @@ func (p *pastes) begin() {
 	p.open, p.buf, p.size = true, nil, 0
 }
 
-// feed takes bytes of a paste. It returns those behind its end, and, when it has
-// ended, what to insert into the line.
+// feed takes bytes of a paste. It returns the bytes after its end and, once it has ended, what to insert
+// into the line.
 func (p *pastes) feed(b []byte) (rest, insert []byte) {
 	p.buf = append(p.buf, b...)
 	i := bytes.Index(p.buf, []byte(pasteEnd))
 	if i < 0 {
 		if keep := neighbors.MaxLine + len(pasteEnd); len(p.buf) > keep {
-			// Too long already; only its end is looked for.
+			// Too long already: only look for its end.
 			p.size += len(p.buf) - len(pasteEnd)
 			p.buf = append(p.buf[:0], p.buf[len(p.buf)-len(pasteEnd):]...)
 		}
@@ -74,8 +73,7 @@ func (p *pastes) feed(b []byte) (rest, insert []byte) {
 	return rest, p.inserted(text)
 }
 
-// inserted is what stands in the line for a pasted text: the text with marks, or
-// one mark.
+// inserted is what goes into the line for a pasted text: the text with marks, or one mark for all of it.
 func (p *pastes) inserted(text []byte) []byte {
 	s := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.ToValidUTF8(string(text), string(badMark)))
 	s = strings.TrimRight(s, "\n")
@@ -88,7 +86,7 @@ func (p *pastes) inserted(text []byte) []byte {
 			b.WriteRune(tabMark)
 		case isReserved(r):
 			b.WriteRune(badMark)
-		case r < 0x20, r == 0x7f: // colours and moves of a terminal that was copied from
+		case r < 0x20, r == 0x7f: // colours and cursor moves, copied from a terminal
 		default:
 			b.WriteRune(r)
 		}
@@ -133,7 +131,7 @@ func expandMarks(s string) string {
 	return strings.NewReplacer(string(breakMark), "\n", string(tabMark), "\t", string(badMark), "\xff").Replace(s)
 }
 
-// markBreaks is the opposite, for a line out of the history.
+// markBreaks is the opposite, for a line from the history.
 func markBreaks(s string) string {
 	return strings.NewReplacer("\n", string(breakMark), "\t", string(tabMark)).Replace(s)
 }

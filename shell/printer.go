@@ -10,16 +10,14 @@ import (
 	"darkchat/neighbors"
 )
 
-// Bounds of one write: small enough that acknowledgements, which wait for it,
-// go out soon.
+// Bounds of one write: small enough that the acknowledgements which wait for it go out soon.
 const (
 	maxBatch      = 256
 	maxBatchBytes = 64 << 10
 )
 
-// printer is the one goroutine that writes what the shell has to say: many
-// events in one write, and the texts among them are reported as printed only
-// after that write has returned.
+// printer is the one goroutine that writes the shell's output: many events in one write. The texts
+// among them are reported as printed only after that write has returned.
 type printer struct {
 	queue   *queue
 	out     io.Writer // whole lines, one write a batch
@@ -35,14 +33,14 @@ type printer struct {
 	person  bool          // a terminal
 	encoder *encoder      // json only
 	batch   []byte        // room for one write
-	lost    func(error)   // told of a failed write, after which nothing is written; nil: it ends the printer
+	lost    func(error)   // called on a failed write, after which nothing is written; nil: a failed write ends the printer
 	deaf    bool          // lost was told
 	failed  chan error    // the error of a write ends the printer
 	done    chan struct{}
 }
 
-// run prints first, then what the queue holds until that is closed and empty, or
-// until a write fails. Who stays goes on taking what the queue holds.
+// run prints first, then the queue's items until that is closed and empty, or until a write fails. If
+// lost is set it then goes on emptying the queue.
 func (p *printer) run(first report) {
 	defer close(p.done)
 	if !p.say([]item{{report: first}}) {
@@ -89,7 +87,7 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// say prints a batch, and answers false when that was the end of the printer.
+// say prints a batch, and returns false if that ended the printer.
 func (p *printer) say(items []item) bool {
 	if p.deaf {
 		return true

@@ -10,14 +10,14 @@ import (
 // Bounds of the queue between those who have something to print and the printer. A
 // reader that stalls must not make the node wait or grow.
 //
-// Texts have no bound here, since they have one in the node: it hands over no more than
-// neighbors.maxUnprintedBytes, and no more lines than its inbox may hold, until they are
-// printed. One that was refused here would be missed for the whole run, its sender would
-// wait, and the next one come before it.
+// Texts have no bound here, since the node bounds them: until they are printed it hands over no
+// more than neighbors.maxUnprintedBytes, and no more lines than its inbox may hold. A text refused
+// here would be missing for the whole run: its sender would wait, and the next text would come
+// before it.
 const (
 	maxEvents   = 8192 // reports, and events that are neither texts nor presence
 	maxPresence = 4096 // events about who comes and goes
-	maxLatest   = 4096 // sessions of which only the last of these is kept
+	maxLatest   = 4096 // sessions of which only the last presence event is kept
 )
 
 // item is one thing to print: an event of the node, or a report of the shell.
@@ -27,7 +27,7 @@ type item struct {
 	input  string // the line that a Failed belongs to
 }
 
-// lane is what an item's room is counted with.
+// lane is the class of items in which an item's room is counted.
 type lane uint8
 
 const (
@@ -37,20 +37,20 @@ const (
 	numLanes
 )
 
-// queue is first in, first out, and has one taker.
+// queue is first in, first out, with one consumer.
 type queue struct {
 	mu     sync.Mutex
 	items  []item
 	count  [numLanes]int      // of items
-	latest map[subject]*final // presence there was no room for; at most maxLatest
-	order  []subject          // of latest, the one that was left out first leads
-	left   int                // events left out since that was told
+	latest map[subject]*final // presence for which there was no room; at most maxLatest
+	order  []subject          // the keys of latest, in the order in which they were first left out
+	left   int                // events left out since the person was last told
 	closed bool
 	wake   chan struct{} // something to take
 	room   chan struct{} // something was taken
 }
 
-// subject is what a presence event is about: a later one of the same subject makes it old.
+// subject is what a presence event is about: a later one about the same subject replaces it.
 type subject struct {
 	about   string
 	session string
@@ -66,9 +66,9 @@ func newQueue() *queue {
 	return &queue{latest: map[subject]*final{}, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
-// offer takes an event of the node and never waits. Texts are taken always; of who comes
-// and goes the last of each session is kept when there is no room for all; others that
-// do not fit are counted. It answers false when the event, as it is, will not be printed.
+// offer takes an event of the node and never waits. It always takes texts; of presence it keeps the last
+// event of each session when there is no room for all; other events that do not fit are counted. It
+// returns false if the event, as it is, will not be printed.
 func (q *queue) offer(it item) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -91,7 +91,7 @@ func (q *queue) offer(it item) bool {
 	return true
 }
 
-// laneOf says how an item is counted, and what it is about if it is presence.
+// laneOf returns the lane in which an item is counted, and the subject of a presence event.
 func laneOf(it item) (lane, subject) {
 	switch e := it.event.(type) {
 	case neighbors.Incoming:
@@ -110,7 +110,7 @@ func laneOf(it item) (lane, subject) {
 	return laneOther, subject{}
 }
 
-// keep notes the last word about a subject.
+// keep notes the last event about a subject.
 func (q *queue) keep(about subject, e neighbors.Event) bool {
 	f := q.latest[about]
 	if f == nil {
@@ -134,8 +134,8 @@ func (q *queue) add(it item) {
 	nudge(q.wake)
 }
 
-// settle follows what is queued with what there was no room for: how many events are
-// left out, and then how things stand, so that what is shown last is true.
+// settle appends what there was no room for: how many events are left out, and then the last events of
+// presence, so that what is shown last is true.
 func (q *queue) settle() {
 	var rest []neighbors.Event
 	for _, about := range q.order {
@@ -156,8 +156,7 @@ func (q *queue) settle() {
 	}
 }
 
-// nothing says that all is as it was before the first: who came has left again, or was
-// away for a moment.
+// nothing says that the events cancel out: somebody came and has left again, or was away for a moment.
 func (f *final) nothing() bool {
 	_, came := f.first.(neighbors.CameOnline)
 	_, went := f.last.(neighbors.WentOffline)
@@ -166,8 +165,8 @@ func (f *final) nothing() bool {
 	return came && went || left && back
 }
 
-// put takes what the shell itself says, and waits for room: whoever types faster
-// than the output is read has to wait. It gives up when stop is closed.
+// put takes output of the shell itself, and waits for room: somebody who types faster than the output is
+// read has to wait. It gives up when stop is closed.
 func (q *queue) put(it item, stop <-chan struct{}) {
 	for {
 		q.mu.Lock()
@@ -213,8 +212,7 @@ func (q *queue) take(n int) (items []item, open bool) {
 	return items, !q.closed || len(q.items) > 0
 }
 
-// last adds an item behind all others, full or not, and closes the queue. What
-// is inside can still be taken.
+// last appends an item, even to a full queue, and closes the queue. Its items can still be taken.
 func (q *queue) last(it item) {
 	q.mu.Lock()
 	q.settle()

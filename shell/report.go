@@ -24,7 +24,7 @@ type view struct {
 	width int // columns of the screen
 }
 
-// encoder makes JSON lines of reports, one after the other in the same room.
+// encoder makes JSON lines from reports, one after the other in the same buffer.
 type encoder struct {
 	room bytes.Buffer
 	json *json.Encoder
@@ -154,8 +154,7 @@ type byeReport struct {
 	Event string `json:"event"`
 }
 
-// newReport turns an event of the node into what is printed; nil for those
-// that print nothing.
+// newReport turns an event of the node into a report; nil for events that print nothing.
 func newReport(e neighbors.Event) report {
 	switch e := e.(type) {
 	case neighbors.CameOnline:
@@ -224,7 +223,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// milliseconds has three digits behind the point.
+// milliseconds has three digits after the point.
 func milliseconds(d time.Duration) float64 {
 	return float64(d.Round(time.Microsecond)/time.Microsecond) / 1000
 }

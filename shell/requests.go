@@ -7,9 +7,9 @@ import (
 	"darkchat/neighbors"
 )
 
-// request is one macro that ends later, with an event: \ping, \add, \explode. It
-// may stand for several requests of the node (one a resolved address) and then
-// ends with the first answer, or with the last failure.
+// request is one macro that ends later, with an event: \ping, \add, \explode. It may stand for several
+// requests to the node (one for each resolved address); then it ends with the first answer, or the
+// last failure.
 type request struct {
 	input  string // the line as typed
 	left   int    // requests of the node that may still answer
@@ -22,8 +22,8 @@ func newRequest(input string) *request {
 	return &request{input: input, left: 1, done: make(chan struct{})}
 }
 
-// maxEarly bounds the events that come before their request is known. The time
-// between is that of one call, so there are never more than a few.
+// maxEarly bounds the events that come before their request is known. The time in between is that of
+// one call, so there are never more than a few.
 const maxEarly = 64
 
 // requests knows which token belongs to which macro. The node bounds how many
@@ -34,7 +34,7 @@ type requests struct {
 	// open is bounded by the node, which refuses more requests; early by maxEarly.
 	open  map[neighbors.Token]*request
 	early map[neighbors.Token]neighbors.Event
-	// failed are those that may still be answered, later; at most maxEarly, oldest first.
+	// failed are requests that may still be answered later; at most maxEarly, oldest first.
 	failed []failed
 }
 
@@ -84,8 +84,8 @@ func (rs *requests) answer(token neighbors.Token, e neighbors.Event) {
 	rs.end(r, e)
 }
 
-// late tells of a pong that comes after the error, once for each macro: of a host with
-// several addresses the first that answers is enough.
+// late tells of a pong that comes after the error, once for each macro: if a host has several
+// addresses, the first answer is enough.
 func (rs *requests) late(p neighbors.Pong) {
 	if i := slices.IndexFunc(rs.failed, func(f failed) bool { return f.token == p.Token }); i >= 0 {
 		r := rs.failed[i].of

@@ -7,20 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxMarks is how many combining marks and joiners may follow one base rune:
-// more than any script of the world needs, fewer than it takes to smear over
-// the lines around it.
+// maxMarks is how many combining marks and joiners may follow one base rune: more than any script
+// needs, fewer than it takes to smear over the lines around it.
 const maxMarks = 8
 
 // tabStop is what a tab in a text is shown as.
 const tabStop = "    "
 
-// sanitize is THE sanitiser: everything that is shown to a person passes it, and
-// what comes out holds no control, no bidirectional override and no invalid
-// byte. Each such rune is shown as its number, ‹1b›; an invalid byte as ‹xff›.
-// A newline becomes newline (which the caller chose) and a tab four blanks.
-// Joiners stay, because Persian and emoji need them, and so do combining marks
-// up to maxMarks; ‹+9› says how many more there were.
+// sanitize is THE sanitiser: everything shown to a person passes through it, and its output contains
+// no controls, bidirectional overrides or invalid bytes. Each such rune is shown as its number, ‹1b›;
+// an invalid byte as ‹xff›. A newline becomes newline (the caller's choice) and a tab four blanks.
+// Joiners stay, because Persian and emoji need them, and so do combining marks up to maxMarks; ‹+9›
+// says how many more there were.
 func sanitize(s, newline string) string {
 	if plain(s) {
 		return s
@@ -60,7 +58,7 @@ func sanitize(s, newline string) string {
 		case isHostile(r):
 			flush()
 			escape(&b, strconv.FormatUint(uint64(r), 16))
-			before = 0 // a tag after an escaped one stands alone too
+			before = 0 // a tag after an escaped tag has no base either
 			continue
 		default:
 			flush()
@@ -93,7 +91,7 @@ const blackFlag = 0x1f3f4
 
 func isTag(r rune) bool { return r >= 0xe0020 && r <= 0xe007f }
 
-// isMark says whether r adds to the rune before it and takes no room of its own.
+// isMark says whether r modifies the rune before it and takes no room of its own.
 func isMark(r rune) bool {
 	switch r {
 	case 0x200b, 0x200c, 0x200d: // word boundaries of Khmer and Thai, joiners
@@ -102,9 +100,8 @@ func isMark(r rune) bool {
 	return unicode.In(r, unicode.Mn, unicode.Me)
 }
 
-// isHostile says whether r can command a terminal, change the order of what is
-// read, or hide: controls, format characters that do not print, line separators,
-// noncharacters.
+// isHostile says whether r can command a terminal, change the reading order, or hide: controls, format
+// characters that do not print, line separators, noncharacters.
 func isHostile(r rune) bool {
 	switch {
 	case r < 0x20, r >= 0x7f && r < 0xa0:
@@ -121,7 +118,7 @@ func isHostile(r rune) bool {
 	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// escapeJSON makes encoded JSON safe to print without changing what it means:
+// escapeJSON makes encoded JSON safe to print without changing its meaning:
 // hostile runes inside its strings become \u escapes. (Structure is ASCII, and
 // the encoder has escaped C0 and replaced invalid UTF-8.)
 func escapeJSON(encoded []byte) []byte {

@@ -12,29 +12,28 @@ import (
 
 // screen draws the line being edited, and prints above it.
 //
-// The line editor (chzyer/readline) erases and draws with a width table and a
-// row arithmetic of its own that are wrong for wide and wrapped lines. So none
-// of what it writes goes to the terminal: its Painter hook says what the line is
-// and where the cursor stands, its writes are only looked at, and screen does
-// the drawing. All output of the shell passes here, whole lines, one write each.
+// The line editor (chzyer/readline) erases and draws with its own width table and row arithmetic,
+// which are wrong for wide and wrapped lines. So nothing that it writes goes to the terminal: its
+// Painter hook tells us the line and the cursor, its writes are only inspected, and screen does the
+// drawing. All output of the shell passes through here, whole lines, one write each.
 type screen struct {
 	out   io.Writer
 	width func() int // columns of the terminal now; <= 0: unknown
 
 	mu     sync.Mutex
 	prompt string
-	line   []rune // being edited, as the editor last said
+	line   []rune // being edited, as the editor last reported it
 	pos    int    // the cursor, in runes
 	status string // a search, shown below the line
 	paint  bool   // the editor is about to write line
 	hidden bool   // the editor has erased the line, or has none yet
 	held   bool   // more keys are on the way: drawing can wait
-	dead   bool   // the editor has been left: what it draws is nothing any more
+	dead   bool   // the editor was left: whatever it draws is ignored
 	drawn  drawing
 	pasted func(r rune) string // what a held paste looks like
 }
 
-// drawing is what stands on the terminal now.
+// drawing is what is on the terminal now.
 type drawing struct {
 	shown  bool
 	prompt string
@@ -49,7 +48,7 @@ func newScreen(out io.Writer, width func() int, pasted func(r rune) string) *scr
 	return &screen{out: out, width: width, hidden: true, pasted: pasted}
 }
 
-// Paint is the editor's hook: it is told the line just before it is written.
+// Paint is the editor's hook: it gets the line just before the editor draws it.
 func (s *screen) Paint(line []rune, pos int) []rune {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,10 +58,10 @@ func (s *screen) Paint(line []rune, pos int) []rune {
 	return nil
 }
 
-// editorWriter is what the line editor is given to write to.
+// editorWriter is the writer that the line editor gets.
 type editorWriter struct{ s *screen }
 
-// Write takes what the editor would draw, and does what it means instead.
+// Write interprets what the editor would draw, and draws correctly instead.
 func (w editorWriter) Write(b []byte) (int, error) {
 	s := w.s
 	s.mu.Lock()
@@ -106,7 +105,7 @@ func searchStatus(b []byte) string {
 	return sanitize(s, "")
 }
 
-// painted draws the line; one that was finished (Enter, ^C, ^D) is left behind.
+// painted draws the line; a finished one (Enter, ^C, ^D) is left on the screen.
 func (s *screen) painted() error {
 	n := len(s.line)
 	if n == 0 || s.line[n-1] != '\n' {
@@ -173,8 +172,8 @@ func (s *screen) extend(w int) bool {
 
 func clusters(s string) int { return uniseg.GraphemeClusterCount(s) }
 
-// erase goes to the first row of what is drawn and clears from there. Rows are
-// counted for the width of now: terminals reflow what stands on them.
+// erase goes to the first row of the drawing and clears from there. Rows are counted at the present
+// width: terminals reflow their content.
 func (s *screen) erase(w int) string {
 	if !s.drawn.shown {
 		return ""
@@ -195,7 +194,7 @@ func (s *screen) show(w int) string {
 	var b strings.Builder
 	b.WriteString(d.prompt + d.text)
 	row, col := flow(d.prompt+d.text, 0, 0, w)
-	if col == w { // leave the state in which the wrap is pending
+	if col == w { // leave the state of a pending wrap
 		b.WriteString(" \r")
 		row, col = row+1, 0
 	}
@@ -213,7 +212,7 @@ func (s *screen) show(w int) string {
 	return b.String()
 }
 
-// cursor is where the cursor stands behind s: never behind the last column.
+// cursor is where the cursor is after s: never past the last column.
 func cursor(s string, w int) (row, col int) {
 	row, col = flow(s, 0, 0, w)
 	if col >= w {
@@ -229,8 +228,7 @@ func up(rows int) string {
 	return fmt.Sprintf("\x1b[%dA", rows)
 }
 
-// Write prints whole lines above the line being edited. It is the printer's way
-// to the terminal.
+// Write prints whole lines above the line being edited. The printer writes to it.
 func (s *screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,8 +250,8 @@ func (s *screen) setPrompt(prompt string) {
 	}
 }
 
-// hold says whether more keys are on the way. While they are, the line is not
-// drawn after each of them; when they end it is drawn once.
+// hold says whether more keys are coming. Then the line is not drawn after each of them, but once at
+// the end.
 func (s *screen) hold(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -271,8 +269,7 @@ func (s *screen) length() int {
 	return len(string(s.line))
 }
 
-// suspend erases the line, because the terminal goes to somebody else for a
-// while.
+// suspend erases the line, because another program gets the terminal for a while.
 func (s *screen) suspend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,10 +16,10 @@ import (
 	"darkchat/neighbors"
 )
 
-// Options say where a shell reads and writes, and how.
+// Options say where and how a shell reads and writes.
 type Options struct {
-	// In gives lines as a person types them, Out takes events. Nobody else may
-	// write to Out while the shell lives.
+	// Lines come from In, as a person types them, and events go to Out. Nobody else may write
+	// to Out while the shell runs.
 	In  io.Reader
 	Out io.Writer
 	// Interactive says that In and Out are a terminal's *os.File with cursor
@@ -32,11 +32,11 @@ type Options struct {
 	History     string        // path of the file of typed lines; empty: none
 	// Open opens that file, if it is a regular one; nil: there is none.
 	Open func(path string, flags int, mode fs.FileMode) (*os.File, error)
-	// Lost is told once of In, and once of Out, that it failed while the shell stays. It
-	// must not wait; nil: nobody is.
+	// Lost is called once for In, and once for Out, if it fails while the shell stays. It
+	// must not wait; it may be nil.
 	Lost func(error)
-	// Export writes the file of \export-contacts; replace says that an old one may go.
-	// WriteExport is one; nil: this shell writes none.
+	// Export writes the files of \export and \export-contacts; replace says that an old one may
+	// be overwritten. WriteExport is one; nil: this shell writes no files.
 	Export func(path, text string, replace bool) error
 
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error) // nil: the system's
@@ -55,7 +55,7 @@ type Shell struct {
 	backlog  *backlog
 	unread   unread
 	changed  chan struct{} // somebody came or left, or wrote: the prompt may change
-	person   atomic.Bool   // there is a prompt to keep true
+	person   atomic.Bool   // there is a prompt to keep up to date
 	stop     chan struct{} // Run is over
 	level    atomic.Value  // of \notify
 	once     sync.Once
@@ -94,8 +94,8 @@ func New(opt Options) *Shell {
 	return s
 }
 
-// Sink takes the node's events. It never waits and may be called from the node's
-// loop, before Run too; events that come after Run are dropped.
+// Sink takes the node's events. It never waits and may be called from the node's loop, even before
+// Run; events that come after Run are dropped.
 func (s *Shell) Sink(e neighbors.Event) {
 	if s.person.Load() {
 		defer nudge(s.changed) // any event may be the first that has a new name
@@ -132,8 +132,8 @@ func (s *Shell) Sink(e neighbors.Event) {
 	s.queue.offer(item{event: e})
 }
 
-// Notice prints a line for the person that is no answer to anything. Any
-// goroutine may call it; before Run it is kept until after ready.
+// Notice prints a line for the person that answers no request. Any goroutine may call it; before Run
+// it is kept until after ready.
 func (s *Shell) Notice(text string) {
 	s.queue.offer(item{report: textReport{Event: "notice", Text: text}})
 }
@@ -145,13 +145,13 @@ func (s *Shell) Interrupt() {
 
 const howToLeave = `to leave: \quit, or Ctrl-D on an empty line`
 
-// trustNew is the trust of those whom the person does not know.
+// trustNew is the trust of users whom the person does not know.
 const trustNew = "new"
 
-// flushTime bounds how long the last lines may take to be written.
+// flushTime bounds how long writing the last lines may take.
 const flushTime = time.Second
 
-// source gives lines: a pipe, or a person's editor.
+// source is where lines come from: a pipe, or a person's editor.
 type source interface {
 	// run hands lines over until the end, which is a typed with an error.
 	run(ctx context.Context, to chan<- typed)
@@ -161,11 +161,10 @@ type source interface {
 	close()
 }
 
-// Run prints ready, does the lines of In and prints events until the person
-// leaves, the input ends or fails, ctx is done or Out fails; the last thing it prints
-// is bye. It returns the exit code; for 1 Err says why. A Read of In may still be
-// blocked afterwards. With Stay what would be printed once Out has failed is dropped,
-// and no text of it counts as printed.
+// Run prints ready, handles the lines of In and prints events until the person leaves, the input
+// ends or fails, ctx is done or Out fails; the last thing it prints is bye. It returns the exit
+// code; for 1 Err says why. A Read of In may still be blocked afterwards. With Stay, output after a
+// failure of Out is dropped, and texts in it do not count as printed.
 func (s *Shell) Run(ctx context.Context, node Node) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -221,8 +220,8 @@ func inputLost(err error) error { return fmt.Errorf("the input can no longer be 
 
 var errRefused = errors.New("a text line was refused and not sent: its error says why")
 
-// Err is why Run returned 1, as a line for people; nil when it did not. It is for
-// the goroutine that called Run.
+// Err is why Run returned 1, as a line for people; nil if it did not. Only the goroutine that called
+// Run may call it.
 func (s *Shell) Err() error { return s.err }
 
 func (s *Shell) edit(node Node, rows []macro) (*editor, error) {
@@ -259,7 +258,7 @@ func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *p
 				s.progress.stored(ctx, c.said)
 			}
 			if isMacro(t.line) {
-				c.renew() // what it means by the user in the prompt
+				c.renew() // so that the line and the prompt mean the same user
 			}
 			r, limit := c.take(t.line)
 			s.refresh(c, from)
@@ -282,7 +281,7 @@ func (s *Shell) converse(ctx context.Context, c *conversation, from source, p *p
 	}
 }
 
-// await lets a macro of a pipe end before the next line is taken.
+// await lets a macro from a pipe end before the next line is taken.
 func (s *Shell) await(ctx context.Context, c *conversation, p *printer, r *request, limit time.Duration) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -302,8 +301,8 @@ func (s *Shell) code(c *conversation) int {
 	return exitFine
 }
 
-// refresh shows in the prompt what the user one talks to is called now, whether they are
-// there, and who else wrote.
+// refresh updates the prompt: what the user in it is called now, whether they are there, and who else
+// wrote.
 func (s *Shell) refresh(c *conversation, from source) {
 	if s.opt.Interactive {
 		c.renew()

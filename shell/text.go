@@ -8,11 +8,9 @@ import (
 	"darkchat/neighbors"
 )
 
-// The events as lines for people: calm, short, and each begins so that it is
-// told from the others at a glance.
+// The events as lines for people: calm and short, and each kind recognisable by its beginning.
 
-// who adds a name with the mark of its trust. A pinned user has none: that is
-// what one expects of a friend.
+// who adds a name with the mark of its trust. A pinned user has no mark: that is the normal case.
 func (p *page) who(st style, name, trust string) *page {
 	p.word(st, name)
 	switch trust {
@@ -26,7 +24,7 @@ func (p *page) who(st style, name, trust string) *page {
 	return p
 }
 
-// seed says behind a name that it is nobody's to talk to.
+// seed marks a name as that of a seed, not of a person to talk to.
 func (p *page) seed(is bool) *page {
 	if is {
 		p.add(faint, " (a seed)")
@@ -34,8 +32,7 @@ func (p *page) seed(is bool) *page {
 	return p
 }
 
-// tag is as much of a session's id as a person needs to tell two apart, and to
-// type behind a slash.
+// tag is as much of a session's id as a person needs to tell two apart, and to type after a slash.
 func tag(session string) string {
 	if len(session) > 4 {
 		return session[:4]
@@ -113,7 +110,7 @@ func (r messageReport) text(p *page, look view) {
 	p.end()
 }
 
-// said adds a text; of one that nobody can see it says that there is one.
+// said adds a text; for one without visible characters it says so.
 func (p *page) said(text string) *page {
 	if strings.TrimLeftFunc(text, neighbors.Invisible) == "" {
 		return p.add(faint, "(nothing visible)")
@@ -121,15 +118,14 @@ func (p *page) said(text string) *page {
 	return p.add(normal, text)
 }
 
-// sent says when a text was sent that waited, unless that is the minute which stands before
-// the line anyway.
+// sent adds when a text that waited was sent, unless the line begins with that minute anyway.
 func (p *page) sent(look view, late bool, sent, shown time.Time) {
 	if at := look.clock(sent); late && !sent.IsZero() && at != look.clock(shown) {
 		p.add(faint, " (sent "+at+")")
 	}
 }
 
-// clock writes a time of today as 14:02, another with its day.
+// clock formats a time of today as 14:02, any other with its day.
 func (v view) clock(t time.Time) string {
 	t, now := t.In(v.zone), v.now.In(v.zone)
 	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {

@@ -9,12 +9,11 @@ import (
 // Bounds of unanswered.
 const (
 	answerPatience = time.Second // before a person is told that a text has no answer yet
-	maxUnanswered  = 256         // texts remembered; the rest are not told of
+	maxUnanswered  = 256         // texts remembered; of further ones the person is not told
 )
 
-// unanswered keeps the lines "sent, no answer yet" back for a moment, because
-// nearly always the answer is there first, and one line a text is enough. It
-// keeps the order of time and is used by the printer alone.
+// unanswered holds the lines "sent, no answer yet" back for a moment, because the answer nearly always
+// comes first, and one line a text is enough. It keeps the order of time; only the printer uses it.
 type unanswered struct {
 	list []sentLine
 }
@@ -24,8 +23,8 @@ type sentLine struct {
 	at    time.Time // when to tell
 }
 
-// hold takes the sent lines out of items and adds those whose time has come. Of
-// several steps of one text in a batch, the last is told.
+// hold takes the sent lines out of items and adds those that are due. Of several steps of one text in a
+// batch only the last is told.
 func (u *unanswered) hold(items []item, now time.Time) []item {
 	out := items[:0]
 	last := make(map[uint64]int)

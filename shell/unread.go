@@ -12,13 +12,13 @@ import (
 
 const (
 	maxUnread   = 256 // people whose lines are counted
-	unreadNames = 2   // that the prompt has room for
+	unreadNames = 2   // names that the prompt has room for
 	unreadWidth = 16  // bytes of each
 )
 
-// unread counts the lines of those one does not talk to just now, for the prompt. Lines
-// are counted until one turns to who wrote them, or looks at what was said. Of new users
-// the prompt has but the number, until one looks who is at the door.
+// unread counts, for the prompt, the lines of users outside the present conversation. Lines count
+// until the person turns to their writer, or looks at what was said. Of new users the prompt shows
+// only the number, until the person looks at who is at the door.
 type unread struct {
 	mu      sync.Mutex
 	talking string                   // to this user
@@ -45,7 +45,7 @@ func (u *unread) knocked(user string, who neighbors.Who) {
 	u.door[user] = who
 }
 
-// looked says that one has looked at a new user; empty: at all.
+// looked says that the person has looked at a new user; empty: at all of them.
 func (u *unread) looked(user string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -74,7 +74,7 @@ type called struct {
 	who  neighbors.Who
 }
 
-// users lists those of whom something is unread.
+// users lists the users with unread lines.
 func (u *unread) users() (list []called) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -87,7 +87,7 @@ func (u *unread) users() (list []called) {
 	return list
 }
 
-// rename says what users are called now; empty: as they were.
+// rename says what users are called now; empty: as before.
 func (u *unread) rename(users []called, names []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -96,7 +96,7 @@ func (u *unread) rename(users []called, names []string) {
 		if names[i] == "" || names[i] == was.name {
 			continue
 		}
-		// Taken out first: two may have changed their names with each other.
+		// All are taken out first: two may have swapped names.
 		if l := u.counts[was.name]; l.who == was.who && l.lines > 0 {
 			delete(u.counts, was.name)
 			counts[names[i]] = l
@@ -115,7 +115,7 @@ func (u *unread) rename(users []called, names []string) {
 	maps.Copy(u.door, door)
 }
 
-// talk says whom one talks to; empty: nobody.
+// talk says whom the person talks to; empty: nobody.
 func (u *unread) talk(to string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -124,7 +124,7 @@ func (u *unread) talk(to string) {
 	delete(u.door, to)
 }
 
-// seen says that one has looked at what was said with a user; empty: with all.
+// seen says that the person has looked at what was said with a user; empty: with all.
 func (u *unread) seen(user string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -136,8 +136,7 @@ func (u *unread) seen(user string) {
 	delete(u.door, user)
 }
 
-// text is what the prompt says of it: "(2 new: carol) [3 at the door]"; empty: nothing is
-// unread.
+// text is its part of the prompt: "(2 new: carol) [3 at the door]"; empty: nothing is unread.
 func (u *unread) text() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -155,7 +154,7 @@ func (u *unread) text() string {
 	return text + "[" + strconv.Itoa(len(u.door)) + more + " at the door]"
 }
 
-// lines says who wrote of those one knows.
+// lines says which known users wrote.
 func (u *unread) lines() string {
 	sum, names := 0, make([]string, 0, len(u.counts))
 	for name, l := range u.counts {

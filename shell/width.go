@@ -9,9 +9,9 @@ import (
 // columns is how wide s is on the screen, by grapheme clusters.
 func columns(s string) int { return uniseg.StringWidth(s) }
 
-// flow follows s over a screen of width columns from (row, col) and says where
-// it ends. col may be width: the terminal then waits with the wrap. A cluster
-// that does not fit goes to the next row whole.
+// flow follows s over a screen of width columns from (row, col) and returns where it ends. col may be
+// width: the terminal then has the wrap pending. A cluster that does not fit goes to the next row
+// whole.
 func flow(s string, row, col, width int) (int, int) {
 	state := -1
 	for len(s) > 0 {
@@ -30,9 +30,9 @@ func flow(s string, row, col, width int) (int, int) {
 	return row, col
 }
 
-// visible shows what is typed: like sanitize, but one line, and line breaks of a
-// paste (breakMark) as ␤. It is applied to prefixes of a line too, so it treats
-// every rune for itself.
+// visible is the form in which a line being edited is shown: like sanitize, but on one line, with line
+// breaks of a paste (breakMark) as ␤. It is applied to prefixes of a line too, so it converts every
+// rune by itself.
 func visible(line []rune, paste func(r rune) string) string {
 	var b strings.Builder
 	for _, r := range line {
