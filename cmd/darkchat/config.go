@@ -26,7 +26,7 @@ const (
 	presenceLAN  = "lan"
 	presenceSeed = "seed"
 	presenceFile = "file"
-	presenceNone = "none" // alone: no Source at all
+	presenceNone = "none" // by itself: no Source at all
 )
 
 // The forms of the log on stderr.
@@ -35,15 +35,14 @@ const (
 	logJSON = "json"
 )
 
-// What -hold takes.
+// The values of -hold.
 const (
 	holdOn  = "on"
 	holdOff = "off"
 )
 
-// config is the command line, checked: nothing in it can be wrong by itself.
-// Whether a port is free, a host has an address or a file can be read is found
-// out later, in that order, before anything is written.
+// config is the checked command line: nothing in it is wrong by itself. Whether a host has an
+// address, a port is free or a file can be read turns out later, before anything is written.
 type config struct {
 	user         string // empty: whoName decides
 	seed         bool
@@ -60,7 +59,7 @@ type config struct {
 	intro        neighbors.Intro
 	history      int    // lines of conversations that are kept
 	holdOff      bool   // keep no copies for others
-	memory       int64  // bytes that a seed may take; 0: no seed
+	memory       int64  // bytes that a seed may take; 0: not a seed
 	state        string // folder; empty only with ephemeral
 	identity     string // file; empty: the one in the state folder
 	ephemeral    bool

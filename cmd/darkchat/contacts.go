@@ -12,14 +12,14 @@ import (
 	"darkchat/sessions"
 )
 
-// contactsName is the file of people beside a user's other files: one person a
-// line, NAME [FINGERPRINT] ADDRESS..., for -presence file.
+// contactsName is the contacts file beside a user's other files: one person a line, NAME
+// [FINGERPRINT] ADDRESS..., for -presence file.
 const contactsName = "contacts"
 
 // maxContacts bounds the bytes read of it.
 const maxContacts = 1 << 20
 
-// contactsPath is where a user's file of people is; empty: nowhere.
+// contactsPath is the path of a user's contacts file; empty: none.
 func contactsPath(profile *sessions.Profile) string {
 	if profile.Folder() == "" {
 		return ""
@@ -27,7 +27,7 @@ func contactsPath(profile *sessions.Profile) string {
 	return filepath.Join(profile.Folder(), contactsName)
 }
 
-// contactsFile is the file of people and the Source made of it.
+// contactsFile is the contacts file and the Source made from it.
 type contactsFile struct {
 	path   string // empty: there is none and never will be
 	source *file.Source
@@ -35,7 +35,7 @@ type contactsFile struct {
 	at     time.Time
 }
 
-// readContacts reads the file of people; a user may well have none.
+// readContacts reads the contacts file; a user may well have none.
 func readContacts(path string) (*contactsFile, error) {
 	f := &contactsFile{path: path, size: -1, source: file.New(nil)}
 	people, _, err := f.look()
@@ -46,8 +46,8 @@ func readContacts(path string) (*contactsFile, error) {
 	return f, nil
 }
 
-// look reads the file if it has changed since it was last read. What is wrong with a
-// file is told once for each change of it.
+// look reads the file if it has changed since it was last read. An error in it is reported once for
+// each change.
 func (f *contactsFile) look() (people []file.Person, changed bool, err error) {
 	if f.path == "" {
 		return nil, false, nil
@@ -76,8 +76,8 @@ func (f *contactsFile) look() (people []file.Person, changed bool, err error) {
 	return people, true, nil
 }
 
-// parseContacts reads the file, which may be a link of the person's own to a file, and
-// nothing that has to be waited for.
+// parseContacts reads the file, which may be the person's own link to one, but nothing that would
+// have to be waited for, such as a FIFO.
 func parseContacts(path string) ([]file.Person, error) {
 	in, err := sessions.OpenNamed(path)
 	if err != nil {
@@ -91,7 +91,7 @@ func parseContacts(path string) ([]file.Person, error) {
 	return file.Parse(b)
 }
 
-// unpathed takes the path out of an error that is told with it.
+// unpathed takes the path out of an error that is reported with the path anyway.
 func unpathed(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

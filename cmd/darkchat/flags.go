@@ -19,8 +19,7 @@ import (
 // errHelp says that -h was given.
 var errHelp = errors.New("help was asked for")
 
-// helpText is one screen. What it says of defaults is held to the constants by
-// a test.
+// helpText is one screen. A test compares the defaults in it with the constants.
 const helpText = `darkchat: chat with the people around you, sealed, with no server.
 
 usage: darkchat [flags]
@@ -71,8 +70,8 @@ func (l *listFlag) Set(s string) error {
 	return nil
 }
 
-// parseFlags checks the whole command line and touches nothing. Errors are one
-// line that says what to do; errHelp is none of them.
+// parseFlags checks the whole command line and touches nothing. Errors are one line that says what
+// to do; errHelp is not one of them.
 func parseFlags(args []string) (config, error) {
 	var (
 		c               config
@@ -191,8 +190,8 @@ func parseFlags(args []string) (config, error) {
 	return c, nil
 }
 
-// positional explains an argument that is no flag. Most often it follows a
-// switch, which the flag package reads as the end of the flags.
+// positional explains an argument that is not a flag. Most often it follows a switch, and the flag
+// package takes it for the end of the flags.
 func positional(arg string) error {
 	if _, err := strconv.ParseBool(arg); err == nil {
 		return fmt.Errorf("unexpected argument %q: a switch such as -s takes its value with =, as in -s=%s", arg, arg)
@@ -200,8 +199,7 @@ func positional(arg string) error {
 	return fmt.Errorf("unexpected argument %q: darkchat takes flags only (darkchat -h lists them)", arg)
 }
 
-// parseMemory reads a size such as 256MB. It is for seeds: what a client takes is bounded by
-// its tables.
+// parseMemory reads a size such as 256MB. It is for seeds: a client's tables bound its memory.
 func parseMemory(s string, seed bool) (int64, error) {
 	switch {
 	case s == "" && seed:
@@ -256,8 +254,7 @@ func parsePresence(s string) ([]string, error) {
 	return names, nil
 }
 
-// parseSeeds joins -sip and -sp: one port serves all hosts, or each has its own, here or
-// in -sip itself.
+// parseSeeds joins -sip and -sp: one port for all hosts, or one for each, here or in -sip itself.
 func parseSeeds(hosts, ports []string) ([]seedHost, error) {
 	apart := len(ports) > 0
 	if !apart {
@@ -334,7 +331,7 @@ func checkHost(host string) error {
 	return nil
 }
 
-// stateFolder is -state, or the place where the system keeps such things.
+// stateFolder is -state, or the system's usual place for state.
 func stateFolder(c config) (string, error) {
 	switch {
 	case c.ephemeral:

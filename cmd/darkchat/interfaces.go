@@ -16,16 +16,16 @@ type iface struct {
 	lan.Interface
 	name    string
 	flags   net.Flags
-	virtual bool         // it leads to nobody but this machine's own guests and tunnels
-	routed  []netip.Addr // its addresses from which the way out begins, one a family
+	virtual bool         // it leads only to this machine's own guests and tunnels
+	routed  []netip.Addr // source addresses of default routes through it, one a family
 }
 
-// virtualNames are those that container engines, hypervisors and clusters give to
-// what connects their guests to this machine.
+// virtualNames are the names that container engines, hypervisors and clusters give to interfaces
+// that connect their guests to this machine.
 var virtualNames = regexp.MustCompile(`^(docker|br-[0-9a-f]{12}$|veth|virbr|vnet|vmnet|vboxnet|cni|flannel|cali|podman|lxcbr|lxdbr)`)
 
-// interfaces lists those that are up, sorted by index. What cannot be found out is left
-// out, and looked for again soon.
+// interfaces lists the interfaces that are up, sorted by index. One that cannot be examined is left
+// out; the next look comes soon.
 func interfaces() (list []iface) {
 	all, err := net.Interfaces()
 	if err != nil {
@@ -59,13 +59,13 @@ func interfaces() (list []iface) {
 	return list
 }
 
-// wayOut gives the source addresses of the default routes. A UDP socket that is
-// connected sends nothing; the far ends are addresses for documentation.
+// wayOut returns the source addresses of the default routes. Connecting a UDP socket sends nothing;
+// the far ends are addresses reserved for documentation.
 func wayOut() (list []netip.Addr) {
 	for _, to := range [][2]string{{"udp4", "192.0.2.1:9"}, {"udp6", "[2001:db8::1]:9"}} {
 		conn, err := net.Dial(to[0], to[1])
 		if err != nil {
-			continue // no way out by this family
+			continue // no default route in this family
 		}
 		list = append(list, conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap())
 		_ = conn.Close() // nothing was sent on it
@@ -73,8 +73,8 @@ func wayOut() (list []netip.Addr) {
 	return list
 }
 
-// announces says whether people may be looked for there: not where there is no
-// link, nor where only machines inside this one are, unless -interfaces names it.
+// announces says whether we announce ourselves there: not without a link, nor where there are only
+// guests of this machine, unless -interfaces names the interface.
 func (f iface) announces(chosen *regexp.Regexp) bool {
 	switch {
 	case f.flags&net.FlagLoopback != 0 || f.flags&net.FlagRunning == 0:
@@ -85,23 +85,23 @@ func (f iface) announces(chosen *regexp.Regexp) bool {
 	return !f.virtual
 }
 
-// inside says that nobody but guests of this machine can be there, or, without a link,
-// nobody at all. That they come and go concerns no other machine. A tunnel is another
-// matter, and so is what the way out begins from.
+// inside says that only guests of this machine can be there or, without a link, nobody. Other
+// machines do not care whether such interfaces come and go. Tunnels are not meant, nor interfaces
+// with a default route.
 func (f iface) inside() bool {
 	guests := virtualNames.MatchString(f.name) || f.flags&net.FlagRunning == 0
 	return guests && f.flags&(net.FlagLoopback|net.FlagPointToPoint) == 0 && len(f.routed) == 0
 }
 
-// ground is what a node's socket means for what can be said of its surroundings.
+// ground is what the socket and the flags say about a node's surroundings (its local network).
 type ground struct {
 	local  netip.AddrPort // of the socket
-	chosen *regexp.Regexp // -interfaces; nil: as announces says
+	chosen *regexp.Regexp // -interfaces; nil: announces decides
 }
 
-// surroundings says where others can reach the socket, what one would tell them
-// first, the prefixes of our interfaces, and how announcements leave. A socket on
-// one address is there alone, and is announced on the link of that address alone.
+// surroundings says where others can reach the socket, the best address first, the prefixes of our
+// interfaces, and how announcements leave. A socket on one address is reached only there, and is
+// announced only on the link of that address.
 func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	var s neighbors.Surroundings
 	var heard []lan.Interface
@@ -140,22 +140,22 @@ func (g ground) surroundings(all []iface) neighbors.Surroundings {
 	return s
 }
 
-// linkLocal says that an interface has addresses of its own making alone, as two machines
-// with a cable between them have, and a network whose DHCP is down.
+// linkLocal says that an interface has only self-assigned addresses, as with a cable between two
+// machines, or in a network whose DHCP is down.
 func (f iface) linkLocal() bool {
 	made := func(p netip.Prefix) bool { return p.Addr().IsLinkLocalUnicast() }
 	return slices.ContainsFunc(f.Prefixes, made) && !slices.ContainsFunc(f.Prefixes, func(p netip.Prefix) bool { return !made(p) })
 }
 
-// usable orders the addresses of our interfaces: those from which the way out begins
-// first, then those on a link with others; each time IPv4 first, since people type
-// it, then IPv6; then IPv4 link-local ones of links where there are no others (alone); and
-// loopback only when there is nothing else. IPv6 link-local addresses need a zone that means nothing to another
-// machine. four: the socket has no IPv6.
+// usable orders the addresses of our interfaces: first those of the default routes, then those on a
+// link with others, each time IPv4 first, since people type it, then IPv6; then IPv4 link-local ones
+// of links where there are no others (alone); and loopback only if there is nothing else. IPv6
+// link-local addresses are left out: they need a zone, which means nothing to another machine. four:
+// the socket has no IPv6.
 func usable(routed []netip.Addr, first, last, alone []netip.Prefix, four bool) []netip.Addr {
 	var v4, v6, made []netip.Addr
 	for _, p := range alone {
-		// A host route is no link: some use such an address for a service on this machine.
+		// A host route is not a link: some use such an address for a service on this machine.
 		if p.Addr().Is4() && !p.IsSingleIP() {
 			made = append(made, p.Addr())
 		}

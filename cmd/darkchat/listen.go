@@ -10,8 +10,8 @@ import (
 	"darkchat/dgram"
 )
 
-// listen opens the socket. A busy default port of a client is replaced by a free
-// one, which notice tells; any other trouble is an error that says what to do.
+// listen opens the socket. A client's busy default port is replaced by a free one, which notice
+// tells; any other failure is an error that says what to do.
 func listen(c config) (conn *net.UDPConn, notice string, err error) {
 	addr := c.listen
 	if !addr.IsValid() {

@@ -15,33 +15,33 @@ import (
 	"darkchat/neighbors"
 )
 
-// logQueue bounds the log lines that wait for a slow reader of stderr. What does
-// not fit is dropped and counted.
+// logQueue bounds the log lines that wait for a slow reader of stderr. Lines that do not fit are
+// dropped and counted.
 const logQueue = 256
 
-// programLog is the log of a run, and the line for a person that stands in for it.
+// programLog is the log of a run, or the lines for a person that replace it.
 type programLog struct {
 	lines  *lineQueue
 	log    *slog.Logger // nil: there is none
 	events *eventLog
 }
 
-// openLog begins to write on stderr. close is to be called once.
+// openLog begins to write to stderr. close must be called once.
 func openLog(c config, at surface) *programLog {
 	lines := newLineQueue(at.errs, logQueue)
-	// Lines on the terminal where somebody types would go across what they type.
+	// Log lines on the terminal where somebody types would run into what they type.
 	log := newLog(c, lines, at.screen && term.IsTerminal(int(at.errs.Fd())))
 	return &programLog{lines, log, &eventLog{log: log}}
 }
 
-// start is the first line. port is the one that was got: another one may have been asked for.
+// start logs the first line. port is the actual one, which may differ from the one asked for.
 func (p *programLog) start(c config, port uint16) {
 	if p.log != nil {
 		p.log.Info("start", slog.String("user", c.user), slog.Int("port", int(port)), slog.Int("pid", os.Getpid()))
 	}
 }
 
-// watch wraps a sink so that what an operator wants to see is logged.
+// watch wraps a sink so that events of interest to an operator are logged.
 func (p *programLog) watch(sink neighbors.Sink) neighbors.Sink {
 	if p.log == nil {
 		return sink
@@ -52,7 +52,7 @@ func (p *programLog) watch(sink neighbors.Sink) neighbors.Sink {
 	}
 }
 
-// lost tells that the node goes on without its input, or without its output.
+// lost reports that the node goes on without its input, or without its output.
 func (p *programLog) lost(err error) {
 	if p.log != nil {
 		p.log.Warn("a stream is lost; the node goes on without it", "error", err)
@@ -73,8 +73,8 @@ func (p *programLog) close() {
 // flushTime is how long the end waits for a slow reader of the log.
 const flushTime = 200 * time.Millisecond
 
-// newLog returns the log, or nil when there is none: a client logs only when it
-// was asked to, and nothing where it would be in the way.
+// newLog returns the log, or nil for none: a client logs only when asked to, and never where it would
+// be in the way.
 func newLog(c config, w io.Writer, inTheWay bool) *slog.Logger {
 	if inTheWay || !c.seed && !c.verbose {
 		return nil
@@ -103,18 +103,18 @@ func newLineQueue(w io.Writer, room int) *lineQueue {
 	go func() {
 		defer close(q.done)
 		for line := range q.lines {
-			_, _ = w.Write(line) // there is no other place to say that this failed
+			_, _ = w.Write(line) // there is nowhere else to report that this failed
 		}
 	}()
 	return q
 }
 
-// Write queues one whole line, as slog's handlers give them.
+// Write queues one whole line, as slog's handlers write them.
 func (q *lineQueue) Write(line []byte) (int, error) {
 	q.mu.RLock()
 	defer q.mu.RUnlock()
 	if q.closed {
-		return len(line), nil // a timer that was late
+		return len(line), nil // a late timer
 	}
 	select {
 	case q.lines <- append([]byte(nil), line...):
@@ -124,7 +124,7 @@ func (q *lineQueue) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// flush ends the queue and waits for what is in it, until give.
+// flush ends the queue and waits until its lines are written, or until give.
 func (q *lineQueue) flush(give <-chan time.Time) {
 	q.mu.Lock()
 	q.closed = true
@@ -136,25 +136,25 @@ func (q *lineQueue) flush(give <-chan time.Time) {
 	}
 }
 
-// How many lines there are about who comes and goes: so many at once, then so many a
-// second. The others are counted in one line now and then.
+// How many lines are logged about who comes and goes: at once, and then a second. The others are
+// counted, in one line now and then.
 const (
 	logAtOnce   = 100
 	logEvery    = 100 * time.Millisecond
 	logCountGap = 10 * time.Second
 )
 
-// eventLog logs what an operator wants to see. Texts of people are not among it, and their
-// names only with -v: who uses a seed is no business of whoever reads its log.
+// eventLog logs events of interest to an operator. It never logs people's texts, and their names only
+// with -v: who uses a seed is no business of those who read its log.
 type eventLog struct {
 	log *slog.Logger
 
-	mu      sync.Mutex // the count is told by a timer
+	mu      sync.Mutex // a timer reports the count
 	spent   float64
 	at      time.Time // of spent
 	online  int       // lines left out
 	offline int
-	later   *time.Timer // that tells how many; nil: none were
+	later   *time.Timer // reports how many; nil: none were left out
 }
 
 func (l *eventLog) event(now time.Time, e neighbors.Event) {
@@ -208,7 +208,7 @@ func (l *eventLog) room(now time.Time, left *int) bool {
 	return false
 }
 
-// count tells how many lines were left out.
+// count logs how many lines were left out.
 func (l *eventLog) count() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,15 +10,15 @@ import (
 	"syscall"
 )
 
-// Exit codes. What a finished conversation returns is the shell's to say.
+// Exit codes. The shell decides what a finished conversation returns.
 const (
 	exitFine  = 0
-	exitFail  = 1 // any failure that is not the command line's
+	exitFail  = 1 // any failure other than the command line
 	exitUsage = 2 // bad flags; nothing was touched
 )
 
 func main() {
-	// A reader that goes away is an error of a write, not the end of the program.
+	// A reader that goes away is a write error, not the end of the program.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -9,32 +9,32 @@ import (
 
 // How much the heap may grow between two collections, in percent.
 const (
-	// What a chat keeps is about a megabyte, and the runtime's usual 100 lets the garbage
-	// of a flood fill the first four before anything is collected: resident memory would
-	// creep up for millions of datagrams. A quarter of it is reached in seconds.
+	// A chat keeps about a megabyte. With the runtime's usual 100, the garbage of a flood
+	// fills the first four megabytes before anything is collected, and resident memory creeps
+	// up for millions of datagrams. A quarter of that is reached in seconds.
 	gcIdle = 25
-	// On one processor whoever writes waits for a collection that is under way. Where they
-	// follow close on one another, fewer are worth some memory: as much again as is in use, but no
+	// On one processor a writer waits for a collection that is under way. If collections follow
+	// closely on one another, having fewer is worth some memory: as much again as is in use, but no
 	// more than gcRoom.
 	gcBusy = 100
 	gcRoom = 16 << 20
 )
 
-// gcInRow collections, each within gcClose of the last, are close. The heap is kept small again
-// when one comes more than gcFar after the last, at least the one that the runtime makes
-// every two minutes.
+// gcInRow collections in a row, each within gcClose of the last, count as close. The heap is kept
+// small again once a collection comes more than gcFar after the last, at the latest the one that
+// the runtime makes every two minutes.
 const (
 	gcInRow = 4
 	gcClose = 500 * time.Millisecond
 	gcFar   = 10 * time.Second
 )
 
-// clientMemory is how much the program takes before the collector works harder, if it is
-// not a seed, which has a limit of its own (-memory).
+// clientMemory is the memory above which the collector works harder, unless the program is a seed,
+// which has its own limit (-memory).
 const clientMemory = 96 << 20
 
-// useMemory sets the collector. limit is what a seed may take: near it the collector
-// works harder before it asks the system for more; 0: a client's.
+// useMemory sets up the collector. limit is what a seed may take: near it the collector works harder
+// instead of asking the system for more; 0: clientMemory.
 func useMemory(limit int64) {
 	debug.SetGCPercent(gcIdle)
 	if limit == 0 {
@@ -44,16 +44,16 @@ func useMemory(limit int64) {
 	(&collector{percent: gcIdle, last: time.Now()}).watch()
 }
 
-// collector sets how much the heap may grow by how often it is collected. It looks when
-// it was, so an idle program is not woken for it.
+// collector sets how much the heap may grow, by how often it is collected. It acts only after a
+// collection, so it never wakes an idle program.
 type collector struct {
 	percent int
 	last    time.Time
 	close   int // so many in a row
 }
 
-// watch has collected called once, after the next collection: by then nothing refers to
-// what is made here.
+// watch has collected called once, after the next collection: nothing then refers to the object made
+// here.
 func (c *collector) watch() {
 	type canary struct{ _ [32]byte }
 	runtime.AddCleanup(new(canary), func(c *collector) {

@@ -7,15 +7,14 @@ import (
 	"net/netip"
 )
 
-// finders are the Sources that -presence names, with what each needs of the world
-// outside; nil: it is not on.
+// finders are the Sources that -presence names, with what each needs from outside; nil: it is off.
 type finders struct {
 	seeds  *resolver
 	lan    *lan.Source
 	people *contactsFile
 }
 
-// newFinders makes them. A node on loopback alone announces itself nowhere.
+// newFinders makes the finders. A node that listens only on loopback announces itself nowhere.
 func newFinders(c config, path string, seeds map[string][]netip.AddrPort) (f finders, err error) {
 	if c.has(presenceSeed) && len(c.seeds) > 0 {
 		f.seeds = newResolver(c.seeds, seeds)
@@ -29,7 +28,7 @@ func newFinders(c config, path string, seeds map[string][]netip.AddrPort) (f fin
 	return f, err
 }
 
-// sources lists what there is in the order of -presence.
+// sources lists the Sources that are on, in the order of -presence.
 func (f finders) sources() (list []neighbors.Source) {
 	if f.lan != nil {
 		list = append(list, f.lan)

@@ -10,8 +10,8 @@ import "runtime"
 // which costs more than the step itself. Measured by BenchmarkEndToEnd on two
 // cores, in memory, where the raw echo takes 16 us: 51 us there and back and
 // 105,000 texts a second with two processors, 33 us and 165,000 with one. Chatting
-// never needs more, so a client takes one. Who gives -t has something to open in
-// parallel, and a seed has all the machine.
+// never needs more, so a client uses one. Somebody who gives -t has something to open in
+// parallel, and a seed gets the whole machine.
 func processors(c config, machine int) int {
 	switch {
 	case c.seed:
@@ -22,7 +22,7 @@ func processors(c config, machine int) int {
 	return 1
 }
 
-// useProcessors sets the runtime to it and returns what was set before.
+// useProcessors sets the runtime accordingly and returns the previous setting.
 func useProcessors(c config) (before int) {
 	return runtime.GOMAXPROCS(processors(c, runtime.GOMAXPROCS(0)))
 }

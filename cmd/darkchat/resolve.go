@@ -17,9 +17,9 @@ func systemLookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// lookUpSeeds finds the addresses of the seeds before anything is opened: a
-// mistyped host must not look like a seed that is down. Seeds without an address
-// are told in notices as long as another one has some.
+// lookUpSeeds finds the addresses of the seeds before anything is opened: a mistyped host must
+// not look like a seed that is down. Seeds without an address become notices as long as another
+// seed has one.
 func lookUpSeeds(ctx context.Context, c config) (addrs map[string][]netip.AddrPort, notices []string, err error) {
 	ctx, stop := context.WithTimeout(ctx, startTimeout)
 	defer stop()

@@ -12,8 +12,8 @@ import (
 // lookAgain is the time between two looks for a seed that has no address.
 const lookAgain = time.Minute
 
-// resolver is the outside half of the seed Source: it looks names up again when
-// the Source has had no answer for a while.
+// resolver is the outside half of the seed Source: it looks up names again when the Source has had
+// no answer for a while.
 type resolver struct {
 	source *seed.Source
 	hosts  map[string]seedHost
@@ -39,8 +39,7 @@ func newResolver(hosts []seedHost, known map[string][]netip.AddrPort) *resolver 
 	return r
 }
 
-// serve answers the Source's wishes until ctx ends, and looks for those again
-// that have no address.
+// serve answers the Source's requests until ctx ends, and looks up names without an address again.
 func (r *resolver) serve(ctx context.Context, loop *neighbors.Loop, find lookup) {
 	missing := map[string]bool{} // at most one entry a seed
 	again := time.NewTicker(lookAgain)
@@ -59,8 +58,7 @@ func (r *resolver) serve(ctx context.Context, loop *neighbors.Loop, find lookup)
 	}
 }
 
-// answer looks for one seed and tells the Source. Without an answer the old
-// addresses stay.
+// answer looks up one seed and tells the Source. Without an answer the old addresses stay.
 func (r *resolver) answer(ctx context.Context, loop *neighbors.Loop, name string, find lookup) bool {
 	limited, stop := context.WithTimeout(ctx, startTimeout)
 	defer stop()

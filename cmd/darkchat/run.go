@@ -24,9 +24,8 @@ import (
 // startTimeout bounds the search for the addresses of seeds at the start.
 const startTimeout = 5 * time.Second
 
-// run is the whole program but for the end of the process. What can be refused
-// is refused in this order: flags, names, seeds' addresses, socket, state; so a
-// program that does not start has written nothing.
+// run is the whole program except for the exit. It may refuse, in this order: flags, names, seeds'
+// addresses, socket, state; so a program that does not start has written nothing.
 func run(args []string, in, out, errs *os.File) int {
 	if len(args) > 0 && args[0] == "sim" {
 		return sim.Run(args[1:], out, errs)
@@ -88,7 +87,7 @@ func run(args []string, in, out, errs *os.File) int {
 	return code
 }
 
-// surface is where a person or a script sits.
+// surface is the input and output of the person or script.
 type surface struct {
 	in, out, errs *os.File
 	screen        bool // a terminal that can be drawn on
@@ -169,11 +168,11 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 		err = sh.Err()
 	}
 	stopShell()
-	profile.GiveBack(node.Unused()) // nobody else touches the node any more
+	profile.GiveBack(node.Unused()) // nothing else touches the node any more
 	return code, err
 }
 
-// renewal gives a session that was copied a new key, for this run and the next.
+// renewal gives a copied session a new key, for this run and the next.
 func renewal(profile *sessions.Profile) func() ([32]byte, error) {
 	return func() ([32]byte, error) {
 		err := profile.Fresh(rand.Reader)

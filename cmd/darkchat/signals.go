@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// watchSignals returns a context that ends at the first signal that means leave.
-// The second one is not caught and ends the process at once. At a screen Ctrl-C
-// never kills: such signals come by interrupts, for the shell.
+// watchSignals returns a context that ends at the first signal to leave. The second one is not
+// caught and ends the process at once. At a screen Ctrl-C never kills: those signals go to the
+// shell, through interrupts.
 func watchSignals(screen bool) (ctx context.Context, interrupts <-chan os.Signal) {
 	leave := []os.Signal{syscall.SIGTERM, syscall.SIGHUP}
 	if screen {

@@ -12,11 +12,11 @@ import (
 	"darkchat/neighbors/lan"
 )
 
-// lookEvery is how often the interfaces and the file of people are looked at.
+// lookEvery is the time between two looks at the interfaces and the contacts file.
 const lookEvery = 2 * time.Second
 
-// watcher is the outside half of the Sources lan and file: it looks whether the
-// machine's interfaces, or the file of people, have changed, and tells the node.
+// watcher is the outside half of the Sources lan and file: it checks whether the machine's
+// interfaces, or the contacts file, have changed, and tells the node.
 type watcher struct {
 	loop   *neighbors.Loop
 	ground ground
@@ -26,9 +26,9 @@ type watcher struct {
 	notice func(string)
 }
 
-// hear opens the sockets on which announcements are heard, one a family, and has the
-// loop read them. A port that another program keeps for itself makes a node deaf to
-// announcements, not dumb: its own are still answered.
+// hear opens the sockets on which announcements are heard, one a family, and lets the loop read
+// them. If another program keeps the port for itself the node is deaf to announcements, but its
+// own are still answered.
 func (w *watcher) hear() {
 	if w.lan == nil {
 		return
@@ -58,7 +58,7 @@ func (w *watcher) join() {
 	}
 }
 
-// serve looks until ctx ends.
+// serve watches until ctx ends.
 func (w *watcher) serve(ctx context.Context) {
 	again := time.NewTicker(lookEvery)
 	defer again.Stop()
@@ -76,11 +76,11 @@ func (w *watcher) serve(ctx context.Context) {
 // lookAround tells the node when our interfaces have changed.
 func (w *watcher) lookAround(ctx context.Context) {
 	if w.ground.local.Addr().Unmap().IsLoopback() {
-		return // it does not depend on them
+		return // the node does not depend on them
 	}
 	s := w.ground.surroundings(interfaces())
 	if s.Equal(w.last) {
-		w.join() // what was refused may be possible now
+		w.join() // a join that was refused may work now
 		return
 	}
 	w.last = s
@@ -93,8 +93,8 @@ func (w *watcher) lookAround(ctx context.Context) {
 	})
 }
 
-// lookUp reads the file of people when it has changed. A file that is wrong is told,
-// and what it said before holds.
+// lookUp reads the contacts file when it has changed. An error in it is reported, and its old
+// entries stay.
 func (w *watcher) lookUp(ctx context.Context) {
 	if w.people == nil {
 		return

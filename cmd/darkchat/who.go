@@ -17,13 +17,13 @@ const seedName = "seed"
 // askTimes is how often a person may mistype a name.
 const askTimes = 5
 
-// errNoName is told when there is nobody to ask.
+// errNoName is the error if there is nobody to ask.
 var errNoName = errors.New("no name is known: give one with -u NAME")
 
-// whoName decides who runs here when -u does not say it: a seed is "seed", a
-// person at a terminal is asked, and a script means the only user of the state
-// folder. One who is a seed there is no person, and never meant. terminal says that there is a person. usage is true when the command
-// line has to change.
+// whoName decides who runs here if -u does not say it: a seed is "seed", a person at a terminal is
+// asked, and a script means the only user in the state folder. Users who ran as seeds there are not
+// people, and never meant. terminal says that there is a person. usage is true if the command line
+// must change.
 func whoName(c config, terminal bool, in io.Reader, out io.Writer) (name string, usage bool, err error) {
 	switch {
 	case c.user != "":
@@ -37,7 +37,7 @@ func whoName(c config, terminal bool, in io.Reader, out io.Writer) (name string,
 			return "", false, err
 		}
 	}
-	// A program from before they were told apart kept no role.
+	// Older versions, which did not distinguish them, stored no role.
 	if i := slices.Index(known, seedName); i >= 0 {
 		known, seeds = slices.Delete(known, i, i+1), append(seeds, seedName)
 	}
@@ -55,8 +55,7 @@ func whoName(c config, terminal bool, in io.Reader, out io.Writer) (name string,
 	return "", true, errNoName
 }
 
-// askName asks the person. When one user is known already, an empty answer
-// means that one.
+// askName asks the person. If exactly one user is known already, an empty answer means that one.
 func askName(known []string, in io.Reader, out io.Writer) (string, error) {
 	question, preset := "your name: ", ""
 	if len(known) == 1 {

@@ -1,4 +1,4 @@
-"""What several stories do."""
+"""Steps that several stories share."""
 import sending
 from live import Failed
 
@@ -9,7 +9,7 @@ def need(ok, why):
 
 
 def call(world, node, at, want=None):
-    """node calls the program at this address and is answered. Returns what it knows of the session there."""
+    """node calls the program at this address, which answers. Returns what it knows of the session there."""
     before = set(node.associations)
     sending.dial(node, at, want, world.clock())
     world.until(lambda: set(node.associations) - before, f"{node.name} should be answered by {at}")
@@ -28,7 +28,7 @@ def friends(world, program, node):
 
 
 def say(world, node, peer, line, **more):
-    """A text, until it is delivered."""
+    """Sends a text and waits until it is delivered."""
     out = sending.text(node, peer, line, world.clock(), **more)
     delivered(world, out)
     return out

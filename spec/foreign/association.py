@@ -34,11 +34,11 @@ class Association:
         return encode(head + [nx.seal(self.send_key, self.counter, encode(head), encode(messages))])
 
     def size(self, messages):
-        """What seal would make of them."""
+        """The size of what seal would make of them."""
         return len(encode([DATA, self.peer_index, self.counter + 1, bytes(len(encode(messages)) + 16)]))
 
     def open(self, packet, now):
-        """The plaintext, and whether this is the newest datagram yet; raises Wrong."""
+        """The plaintext, and whether this is the newest datagram so far; raises Wrong."""
         *head, sealed = packet
         counter = head[2]
         try:
@@ -58,7 +58,7 @@ class Association:
 
 
 def best(associations):
-    """Which of them to send on: the newest of each direction, and of these two the rule of theory.md 2.2."""
+    """The association to send on: the newest of each direction, and of these two by the rule of theory.md 2.2."""
     newest = {}
     for a in sorted(associations, key=lambda a: a.made):
         newest[a.called] = a

@@ -103,7 +103,7 @@ class Dial:
         self.hello = packets.hello(echo)
 
     def obey(self, packet, own_record, have, messages):
-        """HANDSHAKE, for a CHALLENGE to this dial."""
+        """The HANDSHAKE for a CHALLENGE to this dial."""
         _, echo, cookie, e, s = packet
         if self.want is not None and s != self.want:
             raise Wrong("key")

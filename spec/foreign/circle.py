@@ -6,7 +6,7 @@ WHOLE = 64  # summaries in a page
 
 
 class Circle:
-    """The neighbours that are told of. page: how many summaries a page has at most."""
+    """The neighbours that the node tells of. page: how many summaries a page has at most."""
 
     def __init__(self, page=WHOLE):
         self.page, self.entries = page, {}

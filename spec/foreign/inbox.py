@@ -29,7 +29,7 @@ class Inbox:
         self.have = id
         self.taken.add(id)
         if id != max(self.parts, default=id - 1) + 1 or text.part == 0:
-            self.parts = {}  # a line that its sender passes over was taken back
+            self.parts = {}  # a line that its sender skips was taken back
         self.parts[id] = text.text
         if text.part == text.parts - 1:
             if len(self.parts) == text.parts:
@@ -37,5 +37,5 @@ class Inbox:
             self.parts = {}
 
     def forget(self):
-        """As a receiver that lost its memory: it has taken nothing."""
+        """Becomes a receiver that lost its memory: it has taken nothing."""
         self.have, self.taken, self.held, self.parts = 0, set(), {}, {}

@@ -15,7 +15,7 @@ def ask(node, introducer, scope, name="", user=b"", targets=b""):
 
 
 def forward(ping, by, other, other_record, addrs):
-    """What an introducer makes of a find or an explode: the half about the session `other`."""
+    """The forwarded half, about the session `other`, that an introducer makes of a find or an explode."""
     return Ping(ping.scope, ping.name, ping.user, other, other_record, addrs, by, ping.ticket, b"", b"")
 
 
@@ -29,7 +29,7 @@ def ticket_is_right(ping, introducer):
 
 
 def is_new(node, ping, asker):
-    """theory.md 7.3, of an introducer: a number that was answered is not obeyed again. The highest 64 are kept."""
+    """theory.md 7.3, for an introducer: a number that was answered is not obeyed again. The highest 64 are kept."""
     kept = node.passed_on.setdefault(asker, [])
     if ping.ticket[0] in kept or too_old(node, ping, asker):
         return False
@@ -45,7 +45,7 @@ def too_old(node, ping, asker):
 
 
 def rises(node, ping, asker):
-    """theory.md 7.3, of who is told: a ticket serves once."""
+    """theory.md 7.3, for the one who is told: a ticket serves once."""
     if ping.ticket[0] <= node.highest_ticket.get(asker, -1):
         return False
     node.highest_ticket[asker] = ping.ticket[0]

@@ -67,7 +67,7 @@ class Program:
 
 
 class Router:
-    """Stands before a node as a NAT does: `outside` is where the node is reached, and who comes by it is seen at another port, which
+    """Acts as a NAT in front of a node: `outside` is where the node is reached, and whoever comes by it is seen at another port, which
     rebind() changes. One pair at a time."""
 
     def __init__(self, world, inside):
@@ -126,7 +126,7 @@ class World:
         return node
 
     def move(self, node):
-        """To another address. The old one hears nothing any more."""
+        """Moves to another address. The old one no longer hears anything."""
         self.forget(node.socket)
         node.open_socket()
         self.register(node.socket, node.readable)
@@ -158,7 +158,7 @@ class World:
             self.step()
 
     def never(self, true, why, while_=0.4):
-        """Nothing can be waited for that does not come: this long it must not."""
+        """Something must not happen, which cannot be waited for: this long it must not."""
         end = self.clock() + while_
         while self.clock() < end:
             if true():

@@ -36,7 +36,7 @@ class Peer:
         self.before = 0  # the id of the last text to it
 
     def best(self):
-        """Theory.md 2.7: a direct way that the peer confirmed, else one through a relay, else what there is."""
+        """theory.md 2.7: a direct association that the peer confirmed, else one through a relay, else any."""
         direct = [a for a in self.associations if not isinstance(a.source, Through)]
         return best([a for a in direct if a.confirmed]) or best([a for a in self.associations if a not in direct]) or best(direct)
 

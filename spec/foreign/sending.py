@@ -23,14 +23,14 @@ class Out:
 
 
 class Waiting(calls.Dial):
-    """A dial with its timers. peer: for whom it is, or None for whoever is there."""
+    """A dial with its timers. peer: the session that it is for, or None for whoever is there."""
 
     hellos = shakes = 0
     due, shake, gives_up = 0, b"", False
 
 
 def tell(node, peer, kind, body, now, id=None):
-    """A confirmed message to a session, by whatever way there is."""
+    """Sends a confirmed message to a session, by any path."""
     if id is None:
         node.next_id += 1
         id = node.next_id
@@ -49,14 +49,14 @@ def text(node, peer, line, now, prev=None, id=None, part=0, parts=1, late=0):
 
 
 def unconfirmed(node, peer, kind, id, body, now, source=None, made=None):
-    """A message that nobody acknowledges, now."""
+    """Sends a message that nobody acknowledges, at once."""
     made = made or peer.best()
     if made:
         put(node, made, [Message(kind, id, 0, [], list(body))], now, source)
 
 
 def once(node, peer, body, now, made=None):
-    """A probe or a reach: answered, and not sent again."""
+    """Sends a probe or a reach: it is answered, but never sent again."""
     node.probe_id = node.probe_id % 65535 + 1
     out = Out(PING, node.probe_id, body)
     out.due = None
@@ -92,7 +92,7 @@ def put(node, made, messages, now, source=None, least=0):
     if any(ms.introduces(m.kind, m.body) for m in messages):
         least = THROUGH_RELAY if through else LARGEST
     if not through and made.here != node.at:
-        least = max(least, MAY_BE_CHALLENGED)  # who moved is found by DATA that is larger than the probe that it causes (theory.md 2.5)
+        least = max(least, MAY_BE_CHALLENGED)  # a node that moved is found by DATA larger than the probe that it causes (theory.md 2.5)
     messages = ms.padded(messages, least, made.size)
     b = made.seal(messages)
     for m in messages:
@@ -166,7 +166,7 @@ def call(node, d, now):
 
 
 def shake(node, d, challenge, now):
-    """HANDSHAKE, with what waits for whom it is for, if that is known (wire.md 6.4)."""
+    """Sends HANDSHAKE, with the messages that wait for its recipient, if that is known (wire.md 6.4)."""
     peer = next((p for p in node.peers.values() if p.static == d.want), None) if d.want else None
     most = THROUGH_RELAY if isinstance(d.source, Through) else LARGEST
     plain = [ms.Message(ms.ONLINE, node.random(1)[0], 1, [], [b"", b"", b""])] if peer is None else []

@@ -1,4 +1,4 @@
-"""Handshakes in both roles, keys that are wrong, lost, new, and ways that move."""
+"""Handshakes in both roles; keys that are wrong, lost or new; paths that move."""
 import calls
 import packets
 import record
@@ -130,10 +130,10 @@ def lost_keys(world):
     need(not peer.best().called and got(fay, TEXT)[0].in_handshake, "in ann's HANDSHAKE")
     ann.expect(event="delivery", state="delivered")
     ann.kill()
-    fay.passes = lambda source, b: b[1] != HELLO  # ann calls her friends when she starts; here fay is faster
+    fay.passes = lambda source, b: b[1] != HELLO  # ann calls friends at the start; here fay is faster
     ann = world.program("ann", port=ann.at[1], state=ann.state)
     old = set(fay.associations)
-    line = "what ann cannot read at first, since she was killed; " + "y" * 60
+    line = "what ann cannot read at first, since ann was killed; " + "y" * 60
     say(world, fay, peer, line)
     need(set(fay.associations) - old, "fay should have called")
     ann.expect(event="message", text=line)
@@ -180,9 +180,9 @@ def rekey_after_many(world):
     ann.type("so I call")
     reads(world, peer, "so I call")
     world.until(lambda: set(fay.associations) - made, "ann should call")
-    need(not fay.associations[(set(fay.associations) - made).pop()].called, "she did")
-    ann.type("under her keys")
-    reads(world, peer, "under her keys")
+    need(not fay.associations[(set(fay.associations) - made).pop()].called, "ann did")
+    ann.type("under ann's keys")
+    reads(world, peer, "under ann's keys")
 
 
 def it_moves(world):
@@ -209,7 +209,7 @@ def nobody_else_moves(world):
     ann, fay, gus = world.program("ann"), world.node("fay"), world.node("gus")
     peer = friends(world, ann, fay)
     say(world, fay, peer, "here")
-    # gus stands on the way: he passes on what fay sends as if it came from him, and cannot answer a probe.
+    # gus is on the path: gus forwards what fay sends as if it came from gus, and cannot answer a probe.
     stolen = []
     gus.passes = lambda source, b: stolen.append(b) and False
     made = peer.best()
@@ -262,7 +262,7 @@ def goodbye(world):
     need(not peer.associations, "fay forgets the keys")
     ann = world.program("ann", port=ann.at[1], state=ann.state)
     ann.expect(event="online", user="fay")
-    world.until(lambda: peer.record.state == 0 and peer.associations, "ann should call by herself")
+    world.until(lambda: peer.record.state == 0 and peer.associations, "ann should call, unasked")
     need(not peer.best().called, "ann was the caller")
 
 

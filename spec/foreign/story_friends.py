@@ -1,4 +1,4 @@
-"""What friends do for friends: keep sealed copies, bring the signed word back, pass on who explodes."""
+"""What friends do for friends: keep sealed copies, bring back receipts, pass on records of an explode."""
 import held
 import introductions
 import noise_ix as nx
@@ -29,7 +29,7 @@ def copy_for(node, to, line, id, prev=0):
 
 
 def fay_holds(world):
-    """fay keeps ann's copies for gus: the line is held; gus opens it, and his receipt, brought by fay, makes it delivered"""
+    """fay keeps ann's copies for gus: the line is held; gus opens it, and the receipt, brought by fay, makes it delivered"""
     ann, fay, gus = world.program("ann"), world.node("fay"), world.node("gus")
     with_ann = friends(world, ann, gus)
     fay.circle.put(fay.learn(gus.record).record, gus.record)
@@ -47,7 +47,7 @@ def fay_holds(world):
     need([c.text for c in opened] == ["for when you are back", "and this after it"], "gus can open them")
     need(opened[1].prev == opened[0].id, "in order")
     need(held.open_copy(fay.hold, gus.sid, copies[0].sealed, lambda sid: with_ann.record.user) is None, "and fay cannot")
-    # gus meets fay alone; their nodes are both of this folder.
+    # gus meets only fay; both are nodes of this folder.
     gus.passes = lambda source, b: source != ann.at
     sending.dial(gus, fay.at, None, world.clock())
     world.until(lambda: fay.sid in gus.peers and gus.peers[fay.sid].associations, "gus should reach fay")
@@ -64,7 +64,7 @@ def fay_holds(world):
 
 
 def ann_holds(world):
-    """ann keeps fay's copies for gus, and gives them to gus when he comes, and his receipt to fay when fay comes"""
+    """ann keeps fay's copies for gus, and gives them to gus when gus comes, and the receipt to fay when fay comes"""
     ann, fay, gus = world.program("ann"), world.node("fay"), world.node("gus")
     fay_ann = friends(world, ann, fay)
     gus_ann = friends(world, ann, gus)
@@ -105,7 +105,7 @@ def ann_is_brought(world):
     r = got(fay, RECEIPT)[0].body
     need((r.sender, r.to, r.text, r.result) == (ann.sid, gus.sid, 2, DELIVERED), "of this text")
     need(held.right_receipt(gus_ann.record.user, r), "signed by ann")
-    # The same text from gus himself, and again by fay: shown once.
+    # The same text directly from gus, and again by fay: shown once.
     say(world, gus, gus_ann, "by way of fay", id=2, prev=1)
     need(asked(world, fay, fay_ann, HOLD, good) == DELIVERED, "again")
     world.never(lambda: ann.find(event="message"), "once", 0.2)
@@ -133,7 +133,7 @@ def ann_passes_on(world):
 
 
 def fay_passes_on(world):
-    """ann explodes: fay is given a ticket and targets, and passes on; what hal asked of fay makes ann call hal, whom she knows"""
+    """ann explodes: fay is given a ticket and targets, and passes on; what hal asked of fay makes ann call hal, whom ann knows"""
     ann, fay, gus, hal = world.program("ann"), world.node("fay"), world.node("gus"), world.node("hal")
     fay.circle.put(fay.learn(gus.record).record, gus.record)
     hal_ann = friends(world, ann, hal)
@@ -151,12 +151,12 @@ def fay_passes_on(world):
     asked_of_fay = [g.body for g in got(fay, PING) if g.body.scope == EXPLODE]
     need(len(asked_of_fay) == 1 and asked_of_fay[0].targets == gus.sid, "gus is named, who is two edges away")
     need(introductions.ticket_is_right(asked_of_fay[0], fay.sid), "with a ticket for fay")
-    world.until(lambda: ann.sid in gus.peers and gus.peers[ann.sid].associations, "gus knows ann, and calls her")
+    world.until(lambda: ann.sid in gus.peers and gus.peers[ann.sid].associations, "gus knows ann, and calls")
     # And the other way: hal explodes at fay, who tells ann.
     explode = introductions.ask(hal, fay.sid, EXPLODE, targets=ann.sid)
     need(asked(world, hal, hal.peers[fay.sid], PING, explode) == DELIVERED, "fay obeys")
     world.until(lambda: hal_ann.associations, "ann should call hal")
-    need(not hal_ann.best().called, "by herself")
+    need(not hal_ann.best().called, "ann should be the caller")
 
 
 STORIES = fay_holds, ann_holds, ann_is_brought, ann_passes_on, fay_passes_on

@@ -88,7 +88,7 @@ def fay_tells(world):
 
 
 def ann_asks_nobody_else(world):
-    """a list that nobody asked for, and news of who is not known, change nothing"""
+    """a list that nobody asked for, and news of a stranger, change nothing"""
     ann, fay, gus = world.program("ann"), world.node("fay"), world.node("gus")
     peer = call(world, fay, ann.at)
     ann.expect(event="online", user="fay")
@@ -115,15 +115,15 @@ def ann_tells_news(world):
     sending.tell(gus, peer, OFFLINE, [gus.record, b""], world.clock())
     ann.expect(event="offline", user="gus", reason="declared")
     world.until(lambda: told(GONE), "that gus is gone")
-    # And her own state, by declareOnline.
+    # And ann's own state, by declareOnline.
     ann.type("\\away on")
-    world.until(lambda: fay.peers[ann.sid].record.state == AWAY, "that she is away herself")
+    world.until(lambda: fay.peers[ann.sid].record.state == AWAY, "that ann is away")
     ann.type("\\away off")
     world.until(lambda: fay.peers[ann.sid].record.state == 0, "and back")
 
 
 def fay_asks_reach(world):
-    """the indirect probe: ann answers for a neighbour of whom she tells, and for nobody else"""
+    """the indirect probe: ann answers for a neighbour that ann tells of, and for nobody else"""
     ann, fay, gus, hal = world.program("ann"), world.node("fay"), world.node("gus"), world.node("hal")
     friends(world, ann, gus)
     call(world, hal, ann.at)
@@ -135,7 +135,7 @@ def fay_asks_reach(world):
 
 
 def ann_asks_reach(world):
-    """gus falls silent: ann asks fay, who tells of him, and when fay does not reach him either, he is lost"""
+    """gus falls silent: ann asks fay, who tells of gus, and when fay does not reach gus either, gus is lost"""
     ann, fay, gus = world.program("ann"), world.node("fay"), world.node("gus")
     friends(world, ann, gus)
     fay.circle.put(fay.learn(gus.record).record, gus.record)

@@ -1,4 +1,4 @@
-"""A real seed between: it introduces, and relays."""
+"""With a real seed in between, which introduces and relays."""
 import introductions
 import packets
 import sending
@@ -20,7 +20,7 @@ def scene(world, fay_flags=0, *more):
 
 
 def behind_a_wall(node, *open_to):
-    """Nothing passes but what comes from these addresses."""
+    """Only datagrams from these addresses pass."""
     node.passes = lambda source, b: isinstance(source, Through) or source in open_to
 
 
@@ -43,7 +43,7 @@ def fay_finds(world):
     half = halves(fay)[0]
     need(half.size == packets.LARGEST, "it fills its datagram")
     need(half.body.by == seed.sid and half.body.session == ann.sid, "by the seed, of ann")
-    need(packets.addr(*ann.at) in half.body.addrs, "where the seed verified her")
+    need(packets.addr(*ann.at) in half.body.addrs, "where the seed verified ann")
     world.until(lambda: ann.sid in fay.peers and fay.peers[ann.sid].associations, "they should meet")
     ann.expect(event="online", user="fay")
     peer = fay.peers[ann.sid]
@@ -68,7 +68,7 @@ def small_finds(world):
 
 
 def fay_knocks(world):
-    """ann lets nobody be introduced at once: she is told who asks, agrees, and the seed brings them together"""
+    """ann lets nobody be introduced at once: ann is told who asks, agrees, and the seed brings them together"""
     seed, ann, fay, at_seed = scene(world)
     need(find(world, fay, at_seed, "ann") == UNKNOWN, "who is told of fay does not differ from who is not here")
     told = ann.expect(event="knock", user="fay")
@@ -101,7 +101,7 @@ def relayed(world):
     behind_a_wall(fay, seed.at)
     ann.type("\\add fay")
     ann.expect(event="online", user="fay")
-    world.until(lambda: ann.sid in fay.peers and fay.peers[ann.sid].associations, "fay should meet her by the relay")
+    world.until(lambda: ann.sid in fay.peers and fay.peers[ann.sid].associations, "fay should meet ann through the relay")
     peer = fay.peers[ann.sid]
     need(all(isinstance(a.source, Through) for a in peer.associations), "by the relay alone")
     ann.type("\\chat fay")
@@ -113,7 +113,7 @@ def relayed(world):
     ann.type("\\net")
     way = next(w for w in ann.expect(event="net")["ways"] if w["user"] == "fay")
     need(way["path"] == "relay" and way["through"] == "seed", "ann says so, too")
-    # A relay carries nothing between two of whom one has not asked for it.
+    # A relay carries nothing between two sessions unless both have asked for it.
     gus = world.node("gus")
     gus_seed = call(world, gus, seed.at)
     sending.dial(gus, Through(gus_seed.sid, fay.sid), None, world.clock())
@@ -121,12 +121,12 @@ def relayed(world):
 
 
 def direct_again(world):
-    """the wall falls: what is direct is used, the relay is not"""
+    """the wall falls: the direct path is used, the relay no longer"""
     seed, ann, fay, at_seed = scene(world, ALL_MAY_MEET)
     behind_a_wall(fay, seed.at)
     ann.type("\\add fay")
     ann.expect(event="online", user="fay")
-    world.until(lambda: ann.sid in fay.peers and fay.peers[ann.sid].associations, "fay should meet her by the relay")
+    world.until(lambda: ann.sid in fay.peers and fay.peers[ann.sid].associations, "fay should meet ann through the relay")
     peer = fay.peers[ann.sid]
     fay.passes = lambda source, b: True
     call(world, fay, ann.at, peer.static)

@@ -15,7 +15,7 @@ def encode(value):
 
 
 def decode(b):
-    """Decodes one item and nothing after it; raises ValueError for anything else than wire.md 1.2 allows."""
+    """Decodes one item and nothing after it; raises ValueError for anything that wire.md 1.2 does not allow."""
     stream = io.BytesIO(b)
     try:
         value = cbor2.CBORDecoder(stream).decode()

@@ -20,7 +20,7 @@ class Got:
 
 
 def treat(node, peer, m, source, size, now, in_handshake=False):
-    """Obeys one message. Returns the acks that it deserves."""
+    """Obeys one message. Returns the acks that answer it."""
     for ack in m.acks:
         sending.settle(node, peer, ack, source, now)
     node.got.append(Got(peer, m, source, size, in_handshake))
@@ -125,7 +125,7 @@ def text(node, peer, m, source, now):
 
 
 def relayed(node, peer, m, source, now):
-    """What comes through a relay is a datagram like any other; there are no chains."""
+    """A datagram that comes through a relay is like any other; relays do not chain."""
     if not isinstance(source, packets.Through):
         node.receive(m.body.datagram, packets.Through(peer.sid, m.body.session), now)
     return []

@@ -1,4 +1,4 @@
-"""What was said, in words: one line a datagram and one for each message in it."""
+"""The conversation in words: one line for each datagram and one for each message in it."""
 import packets
 from messages import KINDS, RESULTS, SCOPES, Message
 
@@ -28,7 +28,7 @@ def words(item, size):
 
 
 class Trace:
-    """Lines with the time since the beginning; show() is told on a failure."""
+    """Lines with the time since the beginning; show() is called on a failure."""
 
     def __init__(self, clock):
         self.clock, self.began, self.lines = clock, clock(), []

@@ -60,8 +60,7 @@ examples:
   darkchat sim -nodes 200 -graph communities -partition 60s -plot two.svg
 `
 
-// modelAbove is the number of nodes above which the model of the cryptography is the
-// default.
+// modelAbove is the number of nodes above which the model of the cryptography is the default.
 const modelAbove = 200
 
 // errHelp says that -h was given.
@@ -74,7 +73,7 @@ type command struct {
 	plot   string
 }
 
-// Run does the subcommand and returns the exit code. Results go to out, all else to errs.
+// Run runs the subcommand and returns the exit code. Results go to out, everything else to errs.
 func Run(args []string, out, errs io.Writer) int {
 	c, err := parse(args)
 	switch {
