@@ -73,8 +73,8 @@ func table() []macro {
 				"you it marks the user as verified, when they are equal."},
 		{name: "strangers", also: true, help: "See who is at the door: new users who wrote", run: strangers,
 			detail: "What each left, and who on your network is new. A new user may leave 20 lines,\n" +
-			"then one in 10 seconds, until you answer or \\accept them; other lines wait with\n" +
-			"them. The prompt counts who wrote: [2 at the door]."},
+				"then one in 10 seconds, until you answer or \\accept them; other lines wait with\n" +
+				"them. The prompt counts who wrote: [2 at the door]."},
 		{name: "accept", also: true, usage: "<username>", min: 1, max: 1, help: "Let a new user in", complete: completeStranger, run: accept,
 			detail: "They may write as they like. Answering them by \\chat lets them in as well."},
 		{name: "block", also: true, usage: "<username>|all", min: 1, max: 1, help: "Take no more texts from a user", complete: completeUser, run: block,
@@ -84,7 +84,7 @@ func table() []macro {
 			detail: "Others see it; texts still come. \\away again says that you are back."},
 		{name: "notify", also: true, usage: "[all|known|off]", max: 1, help: "Choose whose coming and going you are told of", run: notify,
 			detail: "known: people you know. all: also strangers, and those two edges away of whom a\n" +
-			"neighbour tells. It lasts until you leave the program."},
+				"neighbour tells. It lasts until you leave the program."},
 		{name: "history", usage: "[name] [n]", max: 2, help: "See what was said", complete: completeUser, run: showHistory,
 			detail: "With the user in the prompt, or NAME, or all; the last 20 lines, or N.\n" +
 				"-history N says how many lines are kept; -history 0 keeps none."},
@@ -93,7 +93,7 @@ func table() []macro {
 				"\\search \"good morning\" finds the two words together."},
 		{name: "last", also: true, help: "See what came since you last wrote", run: showLast,
 			detail: "What others wrote since your own last line, even before this start. Texts that\n" +
-			"were stored but not yet shown when a program died are shown at the next start."},
+				"were stored but not yet shown when a program died are shown at the next start."},
 		{name: "export", also: true, usage: "<name> [file] [overwrite]", min: 1, max: 3, help: "Write a conversation to a file", complete: completeUser, run: exportPast,
 			detail: "Into darkchat-NAME.txt, or FILE, readable by you alone."},
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
@@ -104,7 +104,7 @@ func table() []macro {
 		{name: "stats", also: true, help: "See what was counted", run: stats},
 		{name: "net", help: "See where you are and how others are reached", run: network,
 			detail: "Where others see you, what your NAT is like, which seeds answer; who is reached\n" +
-			"only through a relay, and why; which limits were reached."},
+				"only through a relay, and why; which limits were reached."},
 		{name: "presence", also: true, help: "See which presence source knows whom", run: presence},
 		{name: "export-contacts", also: true, usage: "[file] [overwrite]", max: 2, help: "Write the people you know to a file", run: exportContacts,
 			detail: "Names, fingerprints and addresses of yourself and of those you pinned, for\n" +

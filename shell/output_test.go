@@ -240,7 +240,7 @@ func TestStayWithoutAReader(t *testing.T) {
 		synctest.Wait()
 		w.CloseWithError(errors.New("input/output error"))
 		synctest.Wait()
-		if want := []string{"the output cannot be written any more: broken pipe", "the input cannot be read any more: input/output error"}; !slices.Equal(lost, want) {
+		if want := []string{"the output can no longer be written: broken pipe", "the input can no longer be read: input/output error"}; !slices.Equal(lost, want) {
 			t.Errorf("told %q", lost)
 		}
 		if len(p.said) != 1 || len(a.printed) > 0 || len(p.sh.queue.items) > 0 {
@@ -258,7 +258,7 @@ func TestInputFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := io.MultiReader(strings.NewReader("\\chat bob\nwhole\nhal"), failing{})
 		p := playContext(t, t.Context(), &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true, Wait: time.Hour}, in)
-		if err := p.sh.Err(); p.code != 1 || err == nil || err.Error() != "the input cannot be read any more: input/output error" {
+		if err := p.sh.Err(); p.code != 1 || err == nil || err.Error() != "the input can no longer be read: input/output error" {
 			t.Errorf("exit %d, %v", p.code, err)
 		}
 		if fmt.Sprint(p.said) != "[bob: whole]" {

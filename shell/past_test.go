@@ -88,7 +88,7 @@ func TestPast(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "darkchat-bob.txt"))
-	if want := "2026-03-01T12:00:00Z bob: hi‹1b›[2J\n2026-03-01T12:00:00Z bob: soon\n2026-03-01T12:00:00Z to bob: oops (taken back)\n2026-03-01T12:00:00Z to bob: half (taken back; who had it keeps it)\n2026-03-01T12:00:00Z to bob: late (not delivered: too old)\n2026-03-01T12:00:01Z to bob: yes\n"; err != nil || string(b) != want {
+	if want := "2026-03-01T12:00:00Z bob: hi‹1b›[2J\n2026-03-01T12:00:00Z bob: soon\n2026-03-01T12:00:00Z to bob: oops (taken back)\n2026-03-01T12:00:00Z to bob: half (taken back; whoever had it keeps it)\n2026-03-01T12:00:00Z to bob: late (not delivered: too old)\n2026-03-01T12:00:01Z to bob: yes\n"; err != nil || string(b) != want {
 		t.Errorf("got %q, %v", b, err)
 	}
 	if got := take(`\export bob`); !strings.Contains(got, "exists") {
@@ -98,7 +98,7 @@ func TestPast(t *testing.T) {
 	for typed, want := range map[string]string{
 		`\history carol`: "Nothing was said yet with carol.\n",
 		`\search a b`:    "Nothing that was said has a and b.\n",
-		`\last`:          "Nothing came since you wrote last.\n",
+		`\last`:          "Nothing has come since you last wrote.\n",
 	} {
 		if got := take(typed); got != want {
 			t.Errorf("%s says %q", typed, got)

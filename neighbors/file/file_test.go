@@ -47,7 +47,7 @@ func TestParse(t *testing.T) {
 	for text, words := range map[string]string{
 		"ann\n":                "line 1: ann has no address",
 		"\nann 192.0.2.1\n":    "line 2: ann has no address",
-		"ann k7f2 host:6789\n": `line 1: "host:6789" is no address`,
+		"ann k7f2 host:6789\n": `line 1: "host:6789" is not an address`,
 		"ann" + strings.Repeat(" 192.0.2.1:1", 9): "more than 8 addresses",
 		strings.Repeat("ann 192.0.2.1:1\n", 1025): "more than 1024 people",
 	} {
