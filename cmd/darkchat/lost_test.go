@@ -131,7 +131,7 @@ func TestSeedOutlivesWhoTypedAtIt(t *testing.T) {
 		drawn.Write(b[:n])
 	}
 	master.Close()
-	errs.waitFor(t, "input cannot be read")
+	errs.waitFor(t, "input can no longer be read")
 	for _, name := range []string{"bob", "cat"} {
 		visitor := start(t, t.TempDir(), name)
 		visitor.send(`\ping 127.0.0.1 ` + port)
@@ -207,7 +207,7 @@ func TestLostInput(t *testing.T) {
 		cmd.Stderr = &errs
 		_ = cmd.Run()
 		text := errs.String()
-		if cmd.ProcessState.ExitCode() != 1 || strings.Count(text, "\n") != 1 || !strings.Contains(text, "input cannot be read") || !strings.Contains(text, why) {
+		if cmd.ProcessState.ExitCode() != 1 || strings.Count(text, "\n") != 1 || !strings.Contains(text, "input can no longer be read") || !strings.Contains(text, why) {
 			t.Errorf("exit %d, stderr %q, want one line with %q", cmd.ProcessState.ExitCode(), text, why)
 		}
 

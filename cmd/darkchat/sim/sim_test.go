@@ -15,8 +15,8 @@ func TestBadFlags(t *testing.T) {
 		{"-nodes 1", "2 or more"}, {"-nodes x", "-nodes"}, {"-nodes 100000", "more than"},
 		{"-graph ring", "smallworld"}, {"-degree 7", "even"}, {"-nodes 10 -degree 20", "needs more"},
 		{"-graph lan -nodes 151", "at most"}, {"-loss 100%", "below 100%"}, {"-loss much", "20%"}, {"-loss NaN", "below 100%"},
-		{"-churn -1%", "churn"}, {"-delay 10us", "too short"}, {"-jitter 2m", "a minute at most"},
-		{"-for 1s", "a run lasts"}, {"-partition -1s", "partition"}, {"-texts -2", "-texts"},
+		{"-churn -1%", "churn"}, {"-delay 10us", "too short"}, {"-jitter 2m", "0 to a minute"},
+		{"-for 1s", "a run must last"}, {"-partition -1s", "partition"}, {"-texts -2", "-texts"},
 		{"-profile fast", "lan, wan or quiet"}, {"-crypto none", "model or real"}, {"-t 0", "-t 0"},
 		{"-plot picture.png", ".svg"}, {"-what", "-what"}, {"fast", "unexpected argument"},
 	} {
