@@ -2,7 +2,7 @@ package dgram
 
 import "time"
 
-// Receive handles an opened datagram, and says why it was dropped after all; CountNothing: it
+// Receive handles an opened datagram, and returns why it was dropped after all; CountNothing: it
 // was not. The results come out of Drain after the next Advance.
 func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
 	e.out.dropped = CountNothing
@@ -25,7 +25,7 @@ func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
 	return e.out.dropped
 }
 
-// drop counts the datagram that Receive handles as dropped.
+// drop counts the datagram that Receive is handling as dropped.
 func (e *Endpoint) drop(why Counter) {
 	e.tally.add(why)
 	e.out.dropped = why

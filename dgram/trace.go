@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// A Trace is what may be written down about one datagram: when one looks for a fault, and not
-// otherwise, since it has addresses. It has no text, no name and no key.
+// A Trace describes one datagram, for somebody who looks for a fault. It is written down only on
+// request, since it has addresses. It has no texts, names or keys.
 type Trace struct {
 	Sent     bool
-	Addr     netip.AddrPort // whom it came from, or went to
+	Addr     netip.AddrPort // where it came from, or went to
 	Size     int            // bytes of UDP payload
 	Packet   string         // HELLO, CHALLENGE, HANDSHAKE, ACCEPT, DATA
-	Dropped  string         // why, by the names of spec/wire.md 8; empty: it was not
+	Dropped  string         // why it was dropped, by the names of spec/wire.md 8; empty: it was not
 	Messages []string       // Message.Summary of each that could be read
 }
 
-// Trace describes a datagram that was opened, or dropped while it was.
+// Trace describes a received datagram, opened or dropped.
 func (o Opened) Trace() Trace {
 	t := Trace{Addr: o.from, Size: o.size, Packet: o.kind.String(), Messages: summaries(o.said.messages)}
 	t.Drop(o.reason)
@@ -30,7 +30,7 @@ func (t *Trace) Drop(why Counter) {
 	}
 }
 
-// Trace describes a datagram that is sent.
+// Trace describes a datagram to send.
 func (d Datagram) Trace() Trace {
 	return Trace{Sent: true, Addr: d.To, Size: len(d.Bytes), Packet: d.kind.String(), Messages: summaries(d.says)}
 }

@@ -110,8 +110,7 @@ const (
 	recordLife        = 10 * time.Minute // how long a receiver that hears nothing more believes our record
 )
 
-// What a Client is told when something cannot be done. Their texts are for the
-// person and say what to do next.
+// Errors that a Client returns. Their texts are for the person and say what to do next.
 var (
 	ErrInvisible   = errors.New("the line has only characters that nobody can see: nothing was sent")
 	ErrStopped     = errors.New("the node has stopped; start the program again")

@@ -1,11 +1,11 @@
-// Package neighbors is the node: whom it has an edge to, what is said to them,
-// and the event loop that owns all of it.
+// Package neighbors is the node: its edges to others, what it says to them, and the
+// event loop that owns all of it.
 //
 // A Node is a pure state machine. It is given datagrams that an Opener has
-// opened, the time, finished writes and the person's wishes, and it gives back
+// opened, the time, finished writes and the person's requests, and it gives back
 // what must be written first, then datagrams and events (Drain). It reads no
 // clock, opens no socket and starts no goroutine. Loop is the one goroutine that
-// touches a Node; Client is how everybody else asks for something.
+// touches a Node; everything else asks it through Client.
 //
 // The package is both "the node" and "its neighbourhood". It is not the wire
 // (package dgram), not the memory (package sessions) and not the screen (package

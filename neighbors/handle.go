@@ -10,7 +10,7 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// handle does what one event of the wire calls for.
+// handle acts on one event of the endpoint.
 func (n *Node) handle(now time.Time, e dgram.Event) {
 	switch e := e.(type) {
 	case dgram.Associated:
@@ -56,7 +56,7 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 	known, had := n.book.Session(id)
 	door := !a.Confirmed && n.notSought(id, a.Addr)
 	if len(a.Record) > 0 {
-		rec, err := sessions.Decode(a.Record) // dgram had it checked: see check
+		rec, err := sessions.Decode(a.Record) // dgram has verified it: see check
 		direct := !door || had && rec.Seq < known.Seq
 		if err != nil {
 			return
@@ -70,7 +70,7 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		n.ep.Forget(a.Peer.ID) // we forgot who that is: next time we ask for the record
 		return
 	}
-	if !door || !n.notSought(id, a.Addr) { // the record may say that it is a seed's
+	if !door || !n.notSought(id, a.Addr) { // not before the record is learnt: it may say that it is a seed's
 		n.met(now, id, encounter{a.Addr, a.Outbound, a.Fresh, a.Link})
 	}
 }
@@ -91,25 +91,25 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		return
 	}
 	if s.State == sessions.StateGone && n.ep.Shown(r.From) < s.Seq && !ofOneself(r.Message.Body) {
-		return // older than its goodbye: it was told so, and comes again with another record, or another key
+		return // its record is older than its goodbye: it is told so, and returns with another record or key
 	}
 	if _, bye := r.Message.Body.(dgram.Offline); !bye {
 		n.heardFrom(now, id, r.Addr)
 	}
 	if !n.budget.Spend(now, budget.Work, n.payer(id), n.cost(&r.Message, &s)) {
-		return // as if lost: whoever means well sends it again, later and later
+		return // as if lost: an honest sender sends it again, with back-off
 	}
 	switch b := r.Message.Body.(type) {
 	case dgram.Text:
 		if n.atTheDoor(id, r.Addr) {
-			n.book.Authenticated(now, id, netip.AddrPort{}) // whoever leaves a line is remembered, so that it can be answered
+			n.book.Authenticated(now, id, netip.AddrPort{}) // remember whoever leaves a line, so that it can be answered
 		}
 		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
 	case dgram.Online:
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 		n.hurry(now, id)
 		if len(b.Record) > 0 && n.heardRecord(now, id, r.Addr, b.Record) {
-			n.heardFrom(now, id, r.Addr) // it may have been gone until now
+			n.heardFrom(now, id, r.Addr) // until now it may have counted as gone
 		}
 		if b.Observed.IsValid() {
 			n.observed(now, id, r.Addr, b.Observed)
@@ -143,7 +143,7 @@ func (n *Node) heardFrom(now time.Time, id sessions.SessionID, addr netip.AddrPo
 		return
 	}
 	if at, _, _ := n.ep.Path(dgram.PeerID(id)); at != addr {
-		addr = netip.AddrPort{} // a source is not proved: it may be forged, and we would call there for ever
+		addr = netip.AddrPort{} // not proved: a source may be forged, and we would call it for ever
 	}
 	n.alive(now, id, addr)
 	n.retryNow(now, id)
@@ -158,8 +158,8 @@ func ofOneself(b dgram.Body) bool {
 	return false
 }
 
-// unknownSaid: we forgot who that is. What comes next is challenged, and brings the record;
-// who says goodbye needs no more than to be heard.
+// unknownSaid: a session that we forgot said something. We forget its keys too, so its next
+// datagram is challenged and brings the record; a goodbye needs no more than to be heard.
 func (n *Node) unknownSaid(now time.Time, r dgram.Received) {
 	if _, bye := r.Message.Body.(dgram.Offline); bye {
 		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
@@ -169,13 +169,13 @@ func (n *Node) unknownSaid(now time.Time, r dgram.Received) {
 	n.ep.Forget(r.From)
 }
 
-// heardRecord takes a record that a peer handed over inside declareOnline: its
-// own, or one about us that we ought to know. It says whether the peer is there by it.
+// heardRecord takes a record that a peer handed over inside declareOnline: its own, or one about
+// us that we ought to know. It returns whether the record says that the peer is there.
 func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.AddrPort, signed []byte) bool {
 	known, _ := n.book.Session(from)
 	verify := n.verify
 	if bytes.Equal(signed, known.Record) {
-		verify = sessions.Decode // it was verified when it came first
+		verify = sessions.Decode // it was verified when it first came
 	}
 	rec, err := verify(signed)
 	switch {
@@ -192,9 +192,8 @@ func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.Ad
 	return false
 }
 
-// learn takes a session's record, which was verified, and its signed form.
-// direct: the session itself sent it. It answers false when the record is stale,
-// refused or says goodbye.
+// learn takes a verified record of a session, and its signed form. direct: the session itself
+// sent it. It returns false if the record is stale, refused or says goodbye.
 func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, signed []byte, addr netip.AddrPort, direct bool) bool {
 	if rec.Session != id || id == n.self {
 		return false

@@ -34,7 +34,7 @@ const (
 	readQueue = 512                     // opened datagrams of people known between the readers and the loop; as many of others
 	callQueue = 64                      // functions waiting to run on the loop
 	turnBatch = 64                      // datagrams handled before anything is sent, so that texts and acks share datagrams
-	turnLeast = 8                       // of them at least so many may be of people the user does not know
+	turnLeast = 8                       // this many of them may always be of people the user does not know
 	turnTime  = 2 * time.Millisecond    // then no more of theirs are begun: somebody known may have written
 	leaveTime = 1500 * time.Millisecond // how long goodbyes may take
 	readFails = 1000                    // consecutive read errors after which the socket is given up
@@ -91,8 +91,8 @@ func (l *Loop) Remember(a Archive) { l.archive = a }
 // Hear adds a socket on which announcements are heard; Run closes it. Call it before Run.
 func (l *Loop) Hear(conn dgram.Conn) { l.ears = append(l.ears, conn) }
 
-// Trace has f told of each datagram, by several goroutines at once; it must not wait for
-// anything. Call it before Run.
+// Trace makes the loop call f for each datagram, from several goroutines at once; f must not
+// wait for anything. Call it before Run.
 func (l *Loop) Trace(f func(dgram.Trace)) { l.trace = f }
 
 // Run owns the node until ctx ends, then says goodbye to the neighbours, for at
@@ -235,7 +235,7 @@ func (l *Loop) turn(now time.Time) (next time.Time) {
 	}
 }
 
-// send says whether the node has something to say about what could not be sent.
+// send sends datagrams, and reports whether the node has something to say about a refusal.
 func (l *Loop) send(datagrams []dgram.Datagram) (heeded bool) {
 	for _, d := range datagrams {
 		if l.trace != nil {

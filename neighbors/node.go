@@ -266,7 +266,7 @@ func (n *Node) sign(state sessions.State) error {
 	return nil
 }
 
-// Receive takes one opened datagram, and says why it was dropped after all;
+// Receive takes one opened datagram, and returns why it was dropped after all;
 // dgram.CountNothing: it was not.
 func (n *Node) Receive(now time.Time, o dgram.Opened) (dropped dgram.Counter) {
 	n.wake(now)

@@ -9,8 +9,8 @@ import (
 )
 
 // NotSent says that the system refused to send to an address, and why; the Loop calls it. Most
-// refusals are as good as a datagram that is lost on the way. Where this machine has no way to the
-// address at all, a \ping of it ends at once and says so. It reports whether one did.
+// refusals are no different from a datagram lost on the way. But if this machine has no route to
+// the address at all, a \ping of it ends at once and says so. It reports whether one did.
 func (n *Node) NotSent(to netip.AddrPort, err error) (ended bool) {
 	why := noWay(err)
 	if why == "" {
@@ -25,8 +25,8 @@ func (n *Node) NotSent(to netip.AddrPort, err error) (ended bool) {
 	return ended
 }
 
-// noWay says why the system sends nothing to an address, and what to look at; empty: it may
-// do so the next time.
+// noWay says why the system sends nothing to an address, and what to check; empty: the next try
+// may succeed.
 func noWay(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):

@@ -203,7 +203,7 @@ func makeDirs(path string) error {
 		return err
 	}
 	for _, dir := range parents {
-		// A folder that one may enter and not read, as homes often lie in, cannot be synced.
+		// A folder that we may enter but not read, as the parents of homes often are, cannot be synced.
 		if err := syncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
@@ -211,16 +211,16 @@ func makeDirs(path string) error {
 	return nil
 }
 
-// writeWhole puts b at path, 0600, so that a crash at any time, also of the
+// writeWhole puts b at path, mode 0600, so that a crash at any time, even of the
 // machine, leaves the old file or the new one.
 func writeWhole(path string, b []byte) error {
 	return replaceFile(path, func(uint64) []byte { return b })
 }
 
-// replaceFile is writeWhole of what render returns for the inode number that
-// the new file has.
+// replaceFile is writeWhole of what render returns, given the inode number of the
+// new file.
 func replaceFile(path string, render func(inode uint64) []byte) error {
-	// Without a folder named, renameio would put the secret into $TMPDIR first.
+	// Unless we name a folder, renameio puts the secret into $TMPDIR first.
 	f, err := renameio.NewPendingFile(path,
 		renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(fileMode))
 	if err != nil {
@@ -249,7 +249,7 @@ func syncFile(path string) error {
 	return f.Sync()
 }
 
-// syncDir makes new, renamed and removed names in dir outlive a power cut.
+// syncDir makes new, renamed and removed names in dir survive a power cut.
 func syncDir(dir string) error {
 	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -259,8 +259,8 @@ func syncDir(dir string) error {
 	return f.Sync()
 }
 
-// sweep removes what interrupted runs of replaceFile left in dir. The caller
-// holds the lock that replaceFile there is called under.
+// sweep removes what interrupted runs of replaceFile left in dir. The caller holds
+// the lock under which replaceFile is called there.
 func sweep(dir string, names ...string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -270,7 +270,7 @@ func sweep(dir string, names ...string) {
 		for _, name := range names {
 			rest, ok := strings.CutPrefix(e.Name(), "."+name)
 			if ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
-				os.Remove(filepath.Join(dir, e.Name())) // a leftover does no harm but its room
+				os.Remove(filepath.Join(dir, e.Name())) // a leftover only takes room
 			}
 		}
 	}

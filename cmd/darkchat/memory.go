@@ -49,7 +49,7 @@ func useMemory(limit int64) {
 type collector struct {
 	percent int
 	last    time.Time
-	close   int // so many in a row
+	close   int // how many close ones came in a row
 }
 
 // watch has collected called once, after the next collection: nothing then refers to the object made

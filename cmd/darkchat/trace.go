@@ -12,18 +12,18 @@ import (
 	"darkchat/sessions"
 )
 
-// traceQueue bounds the lines that wait for the disk. What does not fit is dropped and
-// counted: the reader of datagrams must not wait.
+// traceQueue bounds the lines that wait for the disk. Lines that do not fit are dropped and
+// counted: the readers of datagrams must not wait.
 const traceQueue = 4096
 
 // A tracer writes a line about each datagram that comes or goes: into a file, as JSON, for
-// -trace, and into the log for -v. There are addresses in it, and no texts, names or keys.
+// -trace, and into the log for -v. The lines have addresses, but no texts, names or keys.
 type tracer struct {
 	file  *os.File // nil: none
 	lines *lineQueue
 }
 
-// openTrace opens the file, which is added to. An empty path is none.
+// openTrace opens the file for appending. An empty path means no file.
 func openTrace(path string) (*tracer, error) {
 	if path == "" {
 		return &tracer{}, nil
@@ -35,7 +35,7 @@ func openTrace(path string) (*tracer, error) {
 	return &tracer{f, newLineQueue(f, traceQueue)}, nil
 }
 
-// traced is a line of the file. What does not apply is left out.
+// traced is a line of the file. Keys that do not apply are left out.
 type traced struct {
 	Time     string   `json:"time"`
 	Dir      string   `json:"dir"` // in, out
@@ -46,7 +46,7 @@ type traced struct {
 	Messages []string `json:"messages,omitempty"`
 }
 
-// watch returns what a Loop is to tell, nil if nobody wants to know.
+// watch returns the function that a Loop should call, nil if nobody wants a trace.
 func (t *tracer) watch(log *slog.Logger, verbose bool) func(dgram.Trace) {
 	if !verbose {
 		log = nil
@@ -73,7 +73,7 @@ func (t *tracer) watch(log *slog.Logger, verbose bool) func(dgram.Trace) {
 			line, err := json.Marshal(traced{
 				time.Now().UTC().Format("2006-01-02T15:04:05.000000Z"), dir, d.Addr.String(), d.Size, d.Packet, d.Dropped, d.Messages,
 			})
-			if err == nil { // of strings and numbers
+			if err == nil { // always: it has only strings and numbers
 				_, _ = t.lines.Write(append(line, '\n'))
 			}
 		}

@@ -35,7 +35,7 @@ type Person struct {
 	Addrs       []netip.AddrPort
 }
 
-// Parse reads a file of people. An error names the line and what is wrong there.
+// Parse reads a contacts file. An error names the line and what is wrong there.
 func Parse(b []byte) (people []Person, err error) {
 	sc := bufio.NewScanner(bytes.NewReader(b))
 	for line := 1; sc.Scan(); line++ {

@@ -8,15 +8,15 @@ import (
 
 // The graphs: who has an edge to whom.
 const (
-	SmallWorld  = "smallworld"  // a ring of neighbourhoods with some long ways (Watts and Strogatz 1998)
+	SmallWorld  = "smallworld"  // a ring of neighbourhoods with some long-range edges (Watts and Strogatz 1998)
 	Communities = "communities" // groups in which nearly everybody knows everybody, and some ties between them
-	Random      = "random"      // edges between any two
-	LAN         = "lan"         // one segment: who is there finds the others by announcements
+	Random      = "random"      // edges between random pairs
+	LAN         = "lan"         // one segment: nodes find each other by announcements
 )
 
 const (
-	rewired = 0.1 // of the edges of a small world lead anywhere
-	outward = 0.1 // of the edges of a community lead out of it
+	rewired = 0.1 // share of a small world's edges that lead anywhere
+	outward = 0.1 // share of a community's edges that lead out of it
 )
 
 // graph lists the neighbours of each node, in rising order.
@@ -76,7 +76,7 @@ func (b *builder) add(i, j int) bool {
 	return true
 }
 
-// join gives i an edge to anybody that it has none to.
+// join gives i an edge to some node to which it has none.
 func (b *builder) join(i int) {
 	for range 100 {
 		if b.add(i, b.r.IntN(len(b.sets))) {
@@ -96,7 +96,7 @@ func (b *builder) smallWorld(degree int) {
 	}
 }
 
-// communitySize is how many know each other.
+// communitySize is how many nodes know each other.
 func communitySize(degree int) int { return degree + 1 }
 
 func (b *builder) communities(degree int) {
@@ -142,7 +142,7 @@ func (g graph) edges() (n int) {
 	return n / 2
 }
 
-// within lists who is one or two edges away, in rising order.
+// within lists the nodes one or two edges away, in rising order.
 func (g graph) within(i int32) (list []int32) {
 	list = append(list, g[i]...)
 	for _, j := range g[i] {
