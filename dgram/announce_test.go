@@ -46,8 +46,8 @@ func (w *network) hear(n *node, from netip.AddrPort, hello []byte) {
 	w.turn(n)
 }
 
-// Who hears an announcement answers after a while, once, and both say that their link
-// brought them together. In touch, they do not answer again; after a restart they do.
+// A node that hears an announcement answers once, after a while, and both report that they met on
+// their link. While in touch they do not answer again; after a restart they do.
 func TestAnnouncement(t *testing.T) {
 	ann, bob := inOffice(t, 1, "10.0.0.1:1"), inOffice(t, 2, "10.0.0.2:2")
 	w := newNetwork(t, ann, bob)
@@ -86,8 +86,8 @@ func TestAnnouncement(t *testing.T) {
 	}
 }
 
-// One announcement starts at most 64 HANDSHAKEs, and only with who is on the link; what
-// is not accepted gets one more of them, and no HELLO.
+// One announcement starts at most 64 HANDSHAKEs, and only with nodes on the link; one that is not
+// accepted is sent once more, and no HELLO follows.
 func TestAnswersAreBounded(t *testing.T) {
 	ann := inOffice(t, 1, "10.0.0.1:1")
 	w := newNetwork(t, ann)

@@ -68,8 +68,8 @@ func TestDigestFindsEachDifference(t *testing.T) {
 	})
 }
 
-// Who owns many of the sessions, and even knows the salt, finds no set of them whose changes
-// cancel out: an exclusive or of hashes has one among any 65.
+// Somebody who owns many of the sessions, and even knows the salt, finds no set of them whose
+// changes cancel out; with an exclusive or of hashes any 65 contain one.
 func TestChangesDoNotCancelOut(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	const owned = 120 // in one bucket, to make it easy

@@ -33,9 +33,9 @@ func v6(i int) netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)})
 }
 
-// However many false CHALLENGEs come before the true one, from one host or from twenty or from
-// any number of addresses of IPv6, who announces itself obeys the true one, and of the others so
-// few that nobody is worth to be named for it.
+// However many false CHALLENGEs come before the true one, from one host, from twenty, or from any
+// number of IPv6 addresses, an announcing node obeys the true one, and so few of the others that
+// forging them is not worthwhile.
 func TestFalseAnswersKeepNobodyOut(t *testing.T) {
 	for _, c := range []struct {
 		name        string
@@ -164,8 +164,8 @@ func TestFalseAnnouncementsKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// Somebody who is in touch with us and says another's HELLO after them does not make us
-// believe that we are in touch with that other, nor draw the answer away.
+// A peer that is in touch with us and repeats another's HELLO does not make us believe that we are
+// in touch with that other, nor does it draw the answer away.
 func TestCopiedAnnouncementsAreAnswered(t *testing.T) {
 	bob, mallory := inOffice(t, 2, "10.0.0.2:2"), inOffice(t, 3, "10.0.0.66:3")
 	w := newNetwork(t, bob, mallory)

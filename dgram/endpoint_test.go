@@ -316,8 +316,8 @@ func TestIdleNodeSleeps(t *testing.T) {
 	}
 }
 
-// TestJoinedDial: whoever joins a dial that was silent for a while has it say HELLO at
-// once, and no more often than that.
+// TestJoinedDial: Dial on a running dial that has been silent for a while re-sends HELLO at once,
+// and not more often than that.
 func TestJoinedDial(t *testing.T) {
 	w, a, b := pair(t)
 	w.pass = func(flying) bool { return false }
@@ -338,8 +338,8 @@ func TestJoinedDial(t *testing.T) {
 	}
 }
 
-// TestOvertakenDial: a dial that nobody answered ends when the one it was for has called
-// meanwhile; whoever dials after that means it.
+// TestOvertakenDial: an unanswered dial ends when the session it was for has called meanwhile; a
+// dial begun after that goes on.
 func TestOvertakenDial(t *testing.T) {
 	w, a, b := pair(t)
 	w.pass = func(f flying) bool { return f.from != a.addr } // b is not there yet

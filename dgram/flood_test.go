@@ -13,8 +13,8 @@ func stranger(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom4(b), 6789)
 }
 
-// TestHelloFlood: HELLOs from false addresses use up the limit on CHALLENGEs. That
-// stops new contacts for a moment, and nobody who is associated.
+// TestHelloFlood: HELLOs from false addresses use up the limit on CHALLENGEs. That stops new
+// contacts for a moment, but no associated peer.
 func TestHelloFlood(t *testing.T) {
 	w, a, b := pair(t)
 	w.connect(a, b)

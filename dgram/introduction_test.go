@@ -158,7 +158,7 @@ func TestWhatThePersonAskedForGoes(t *testing.T) {
 	}
 }
 
-// Who joins a dial for the person gives it the person's budget: a HELLO that waited goes.
+// Joining a dial on behalf of the person gives it the person's budget: a HELLO that waited goes.
 func TestAskedJoinsADialThatWaits(t *testing.T) {
 	w, a, b := pair(t)
 	for i := range helloPrefixBurst {

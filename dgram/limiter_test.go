@@ -152,8 +152,8 @@ func TestNewcomersAreAdmittedInAFlood(t *testing.T) {
 	}
 }
 
-// Peers who talk without end use up what all who are not pinned have, and drown nobody who
-// says little.
+// Peers that send without end use up the common share of peers that are not pinned, but do not drown
+// peers that say little.
 func TestWhoTalksWithoutEndDrownsNobody(t *testing.T) {
 	a := newAdmission(func(netip.Addr) bool { return false }, false)
 	now := time.Unix(1e9, 0)

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// A crowd for which presence waits: it goes at the node's pace, whoever asked first first,
-// but a pinned peer's before all. Who waits is not looked at again and again meanwhile: each
-// turn wakes one peer. (A crowd of strangers once had a node look at each of them whenever
-// one datagram could go.)
+// When presence waits for a crowd it goes at the node's pace, in order of asking, but a pinned
+// peer's first. Waiting peers are not looked at again and again: each turn wakes one. (A crowd of
+// strangers once made a node look at each of them whenever one datagram could go.)
 func TestPresenceWaitsItsTurn(t *testing.T) {
 	const crowd, perSecond = 40, 10
 	a := newNode(t, 1, "192.0.2.1:6789")

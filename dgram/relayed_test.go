@@ -170,8 +170,8 @@ func TestBothEndOnOneWay(t *testing.T) {
 	}
 }
 
-// A direct way that falls silent under traffic gives way to the relay, at both
-// ends, and what was sent meanwhile arrives.
+// A direct path that falls silent under traffic gives way to the relay, at both ends, and what was
+// sent meanwhile arrives.
 func TestSilentWayFallsBack(t *testing.T) {
 	direct := false
 	w, a, b := relayedPair(t, &direct)

@@ -83,8 +83,8 @@ func TestSlowFirstContact(t *testing.T) {
 	}
 }
 
-// What was measured is remembered when the keys are forgotten: who is called again gets one
-// HELLO and one HANDSHAKE.
+// A measured round trip is remembered when the keys are forgotten: another dial sends one HELLO and
+// one HANDSHAKE.
 func TestSlowWayIsRemembered(t *testing.T) {
 	for _, link := range []bool{false, true} {
 		for _, way := range slowWays {
@@ -120,8 +120,8 @@ func TestSlowTextInHandshake(t *testing.T) {
 	}
 }
 
-// Somebody who has only just come is not taken for slow: one who answers the last HELLO at
-// once, and whose ACCEPT is lost, gets the HANDSHAKE again soon.
+// A peer that has only just come does not count as slow: one that answers the last HELLO at once, and
+// whose ACCEPT is lost, gets the HANDSHAKE again soon.
 func TestLateComerIsNotSlow(t *testing.T) {
 	w, a, b, _, _ := slowPair(t, false, time.Millisecond, time.Millisecond)
 	here, lost := false, false
@@ -149,8 +149,8 @@ func TestLateComerIsNotSlow(t *testing.T) {
 	}
 }
 
-// After its last HELLO a dial waits for what may still come, on an own link too. Who calls
-// again meanwhile starts it anew, and it makes room for another one.
+// After its last HELLO a dial waits for a late answer, even on our own link. Another Dial meanwhile
+// starts it anew, and it gives way to a new one.
 func TestSpentDialWaits(t *testing.T) {
 	a := inOffice(t, 1, "10.0.0.1:1")
 	w := newNetwork(t, a)
@@ -184,8 +184,7 @@ func TestSpentDialWaits(t *testing.T) {
 	}
 }
 
-// Slow ways alone are remembered, and so many at most; none is taken for slower than
-// tripMost.
+// Only slow paths are remembered, at most maxTrips; none counts as slower than tripMost.
 func TestTripsAreBounded(t *testing.T) {
 	a := newNode(t, 1, "192.0.2.1:1")
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}) }
@@ -204,7 +203,7 @@ func TestTripsAreBounded(t *testing.T) {
 	}
 }
 
-// Two who are brought together meet on a slow way, too, with no more HELLOs.
+// Two nodes that are introduced meet even on a slow path, with no more HELLOs.
 func TestSlowPunch(t *testing.T) {
 	for _, way := range slowWays {
 		w, a, b, sent, _ := slowPair(t, false, way.there, way.back)

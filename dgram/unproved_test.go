@@ -116,8 +116,8 @@ func TestAssurance(t *testing.T) {
 	}
 }
 
-// An ACCEPT that is lost comes again by itself, so that both sides know of each other though
-// the caller says no more; three in all, and never more than the caller paid for.
+// A lost ACCEPT is re-sent without being asked for, so that both sides know of each other though the
+// caller says nothing more; three in all, and never more than the caller paid for.
 func TestAcceptAgain(t *testing.T) {
 	for lost := range acceptSends + 1 {
 		w, a, b := pair(t)

@@ -14,10 +14,10 @@ import (
 	"darkchat/spec"
 )
 
-// FuzzNode attacks a whole node, bob, who has a friend, ann: noise and altered
-// vectors from strangers, handshakes that are altered on the way, datagrams replayed
-// from elsewhere, and mallory, whose keys are in order and who says whatever fits
-// the codec. Afterwards bob still answers a newcomer, and ann is still understood.
+// FuzzNode attacks a whole node, bob, who has a friend, ann: with noise and altered vectors from
+// strangers, handshakes altered in transit, datagrams replayed from elsewhere, and mallory, who has
+// valid keys and says anything that fits the codec. Afterwards bob still answers a newcomer, and
+// ann is still understood.
 func FuzzNode(f *testing.F) {
 	for _, v := range vectors(f, "datagram") {
 		f.Add(append([]byte{opNoise, byte(len(v.Bytes) >> 8), byte(len(v.Bytes)), 0}, v.Bytes...))

@@ -10,8 +10,8 @@ import (
 	"darkchat/sessions"
 )
 
-// The search of \add is told to no stranger; one who comes online under the name while it
-// lasts is not meant by it, and reads nothing.
+// No stranger is told of the search of an \add; one that comes online under the name meanwhile is not
+// meant by it, and reads nothing.
 func TestQuickImpostorIsNotAdded(t *testing.T) {
 	b := newBed(t, 700, simnet.Profile{Delay: 20 * time.Millisecond})
 	seed, bob, ann := b.seedNode(), b.join("bob"), b.join("ann")

@@ -55,8 +55,8 @@ func (p *person) told(id string) (events int, online bool) {
 	return events, online
 }
 
-// Who comes and goes all the time is told of now and then, and in the end as it is: a
-// stranger once a second, a friend whose program is broken ten times at once before that.
+// Of people who come and go all the time the person is told now and then, and in the end how it is: of
+// a stranger once a second, of a friend with a broken program ten times at once before that.
 func TestRestlessIsToldRarely(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		for _, end := range []sessions.State{sessions.StateGone, sessions.StateOnline} {
@@ -123,8 +123,8 @@ func TestComingAndGoingIsToldExactly(t *testing.T) {
 	}
 }
 
-// However many strangers have used up what is told of them: whom the person asks for is
-// told at once, online before pong, and whoever writes is told of before the text.
+// However much strangers have used up the pool Told: of users that the person asks for the person is
+// told at once, online before pong, and of a writer before the text.
 func TestWhatThePersonAskedForIsToldAtOnce(t *testing.T) {
 	b := newBed(t, 962, simnet.Profile{Delay: time.Millisecond})
 	ann := b.join("ann")

@@ -46,9 +46,8 @@ func TestSpoofedFindSendsNothing(t *testing.T) {
 	}
 }
 
-// Whatever an authenticated asker claims, a third host gets fewer bytes than the
-// asker sent: of introductions it gets none at all, unless it shares a link and a
-// public address with who is asked.
+// Whatever an authenticated asker claims, a third host gets fewer bytes than the asker sent: of
+// introductions it gets none at all, unless it shares a link and a public address with the target.
 func TestIntroductionsAreNoWeapon(t *testing.T) {
 	b := newBed(t, 401, simnet.Profile{Delay: 10 * time.Millisecond})
 	b.intro = neighbors.IntroAll
@@ -317,8 +316,8 @@ func TestTicketServesOnce(t *testing.T) {
 	}
 }
 
-// What an introducer says last replaces what it said before: where the other one was is
-// called no more, since HELLOs to one network are few.
+// An introducer's last word replaces its earlier ones: the other side's old address is no longer
+// called, since HELLOs to one network are scarce.
 func TestNewIntroductionReplacesTheOld(t *testing.T) {
 	b := newBed(t, 69, simnet.Profile{Delay: 10 * time.Millisecond})
 	b.intro = neighbors.IntroAll

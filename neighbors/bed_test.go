@@ -206,7 +206,7 @@ func (p *person) write(r neighbors.Ready) {
 	p.node.Finished(p.bed.now, sessions.Done{Seq: r.Seq, Err: p.full})
 }
 
-// saw looks at an event: a line that is told of, or that somebody read, is on its
+// saw checks an event: a line of which the person is told, or that somebody read, must be on its
 // writer's disk.
 func (p *person) saw(e neighbors.Event) {
 	p.bed.t.Helper()
@@ -378,7 +378,7 @@ func (p *person) say(to, line string) {
 	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Say(now, target, line) })
 }
 
-// accepts lets somebody in who may be new.
+// accepts lets in somebody who may be new.
 func (p *person) accepts(name string) neighbors.AcceptView {
 	p.bed.t.Helper()
 	return do(p, func(now time.Time, n *neighbors.Node) (neighbors.AcceptView, error) { return n.Accept(now, name) })

@@ -19,8 +19,8 @@ import (
 	"darkchat/sessions"
 )
 
-// besieger is a stranger who does whatever the protocol allows, and what it does not, as fast
-// as it likes: an attacker with a modified program and fresh keys.
+// besieger is a stranger who does anything that the protocol allows, or does not, as fast as they
+// like: an attacker with a modified program and fresh keys.
 type besieger struct {
 	*raw
 	rng     *rand.Rand

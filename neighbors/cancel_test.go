@@ -11,8 +11,8 @@ import (
 	"darkchat/neighbors"
 )
 
-// A line that waits is taken back; those behind it go on, in order. Of each it is told
-// where it is, how often it was tried, and who has it, also when that is over.
+// A waiting line is taken back; those behind it go on, in order. For each line the person learns
+// where it is, how often it was tried and who has it, even after its end.
 func TestCancelAndStatus(t *testing.T) {
 	b := newBed(t, 36, simnet.Profile{Delay: 5 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

@@ -113,7 +113,7 @@ func TestStrangerIsAnError(t *testing.T) {
 	}
 }
 
-// Who is killed is found by unanswered probes, and not before they had their time.
+// A killed node is found by unanswered probes, and not before those had their time.
 func TestKilledIsLost(t *testing.T) {
 	b := newBed(t, 4, simnet.Profile{Delay: 5 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")
@@ -183,7 +183,7 @@ func TestQueuedIsDeliveredByALaterRun(t *testing.T) {
 }
 
 // With 30 % loss, 30 % duplication and reordering 1,000 texts each way arrive
-// once, in order; also when both nodes are restarted at random points.
+// once, in order, even if both nodes are restarted at random points.
 func TestExactlyOnceInOrder(t *testing.T) {
 	for _, restarts := range []int{0, 10} {
 		t.Run(fmt.Sprintf("restarts %d", restarts), func(t *testing.T) {

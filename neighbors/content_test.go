@@ -11,8 +11,8 @@ import (
 	"darkchat/sessions"
 )
 
-// contents is a node, and somebody whom its user knows and who says what is well formed and
-// worth nothing.
+// contents is a node, and somebody known to its user who says things that are well formed but
+// worthless.
 type contents struct {
 	t        *testing.T
 	b        *bed
@@ -156,8 +156,8 @@ func TestReachIsAnswered(t *testing.T) {
 	}
 }
 
-// A list is an answer also where there is nothing to tell: of the one who is asked, of the
-// asker, of nobody.
+// A list is answered even where there is nothing to tell: about the one asked, about the asker,
+// about nobody.
 func TestListOfNobodyIsEmpty(t *testing.T) {
 	c := newContents(t)
 	nobody := dgram.PeerID{1, 2, 3}

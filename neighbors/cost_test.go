@@ -13,7 +13,7 @@ import (
 	"darkchat/sessions"
 )
 
-// A stranger who has us work without end is not heard any more, and nobody else notices.
+// A stranger who makes us work without end is no longer heard, and nobody else notices.
 func TestWorkIsCharged(t *testing.T) {
 	b := newBed(t, 510, simnet.Profile{Delay: 5 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

@@ -80,7 +80,7 @@ func TestNewUserLeavesAFewLines(t *testing.T) {
 	}
 }
 
-// Who tells us again and again to be online makes us send no more often than that.
+// A session that declares again and again that it is online does not make us send more often.
 func TestDeclaringDoesNotDrawTexts(t *testing.T) {
 	b := newBed(t, 1001, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann := b.join("ann")
@@ -218,8 +218,8 @@ func TestDoorPolicyLink(t *testing.T) {
 	}
 }
 
-// Who is at the door is listed within a bound, the newest first, and a crowd of one
-// network hides nobody of another. \block all blocks those who wrote.
+// The list of users at the door is bounded, the newest first, and a crowd from one network hides
+// nobody of another. \block all blocks those who wrote.
 func TestWhoIsAtTheDoor(t *testing.T) {
 	b := newBed(t, 1006, simnet.Profile{Delay: time.Millisecond})
 	bob := b.join("bob")
@@ -294,7 +294,7 @@ func (r *raw) answers() (list []dgram.Result) {
 	return list
 }
 
-// Who is answered busy tries with one text, not with all that waits, until one is taken.
+// A sender that is answered busy tries with one text, not with all that wait, until one is taken.
 func TestBusyIsAskedWithOneText(t *testing.T) {
 	b := newBed(t, 620, simnet.Profile{Delay: 5 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

@@ -2,8 +2,8 @@ package neighbors
 
 import "darkchat/sessions/budget"
 
-// Waiting is who is to be answered about texts later, and the texts that there are: those
-// that wait for an earlier one, for the disk, or for the screen.
+// Waiting is how many askers are to be answered about texts later, and how many texts wait: for an
+// earlier one, for the disk, or for the screen.
 func (n *Node) Waiting() (waiting, texts int) {
 	return len(n.texts.waiting), n.usedAll(budget.Held) + n.usedAll(budget.Handles) + len(n.texts.gathered.shown) + n.unsureShown()
 }

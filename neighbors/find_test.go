@@ -205,8 +205,8 @@ func TestFullDisk(t *testing.T) {
 	b.until(2*time.Minute, "it comes", func() bool { return len(bob.texts()) == 1 && ann.last().State == neighbors.Delivered })
 }
 
-// What the disk refused is written when there is room again: a line of ours that
-// was typed meanwhile survives a restart after that.
+// Writes that the disk refused are made when there is room again: a line of ours typed meanwhile
+// survives a restart after that.
 func TestRefusedWritesAreMadeGood(t *testing.T) {
 	b := newBed(t, 30, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

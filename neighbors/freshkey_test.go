@@ -37,8 +37,8 @@ func carried(t *testing.T, number uint64) (b *bed, s, ann, bob *person) {
 	return b, s, ann, bob
 }
 
-// another is a person of the same name at the same address, with other keys and nothing on
-// the disk, as who has lost their state is.
+// another is a person of the same name at the same address, with other keys and nothing on the disk,
+// like somebody who has lost their state.
 func (p *person) another(number byte) {
 	seed := p.key.Seed()
 	seed[0] ^= number

@@ -79,9 +79,9 @@ func TestOnlineAgainAfterGoodbye(t *testing.T) {
 	}
 }
 
-// The associations of who said goodbye are forgotten: what comes on them is not opened, and
-// who goes on shows their record first. With the goodbye's own record that is the rest of
-// what was said before: it is taken over, and makes nobody online.
+// The associations of a session that said goodbye are forgotten: what comes on them is not opened, and
+// a session that goes on shows its record first. If that is the goodbye's own record, the message is
+// the rest of what was said before: it is taken, and makes nobody online.
 func TestGoodbyeForgetsKeys(t *testing.T) {
 	_, ann, m, seq := parted(t, 962)
 	before := m.associations()
@@ -107,9 +107,8 @@ func TestGoodbyeForgetsKeys(t *testing.T) {
 	}
 }
 
-// Who comes with a record that is older than their goodbye was restored from a copy. Nothing
-// of it is taken over, so that no answer waits for ever; it is shown its newer record. With a
-// higher one all goes on.
+// A session that comes with a record older than its goodbye was restored from a copy. Nothing of it is
+// taken, so that no answer waits for ever; it is shown its newer record. With a higher one all goes on.
 func TestOlderThanItsGoodbye(t *testing.T) {
 	v, ann, m, seq := parted(t, 963)
 	m.ep.Forget(ann.id())
@@ -146,7 +145,7 @@ func TestOlderThanItsGoodbye(t *testing.T) {
 	v.until(time.Second, "the answer is delivered", func() bool { return ann.last().State == neighbors.Delivered })
 }
 
-// A goodbye of somebody who was forgotten here is acknowledged: nobody waits for it.
+// A goodbye from a session that was forgotten here is acknowledged, so that it need not wait.
 func TestGoodbyeOfTheForgotten(t *testing.T) {
 	b := newBed(t, 964, simnet.Profile{Delay: 5 * time.Millisecond})
 	ann := b.join("ann")

@@ -67,7 +67,7 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		}
 	}
 	if _, ok := n.book.Session(id); !ok {
-		n.ep.Forget(a.Peer.ID) // we forgot who that is: next time we ask for the record
+		n.ep.Forget(a.Peer.ID) // we forgot this session: challenged without keys, it will bring its record
 		return
 	}
 	if !door || !n.notSought(id, a.Addr) { // not before the record is learnt: it may say that it is a seed's

@@ -30,9 +30,9 @@ func (p *person) leave() {
 	p.kill()
 }
 
-// bob is away, ann writes and leaves; carol stays. bob comes back and gets it of carol,
-// marked with its time, once, also when ann comes back later and sends it again; and ann
-// is told that it was delivered, and by whom.
+// bob is away, ann writes and leaves; carol stays. bob comes back and gets the text from carol, marked
+// with its time, once, even though ann comes back later and sends it again; and ann is told that it
+// was delivered, and by whom.
 func TestFriendHoldsText(t *testing.T) {
 	for seed, loss := range []float64{0, 0.2, 0.2, 0.2, 0.2, 0.2} {
 		v, ann, bob, carol := triangle(t, 21+uint64(seed), simnet.Profile{Delay: 5 * time.Millisecond, Loss: 0})

@@ -27,7 +27,7 @@ func (p *person) trust(fingerprint string) string {
 	return ""
 }
 
-// comes has p ping q, who may know another one of that name.
+// comes makes p ping q, who may know somebody else of that name.
 func (p *person) comes(q *person) {
 	p.bed.t.Helper()
 	p.ping(q)
@@ -166,7 +166,7 @@ func TestKnockIsAccepted(t *testing.T) {
 	}
 }
 
-// A person need do nothing for those who are known: the node asks back.
+// A person need do nothing for people they know: the node asks back.
 func TestFriendsAreMetUnasked(t *testing.T) {
 	b := newBed(t, 707, simnet.Profile{Delay: 20 * time.Millisecond})
 	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
@@ -230,7 +230,7 @@ func TestIntroPolicies(t *testing.T) {
 	}
 }
 
-// A person who wants no introductions may ask for others all the same.
+// A person who wants no introductions may still ask for others.
 func TestWhoAsksAgrees(t *testing.T) {
 	b := newBed(t, 709, simnet.Profile{Delay: 20 * time.Millisecond})
 	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
@@ -271,7 +271,7 @@ func TestKnocksAreBounded(t *testing.T) {
 	}
 }
 
-// A person, who is no seed, introduces for those alone who are known.
+// A person's node, other than a seed, introduces only for people its user knows.
 func TestPersonServesWhomTheyKnow(t *testing.T) {
 	b := newBed(t, 711, simnet.Profile{Delay: 20 * time.Millisecond})
 	b.intro = neighbors.IntroAll

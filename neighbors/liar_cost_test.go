@@ -172,8 +172,8 @@ func TestStrangersOnTheLinkGiveWay(t *testing.T) {
 	_ = carol
 }
 
-// The old addresses of those who are missing are called as the back-off says, whatever a
-// liar claims to see: they may be somebody else's by now.
+// The old addresses of missing sessions are called as the back-off says, whatever a liar claims to
+// see: they may be somebody else's by now.
 func TestFalseSightingsWakeNobody(t *testing.T) {
 	bytes := map[bool]int{}
 	for _, lies := range []bool{false, true} {
@@ -204,7 +204,7 @@ func TestFalseSightingsWakeNobody(t *testing.T) {
 	}
 }
 
-// Who asks too much leaves room for the questions of others.
+// An asker of too many questions leaves room for those of others.
 func TestAskerLeavesRoomForOthers(t *testing.T) {
 	v, ann := star(t, 944, 4)
 	bob, dan := v.nodes[0], v.nodes[1]
@@ -311,8 +311,8 @@ func TestStrangerDoesNotExplode(t *testing.T) {
 	}
 }
 
-// A neighbour who changes all the time is told of once a minute, and then how it is: the
-// others hear neither a storm nor, in the end, something old.
+// Of a neighbour that changes all the time others are told once a minute, and then its present state:
+// they hear neither a storm nor, in the end, something outdated.
 func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	v, ann := star(t, 947, 8)
 	m := v.pinned(1, "mallory", ann)

@@ -14,7 +14,7 @@ import (
 	"darkchat/neighbors"
 )
 
-// How long a belief may lag behind what is true: liars may delay, no more than this.
+// How long a belief may lag behind the truth: liars may delay it by no more than this.
 const (
 	lagMeets    = 15 * time.Second // two neighbours that both run see each other
 	lagBeyond   = 20 * time.Second // and those two edges away know it

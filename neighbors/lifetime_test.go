@@ -9,8 +9,8 @@ import (
 	"darkchat/neighbors"
 )
 
-// Who is cut off loses nobody by that, as long as their records ask to be believed without
-// a word; then what is typed waits, and is not said to be sent.
+// A node that is cut off calls nobody lost for that within the lifetime of their records; after that
+// typed lines wait, and are not reported as sent.
 func TestNobodyIsBelievedLongerThanTheirRecordSays(t *testing.T) {
 	b := newBed(t, 31, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

@@ -9,8 +9,8 @@ import (
 	"darkchat/neighbors"
 )
 
-// Whoever comes with a name that is drawn like that of a friend is told of, in one line;
-// again when the person turns to them, and when it is the friend who is found later.
+// The person is told, in one line, of a user whose name looks like a friend's; again when the person
+// turns to that user, and if it is the friend who is found later.
 func TestLookalikeIsTold(t *testing.T) {
 	const fake, other = "\u0440\u0430\u0441\u043e", "pac0"
 	b := newBed(t, 66, simnet.Profile{Delay: 5 * time.Millisecond})

@@ -46,7 +46,7 @@ func friends(t *testing.T, seed uint64) (b *bed, ann, bob *person) {
 }
 
 // Texts whose predecessors never come do not make a node deaf: not for a friend, nor for
-// a stranger, whoever sends them. A stranger may leave but a few (door.go).
+// a stranger, whoever sends them. A stranger may leave only a few (door.go).
 func TestTextsThatWaitForEverMakeNobodyDeaf(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		textsThatWait(t, known)
@@ -299,8 +299,8 @@ func TestRestOfALineThatNeverComes(t *testing.T) {
 	}
 }
 
-// Receipts that nobody waits for are answered at once, also while the disk stands still:
-// nothing grows by them.
+// Receipts that nobody waits for are answered at once, even while the disk hangs: they make nothing
+// grow.
 func TestReceiptsThatNobodyWaitsFor(t *testing.T) {
 	b, ann, bob := friends(t, 506)
 	m := b.attacker(1, "mallory", "192.0.2.9:1")

@@ -8,9 +8,9 @@ import (
 	"darkchat/dgram/simnet"
 )
 
-// Whoever moves in the middle of a long line, when nothing that is confirmed may go, says
-// so by a probe alone. Whatever is sent from the new address until something comes there is
-// long enough to be asked for it (spec/theory.md 2.5), and the line goes on.
+// A session that moves in the middle of a long line, when nothing confirmed may be sent, shows that only
+// by a probe. Everything it sends from the new address, until something comes there, is long enough to
+// be challenged (spec/theory.md 2.5), and the line goes on.
 func TestMoverIsFoundByWhateverIsSent(t *testing.T) {
 	b := newBed(t, 640, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

@@ -35,9 +35,8 @@ func (p *person) path(user string) string {
 	return path
 }
 
-// Behind two NATs, with a seed outside: the first text comes through the relay
-// within half a second; the way becomes direct within three, where NATs let it,
-// and goes on when the seed is gone.
+// Behind two NATs, with a seed outside: the first text comes through the relay within half a second;
+// the path becomes direct within three, where the NATs allow it, and survives the end of the seed.
 func TestNATPairs(t *testing.T) {
 	kinds := []simnet.Kind{simnet.Cone, simnet.Restricted, simnet.FullCone, simnet.Remap, simnet.Symmetric}
 	for i, k := range kinds {
@@ -226,8 +225,8 @@ func TestNet(t *testing.T) {
 	}
 }
 
-// When a relay dies those whom it carried are told of, with the cause, before they are
-// called lost; \net shows nobody as reached who is not.
+// When a relay dies the person is told, with the cause, which sessions it carried before those are called
+// lost; \net shows nobody as reached who is not.
 func TestRelayDies(t *testing.T) {
 	b := newBed(t, 620, simnet.Profile{Delay: 10 * time.Millisecond})
 	b.intro = neighbors.IntroAll

@@ -109,9 +109,9 @@ func renumber(nats []*simnet.NAT, outside [4]byte) {
 	nats[len(nats)-1].Renumber(netip.AddrFrom4(outside))
 }
 
-// Whenever it happens after they met, NATs forget a pair, or a home gets another address,
-// which nobody inside is told of: both read on within three seconds, or ten if only one of
-// them writes, and directly again within ten if their NATs allow it, not by a relay for ever.
+// At any time after two nodes met, NATs forget the pair, or a home gets a new address unknown to those
+// inside. Both sides read on within three seconds, or ten if only one of them writes, and directly again
+// within ten if their NATs allow it, not through a relay for ever.
 func TestForgottenPairIsDirectAgain(t *testing.T) {
 	kinds := []simnet.Kind{simnet.Cone, simnet.Restricted, simnet.FullCone, simnet.Remap, simnet.Symmetric}
 	for i, k := range kinds {

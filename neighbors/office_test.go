@@ -62,9 +62,9 @@ func TestOfficeBehindOneAddress(t *testing.T) {
 	}
 }
 
-// When a network is full of those who are here, one more is refused as a newcomer: those
-// who are here notice nothing, and the newcomer costs us a handshake now and then. Whom the
-// person asks for is let in, and when some have gone the newcomer is.
+// When a network is full of users who are here, one more is refused: those who are here notice nothing,
+// and the newcomer costs us a handshake now and then. A user that the person asks for is let in and,
+// once some have gone, so is the newcomer.
 func TestFullNetworkRefusesNewcomers(t *testing.T) {
 	b := newBed(t, 940, simnet.Profile{Delay: 10 * time.Millisecond})
 	bob := b.join("bob")

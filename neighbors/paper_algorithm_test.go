@@ -98,7 +98,7 @@ func TestPaperSenderRevealsItsLocation(t *testing.T) {
 }
 
 // 3.1: "Only in cases where nodes are completely stranded would nodes need to poll the
-// server": whoever has neighbours sends it nothing but signs of life.
+// server": a node that has neighbours sends it only signs of life.
 func TestPaperOnlyTheStrandedPollTheServer(t *testing.T) {
 	v := &village{bed: newBed(t, 1010, paperWeather())}
 	seed := v.seedNode()
@@ -179,8 +179,8 @@ func TestPaperMessageTypes(t *testing.T) {
 	}
 }
 
-// 3.1: the same when both were not running meanwhile: a common neighbour joins them as
-// soon as one of them comes back elsewhere.
+// 3.1: the same if neither was running in between: a common neighbour joins them as soon as one of
+// them comes back elsewhere.
 func TestPaperCommonNeighbourJoinsTheLost(t *testing.T) {
 	b := newBed(t, 22, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob, carol := b.join("ann"), b.join("bob"), b.join("carol")
@@ -242,8 +242,8 @@ func TestPaperTwoEdgesKnow(t *testing.T) {
 	}
 }
 
-// 3.1: "Each edge represents a direct, two-way association between two clients": who was
-// called has the edge, too.
+// 3.1: "Each edge represents a direct, two-way association between two clients": the one that was
+// called has the edge too.
 func TestPaperEdgesAreTwoWay(t *testing.T) {
 	b := newBed(t, 1023, paperWeather())
 	ann, bob := b.join("ann"), b.join("bob")
@@ -254,7 +254,7 @@ func TestPaperEdgesAreTwoWay(t *testing.T) {
 }
 
 // 3.1: "In a serverless setting this node simply has server-like capabilities, by nature of
-// its close connection to many other nodes": whoever is connected to two joins them.
+// its close connection to many other nodes": a node connected to two others joins them.
 func TestPaperServerLikeByConnections(t *testing.T) {
 	b := newBed(t, 1024, paperWeather())
 	hub := b.join("c")
@@ -294,8 +294,8 @@ func TestPaperServerFreeIsRobust(t *testing.T) {
 	}
 }
 
-// 3.1: the other half of "only in cases where nodes are completely stranded": who is, is
-// helped by the server.
+// 3.1: the other half of "only in cases where nodes are completely stranded": those that are get help
+// from the server.
 func TestPaperTheStrandedPollTheServer(t *testing.T) {
 	b := newBed(t, 1026, paperWeather())
 	seed, ann, bob := b.seedNode(), b.join("ann"), b.join("bob")
@@ -341,7 +341,7 @@ func TestPaperInterconnectedIsHealthier(t *testing.T) {
 }
 
 // 3.2: "While each node's online/offline status is stored at each linked node, even offline
-// nodes are remembered in session variables and kept", here also by the next run.
+// nodes are remembered in session variables and kept", here even by the next run.
 func TestPaperOfflineAreRemembered(t *testing.T) {
 	v := newVillage(t, 1028, paperWeather(), 4, 1)
 	v.until(10*time.Second, "all know all within two edges", v.knowAll)

@@ -105,7 +105,7 @@ func TestPaperAllOnlineSessions(t *testing.T) {
 }
 
 // 2.2: explode "attempts to broadcast and propagate its IP address to all adjacent nodes":
-// who moved and whose old address is of no use is known at the new one within two edges.
+// a node that moved, and whose old address is useless, is known at the new one within two edges.
 func TestPaperExplodeSpreadsAnAddress(t *testing.T) {
 	v := newVillage(t, 1005, paperWeather(), 8, 1)
 	v.until(10*time.Second, "all know all within two edges", v.knowAll)

@@ -90,8 +90,8 @@ func TestPaperFirstResponders(t *testing.T) {
 }
 
 // 6: a network of 30 that was in two pieces for ten minutes grows together within ten
-// seconds, with no seed: everybody knows all within two edges again, and what was typed
-// meanwhile arrives once.
+// seconds, with no seed: everybody again knows all nodes within two edges, and lines typed in between
+// arrive once.
 func TestPaperPiecesGrowTogether(t *testing.T) {
 	v := newVillage(t, 5, simnet.Profile{Delay: 5 * time.Millisecond}, 30, 2)
 	v.until(10*time.Second, "all know all within two edges", v.knowAll)

@@ -8,8 +8,7 @@ import (
 	"darkchat/neighbors"
 )
 
-// A seed is told of as a seed, when it comes, when it goes, and in the list of users; a
-// person is not.
+// A seed is marked as a seed when it comes, when it goes, and in the list of users; a person is not.
 func TestSeedIsToldAsOne(t *testing.T) {
 	b := newBed(t, 62, simnet.Profile{Delay: 5 * time.Millisecond})
 	ann, bob, rock := b.join("ann"), b.join("bob"), b.join("rock")

@@ -18,8 +18,8 @@ func named(host string) *seed.Source {
 	return s
 }
 
-// A seed that was named and does not answer is told of after 3 s, once; \add says so at once
-// after that, and \net lists it. Nobody is told to name a seed who has.
+// After 3 s the person is told, once, of a named seed that does not answer; from then on \add says so at
+// once, and \net lists it. A person who has named a seed is not told to name one.
 func TestSilentSeedIsToldEarly(t *testing.T) {
 	const dead = "198.18.200.7:8888"
 	b := newBed(t, 831, simnet.Profile{Delay: 10 * time.Millisecond})
@@ -63,8 +63,7 @@ func TestSilentSeedIsToldEarly(t *testing.T) {
 	}
 }
 
-// A seed that answers is not called silent, and one that goes later is told of as everybody
-// is.
+// A seed that answers is not called silent, and if it goes later it is told of like everybody else.
 func TestSeedThatAnswersIsNotSilent(t *testing.T) {
 	b := newBed(t, 832, simnet.Profile{Delay: 300 * time.Millisecond})
 	s := b.seedNode()

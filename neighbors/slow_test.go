@@ -79,7 +79,7 @@ func TestSlowPing(t *testing.T) {
 	}
 }
 
-// Of a way that was found slow the error says so, whoever is pinged how.
+// If a path is known to be slow the error says so, in whatever way somebody is pinged.
 func TestSlowPingAgain(t *testing.T) {
 	const trip = 8 * time.Second
 	b, ann, bob, _ := slowPair(t, 1, simnet.Profile{Delay: trip / 2}, false)
@@ -104,8 +104,8 @@ func TestSlowPingAgain(t *testing.T) {
 	}
 }
 
-// Nobody flaps on a slow way: who is there is not called lost, whether they talk or not; and
-// what is sent goes once, or with loss seldom more.
+// Nobody flaps on a slow path: nodes that are there are not called lost, whether they talk or not, and
+// messages are sent once, or with loss seldom more often.
 func TestSlowWayIsCalm(t *testing.T) {
 	for _, p := range []simnet.Profile{{}, {Loss: .1}, {Jitter: 2 * time.Second}, {Jitter: 2 * time.Second, Loss: .1, Reorder: .1}} {
 		for _, link := range []bool{false, true} {
@@ -152,7 +152,7 @@ func TestSlowWayIsCalm(t *testing.T) {
 	}
 }
 
-// Who is gone is still found out, and it takes no longer than the way is slow.
+// A node that is gone is still found out, later only by the slowness of the path.
 func TestSlowCrashIsFound(t *testing.T) {
 	for _, trip := range slowTrips {
 		b, ann, bob, _ := slowPair(t, 1, simnet.Profile{Delay: trip / 2}, false)

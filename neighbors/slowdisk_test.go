@@ -11,9 +11,9 @@ import (
 	"darkchat/neighbors"
 )
 
-// A line leaves, and is said to be queued or sent, only when it is on the disk: also when
-// its reader comes, or an ack makes room, while it is being written, and also to a friend
-// who is to keep it. (The bed looks at each event.)
+// A line leaves, and is reported as queued or sent, only when it is on the disk, even if its reader comes,
+// or an ack makes room, while it is being written, and even to a friend who is to keep it. (The bed
+// checks each event.)
 func TestNothingLeavesBeforeItIsWritten(t *testing.T) {
 	for wait := time.Duration(0); wait < 60*time.Millisecond; wait += 2 * time.Millisecond {
 		b := newBed(t, 80, simnet.Profile{Delay: 5 * time.Millisecond})

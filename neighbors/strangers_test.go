@@ -83,7 +83,7 @@ func TestStrangersLeaveRoomForOthers(t *testing.T) {
 	}
 }
 
-// Friends who are missing are called whatever strangers have come and gone.
+// Missing friends are called, whatever strangers have come and gone.
 func TestMissingFriendIsCalledInSpiteOfStrangers(t *testing.T) {
 	b := newBed(t, 502, simnet.Profile{Delay: 5 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")

@@ -10,7 +10,7 @@ import (
 	"darkchat/sessions"
 )
 
-// asking is an asker, whom it asks, and somebody who is introduced to anybody.
+// asking is an asker, the introducer it asks, and somebody who is introduced to anybody.
 type asking struct {
 	*village
 	ann  *person // the introducer, who knows both
@@ -130,8 +130,8 @@ func TestTicketsAreOneSeries(t *testing.T) {
 	}
 }
 
-// Who is told of a find and of explodes counts them in one series, too: the record is learnt
-// by a number that rises alone.
+// A target that is told of a find and of explodes counts their tickets in one series too: it learns the
+// record only by a higher number.
 func TestToldTicketsAreOneSeries(t *testing.T) {
 	b := newBed(t, 949, simnet.Profile{Delay: 10 * time.Millisecond})
 	b.intro = neighbors.IntroAll

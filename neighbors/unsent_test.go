@@ -29,9 +29,9 @@ func (c cut) WriteMsgUDPAddrPort([]byte, []byte, netip.AddrPort) (n, oobn int, e
 	return 0, 0, &net.OpError{Op: "write", Net: "udp", Err: os.NewSyscallError("sendmsg", c.why)}
 }
 
-// A \ping to where this machine has no way is told of at once: waiting says nothing more, and
-// the firewall of the other side is not to blame. What the system cannot send now, and may a
-// moment later, is waited for.
+// A \ping of an address to which this machine has no route fails at once: waiting would show nothing more,
+// and the other side's firewall is not to blame. If the system merely cannot send right now, the \ping
+// goes on.
 func TestPingWithoutAWay(t *testing.T) {
 	for _, row := range []struct {
 		why   syscall.Errno

@@ -102,8 +102,7 @@ func TestWhoVanishesAtTheDoor(t *testing.T) {
 	}
 }
 
-// A stranger who stays is seen one round trip later, and a friend as soon as ever: by the
-// HANDSHAKE.
+// A stranger who stays is seen one round trip later, a friend as early as before: by the HANDSHAKE.
 func TestWhoStaysIsSeen(t *testing.T) {
 	b := newBed(t, 601, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann := b.join("ann")

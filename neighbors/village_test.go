@@ -238,8 +238,8 @@ func TestDigestSparesTheList(t *testing.T) {
 	}
 }
 
-// A neighbour's record counts whoever brings it: when its own word is lost, and another
-// has passed it on meanwhile, we are told of it, and so are those behind us.
+// A neighbour's record counts whoever brings it: if its own message is lost, and another node has passed
+// the record on, we learn of it, and so do those behind us.
 func TestRecordByAnotherIsToldOn(t *testing.T) {
 	v := &village{bed: newBed(t, 71, simnet.Profile{Delay: 5 * time.Millisecond})}
 	for _, name := range []string{"bob", "carol", "dan", "eve"} {

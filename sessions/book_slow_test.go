@@ -170,8 +170,8 @@ func slowCompare(x, y *slowSession) int {
 
 func byOrder(x, y *slowSession) int { return cmp.Compare(x.order, y.order) }
 
-// shrink drops the strangers that are too many: those that are not here, the oldest first,
-// and else the newcomer. Who is passed over counts as touched.
+// shrink drops surplus strangers: those that are not here, the oldest first, otherwise the
+// newcomer. A stranger that is passed over counts as touched.
 func (m *slowBook) shrink(newcomer *slowSession) {
 	for {
 		users := map[int]bool{}

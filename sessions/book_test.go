@@ -181,8 +181,8 @@ func TestUsersOwnCap(t *testing.T) {
 	}
 }
 
-// Newcomers of a network take the place of those of it that are silent; while all of it
-// are here they are refused, and nobody who is here is forgotten for them.
+// Newcomers of a network take the places of its silent users; if all of those are here the
+// newcomers are refused, and nobody who is here is forgotten for them.
 func TestPrefixCapEvictsItsOwn(t *testing.T) {
 	b := newBookBed(t, Limits{NewPerPrefix: 8})
 	here := map[SessionID]bool{}

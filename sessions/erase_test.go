@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// With -history 0 the lines that were typed go too, and what was said in sessions that do
-// not run now, also what was set aside as damaged. A session that runs keeps its own.
+// With -history 0 typed lines go too, and the history of sessions that do not run now, even files
+// set aside as damaged. A running session keeps its own.
 func TestNoHistoryErasesAll(t *testing.T) {
 	d := newDiskTest(t)
 	first, second, third := d.keeping(100), d.keeping(100), d.keeping(100)

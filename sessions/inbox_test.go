@@ -25,7 +25,7 @@ func newInboxBed(t *testing.T) *inboxBed {
 
 func stranger(UserKey) bool { return false }
 
-// inboxOf makes an Inbox with a ledger of its own, for which friends are who is known.
+// inboxOf makes an Inbox with a ledger of its own, for which known users are friends.
 func inboxOf(known func(UserKey) bool) *Inbox {
 	return NewInbox(budget.New(false), func(_ SessionID, u UserKey) budget.Payer {
 		by := budget.Payer{Class: budget.Stranger, Key: [32]byte(u)}
@@ -363,7 +363,7 @@ func TestLineWhoseBeginningIsLost(t *testing.T) {
 	b.expect("1,2, (start)")
 }
 
-// Who is pinned after the first text is a friend when room is made.
+// A user pinned after their first text counts as a friend when room is made.
 func TestFriendsAreAskedForWhenRoomIsMade(t *testing.T) {
 	friend := UserKey{}
 	i := inboxOf(func(u UserKey) bool { return u == friend })

@@ -221,8 +221,8 @@ func TestExpectedFingerprint(t *testing.T) {
 	}
 }
 
-// A name has room for few new users: the silent ones of it give way to newcomers, who are
-// refused when all are here. Who is pinned does not count, and stays.
+// A name has room for few new users: silent ones give way to newcomers, who are refused if all are
+// here. Pinned users do not count, and stay.
 func TestClaimantsAreBounded(t *testing.T) {
 	b := newBookBed(t, Limits{})
 	b.mustLearn(1, 1, "ann", 1)

@@ -34,8 +34,8 @@ func TestNamesThatLookAlike(t *testing.T) {
 	}
 }
 
-// Who takes a name that looks like that of somebody known, or like our own, is found out,
-// whatever happened to those who are known before; the same name is another matter.
+// A user who takes a name that looks like a known user's, or our own, is found out, whatever
+// happened to the known users before; an identical name is another matter.
 func TestLookalikesAreFound(t *testing.T) {
 	const fake, caps = "\u0440\u0430\u0441\u043e", "\u0412\u041e\u0412"
 	b := NewBook(userOf(0), "kate", Limits{})

@@ -125,8 +125,8 @@ func TestPlantedNames(t *testing.T) {
 	}
 }
 
-// A folder that belongs to somebody else is no place for our state, also for who may do
-// anything; nor is a link, which others may have put there.
+// A folder that belongs to somebody else is no place for our state, not even for root; nor is a
+// link, which others may have put there.
 func TestForeignFolder(t *testing.T) {
 	d := newDiskTest(t)
 	d.close(d.open("ann"))

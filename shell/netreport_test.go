@@ -9,8 +9,8 @@ import (
 	"darkchat/neighbors"
 )
 
-// What \net says of a NAT agrees with the addresses above it, and nobody who has named a seed
-// is advised to.
+// What \net says of a NAT agrees with the addresses above it, and a person who has named a seed is
+// not advised to name one.
 func TestNetSaysWhatIsKnownOfTheNAT(t *testing.T) {
 	at := func(list ...string) (addrs []netip.AddrPort) {
 		for _, a := range list {

@@ -212,8 +212,8 @@ func TestStalledReaderGetsAllTexts(t *testing.T) {
 	}
 }
 
-// Who stays goes on without a reader: that is told once, what would be printed is dropped,
-// and no text of it counts as printed.
+// A shell that stays goes on without a reader: it says so once, drops its output, and counts no
+// text in it as printed.
 func TestStayWithoutAReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &actor{people: []neighbors.UserView{bob()}, onSay: delivers}
@@ -253,7 +253,7 @@ func TestStayWithoutAReader(t *testing.T) {
 	})
 }
 
-// An input that fails is no end of input, and what it cut off no line.
+// A failure of the input is not the end of input, and a line cut off by it does not count.
 func TestInputFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := io.MultiReader(strings.NewReader("\\chat bob\nwhole\nhal"), failing{})

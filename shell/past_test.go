@@ -165,8 +165,8 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// Who has another name now is counted under that, also when two have changed theirs with
-// each other, and is read when one turns to them.
+// A user with a new name is counted under it, even if two have swapped names, and counts as read
+// when the person turns to them.
 func TestUnreadFollowsNames(t *testing.T) {
 	u, a, b, c := &unread{}, neighbors.Who{1}, neighbors.Who{2}, neighbors.Who{3}
 	u.came("ann", a)

@@ -181,8 +181,8 @@ func TestPingTriesAllAddresses(t *testing.T) {
 	}
 }
 
-// Where the way is slow the pong comes after the error that ended the \ping: it is told, once,
-// also when the host has several addresses, and not when one of them had answered in time.
+// On a slow path the pong comes after the error that ended the \ping. It is told once, even if the
+// host has several addresses, and not at all if one of them had answered in time.
 func TestLatePong(t *testing.T) {
 	look := func(context.Context, string) ([]netip.Addr, error) {
 		return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.1")}, nil

@@ -9,9 +9,9 @@ import (
 	"darkchat/neighbors"
 )
 
-// The end of a pipe and its macros come after what is said of the texts before
-// them, which is when these are stored; but no text waits for another, and a disk
-// that hangs holds nobody up for long.
+// The end of a pipe, and its macros, come after the events of the texts before them, which come
+// when those are stored; but no text waits for another, and a disk that hangs holds nobody up
+// for long.
 func TestTextsAreToldFirst(t *testing.T) {
 	for _, c := range []struct {
 		name, input string

@@ -128,8 +128,8 @@ func newCrowd(t testing.TB, size int, profile string) *crowd {
 	return c
 }
 
-// listenBelow takes a port that the system gives to nobody by itself: a member comes back
-// to it, and what runs beside must not have taken it meanwhile.
+// listenBelow takes a port outside the range that the system assigns: a member returns to it, so
+// other programs must not get it in the meantime.
 func (c *crowd) listenBelow(rng *mrand.Rand) *gate {
 	for range 1000 {
 		port := 20_000 + rng.IntN(12_000)
@@ -267,7 +267,7 @@ func (c *crowd) crash(m *member) {
 	m.conn = nil
 }
 
-// within lists who is at most two edges from i.
+// within lists the members at most two edges from i.
 func (c *crowd) within(i int) (list []int) {
 	near := map[int]bool{}
 	for j := range c.edges[i] {

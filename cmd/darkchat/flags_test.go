@@ -215,7 +215,7 @@ func TestAddressesThatOthersCanUse(t *testing.T) {
 	}
 }
 
-// Where the way out begins is an address of ours, and what others are told first.
+// The source address of the default route is one of ours, and the first that others are told.
 func TestTheAddressOfTheWayOutComesFirst(t *testing.T) {
 	var out []netip.Addr
 	for _, i := range interfaces() {

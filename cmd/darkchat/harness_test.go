@@ -316,7 +316,7 @@ func (n *node) ping(other *node) {
 	other.wait(n.name+" online", func(e event) bool { return e.Event == "online" && e.Session == id })
 }
 
-// accept lets other in, who may leave but a few lines before.
+// accept lets other in, who could leave only a few lines before.
 func (n *node) accept(other *node) {
 	n.t.Helper()
 	n.send(`\accept ` + other.name)

@@ -99,7 +99,7 @@ func TestHistoryOutlivesTheProgram(t *testing.T) {
 	}
 }
 
-// A line that was taken back is marked, also in later runs, however they began.
+// A line that was taken back is marked, in later runs too, however they begin.
 func TestHistoryMarksWhatWasTakenBack(t *testing.T) {
 	t.Parallel()
 	ann, bob := meet(t)

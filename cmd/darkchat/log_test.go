@@ -11,8 +11,8 @@ import (
 	"darkchat/neighbors"
 )
 
-// Whoever comes and goes as often as they like, the log of a seed stays small, says how much
-// was left out, and names nobody.
+// However often people come and go, the log of a seed stays small, says how much was left out, and
+// names nobody.
 func TestLogIsBounded(t *testing.T) {
 	var out bytes.Buffer
 	l := eventLog{log: slog.New(slog.NewTextHandler(&out, nil))}

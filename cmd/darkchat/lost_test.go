@@ -18,7 +18,7 @@ import (
 
 var loggedPort = regexp.MustCompile(`msg=start user=\S+ port=(\d+)`)
 
-// A seed, and whoever is to stay, does not need anybody who reads: that is told once.
+// A seed, or a node with -stay, needs nobody to read its output: the loss is told once.
 func TestLostOutputIsNoReasonToLeave(t *testing.T) {
 	t.Parallel()
 	for _, who := range [][]string{{"-s"}, {"-u", "ann", "-stay"}} {
@@ -187,7 +187,7 @@ func TestTextWithoutAReaderWaits(t *testing.T) {
 	bob.wait("1/1", delivered("", 1, 1))
 }
 
-// An input that fails is not its end: exit 1, and a line says why. Who stays goes on.
+// A failure of the input is not its end: exit 1, and a line says why. With -stay the node goes on.
 func TestLostInput(t *testing.T) {
 	t.Parallel()
 	folder, err := os.Open(t.TempDir())

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Ways that are slow: by satellite, by radio. What waits for an answer waits so long.
+// Slow paths: by satellite, by radio. Everything that waits for an answer waits long enough.
 
 func slowRows() []netnsRow {
 	slow := func(trip time.Duration, loss int) func(*row) { return func(r *row) { slowPing(r, trip, loss) } }
@@ -20,8 +20,8 @@ func slowRows() []netnsRow {
 	}
 }
 
-// slowHosts are two hosts with a slow way between. They know each other's hardware address:
-// the kernel would not wait so long for it.
+// slowHosts are two hosts with a slow path between. They know each other's hardware address: the
+// kernel would not wait long enough to find it out.
 func (l *lab) slowHosts(trip time.Duration) (a, b *host) {
 	l.t.Helper()
 	a, b = l.twoHosts([2]string{"10.10.0.11/24", "10.10.0.12/24"})

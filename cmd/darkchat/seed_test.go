@@ -96,8 +96,7 @@ func TestSeedWithAFreshKey(t *testing.T) {
 	ann.wait("carol is introduced by it", func(e event) bool { return e.Event == "online" && e.User == "carol" || e.Event == "knock" })
 }
 
-// Who wants to be found by anybody says so, and is added at once; both ways of adding end in
-// time.
+// A user who says that anybody may find them is added at once; both ways of adding end in time.
 func TestIntroducedToAnybody(t *testing.T) {
 	t.Parallel()
 	seed := startSeed(t, t.TempDir())

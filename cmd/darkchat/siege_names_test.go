@@ -12,11 +12,11 @@ import (
 	"darkchat/sessions"
 )
 
-// Attacks on finding each other: who is looked for, who is known to whom, and whom a node
-// can be made to call.
+// Attacks on how people find each other: learning who is looked for and who knows whom, and making
+// a node call somebody.
 
-// impostor: strangers wait for a search that is told to them. Who hears of one comes back
-// under a fresh key that claims the name.
+// impostor: strangers wait to be told of a search. One that hears of it returns under a fresh key
+// that claims the name.
 func impostor(ctx context.Context, a *assault) {
 	var mu sync.Mutex
 	claimed := map[string]bool{}

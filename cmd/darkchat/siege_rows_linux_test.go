@@ -162,7 +162,7 @@ func stopsReading(s *scene) {
 
 const readerPause = 5 * time.Second
 
-// idleLimit is what part of a core those who are gone may cost.
+// idleLimit is the part of a core that attackers who are gone may still cost.
 const idleLimit = 0.1
 
 // isIdle looks at what the victim does when the attackers are dead.

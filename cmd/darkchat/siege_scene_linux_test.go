@@ -105,8 +105,8 @@ func newClientScene(r *row) *scene {
 	return s
 }
 
-// newcomers are the names of those who come during the siege: strangers on the LAN, friends
-// who were away at the seed.
+// newcomers are the names of people who come during the siege: on the LAN strangers, at the seed
+// friends who were away.
 var newcomers = [...]string{"dave", "erin", "fay"}
 
 // newSeedScene puts each at home, with one seed for all.

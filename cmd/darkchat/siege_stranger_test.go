@@ -245,7 +245,7 @@ func (s *stranger) meet(ctx context.Context, most time.Duration) bool {
 	return s.met
 }
 
-// stay meets the victim and goes on until ctx ends. Who is forgotten comes back.
+// stay meets the victim and goes on until ctx ends. A stranger that is forgotten comes back.
 func (s *stranger) stay(ctx context.Context, work func(now time.Time) (next time.Time)) {
 	for ctx.Err() == nil && !s.meet(ctx, 5*time.Second) {
 	}

@@ -202,8 +202,8 @@ func (s *stranger) twoHalves(ctx context.Context, begun chan struct{}) {
 	})
 }
 
-// endlessGap: who is written to answers that something is missing, for ever. Each answer
-// must not cost its writer another send.
+// endlessGap: a recipient answers for ever that something is missing. Not every such answer may
+// cost the writer another send.
 func endlessGap(ctx context.Context, a *assault) {
 	a.each(1, a.Near, func(int) string { return gapReader }, 0, func(s *stranger) {
 		s.answer = dgram.ResultGap

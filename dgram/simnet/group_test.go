@@ -13,8 +13,8 @@ var (
 	carol = netip.MustParseAddr("198.51.100.3")
 )
 
-// What is said to a group is heard on the segment of who says it, by all that joined,
-// the speaker too, and nowhere else.
+// A datagram to a group is heard on the sender's segment by all that joined, the sender included, and
+// nowhere else.
 func TestGroupIsASegment(t *testing.T) {
 	n := New(1, Profile{Delay: time.Millisecond})
 	n.Join("one", group, ann.Addr())

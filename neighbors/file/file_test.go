@@ -57,8 +57,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Who does not answer is looked for again, ever more rarely; who answers is left alone;
-// and a file that changed is obeyed at once, without hurrying those who stay in it.
+// People who do not answer are called again, more and more rarely; those who answer are left alone; and a
+// changed file is obeyed at once, without hurrying the calls to people who stay in it.
 func TestLooksForPeople(t *testing.T) {
 	now := time.Unix(1000, 0)
 	s := New(parse(t, "ann 192.0.2.1:1\nbob k7f2 192.0.2.2:2\n"))

@@ -248,7 +248,7 @@ func (b *bed) until(d time.Duration, what string, f func() bool) {
 	}
 }
 
-// met says that everybody is told once that each other is online, and sees them so.
+// met says that everybody was told, once, that each other is online, and sees them online.
 func (b *bed) met() bool {
 	for _, h := range b.hosts {
 		if h.node != nil && len(h.node.Users(neighbors.FilterOnline)) != len(b.hosts)-1 {

@@ -30,8 +30,8 @@ func (b *bed) watch(h *host) *said {
 // come and go.
 const restless = 4400 * time.Millisecond
 
-// Containers come and go on a machine: interfaces that nobody is announced on, with an
-// address each. Its node says no more than before.
+// Containers come and go on a machine: interfaces with an address each, on which nothing is announced.
+// The node sends nothing more because of them.
 func TestGuestsChangeNothing(t *testing.T) {
 	b := newBed(t, 11, simnet.Profile{Delay: time.Millisecond})
 	ann, bob := b.join("ann", "a"), b.join("bob", "a")
@@ -58,9 +58,8 @@ func TestGuestsChangeNothing(t *testing.T) {
 	}
 }
 
-// An interface that people are looked for on comes and goes: everybody is told of it, but
-// no more than 12 times in a minute and 4 in each later one, and the last change within
-// 16 s.
+// An interface on which we announce ourselves comes and goes: everybody is told of it, but no more than
+// 12 times in the first minute and 4 in each later one, and of the last change within 16 s.
 func TestRestlessLinkIsDamped(t *testing.T) {
 	b := newBed(t, 12, simnet.Profile{Delay: time.Millisecond})
 	ann, bob := b.join("ann", "a", "b"), b.join("bob", "a")

@@ -70,8 +70,8 @@ func TestOneWayIsEnough(t *testing.T) {
 	}
 }
 
-// Two who share two links and two families are one entry each, told once, also when
-// one of the links is pulled.
+// Two people who share two links and two families are one entry each, told once, even if one of the
+// links is pulled.
 func TestTwoLinksOneEntry(t *testing.T) {
 	b := newBed(t, 3, simnet.Profile{Delay: time.Millisecond})
 	ann, bob := b.join("ann", "a", "b"), b.join("bob", "a", "b")
@@ -106,9 +106,8 @@ func TestTwoLinksOneEntry(t *testing.T) {
 	}
 }
 
-// Where announcements do not pass, one ping of one host finds the others there: on one
-// link that keeps them back, and on the next link of the same site. Who comes from
-// elsewhere is told nobody.
+// Where announcements do not pass, one ping of one host finds the others there: on a link that holds them
+// back, and on the next link of the same site. A node from elsewhere is told of nobody.
 func TestPingFindsTheRest(t *testing.T) {
 	for _, where := range []string{"a", "b", "elsewhere"} {
 		b := newBed(t, 9, simnet.Profile{Delay: time.Millisecond})
@@ -146,7 +145,7 @@ func sees(h *host, name string) bool {
 	return false
 }
 
-// Who comes later is seen at once, also by those who are silent by now; who says
+// A node that comes later is seen at once, even by those that no longer announce themselves; one that says
 // goodbye is offline at once; and a new program at an old address is met again.
 func TestComingAndGoing(t *testing.T) {
 	b := newBed(t, 4, simnet.Profile{Delay: time.Millisecond})

@@ -76,7 +76,7 @@ func TestSilentHostIsTriedEverMoreRarely(t *testing.T) {
 	}
 }
 
-// A host that answers is left alone, and looked for at once when it does so no more.
+// A host that answers is left alone, and called at once when it no longer does.
 func TestHostThatAnswersIsLeftAlone(t *testing.T) {
 	s, n := New([]string{"a"}), &node{live: map[netip.AddrPort]bool{there: true}}
 	s.Resolved("a", []netip.AddrPort{here, there})

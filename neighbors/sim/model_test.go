@@ -15,7 +15,7 @@ func key(t *testing.T, number byte) *ecdh.PrivateKey {
 	return k
 }
 
-// What was changed on the way, or is meant for another, does not open.
+// A message that was changed in transit, or is meant for another, does not open.
 func TestModelRefuses(t *testing.T) {
 	caller, answerer, prekey := key(t, 1), key(t, 2), key(t, 3)
 	random := bytes.NewReader(bytes.Repeat([]byte{4}, keySize))

@@ -145,7 +145,7 @@ func TestBadWeather(t *testing.T) {
 	}
 }
 
-// Whoever is on a segment finds all others there.
+// Every node on a segment finds all others there.
 func TestSegment(t *testing.T) {
 	c := base(t)
 	c.Nodes, c.Graph, c.Sources, c.Group, c.Texts = 10, LAN, lanSources, lanGroup, 20
@@ -175,8 +175,8 @@ func TestCrashOnASegment(t *testing.T) {
 	}
 }
 
-// A crash in a small world is known soon after that by all within two edges, also by those
-// who are alone in watching, and while others crash.
+// A crash in a small world is soon known by all within two edges, even if only one of them watches, and
+// even while others crash.
 func TestCrashInASmallWorld(t *testing.T) {
 	c := base(t)
 	c.Nodes, c.Degree, c.For, c.Texts = 300, 20, time.Minute, 0
@@ -190,8 +190,8 @@ func TestCrashInASmallWorld(t *testing.T) {
 	}
 }
 
-// Two pieces that are joined again are soon one: who is found again is a sign to all who
-// lost somebody, and calls that had become rare begin anew.
+// Two pieces that are joined again soon become one: a node that is found again is a sign to all who lost
+// somebody, and calls that had become rare begin anew.
 func TestPiecesOfASmallWorldHeal(t *testing.T) {
 	c := base(t)
 	c.Nodes, c.Degree, c.For, c.Partition, c.Texts = 200, 12, 30*time.Second, 40*time.Second, 0

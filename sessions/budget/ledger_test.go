@@ -112,8 +112,8 @@ func TestRoomsAgainstSlowModel(t *testing.T) {
 	})
 }
 
-// checkYields: who has to give way is of a worse class, or of a network of the own class that
-// has two more.
+// checkYields: those who must give way are of a worse class, or of a network of the same class
+// that has at least two more.
 func checkYields(t *rapid.T, l *budget.Ledger, of budget.Pool, model *claims, by budget.Payer) {
 	g, ok := l.Yields(of, by)
 	if !ok {
