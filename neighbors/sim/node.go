@@ -167,11 +167,16 @@ func (n *node) receive(at int64, a arrival) {
 	}
 	now := epoch.Add(time.Duration(at))
 	from := n.people[a.from].addr
+	var o dgram.Opened
 	if a.call {
-		n.node.Receive(now, n.opener.OpenCall(now, from, a.bytes))
-		return
+		o = n.opener.OpenCall(now, from, a.bytes)
+	} else {
+		o = n.opener.Open(now, from, n.person.addr.Addr(), a.bytes)
 	}
-	n.node.Receive(now, n.opener.Open(now, from, n.person.addr.Addr(), a.bytes))
+	if t := n.world.tap; t != nil {
+		t.came(n.person.index, at, o)
+	}
+	n.node.Receive(now, o)
 }
 
 // turn does everything that is ready, as the loop does.
@@ -204,6 +209,9 @@ func (n *node) turn(at int64) {
 // send puts a datagram on the network, which may lose or delay it.
 func (n *node) send(at int64, d dgram.Datagram) {
 	w := n.world
+	if w.tap != nil {
+		w.tap.sent(n.person.index, at, d)
+	}
 	n.spend(at, len(d.Bytes)+headers)
 	if d.To == w.cfg.Group && w.cfg.Graph == LAN {
 		for i := range w.nodes {
