@@ -5,14 +5,13 @@ import (
 	"container/heap"
 	"flag"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 	"testing"
 	"time"
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
+	"darkchat/neighbors/nodetest"
 	"darkchat/sessions"
 )
 
@@ -73,8 +72,10 @@ type person struct {
 	node   *neighbors.Node // nil: not running
 	opener *dgram.Opener
 	next   time.Time
-	disk   map[string][]byte // bucket byte || key -> value
+	disk   nodetest.Disk
 	runs   uint64
+
+	machine nodetest.Machine
 
 	screen  []neighbors.Event
 	show    func(neighbors.Event)
@@ -91,7 +92,11 @@ type person struct {
 // join adds a person and starts the node.
 func (b *bed) join(name string, number byte, addr string) *person {
 	b.t.Helper()
-	p := &person{identity: newIdentity(b.t, name, number), bed: b, addr: netip.MustParseAddrPort(addr), disk: map[string][]byte{}}
+	p := &person{identity: newIdentity(b.t, name, number), bed: b, addr: netip.MustParseAddrPort(addr), disk: nodetest.Disk{}}
+	p.machine = nodetest.Machine{
+		Disk: p.write, Screen: p.shows, Read: p.receipts, Dies: p.dies,
+		Cable: func(d dgram.Datagram) { b.send(p.addr, d.To, d.Bytes) },
+	}
 	b.nodes = append(b.nodes, p)
 	p.start()
 	return p
@@ -107,20 +112,12 @@ func (b *bed) bare(name string, number byte, addr string) *end {
 
 func (p *person) start() {
 	p.bed.t.Helper()
-	load := func(f func(sessions.Bucket, []byte, []byte) error) error {
-		for _, k := range slices.Sorted(maps.Keys(p.disk)) {
-			if err := f(sessions.Bucket(k[0]), []byte(k[1:]), p.disk[k]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	// As after a kill: what was reserved before is skipped.
 	p.runs++
 	seq := uint64(epoch.UnixMilli()) + p.runs<<20
 	node, err := neighbors.New(neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.private, Random: chance(uint64(p.public[0])<<32 + p.runs),
-		Load: load, Listen: []netip.AddrPort{p.addr},
+		Load: p.disk.Load, Listen: []netip.AddrPort{p.addr},
 		IDs: sessions.Block{First: p.runs << 20, Limit: (p.runs + 1) << 20}, Seqs: sessions.Block{First: seq, Limit: seq + 1<<20},
 	}, p.bed.now)
 	if err != nil {
@@ -146,82 +143,59 @@ func (p *person) dies() bool {
 	return true
 }
 
-// restless is how often a node may ask to be called again at the same moment. The loop
-// would call it so for ever: no timer of a node may stand still.
-const restless = 1000
-
-// turn lets everything that is ready happen as the loop does: write, show, send. It calls
-// the node again at the deadline that it asks for until that lies in the future.
+// turn does everything that is ready as the loop does: write, show, send.
 func (p *person) turn() {
 	p.bed.t.Helper()
-	for turns := 0; p.node != nil; turns++ {
-		if turns == restless {
-			p.bed.t.Fatalf("%s does not come to rest", p.name)
-		}
-		p.next = p.node.Advance(p.bed.now)
-		if !p.next.IsZero() && p.next.Before(p.bed.now) {
-			p.bed.t.Fatalf("%s wants to be called at %v, it is %v", p.name, p.next, p.bed.now)
-		}
-		ready := p.node.Drain()
-		if p.dies() {
-			return
-		}
-		again := p.next.Equal(p.bed.now)
-		if len(ready.Batch) > 0 {
-			again = true
-			if p.full == nil {
-				p.store(ready.Batch)
-			}
-			if p.dies() {
-				return
-			}
-			p.node.Finished(p.bed.now, sessions.Done{Seq: ready.Seq, Err: p.full})
-		}
-		for _, e := range ready.Events {
-			p.screen = append(p.screen, e)
-			if *tell {
-				p.bed.t.Logf("%v %s sees %T%+v", p.bed.now.Sub(epoch), p.name, e, e)
-			}
-			if p.show != nil {
-				p.show(e)
-			}
-			if m, ok := e.(neighbors.Incoming); ok {
-				p.printed = append(p.printed, m.Receipt)
-			}
-		}
-		for _, d := range ready.Datagrams {
-			p.bed.send(p.addr, d.To, d.Bytes)
-		}
-		if p.dies() {
-			return
-		}
-		if len(p.printed) > 0 && !p.mute {
-			if p.reported != nil {
-				p.reported(p.printed)
-			}
-			p.node.Printed(p.bed.now, p.printed)
-			p.told, p.printed = append(p.told, p.printed...), nil
-			again = true
-		}
-		if !again {
-			return
-		}
+	if p.node == nil {
+		return
+	}
+	next, err := p.machine.Turn(p.node, p.bed.now)
+	if err != nil {
+		p.bed.t.Fatalf("%s %v", p.name, err)
+	}
+	if p.node != nil {
+		p.next = next
 	}
 }
 
-func (p *person) store(batch []sessions.Write) {
-	for _, w := range batch {
-		k := string(byte(w.Bucket)) + string(w.Key)
-		if w.Value == nil {
-			delete(p.disk, k)
-		} else {
-			p.disk[k] = bytes.Clone(w.Value)
-		}
+// write puts a batch on the disk.
+func (p *person) write(batch []sessions.Write) error {
+	if p.full != nil {
+		return p.full
 	}
+	p.disk.Write(batch)
 	if p.sealed != nil {
 		p.sealed(p.told)
 	}
 	p.told = nil
+	return nil
+}
+
+// shows puts an event on the screen.
+func (p *person) shows(e neighbors.Event) {
+	p.screen = append(p.screen, e)
+	if *tell {
+		p.bed.t.Logf("%v %s sees %T%+v", p.bed.now.Sub(epoch), p.name, e, e)
+	}
+	if p.show != nil {
+		p.show(e)
+	}
+	if m, ok := e.(neighbors.Incoming); ok {
+		p.printed = append(p.printed, m.Receipt)
+	}
+}
+
+// receipts gives those of what was printed, unless the screen stands still.
+func (p *person) receipts() (list []uint64) {
+	if len(p.printed) == 0 || p.mute {
+		return nil
+	}
+	if p.reported != nil {
+		p.reported(p.printed)
+	}
+	list, p.printed = p.printed, nil
+	p.told = append(p.told, list...)
+	return list
 }
 
 // send puts a datagram on its way.

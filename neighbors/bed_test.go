@@ -1,15 +1,12 @@
 package neighbors_test
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +16,7 @@ import (
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
+	"darkchat/neighbors/nodetest"
 	"darkchat/sessions"
 )
 
@@ -37,12 +35,15 @@ type bed struct {
 	// opened, if set, is told what each datagram said that came to a person.
 	opened func(to *person, o dgram.Opened)
 	// tapped, if set, is shown each datagram that arrives.
-	tapped func(simnet.Delivery)
+	tapped  func(simnet.Delivery)
+	record  *nodetest.Record // of what leaves the nodes; nil: none is kept
+	profile neighbors.Profile
 }
 
 // person is a node with its disk and its screen.
 type person struct {
 	bed     *bed
+	number  int // of the bed's nodes
 	name    string
 	addr    netip.AddrPort
 	key     ed25519.PrivateKey
@@ -57,7 +58,7 @@ type person struct {
 	node   *neighbors.Node
 	opener *dgram.Opener
 	next   time.Time
-	disk   map[string][]byte // bucket byte || key -> value
+	disk   nodetest.Disk
 	ids    uint64
 	seqs   uint64
 
@@ -71,18 +72,12 @@ type person struct {
 	away    bool        // what its user said last
 	full    error
 	slow    func() time.Duration // how long a write takes; nil: no time
-	writes  []writing            // under way, in order
-	safe    map[uint64]bool      // own lines that were ever on the disk
-	lax     bool                 // what is told may not be on the disk: it stores nothing, or was full once
+	machine nodetest.Machine
+	safe    map[uint64]bool // own lines that were ever on the disk
+	lax     bool            // what is told may not be on the disk: it stores nothing, or was full once
 	printed []uint64
 	sent    int // bytes
 	sends   int // datagrams
-}
-
-// writing is a batch on its way to a slow disk.
-type writing struct {
-	at    time.Time
-	ready neighbors.Ready
 }
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -137,11 +132,12 @@ func (b *bed) join(name string, sources ...neighbors.Source) *person {
 	var seed [ed25519.SeedSize]byte
 	io.ReadFull(r, seed[:])
 	p := &person{
-		bed: b, name: name, key: ed25519.NewKeyFromSeed(seed[:]), disk: map[string][]byte{}, ids: 1,
+		bed: b, number: len(b.nodes), name: name, key: ed25519.NewKeyFromSeed(seed[:]), disk: nodetest.Disk{}, ids: 1,
 		safe: map[uint64]bool{}, intro: b.intro,
 		addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, byte(i), 7}), 6789), sources: sources,
 	}
 	io.ReadFull(r, p.session[:])
+	p.machine = nodetest.Machine{Disk: p.write, Screen: p.saw, Read: p.read, Cable: p.send}
 	b.nodes = append(b.nodes, p)
 	p.start()
 	return p
@@ -150,27 +146,19 @@ func (b *bed) join(name string, sources ...neighbors.Source) *person {
 // second adds another session of the same user.
 func (p *person) second() *person {
 	q := p.bed.join(p.name)
-	q.key, q.disk = p.key, map[string][]byte{}
+	q.key, q.disk = p.key, nodetest.Disk{}
 	q.start()
 	return q
 }
 
 func (p *person) start() {
 	p.bed.t.Helper()
-	load := func(f func(sessions.Bucket, []byte, []byte) error) error {
-		for _, k := range slices.Sorted(maps.Keys(p.disk)) {
-			if err := f(sessions.Bucket(k[0]), []byte(k[1:]), p.disk[k]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
 	p.seqs = max(p.seqs+1024, uint64(p.bed.now.UnixMilli()))
 	p.ids += 1 << 20
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
-		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: load, Listen: []netip.AddrPort{p.addr},
-		Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: p.disk.Load, Listen: []netip.AddrPort{p.addr},
+		Profile: p.bed.profile, Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	if p.bed.cheap {
 		cfg.Crypto = &neighbors.Crypto{Signatures: p.bed.signatures()}
@@ -185,25 +173,44 @@ func (p *person) start() {
 }
 
 // kill ends the node as SIGKILL would: the disk stays.
-func (p *person) kill() { p.node, p.writes = nil, nil }
+func (p *person) kill() {
+	p.node = nil
+	p.machine.Reset()
+}
 
-// write puts a batch on the disk, and tells the node.
-func (p *person) write(r neighbors.Ready) {
+// write puts a batch on the disk.
+func (p *person) write(batch []sessions.Write) error {
 	p.lax = p.lax || p.full != nil || p.nowhere
-	if p.full == nil {
-		for _, w := range r.Batch {
-			k := string(byte(w.Bucket)) + string(w.Key)
-			if w.Value == nil {
-				delete(p.disk, k)
-				continue
-			}
-			p.disk[k] = bytes.Clone(w.Value)
-			if w.Bucket == sessions.BucketOutbox && len(w.Key) == 8 {
-				p.safe[binary.BigEndian.Uint64(w.Key)] = true
-			}
+	if p.full != nil {
+		return p.full
+	}
+	p.disk.Write(batch)
+	if r := p.bed.record; r != nil {
+		r.Wrote(p.number, p.bed.now, batch)
+	}
+	for _, w := range batch {
+		if w.Value != nil && w.Bucket == sessions.BucketOutbox && len(w.Key) == 8 {
+			p.safe[binary.BigEndian.Uint64(w.Key)] = true
 		}
 	}
-	p.node.Finished(p.bed.now, sessions.Done{Seq: r.Seq, Err: p.full})
+	return nil
+}
+
+// read gives the receipts of what was printed.
+func (p *person) read() (receipts []uint64) {
+	receipts, p.printed = p.printed, nil
+	return receipts
+}
+
+// send puts a datagram on the net.
+func (p *person) send(d dgram.Datagram) {
+	p.sent += len(d.Bytes)
+	p.sends++
+	if r := p.bed.record; r != nil {
+		r.Sent(p.number, p.bed.now, d)
+	}
+	p.bed.spent[d.To.Addr()] += len(d.Bytes)
+	p.bed.net.Send(p.bed.now, p.addr, d.To, d.Bytes)
 }
 
 // saw checks an event: a line of which the person is told, or that somebody read, must be on its
@@ -211,6 +218,9 @@ func (p *person) write(r neighbors.Ready) {
 func (p *person) saw(e neighbors.Event) {
 	p.bed.t.Helper()
 	p.screen, p.at = append(p.screen, e), append(p.at, p.bed.now)
+	if r := p.bed.record; r != nil {
+		r.Shown(p.number, p.bed.now, e)
+	}
 	switch e := e.(type) {
 	case neighbors.Delivery:
 		if !p.lax && !p.nowhere && !p.safe[e.ID] && e.State != neighbors.Undelivered {
@@ -228,61 +238,18 @@ func (p *person) saw(e neighbors.Event) {
 	}
 }
 
-// restless is how often a node may ask to be called again at the same moment. The loop
-// would call it so for ever: no timer of a node may stand still.
-const restless = 1000
-
-// turn lets everything that is ready happen, as the loop does. It calls the node again at
-// the deadline that it asks for until that lies in the future.
+// turn does everything that is ready, as the loop does.
 func (p *person) turn() {
 	p.bed.t.Helper()
-	for turns := 0; p.node != nil; turns++ {
-		for len(p.writes) > 0 && !p.writes[0].at.After(p.bed.now) {
-			p.write(p.writes[0].ready)
-			p.writes = p.writes[1:]
-		}
-		p.next = p.node.Advance(p.bed.now)
-		if !p.next.IsZero() && p.next.Before(p.bed.now) || turns == restless {
-			p.bed.t.Fatalf("%s wants to be called at %v, it is %v, turn %d", p.name, p.next, p.bed.now, turns)
-		}
-		ready := p.node.Drain()
-		again := p.next.Equal(p.bed.now)
-		switch {
-		case len(ready.Batch) == 0:
-		case p.slow == nil && len(p.writes) == 0:
-			again = true
-			p.write(ready)
-		default:
-			at := p.bed.now
-			if p.slow != nil {
-				at = at.Add(p.slow())
-			}
-			if n := len(p.writes); n > 0 && p.writes[n-1].at.After(at) {
-				at = p.writes[n-1].at
-			}
-			p.writes = append(p.writes, writing{at, ready})
-			again = again || !at.After(p.bed.now)
-		}
-		for _, e := range ready.Events {
-			p.saw(e)
-		}
-		if len(p.printed) > 0 {
-			p.node.Printed(p.bed.now, p.printed)
-			p.printed, again = nil, true
-		}
-		for _, d := range ready.Datagrams {
-			p.sent += len(d.Bytes)
-			p.sends++
-			p.bed.spent[d.To.Addr()] += len(d.Bytes)
-			p.bed.net.Send(p.bed.now, p.addr, d.To, d.Bytes)
-		}
-		if !again {
-			if len(p.writes) > 0 && (p.next.IsZero() || p.writes[0].at.Before(p.next)) {
-				p.next = p.writes[0].at
-			}
-			return
-		}
+	if p.node == nil {
+		return
 	}
+	p.machine.Wait = p.slow
+	next, err := p.machine.Turn(p.node, p.bed.now)
+	if err != nil {
+		p.bed.t.Fatalf("%s %v", p.name, err)
+	}
+	p.next = next
 }
 
 // step lets the next thing happen; false when nothing will before end.

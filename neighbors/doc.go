@@ -4,8 +4,9 @@
 // A Node is a pure state machine. It is given datagrams that an Opener has
 // opened, the time, finished writes and the person's requests, and it gives back
 // what must be written first, then datagrams and events (Drain). It reads no
-// clock, opens no socket and starts no goroutine. Loop is the one goroutine that
-// touches a Node; everything else asks it through Client.
+// clock, opens no socket and starts no goroutine. Turn is how a Node is run, by whatever
+// does what it wants done (Hands). Loop is the one goroutine that touches the program's
+// Node; everything else asks it through Client.
 //
 // The package is both "the node" and "its neighbourhood". It is not the wire
 // (package dgram), not the memory (package sessions) and not the screen (package

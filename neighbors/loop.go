@@ -198,66 +198,59 @@ func (l *Loop) renew(now time.Time) error {
 	return nil
 }
 
-// turn does everything that is ready, in the order write, print, send, and returns
-// when the node wants to be called next.
-func (l *Loop) turn(now time.Time) (next time.Time) {
-	for {
-		if r := l.takeReceipts(); len(r) > 0 {
-			l.node.Printed(now, r)
-		}
-		next = l.node.Advance(now)
-		ready := l.node.Drain()
-		again := false
-		l.changers.wait(ready.Seq)
-		switch {
-		case len(ready.Batch) == 0:
-		case l.store == nil:
-			l.finished(now, sessions.Done{Seq: ready.Seq})
-			again = true
-		case !l.store.Append(ready.Batch, ready.Seq):
-			l.finished(now, sessions.Done{Seq: ready.Seq, Err: ErrStoreBusy})
-			again = true
-		}
-		for _, c := range ready.Reserve {
-			if l.store == nil || !l.store.Reserve(c, reserveSeq(c)) {
-				l.node.Finished(now, sessions.Done{Seq: reserveSeq(c), Err: ErrStoreBusy})
-			}
-		}
-		for _, e := range ready.Events {
-			l.sink(e)
-		}
-		if l.send(ready.Datagrams) {
-			again = true
-		}
-		if !again && !l.waiting() {
-			return next
-		}
+// turn does everything that is ready, and returns when the node wants to be called next.
+func (l *Loop) turn(now time.Time) (next time.Time) { return Turn(l.node, now, hands{l}) }
+
+// hands are the loop's: the store, the sink and the socket.
+type hands struct{ *Loop }
+
+// Printed takes the receipts that the shell brought.
+func (l hands) Printed() []uint64 { return l.takeReceipts() }
+
+// Write queues a batch, and has the calls of this turn wait for it.
+func (l hands) Write(batch []sessions.Write, seq uint64) (done bool, err error) {
+	l.changers.wait(seq)
+	switch {
+	case len(batch) == 0:
+		return false, nil
+	case l.store == nil:
+	case l.store.Append(batch, seq):
+		return false, nil
+	default:
+		err = ErrStoreBusy
 	}
+	l.changers.end(seq)
+	return true, err
 }
 
-// send sends datagrams, and reports whether the node has something to say about a refusal.
-func (l *Loop) send(datagrams []dgram.Datagram) (heeded bool) {
-	for _, d := range datagrams {
-		if l.trace != nil {
-			l.trace(d.Trace())
-		}
-		if l.node.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
-			l.lost.Add(1)
-			continue
-		}
-		l.oob = d.AppendControl(l.oob[:0])
-		_, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To)
-		if err != nil && len(l.oob) > 0 && d.Interface == 0 {
-			// The address of ours that the peer wrote to may be gone. The system has
-			// another one then, and the peer recognises us by the key.
-			_, _, err = l.conn.WriteMsgUDPAddrPort(d.Bytes, nil, d.To)
-		}
-		if err != nil {
-			l.lost.Add(1) // no route, too large, no buffer: mostly as if lost on the way
-			heeded = l.node.NotSent(d.To, err) || heeded
-		}
+// Reserve asks the store.
+func (l hands) Reserve(c sessions.Counter, seq uint64) bool {
+	return l.store != nil && l.store.Reserve(c, seq)
+}
+
+// Show gives an event to the sink.
+func (l hands) Show(e Event) { l.sink(e) }
+
+// Send writes to the socket.
+func (l hands) Send(d dgram.Datagram) error {
+	if l.trace != nil {
+		l.trace(d.Trace())
 	}
-	return heeded
+	if l.node.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
+		l.lost.Add(1)
+		return nil
+	}
+	l.oob = d.AppendControl(l.oob[:0])
+	_, _, err := l.conn.WriteMsgUDPAddrPort(d.Bytes, l.oob, d.To)
+	if err != nil && len(l.oob) > 0 && d.Interface == 0 {
+		// The address of ours that the peer wrote to may be gone. The system has
+		// another one then, and the peer recognises us by the key.
+		_, _, err = l.conn.WriteMsgUDPAddrPort(d.Bytes, nil, d.To)
+	}
+	if err != nil {
+		l.lost.Add(1) // no route, too large, no buffer: mostly as if lost on the way
+	}
+	return err
 }
 
 // read is one of the readers: it opens datagrams and hands them to the loop. The
@@ -390,10 +383,4 @@ func (l *Loop) takeReceipts() []uint64 {
 	r := l.receipts
 	l.receipts = nil
 	return r
-}
-
-func (l *Loop) waiting() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.receipts) > 0
 }

@@ -15,6 +15,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
 	"darkchat/neighbors/lan"
+	"darkchat/neighbors/nodetest"
 	"darkchat/sessions"
 )
 
@@ -45,6 +46,7 @@ type host struct {
 	next     time.Time
 	screen   []neighbors.Event
 	lives    int
+	machine  nodetest.Machine // without a disk; nobody reads
 }
 
 func newBed(t *testing.T, seed uint64, p simnet.Profile) *bed {
@@ -62,6 +64,7 @@ func newBed(t *testing.T, seed uint64, p simnet.Profile) *bed {
 func (b *bed) join(name string, segments ...string) *host {
 	b.t.Helper()
 	h := &host{bed: b, name: name, port: 6789, segments: segments, source: lan.New()}
+	h.machine = nodetest.Machine{Cable: h.send, Screen: func(e neighbors.Event) { h.screen = append(h.screen, e) }}
 	n := byte(len(b.hosts) + 1)
 	for i, s := range segments {
 		v6 := netip.AddrFrom16([16]byte{0: 0xfd, 7: s[0], 15: n})
@@ -160,28 +163,29 @@ func (h *host) from(d dgram.Datagram) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// turn does everything that is ready, as the loop does.
 func (h *host) turn() {
-	for h.node != nil {
-		h.next = h.node.Advance(h.bed.now)
-		ready := h.node.Drain()
-		if len(ready.Batch) > 0 {
-			h.node.Finished(h.bed.now, sessions.Done{Seq: ready.Seq})
-		}
-		for _, e := range ready.Events {
-			h.screen = append(h.screen, e)
-		}
-		for _, d := range ready.Datagrams {
-			if from := h.from(d); from.IsValid() {
-				if h.bed.seen != nil {
-					h.bed.seen(from, d.To, d.Bytes)
-				}
-				h.bed.net.Send(h.bed.now, from, d.To, d.Bytes)
-			}
-		}
-		if len(ready.Batch) == 0 {
-			return
-		}
+	h.bed.t.Helper()
+	if h.node == nil {
+		return
 	}
+	next, err := h.machine.Turn(h.node, h.bed.now)
+	if err != nil {
+		h.bed.t.Fatalf("%s %v", h.name, err)
+	}
+	h.next = next
+}
+
+// send puts a datagram on the segment that the system would choose.
+func (h *host) send(d dgram.Datagram) {
+	from := h.from(d)
+	if !from.IsValid() {
+		return
+	}
+	if h.bed.seen != nil {
+		h.bed.seen(from, d.To, d.Bytes)
+	}
+	h.bed.net.Send(h.bed.now, from, d.To, d.Bytes)
 }
 
 // at returns the host with that address.

@@ -32,12 +32,14 @@ type node struct {
 	lives  int
 	err    error
 
-	node   *neighbors.Node // nil: it does not run
-	opener *dgram.Opener
-	next   int64
-	gone   int64                     // when it stops waiting for the answers to its goodbye
-	tokens map[neighbors.Token]int32 // texts, by what the node calls them in this run of it
-	lines  map[uint64]int32
+	node    *neighbors.Node // nil: it does not run
+	opener  *dgram.Opener
+	next    int64
+	now     int64                     // of the turn
+	gone    int64                     // when it stops waiting for the answers to its goodbye
+	tokens  map[neighbors.Token]int32 // texts, by what the node calls them in this run of it
+	lines   map[uint64]int32
+	printed []uint64 // receipts that the node was not told of
 
 	seen
 }
@@ -167,43 +169,60 @@ func (n *node) receive(at int64, a arrival) {
 	}
 	now := epoch.Add(time.Duration(at))
 	from := n.people[a.from].addr
+	var o dgram.Opened
 	if a.call {
-		n.node.Receive(now, n.opener.OpenCall(now, from, a.bytes))
-		return
+		o = n.opener.OpenCall(now, from, a.bytes)
+	} else {
+		o = n.opener.Open(now, from, n.person.addr.Addr(), a.bytes)
 	}
-	n.node.Receive(now, n.opener.Open(now, from, n.person.addr.Addr(), a.bytes))
+	if t := n.world.tap; t != nil {
+		t.came(n.person.index, at, o)
+	}
+	n.node.Receive(now, o)
 }
 
 // turn does everything that is ready, as the loop does.
 func (n *node) turn(at int64) {
-	now := epoch.Add(time.Duration(at))
-	for again := true; again && n.err == nil; {
-		n.next = never
-		if next := n.node.Advance(now); !next.IsZero() {
-			n.next = int64(next.Sub(epoch))
-		}
-		ready := n.node.Drain()
-		var printed []uint64
-		for _, e := range ready.Events {
-			if receipt := n.note(at, e); receipt > 0 {
-				printed = append(printed, receipt)
-			}
-		}
-		for _, d := range ready.Datagrams {
-			n.send(at, d)
-		}
-		if again = len(printed) > 0; again {
-			n.node.Printed(now, printed)
-		}
+	n.now, n.next = at, never
+	if next := neighbors.Turn(n.node, epoch.Add(time.Duration(at)), n); !next.IsZero() {
+		n.next = int64(next.Sub(epoch))
 	}
 	if n.gone < never && (at >= n.gone || n.node.Left()) {
 		n.stop()
 	}
 }
 
+// Printed says that all lines are read at once; for neighbors.Hands.
+func (n *node) Printed() (list []uint64) {
+	list, n.printed = n.printed, nil
+	return list
+}
+
+// Write has nothing to write: the nodes store nothing.
+func (n *node) Write([]sessions.Write, uint64) (bool, error) { return false, nil }
+
+// Reserve is not asked: there are numbers for more than a run.
+func (n *node) Reserve(sessions.Counter, uint64) bool { return false }
+
+// Show keeps an event.
+func (n *node) Show(e neighbors.Event) {
+	if receipt := n.note(n.now, e); receipt > 0 {
+		n.printed = append(n.printed, receipt)
+	}
+}
+
+// Send puts a datagram on the network.
+func (n *node) Send(d dgram.Datagram) error {
+	n.send(n.now, d)
+	return nil
+}
+
 // send puts a datagram on the network, which may lose or delay it.
 func (n *node) send(at int64, d dgram.Datagram) {
 	w := n.world
+	if w.tap != nil {
+		w.tap.sent(n.person.index, at, d)
+	}
 	n.spend(at, len(d.Bytes)+headers)
 	if d.To == w.cfg.Group && w.cfg.Graph == LAN {
 		for i := range w.nodes {

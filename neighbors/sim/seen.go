@@ -4,8 +4,16 @@ import (
 	"fmt"
 	"time"
 
+	"darkchat/dgram"
 	"darkchat/neighbors"
 )
+
+// tap is told all that passes at the nodes, of each node in order, by one goroutine at a time.
+type tap interface {
+	came(node int32, at int64, o dgram.Opened)
+	shown(node int32, at int64, e neighbors.Event)
+	sent(node int32, at int64, d dgram.Datagram)
+}
 
 // seen is what one node's person saw, and what the node sent.
 type seen struct {
@@ -70,6 +78,9 @@ func believed(e neighbors.Event) (session string, b belief) {
 
 // note keeps an event; it returns the receipt of a line that was shown.
 func (n *node) note(at int64, e neighbors.Event) (receipt uint64) {
+	if t := n.world.tap; t != nil {
+		t.shown(n.person.index, at, e)
+	}
 	if session, b := believed(e); b != unheard {
 		if who, ok := n.world.who[session]; ok {
 			n.changes = append(n.changes, change{at, who, b})

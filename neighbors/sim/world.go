@@ -18,6 +18,7 @@ type world struct {
 	who   map[string]int32 // by session, as events name it
 	nodes []*node
 	due   []int64 // when something happens at each node next; never
+	tap   tap     // nil: nobody listens
 }
 
 // never is later than any run.
