@@ -88,7 +88,7 @@ func table() []macro {
 		{name: "history", usage: "[name] [n]", max: 2, help: "See what was said", complete: completeUser, run: showHistory,
 			detail: "With the user in the prompt, or NAME, or all; the last 20 lines, or N.\n" +
 				"-history N says how many lines are kept; -history 0 keeps none."},
-		{name: "search", usage: "<words>", min: 1, max: 16, help: "Find what was said, by words", run: searchPast,
+		{name: "search", usage: "<words>", min: 1, max: 16, help: "Search what was said", run: searchPast,
 			detail: "Lines that have all the words, whatever their case; the newest 50.\n" +
 				"\\search \"good morning\" finds the two words together."},
 		{name: "last", also: true, help: "See what came since you last wrote", run: showLast,
@@ -97,11 +97,11 @@ func table() []macro {
 		{name: "export", also: true, usage: "<name> [file] [overwrite]", min: 1, max: 3, help: "Write a conversation to a file", complete: completeUser, run: exportPast,
 			detail: "Into darkchat-NAME.txt, or FILE, readable by you alone."},
 		{name: "outbox", help: "See what is not yet delivered", run: outbox},
-		{name: "status", also: true, usage: "[number]", max: 1, help: "See who has a line and who has not", complete: completeLine, run: status,
+		{name: "status", also: true, usage: "[number]", max: 1, help: "See who has a line and who does not", complete: completeLine, run: status,
 			detail: "The number is one that \\outbox shows; without it: your last line."},
 		{name: "cancel", also: true, usage: "<number>", min: 1, max: 1, help: "Take back a line that waits", complete: completeLine, run: cancel,
 			detail: "Whoever has it keeps it, and so does a friend who holds a copy."},
-		{name: "stats", also: true, help: "See what was counted", run: stats},
+		{name: "stats", also: true, help: "See the counters", run: stats},
 		{name: "net", help: "See where you are and how others are reached", run: network,
 			detail: "Where others see you, what your NAT is like, which seeds answer; who is reached\n" +
 				"only through a relay, and why; which limits were reached."},

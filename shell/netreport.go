@@ -68,7 +68,7 @@ func (r netReport) text(p *page, _ view) {
 	case neighbors.NATHard:
 		p.line(normal, "A NAT in between that gives each destination a different port: direct paths only to those with an easier NAT.")
 	case neighbors.NATSome:
-		p.line(normal, "A NAT in between; a second seed in another network (one more -sip) would show of which kind.")
+		p.line(normal, "A NAT in between; a second seed in another network (one more -sip) would show of which kind it is.")
 	default:
 		p.line(normal, "Whether there is a NAT in between is not known: "+r.unknown()+".")
 	}

@@ -169,13 +169,13 @@ func pastText(p neighbors.Past) string {
 func (r pastReport) text(p *page, look view) {
 	switch {
 	case len(r.lines) == 0 && r.Event == "search":
-		p.line(normal, "Nothing that was said has "+strings.Join(r.Words, " and ")+".")
+		p.line(normal, "No line contains "+strings.Join(r.Words, " and ")+".")
 	case len(r.lines) == 0 && r.Event == "last":
 		p.line(normal, "Nothing has come since you last wrote.")
 	case len(r.lines) == 0 && r.User != "":
-		p.add(normal, "Nothing was said yet with ").word(normal, r.User).add(normal, ".").end()
+		p.add(normal, "Nothing has been said yet with ").word(normal, r.User).add(normal, ".").end()
 	case len(r.lines) == 0:
-		p.line(normal, "Nothing was said yet.")
+		p.line(normal, "Nothing has been said yet.")
 	case r.More > 0:
 		p.line(faint, "("+plural(r.More, "older line")+" left out)")
 	}

@@ -96,8 +96,8 @@ func TestPast(t *testing.T) {
 	}
 	a.past = neighbors.Past{}
 	for typed, want := range map[string]string{
-		`\history carol`: "Nothing was said yet with carol.\n",
-		`\search a b`:    "Nothing that was said has a and b.\n",
+		`\history carol`: "Nothing has been said yet with carol.\n",
+		`\search a b`:    "No line contains a and b.\n",
 		`\last`:          "Nothing has come since you last wrote.\n",
 	} {
 		if got := take(typed); got != want {

@@ -165,7 +165,7 @@ func TestFirstScreenAndPrompt(t *testing.T) {
 	s.press("call yourself robert\r")
 	s.shows("\nrobert (offline)> ")
 	s.press("\\history\r")
-	s.shows("Nothing was said yet with robert.")
+	s.shows("Nothing has been said yet with robert.")
 	s.press("\\chat nobody\r")
 	s.shows("error: no user called nobody is known here\n>")
 	s.press("\x04")

@@ -40,7 +40,7 @@ func readContacts(path string) (*contactsFile, error) {
 	f := &contactsFile{path: path, size: -1, source: file.New(nil)}
 	people, _, err := f.look()
 	if err != nil {
-		return nil, fmt.Errorf("%w; mend it, or leave it out with -presence lan,seed", err)
+		return nil, fmt.Errorf("%w; fix it, or leave it out with -presence lan,seed", err)
 	}
 	f.source.Replace(people)
 	return f, nil

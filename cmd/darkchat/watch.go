@@ -101,7 +101,7 @@ func (w *watcher) lookUp(ctx context.Context) {
 	}
 	people, changed, err := w.people.look()
 	if err != nil {
-		w.notice(err.Error() + "; until it is mended its old entries stand")
+		w.notice(err.Error() + "; its old entries are used until it is fixed")
 	}
 	if !changed {
 		return

@@ -120,7 +120,7 @@ func (s *Source) visit(now time.Time, h *host, at neighbors.Host) {
 	}
 	if h.tries == silentSoon && !h.heard && !h.told {
 		h.told = true
-		at.Notice("the seed " + h.name + " has not answered yet: check its address and port, that it runs, and that firewalls let UDP through; it is tried again and again")
+		at.Notice("the seed " + h.name + " has not answered yet: check its address and port, that it runs, and that firewalls let UDP through; it is still being tried")
 	}
 	h.wait = min(max(2*h.wait, firstWait), lastWait)
 	h.next = now.Add(h.wait)
