@@ -371,7 +371,7 @@ func (n *Node) unanswered(_ time.Time, u dgram.Unanswered) {
 		case dgram.StageRefused:
 			text = fmt.Sprintf("%s refused us: it is this node itself, or it blocks us", q.addr)
 		case dgram.StageChallenged:
-			text = fmt.Sprintf("%s answers, but has not accepted us: something on the way changes our address, or it is too busy", q.addr)
+			text = fmt.Sprintf("%s answers, but has not accepted us: something on the path changes our address, or it is too busy", q.addr)
 		}
 		switch {
 		case q.late && text == "":

@@ -30,7 +30,7 @@ func (n *Node) NotSent(to netip.AddrPort, err error) (ended bool) {
 func noWay(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL):
-		return "this machine has no way there; check that it is connected to a network, and the address"
+		return "this machine has no route there; check that it is connected to a network, and the address"
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
 		return "this machine does not let it out; check its own firewall, and the address"
 	}

@@ -38,8 +38,8 @@ func TestPingWithoutAWay(t *testing.T) {
 		soon  bool
 		words string
 	}{
-		{syscall.ENETUNREACH, true, "no way there"},
-		{syscall.EHOSTUNREACH, true, "no way there"},
+		{syscall.ENETUNREACH, true, "no route there"},
+		{syscall.EHOSTUNREACH, true, "no route there"},
 		{syscall.EPERM, true, "own firewall"},
 		{syscall.ENOBUFS, false, ""},
 	} {

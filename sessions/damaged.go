@@ -29,7 +29,7 @@ func setAside(path string, now time.Time) (string, error) {
 			return "", err
 		}
 		if n > maxAside {
-			return "", fmt.Errorf("%d files named %s lie there: %w", maxAside, base, fs.ErrExist)
+			return "", fmt.Errorf("there are %d files named %s already: %w", maxAside, base, fs.ErrExist)
 		}
 		to = fmt.Sprintf("%s-%d", base, n)
 	}

@@ -169,7 +169,7 @@ func (r statusReport) text(p *page, look view) {
 	}
 	p.end()
 	if r.Event == "cancel" && r.By != "" {
-		p.add(normal, "A copy lies with ").word(normal, r.By).add(normal, " and may still be delivered.").end()
+		p.add(normal, "A copy is held by ").word(normal, r.By).add(normal, " and may still be delivered.").end()
 	}
 }
 

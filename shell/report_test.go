@@ -196,7 +196,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 			"#09 12:00 bob delivered 1/2, waiting for /9b00000000000002, has it: /7f3a000000000001\n"},
 		{"cancel", statusReport{"cancel", newRow(neighbors.OutboxLine{ID: 455000010, Handle: "10", To: "carol", State: neighbors.Undelivered, Reason: "cancelled", Sent: noon, By: "dan", Bytes: 1})},
 			`{"event":"cancel","id":"455000010","to":"carol","state":"undelivered","sent":"2026-03-01T12:00:00.005Z","bytes":1,"by":"dan","reason":"cancelled"}`,
-			"Taken back: #10 12:00 carol undelivered by dan, cancelled\nA copy lies with dan and may still be delivered.\n"},
+			"Taken back: #10 12:00 carol undelivered by dan, cancelled\nA copy is held by dan and may still be delivered.\n"},
 		{"stats", macro(`\stats`), `{"event":"stats","stats":{"datagrams_in":7,"texts_delivered":1152921504606846976}}`,
 			"datagrams_in     7\ntexts_delivered  1152921504606846976\n"},
 		{"presence", macro(`\presence`),
