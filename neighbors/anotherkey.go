@@ -46,7 +46,7 @@ func (n *Node) succeeds(now time.Time, id sessions.SessionID, addr netip.AddrPor
 		if at, _, ok := n.direct(old); e == nil || old == id || !e.online || !ok || at != addr {
 			continue
 		}
-		n.lost(now, e)
+		n.happened(now, lost{e})
 		for _, to := range n.relays.wayIDs() {
 			w := n.relays.ways[to]
 			far, known := n.book.Session(to)
@@ -72,7 +72,7 @@ func (n *Node) warnOfSuccessor(s sessions.Session, addr netip.AddrPort) {
 			if len(old.Seen) == 0 || old.Seen[0].Addr != addr {
 				continue
 			}
-			n.tell(Notice{fmt.Sprintf("another key answers at the seed %s: fingerprint %s, formerly %s. It may have lost its state: ask whoever runs it",
+			n.emit(Notice{fmt.Sprintf("another key answers at the seed %s: fingerprint %s, formerly %s. It may have lost its state: ask whoever runs it",
 				addr, sessions.Fingerprint(s.User), sessions.Fingerprint(was))})
 			return
 		}

@@ -63,7 +63,7 @@ func (n *Node) askOne(now time.Time, e *edge, f find) bool {
 	if !f.user.IsZero() {
 		p.Name, p.User = "", f.user[:]
 	}
-	p.Ticket = n.ticket(now, e.id, p)
+	p.Ticket = n.signTicket(now, e.id, p)
 	n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: p})
 	return true
 }

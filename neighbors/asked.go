@@ -27,3 +27,21 @@ func (n *Node) askedFor(rec sessions.Record) bool {
 		return (q.kind == addUser || q.kind == pingUser) && q.waitsFor(rec.User)
 	})
 }
+
+// awaited says whether the person asked for a session and waits for it to come online.
+func (n *Node) awaited(s sessions.Session) bool {
+	for _, q := range n.requests.pings() {
+		at, _, _ := n.ep.Path(dgram.PeerID(s.ID))
+		switch q.kind {
+		case pingAddr:
+			if q.addr == at || q.peer == s.ID {
+				return true
+			}
+		case pingUser, addUser:
+			if q.waitsFor(s.User) {
+				return true
+			}
+		}
+	}
+	return false
+}

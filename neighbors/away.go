@@ -3,6 +3,7 @@ package neighbors
 import (
 	"time"
 
+	"darkchat/dgram"
 	"darkchat/sessions"
 )
 
@@ -30,12 +31,23 @@ func (n *Node) Away(now time.Time, away bool) (bool, error) {
 }
 
 // changed tells the person that somebody is away or back.
-func (c *contacts) changed(now time.Time, n *Node, e *edge, was sessions.Session, rec sessions.Record) {
-	if e.user == n.user || was.State == rec.State {
+func (c *notifier) changed(now time.Time, e *edge, was sessions.Session, rec sessions.Record) {
+	if e.user == c.n.user || was.State == rec.State {
 		return
 	}
-	c.tell(now, n, e.id, WentAway{
-		User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(),
+	c.tell(now, e.id, WentAway{
+		User: c.n.book.Label(e.user), Session: e.id.String(), Trust: c.n.book.Trust(e.user).String(),
 		Away: rec.State == sessions.StateAway,
 	})
+}
+
+// redeclare signs our record anew and hands it to every neighbour.
+func (n *Node) redeclare(now time.Time) error {
+	if err := n.sign(n.presence()); err != nil {
+		return err // without a number the old record stands a while longer
+	}
+	for _, e := range n.live() {
+		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: n.signed, Observed: e.told}})
+	}
+	return nil
 }

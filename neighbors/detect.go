@@ -140,7 +140,7 @@ func (n *Node) watch(now time.Time, e *edge) {
 		e.probes++
 		e.quietAt = now.Add(n.gap(e))
 	case n.outlived(now, e):
-		n.lost(now, e)
+		n.happened(now, lost{e})
 		return
 	case !n.budget.Spend(now, budget.Probes, e.payer, 1):
 		// Too many strangers are silent at once. Nobody is lost without being probed.
@@ -148,7 +148,7 @@ func (n *Node) watch(now time.Time, e *edge) {
 		e.quietAt = now.Add(n.gap(e))
 		return
 	case !e.until.After(now) && !n.deaf(e):
-		n.lost(now, e)
+		n.happened(now, lost{e})
 		return
 	default:
 		if e.probes++; e.probes%askEvery == 0 {
@@ -199,7 +199,7 @@ func (n *Node) calm(now time.Time, e *edge) {
 	suspected := !e.since.IsZero()
 	e.vigil = vigil{vouching: e.vouching}
 	if suspected {
-		n.changedEdge(now, e)
+		n.happened(now, changed{e})
 	}
 }
 
@@ -207,12 +207,12 @@ func (n *Node) calm(now time.Time, e *edge) {
 func (n *Node) suspect(now time.Time, e *edge) {
 	e.since = now
 	n.judgeSuspect(e)
-	n.changedEdge(now, e)
+	n.happened(now, changed{e})
 	at, _, ok := n.direct(e.id)
 	n.ep.Doubt(now, dgram.PeerID(e.id))
 	if ok && !n.links.near(at.Addr()) {
 		n.askNear(now, e) // it may be alive, and only the path to it broken
-		n.wayBroken(now, e)
+		n.happened(now, pathFailed{e})
 	}
 }
 
@@ -255,10 +255,16 @@ func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
 	if !e.since.IsZero() {
 		n.judgeSuspect(e)
 	} else if e.probes == 0 {
-		e.probes, e.began = 1, now
-		e.quietAt = now.Add(n.answerTime(e))
+		n.doubt(now, e)
 		n.ep.Probe(now, dgram.PeerID(e.id))
 	}
+	n.plan(e)
+}
+
+// doubt waits for an answer to a probe of a neighbour that is sent now.
+func (n *Node) doubt(now time.Time, e *edge) {
+	e.probes, e.began = 1, now
+	e.quietAt = now.Add(n.answerTime(e))
 	n.plan(e)
 }
 

@@ -45,12 +45,6 @@ type door struct {
 	knocking knocking                          // nil: nobody knocks
 }
 
-// taking decides which texts are taken.
-type taking struct {
-	texts texts
-	door  door
-}
-
 const (
 	// maxVisitors bounds the new users remembered for the lines they left. The network with
 	// most of them gives way.

@@ -57,7 +57,7 @@ func (n *Node) dropEdge(p budget.Payer) bool {
 		return false
 	}
 	if worst.online {
-		n.crowdedOut(worst)
+		n.happened(time.Time{}, crowdedOut{worst})
 	}
 	n.removeEdge(worst)
 	return n.budget.Fits(budget.Edges, p, 1)
@@ -96,13 +96,6 @@ func (n *Node) quieter(a, b *edge) bool {
 		return at.Before(bt)
 	}
 	return bytes.Compare(a.id[:], b.id[:]) < 0
-}
-
-// crowdedOut tells that we no longer keep in touch with somebody, for want of room.
-func (n *Node) crowdedOut(e *edge) {
-	n.book.SetPresence(e.id, sessions.PresenceUnknown)
-	n.contacts.offline(time.Time{}, n, e, ReasonRoom)
-	n.rumors.outdated(e.id)
 }
 
 // removeEdge ends an edge, once.

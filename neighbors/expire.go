@@ -15,5 +15,5 @@ func (n *Node) expire(now time.Time, e *edge) {
 		e.quietAt = at
 		return
 	}
-	n.lost(now, e)
+	n.happened(now, lost{e})
 }

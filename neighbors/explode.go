@@ -93,7 +93,7 @@ func (n *Node) Explode(now time.Time) (Token, error) {
 
 func (n *Node) explodePing(now time.Time, e *edge, targets []dgram.PeerID) dgram.Ping {
 	p := dgram.Ping{Scope: dgram.ScopeExplode, Record: n.signed, Targets: targets}
-	p.Ticket = n.ticket(now, e.id, p)
+	p.Ticket = n.signTicket(now, e.id, p)
 	return p
 }
 
@@ -211,7 +211,7 @@ func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPor
 		}
 		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: half})
 	}
-	return n.intro.answers.give(origin.ID, p.Ticket.Number, dgram.ResultDelivered)
+	return n.tickets.give(origin.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
 // passTargets lists the neighbours to which an origin's record goes: only those that we tell the
@@ -237,11 +237,10 @@ func (n *Node) explodeHeard(now time.Time, rec sessions.Record, by sessions.Sess
 	if !n.ticketHolds(rec, by.ID, p) {
 		return
 	}
-	if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {
+	if !n.tickets.fresh(rec.Session, p.Ticket.Number) {
 		return
 	}
-	n.intro.numbers.Add(rec.Session, p.Ticket.Number)
-	n.learn(now, rec.Session, rec, p.Record, r.Addr, false)
+	n.happened(now, recordBrought{rec, p.Record})
 	e := n.edges[rec.Session]
 	if !n.book.Trust(rec.User).Known() || e != nil && e.online {
 		return

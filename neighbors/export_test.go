@@ -5,7 +5,7 @@ import "darkchat/sessions/budget"
 // Waiting is how many askers are to be answered about texts later, and how many texts wait: for an
 // earlier one, for the disk, or for the screen.
 func (n *Node) Waiting() (waiting, texts int) {
-	return len(n.texts.waiting), n.usedAll(budget.Held) + n.usedAll(budget.Handles) + len(n.texts.gathered.shown) + n.unsureShown()
+	return len(n.texts.waiting), n.usedAll(budget.Held) + n.usedAll(budget.Handles) + len(n.writes.gathered.shown) + n.unsureShown()
 }
 
 // WaitingEarlier is the same of those that wait for an earlier one alone.
@@ -21,7 +21,7 @@ func (n *Node) usedAll(of budget.Pool) (sum int) {
 }
 
 func (n *Node) unsureShown() (sum int) {
-	for _, w := range n.texts.unsure {
+	for _, w := range n.writes.unsure {
 		sum += len(w.shown)
 	}
 	return sum

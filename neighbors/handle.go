@@ -124,12 +124,20 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	case dgram.Relay:
 		n.relayReceived(now, r, b)
 	case dgram.Hold:
-		n.holdReceived(now, s, r, b)
+		if sessions.SessionID(b.To) == n.self {
+			n.copyBrought(now, s, r, b)
+		} else {
+			n.holdReceived(now, s, r, b)
+		}
 	case dgram.Receipt:
 		n.receiptReceived(now, s, r, b)
 	case dgram.ListRequest:
 		n.listRequested(now, s, r, b)
 	case dgram.List:
+		if b.Request == 0 {
+			n.newsReceived(now, s, b)
+			break
+		}
 		n.listReceived(now, s, r, b)
 	}
 	for i := range n.plugins {
@@ -218,13 +226,13 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 	if err != nil {
 		return false
 	}
-	n.contacts.learned(now, n, id, rec, out)
+	n.notify.learned(now, id, rec, out)
 	if e := n.edges[id]; e != nil && rec.State != sessions.StateGone && rec.Seq > known.Seq && had {
 		e.seed = rec.Flags&sessions.FlagSeed != 0
 		if e.online { // whoever brought it: it is signed
-			n.contacts.changed(now, n, e, known, rec)
+			n.notify.changed(now, e, known, rec)
 			e.flap(now, flapRecord)
-			n.changedEdge(now, e)
+			n.happened(now, changed{e})
 		}
 	}
 	if rec.State == sessions.StateGone {
@@ -276,4 +284,81 @@ func (n *Node) moved(now time.Time, m dgram.Moved) {
 	}
 	n.wayChanged(now, id, m.RTT, why)
 	n.retryNow(now, id)
+}
+
+// newsReceived takes a neighbour's news. That of strangers is not believed: they could fill the
+// memory of the second edge.
+func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) {
+	e := n.edges[from.ID]
+	if e == nil || !e.online || n.cfg.Seed {
+		return
+	}
+	if e.seed {
+		n.seedsNews(now, e, l.Summaries)
+		return
+	}
+	if n.known(e) || n.nearEdge(e) {
+		n.heardSummaries(now, e, l.Summaries, false)
+	}
+	n.drawTurn(now, e) // its other neighbours were told the same
+	n.plan(e)
+}
+
+// textReceived: a text came, from its sender or through a friend.
+func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
+	if refusal, ok := n.admit(now, s, id, b); !ok {
+		n.answerText(now, textKey{s.ID, id}, from, refusal)
+		return
+	}
+	n.talk(now, n.edges[s.ID])
+	n.offered(now, s, id, from, b)
+}
+
+// pingReceived: a peer looks for somebody, wants to be passed on, or is being introduced to us.
+// Package dgram answers probes.
+func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received, p dgram.Ping) {
+	switch {
+	case len(p.By) > 0:
+		n.introduced(now, s, r, p)
+		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	case p.Scope == dgram.ScopeFind, p.Scope == dgram.ScopeExplode:
+		result, again := n.tickets.given(s.ID, p.Ticket.Number)
+		switch {
+		case again:
+		case p.Scope == dgram.ScopeFind:
+			result = n.introduce(now, s, r.Addr, p)
+		default:
+			result = n.passOn(now, s, r.Addr, p)
+		}
+		n.ep.Settle(now, r.Handle, result, 0)
+	case p.Scope == dgram.ScopeReach:
+		n.reachAsked(now, s, r, p)
+	}
+}
+
+// introduced: a common neighbour introduces somebody to us. A ticket of ours shows that we asked;
+// one that they signed, that they did.
+func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
+	v, ok := n.vet(by, r, p)
+	if !ok {
+		return
+	}
+	if p.Scope == dgram.ScopeExplode {
+		n.explodeHeard(now, v.rec, by, r, p)
+		return
+	}
+	var addrs []netip.AddrPort
+	var delay time.Duration
+	if n.myTicket(by.ID, p) {
+		if !v.trusted || !n.lookingFor(now, v.rec, p) {
+			return
+		}
+		claimed := len(p.User) == 0 && n.claimed(now, v.rec, p.Name)
+		addrs, delay, ok = n.answered(now, v, p, claimed)
+	} else {
+		addrs, delay, ok = n.introducedTo(now, v, r, p)
+	}
+	if ok {
+		n.meet(now, by, v.rec, addrs, delay, n.askedFor(v.rec))
+	}
 }

@@ -12,12 +12,6 @@ import (
 // same batch as the mark that it was shown, a typed line in the same batch as its place in the
 // outbox: so each is in the history exactly once, whenever the process dies.
 
-// said is what a node needs to note lines.
-type said struct {
-	past sessions.History
-	ends ends
-}
-
 // noteShown notes a line that is on the screen. A seed keeps no lines of strangers: it serves
 // them, and nobody reads their lines.
 func (n *Node) noteShown(now time.Time, s shown) {

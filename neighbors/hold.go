@@ -22,18 +22,15 @@ const (
 	maxCarried   = 1024             // copies and receipts under way
 )
 
-// holds is a node's state about held copies, in all three roles.
+// holds is what a node does for held copies as sender and as friend.
 type holds struct {
-	keys     sessions.HoldKeys
-	shelf    *sessions.Shelf
-	off      bool                   // keeps nothing for others
-	offers   map[copyKey]*offer     // of our own texts; at most maxOffers
-	carried  map[uint64]carriage    // messages under way, by id; at most maxCarried
-	handed   map[carriage]time.Time // copies already answered that the shelf still has, and when they may go again; at most what it has
-	verdicts verdicts               // on copies that were brought
-	keysAt   time.Time              // when the hold keys are next turned
-	shelfAt  time.Time              // when something on the shelf next expires
-	next     time.Time              // when copies are offered again; zero: there is nothing to offer
+	shelf   *sessions.Shelf
+	off     bool                   // keeps nothing for others
+	offers  map[copyKey]*offer     // of our own texts; at most maxOffers
+	carried map[uint64]carriage    // messages under way, by id; at most maxCarried
+	handed  map[carriage]time.Time // copies already answered that the shelf still has, and when they may go again; at most what it has
+	shelfAt time.Time              // when something on the shelf next expires
+	next    time.Time              // when copies are offered again; zero: there is nothing to offer
 }
 
 // copyKey names a copy: a text for one session.
@@ -62,42 +59,22 @@ func (n *Node) newHolds(now time.Time) {
 	n.holds = holds{
 		shelf: sessions.NewShelf(), off: n.cfg.HoldOff || n.cfg.Seed,
 		offers: map[copyKey]*offer{}, carried: map[uint64]carriage{},
-		handed: map[carriage]time.Time{}, verdicts: newVerdicts(),
+		handed: map[carriage]time.Time{},
 	}
 	if n.cfg.Unstored {
 		n.holds.shelf.Unstored()
-		n.holds.keys.Unstored()
 	}
 }
 
-// startHolds makes the keys that our record publishes.
+// startHolds looks at what an earlier run left.
 func (n *Node) startHolds(now time.Time) {
-	if !n.cfg.Seed {
-		n.turnHoldKeys(now)
-	}
 	n.holds.shelfAt = n.holds.shelf.Expire(now)
 	n.holds.next = now
 }
 
-// turnHoldKeys makes and erases keys. A new one enters our record once it is on disk.
-func (n *Node) turnHoldKeys(now time.Time) {
-	if _, n.holds.keysAt = n.holds.keys.Turn(now, n.cfg.Random); n.cfg.Unstored {
-		n.holdKeyWritten(now)
-	}
-}
-
-func (n *Node) holdKeyWritten(now time.Time) {
-	if n.holds.keys.Written() && n.ep != nil && n.left.IsZero() {
-		_ = n.redeclare(now) // without a number the old key stays a while longer
-	}
-}
-
-// advanceHolds turns the keys, drops copies that have waited too long, and offers ours.
+// advanceHolds drops copies that have waited too long, and offers ours.
 func (n *Node) advanceHolds(now time.Time) (next time.Time) {
 	h := &n.holds
-	if due(h.keysAt, now) && n.left.IsZero() {
-		n.turnHoldKeys(now)
-	}
 	if due(h.shelfAt, now) {
 		h.shelfAt = h.shelf.Expire(now)
 	}
@@ -105,7 +82,7 @@ func (n *Node) advanceHolds(now time.Time) (next time.Time) {
 		h.next = time.Time{}
 		n.offerCopies(now)
 	}
-	return earliest(h.keysAt, earliest(h.shelfAt, h.next))
+	return earliest(h.shelfAt, h.next)
 }
 
 // offerSoon has copies offered after wait.
@@ -268,7 +245,7 @@ func (n *Node) keptBy(now time.Time, friend sessions.SessionID, id uint64) {
 			all = all && o != nil && slices.Contains(o.kept, friend)
 		}
 		if all {
-			n.progress(now, n.outbox.Held(id, friend), 0)
+			n.happened(now, progressed{n.outbox.Held(id, friend)})
 			return
 		}
 	}
@@ -309,34 +286,5 @@ func (n *Node) receiptReceived(now time.Time, by sessions.Session, r dgram.Recei
 	case dgram.ResultTooOld:
 		why = sessions.ReasonTooOld
 	}
-	moved := n.outbox.Receipt(from.ID, b.Text, why)
-	if e := n.edges[from.ID]; e != nil {
-		e.landed(b.Text)
-		n.ep.Cancel(dgram.PeerID(from.ID), dgram.KindText, b.Text)
-	}
-	n.progressVia(moved, by.User)
-	n.pumpAll(now, from.User)
-}
-
-// progressVia tells the progress that a friend brought.
-func (n *Node) progressVia(list []sessions.Progress, friend sessions.UserKey) {
-	for _, p := range list {
-		n.ends.note(n, p)
-		d := n.delivery(p)
-		d.By = n.book.Label(friend)
-		n.tell(d)
-	}
-}
-
-// heldBy names the friends who keep a line; empty: none.
-func (n *Node) heldBy(holders []sessions.SessionID) (names string) {
-	for _, id := range holders {
-		s, ok := n.book.Session(id)
-		if label := n.book.Label(s.User); ok && names == "" {
-			names = label
-		} else if ok && label != names {
-			names += ", " + label
-		}
-	}
-	return names
+	n.happened(now, receiptCame{n.outbox.Receipt(from.ID, b.Text, why), by.User, from, b.Text})
 }

@@ -104,9 +104,9 @@ func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrP
 	}
 	if found == 0 {
 		n.seekers.note(asker.ID, p.User)
-		return n.intro.answers.give(asker.ID, p.Ticket.Number, dgram.ResultUnknownRecipient)
+		return n.tickets.give(asker.ID, p.Ticket.Number, dgram.ResultUnknownRecipient)
 	}
-	return n.intro.answers.give(asker.ID, p.Ticket.Number, dgram.ResultDelivered)
+	return n.tickets.give(asker.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
 // isMapped says whether a name in a search is in its mapped form; an empty one is. Everybody on

@@ -8,12 +8,8 @@ import (
 	"darkchat/sessions"
 )
 
-// holdReceived: a friend gives us a copy to keep for another friend, or brings us one.
+// holdReceived: a friend gives us a copy to keep for another friend.
 func (n *Node) holdReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
-	if sessions.SessionID(b.To) == n.self {
-		n.copyBrought(now, by, r, b)
-		return
-	}
 	to, known := n.book.Session(sessions.SessionID(b.To))
 	from, e := n.edges[by.ID], n.edges[to.ID]
 	switch {
@@ -37,29 +33,6 @@ func (n *Node) holdReceived(now time.Time, by sessions.Session, r dgram.Received
 		n.handOver(now, e)
 	}
 	n.wake(now)
-}
-
-// maxKept bounds the copies and receipts that wait for one write to be answered.
-const maxKept = 1024
-
-// answerKept answers a peer that brought something to keep, once it is on disk. Something not
-// fresh was brought before: nothing is written for it, but its write may still be under way.
-func (n *Node) answerKept(now time.Time, h dgram.Handle, fresh bool) {
-	t := &n.texts
-	newest, writing := t.unsure[t.seq-1]
-	switch {
-	case len(t.gathered.kept) >= maxKept, !fresh && len(newest.kept) >= maxKept:
-		n.ep.Settle(now, h, dgram.ResultBusy, 0)
-	case fresh || len(t.gathered.kept) > 0:
-		t.gathered.kept = append(t.gathered.kept, h)
-	case len(t.unstored) > 0:
-		n.ep.Settle(now, h, dgram.ResultBusy, 0)
-	case writing:
-		newest.kept = append(newest.kept, h)
-		t.unsure[t.seq-1] = newest
-	default:
-		n.ep.Settle(now, h, dgram.ResultDelivered, 0)
-	}
 }
 
 // handOver gives a session that is here everything kept for it: copies, in the order of each

@@ -37,71 +37,71 @@ type knocker struct {
 	at   time.Time          // when
 }
 
-// introduced: a common neighbour says that we and somebody else should meet, or that somebody
-// would like to. A ticket of ours shows that we asked; one that they signed, that they did.
-func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
-	class := n.payerAt(by, r.Addr).Class
-	trusted := class <= budget.Seed
-	if p.Scope == dgram.ScopeFind && !trusted && n.cfg.Intro != IntroAll && n.cfg.Intro != IntroLink {
-		return // we ask no such neighbour and let none introduce us, so no signature is worth checking
-	}
-	rec, err := n.verify(p.Record)
-	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, rec.Session[:]) || rec.Session == n.self {
-		return
-	}
-	if n.book.Trust(rec.User) == sessions.TrustBlocked {
-		return
-	}
-	if p.Scope == dgram.ScopeExplode {
-		n.explodeHeard(now, rec, by, r, p)
-		return
-	}
-	var addrs []netip.AddrPort
-	for _, a := range p.Addrs {
-		if n.dialable(a, r.Addr.Addr()) {
-			addrs = append(addrs, a)
-		}
-	}
-	if n.myTicket(by.ID, p) {
-		if trusted && n.lookingFor(now, rec, p) {
-			n.answered(now, by, rec, p, addrs)
-		}
-		return
-	}
-	if !n.ticketHolds(rec, by.ID, p) || !n.means(p) {
-		return
-	}
-	if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {
-		return
-	}
-	n.intro.numbers.Add(rec.Session, p.Ticket.Number)
-	switch {
-	case len(p.Addrs) > 0 && introducesAtOnce(n.cfg.Intro.flags(), n.beside(p.Addrs)):
-		if !trusted && len(addrs) > 1 {
-			addrs = addrs[len(addrs)-1:] // the one that the introducer says it has proved
-		}
-		n.meet(now, by, rec, n.affordable(now, by, r.Addr, addrs, helloPerAddr), n.halfWay(by))
-	case trusted && n.cfg.Intro != IntroNone:
-		n.knocked(now, by, rec, p.Record)
-	}
+// vetted is an introduction whose record is sound.
+type vetted struct {
+	by      sessions.Session
+	rec     sessions.Record
+	addrs   []netip.AddrPort // those that may be dialled
+	trusted bool             // we would ask the introducer ourselves
 }
 
-// answered: the introduced session is one we asked for. An \add of our user's is charged to
-// nobody; somebody found by it earlier may be introduced by the same ticket again.
-func (n *Node) answered(now time.Time, by sessions.Session, rec sessions.Record, p dgram.Ping, addrs []netip.AddrPort) {
-	at, _, _ := n.direct(by.ID)
+// vet checks an introduction: a common neighbour says that we and somebody else should meet, or
+// that somebody would like to.
+func (n *Node) vet(by sessions.Session, r dgram.Received, p dgram.Ping) (v vetted, ok bool) {
+	v = vetted{by: by, trusted: n.payerAt(by, r.Addr).Class <= budget.Seed}
+	if p.Scope == dgram.ScopeFind && !v.trusted && n.cfg.Intro != IntroAll && n.cfg.Intro != IntroLink {
+		return v, false // we ask no such neighbour and let none introduce us, so no signature is worth checking
+	}
+	var err error
+	v.rec, err = n.verify(p.Record)
+	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, v.rec.Session[:]) || v.rec.Session == n.self {
+		return v, false
+	}
+	if n.book.Trust(v.rec.User) == sessions.TrustBlocked {
+		return v, false
+	}
+	for _, a := range p.Addrs {
+		if n.dialable(a, r.Addr.Addr()) {
+			v.addrs = append(v.addrs, a)
+		}
+	}
+	return v, true
+}
+
+// introducedTo acts on an introduction that we did not ask for, if its ticket shows that they did.
+// It returns where and when to meet them; false: not at all.
+func (n *Node) introducedTo(now time.Time, v vetted, r dgram.Received, p dgram.Ping) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
+	if !n.ticketHolds(v.rec, v.by.ID, p) || !n.means(p) || !n.tickets.fresh(v.rec.Session, p.Ticket.Number) {
+		return nil, 0, false
+	}
 	switch {
-	case len(p.User) == 0 && n.claimed(now, rec, p.Name):
-	case len(p.User) > 0 || n.book.Trust(rec.User).Known():
-		addrs = n.affordable(now, by, at, addrs, 1)
+	case len(p.Addrs) > 0 && introducesAtOnce(n.cfg.Intro.flags(), n.beside(p.Addrs)):
+		if !v.trusted && len(v.addrs) > 1 {
+			v.addrs = v.addrs[len(v.addrs)-1:] // the one that the introducer says it has proved
+		}
+		return n.affordable(now, v.by, r.Addr, v.addrs, helloPerAddr), n.halfWay(v.by), true
+	case v.trusted && n.cfg.Intro != IntroNone:
+		n.knocked(now, v.by, v.rec, p.Record)
+	}
+	return nil, 0, false
+}
+
+// answered acts on an introduction that we asked for. It returns where and when to meet them;
+// false: not at all. An \add of our user's (claimed) is charged to nobody; somebody found by it
+// earlier may be introduced by the same ticket again.
+func (n *Node) answered(now time.Time, v vetted, p dgram.Ping, claimed bool) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
+	at, _, _ := n.direct(v.by.ID)
+	switch {
+	case claimed:
+	case len(p.User) > 0 || n.book.Trust(v.rec.User).Known():
+		v.addrs = n.affordable(now, v.by, at, v.addrs, 1)
 	default:
-		return
+		return nil, 0, false
 	}
-	delay := time.Duration(0)
-	if !n.begins(rec) {
-		delay = n.halfWay(by)
+	if !n.begins(v.rec) {
+		delay = n.halfWay(v.by)
 	}
-	n.meet(now, by, rec, addrs, delay)
+	return v.addrs, delay, true
 }
 
 // halfWay is how long the side that does not begin waits: the first packets of both must not
@@ -190,7 +190,7 @@ func (n *Node) knocked(now time.Time, by sessions.Session, rec sessions.Record, 
 		list = list[1:]
 	}
 	n.intro.knocks = append(list, knocker{rec.User, rec.Name, by.ID, now})
-	n.tell(Knock{User: n.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: n.book.Label(by.User), Who: Who(rec.User)})
+	n.emit(Knock{User: n.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: n.book.Label(by.User), Who: Who(rec.User)})
 }
 
 // knockers lists the strangers who ask for us, the earliest first. It forgets those whose wish
@@ -230,7 +230,7 @@ func (n *Node) acceptKnock(now time.Time, user sessions.UserKey) error {
 		return sessions.ErrUnknownUser
 	}
 	k := list[i]
-	n.pin(now, user)
+	n.happened(now, meant{user})
 	if err := n.book.Contact(now, user, k.name); err != nil { // they may have been forgotten meanwhile
 		return err
 	}
@@ -238,6 +238,6 @@ func (n *Node) acceptKnock(now time.Time, user sessions.UserKey) error {
 	if e := n.edges[k.by]; e != nil && e.online {
 		n.askOne(now, e, find{user: user})
 	}
-	n.seek(now, user)
+	n.happened(now, wanted{user})
 	return nil
 }

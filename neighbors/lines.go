@@ -52,14 +52,13 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 	} else if err != nil {
 		return 0, err
 	}
-	n.pin(now, user)
+	n.happened(now, meant{user})
 	n.noteOwn(now, user, first, line)
 	n.ends.last = first
-	n.requests.last++
-	token := n.requests.last
+	token := n.nextToken()
 	n.whenWritten(now, progress, token)
 	if progress[len(progress)-1].State == sessions.DeliveryQueued {
-		n.seek(now, user)
+		n.happened(now, wanted{user})
 	}
 	return token, nil
 }
@@ -70,15 +69,6 @@ func (n *Node) returned(now time.Time, e *edge) {
 	n.whenWritten(now, n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
 	e.retryAt, e.retryWait, e.spoke = time.Time{}, 0, time.Time{}
 	n.pump(now, e)
-}
-
-// whenWritten tells the progress of own lines, and sends them, once the batch of this turn is
-// written.
-func (n *Node) whenWritten(now time.Time, list []sessions.Progress, token Token) {
-	if len(list) > 0 {
-		n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, list})
-		n.wake(now)
-	}
 }
 
 func (n *Node) pumpAll(now time.Time, user sessions.UserKey) {
@@ -93,7 +83,7 @@ func (n *Node) pump(now time.Time, e *edge) {
 	if !e.online || len(e.flying) >= most || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
 		return
 	}
-	n.talk(now, e)
+	n.happened(now, texted{e})
 	for _, p := range n.outbox.Next(e.id, most-len(e.flying)) {
 		m := dgram.Message{ID: p.ID, Body: dgram.Text{
 			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,
@@ -227,7 +217,7 @@ func (n *Node) textsBack(e *edge) {
 // progress tells how far lines have got; the token belongs to the last one.
 func (n *Node) progress(now time.Time, list []sessions.Progress, token Token) {
 	for i, p := range list {
-		n.ends.note(n, p)
+		n.noteStep(p)
 		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // the history notes those
 			n.noteEnd(now, p)
 		}
@@ -235,7 +225,7 @@ func (n *Node) progress(now time.Time, list []sessions.Progress, token Token) {
 		if i == len(list)-1 {
 			d.Token = token
 		}
-		n.tell(d)
+		n.emit(d)
 	}
 }
 
@@ -256,4 +246,48 @@ func names(ids []sessions.SessionID) (list []string) {
 		list = append(list, id.String())
 	}
 	return list
+}
+
+// receiptCame: a friend has brought the receipt of a session for a text of ours.
+func (n *Node) receiptCame(now time.Time, r receiptCame) {
+	if e := n.edges[r.from.ID]; e != nil {
+		e.landed(r.text)
+		n.ep.Cancel(dgram.PeerID(r.from.ID), dgram.KindText, r.text)
+	}
+	n.progressVia(r.list, r.friend)
+	n.pumpAll(now, r.from.User)
+}
+
+// progressVia tells the progress that a friend brought.
+func (n *Node) progressVia(list []sessions.Progress, friend sessions.UserKey) {
+	for _, p := range list {
+		n.noteStep(p)
+		d := n.delivery(p)
+		d.By = n.book.Label(friend)
+		n.emit(d)
+	}
+}
+
+// heldBy names the friends who keep a line; empty: none.
+func (n *Node) heldBy(holders []sessions.SessionID) (names string) {
+	for _, id := range holders {
+		s, ok := n.book.Session(id)
+		if label := n.book.Label(s.User); ok && names == "" {
+			names = label
+		} else if ok && label != names {
+			names += ", " + label
+		}
+	}
+	return names
+}
+
+// nowTrue brings the progress of lines up to date, now that it is written.
+func (n *Node) nowTrue(list []sessions.Progress) []sessions.Progress {
+	rest := list[:0]
+	for _, p := range list {
+		if p, ok := n.outbox.Written(p); ok {
+			rest = append(rest, p)
+		}
+	}
+	return rest
 }

@@ -182,7 +182,7 @@ func (n *Node) Presence() (list []PresenceView) {
 			v.Addrs = append(v.Addrs, h.addr)
 			user := h.user
 			if id, ok := n.peerAt(h.addr); ok {
-				if s, known := n.book.Session(id); known && h.fits(n, s) {
+				if s, known := n.book.Session(id); known && n.fits(h, s) {
 					user = n.book.Label(s.User)
 				}
 			}

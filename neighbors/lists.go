@@ -10,6 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // Bounds of pulling.
@@ -156,13 +157,9 @@ func (n *Node) fillRecords(page *dgram.List, asker *edge, of []byte) {
 	page.Total = uint64(len(page.Records))
 }
 
-// listReceived takes a page of a list, or news, which nobody asks for. A page that answers no
+// listReceived takes a page of a list. A page that answers no
 // request of ours is dropped. Records are hearsay: they make names known, nobody online.
 func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Received, l dgram.List) {
-	if l.Request == 0 {
-		n.newsReceived(now, from, l)
-		return
-	}
 	e := n.edges[from.ID]
 	if w, ok := n.wants.flying[l.Request]; ok && w.by == from.ID {
 		n.wantEnded(l.Request, w)
@@ -193,7 +190,7 @@ func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, add
 			continue // not what was asked for
 		}
 		got = true
-		n.learn(now, rec.Session, rec, signed, addr, false)
+		n.happened(now, recordBrought{rec, signed})
 		if n.isNear(addr) || n.onSite(addr.Addr()) {
 			n.dialNear(now, rec.Session, addr.Addr())
 		}
@@ -214,7 +211,7 @@ func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, add
 func (n *Node) again(now time.Time, r *rumor, by *edge) {
 	if e := n.edges[r.id]; e == nil || !e.online {
 		if state, _ := n.via(r); state == Online || state == Away {
-			n.sighted(now, r.id, by)
+			n.happened(now, sighted{r.id, by})
 		}
 	}
 	n.reconsider(now, r)
@@ -351,4 +348,14 @@ func (n *Node) dialNear(now time.Time, id sessions.SessionID, teller netip.Addr)
 			n.dial(now, a.Addr, []dgram.Peer{peerOf(s)})
 		}
 	}
+}
+
+// wantSender asks whoever brings a copy for its sender's record, which says whose key must
+// have signed it. Strangers can fill only a part of that queue.
+func (n *Node) wantSender(now time.Time, from sessions.SessionID, by sessions.Session) {
+	if n.payer(by.ID).Class == budget.Stranger && len(n.wants.queue) >= maxWants/4 || !n.affords(now, by, costSignature) {
+		return
+	}
+	n.want(now, from, by.ID)
+	n.pumpWants(now)
 }

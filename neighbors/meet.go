@@ -11,8 +11,8 @@ import (
 
 // meet contacts a session that a common neighbour introduced: at once through that neighbour, if
 // it relays, and directly by HELLOs of both sides (hole punching). delay holds our first one
-// back, so that they do not cross in the NATs.
-func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration) {
+// back, so that they do not cross in the NATs. asked: the person waits for that session.
+func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration, asked bool) {
 	want := dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
 	w := n.way(now, rec.Session)
 	for _, a := range w.addrs {
@@ -40,7 +40,7 @@ func (n *Node) meet(now time.Time, by sessions.Session, rec sessions.Record, add
 			n.mappingLost(now) // they look for us although there was a path between us
 		}
 		w.why = "not answered yet"
-		n.ep.Punch(now, addrs, want, delay, n.askedFor(rec))
+		n.ep.Punch(now, addrs, want, delay, asked)
 	}
 	w.next = now.Add(n.spread(meetRetry))
 	if w.tries > 1 {
@@ -115,9 +115,7 @@ func (n *Node) wayBroken(now time.Time, e *edge) {
 		return
 	}
 	if by := n.edges[w.by]; by != nil && by.online && by.probes == 0 {
-		by.probes, by.began = 1, now // or is it the introducer that is gone?
-		by.quietAt = now.Add(n.answerTime(by))
-		n.plan(by)
+		n.happened(now, doubted{by}) // or is it the introducer that is gone?
 	}
 	n.ep.Probe(now, dgram.PeerID(w.by))
 	if w.relay {
@@ -148,7 +146,7 @@ func (n *Node) relayGone(now time.Time, relay sessions.SessionID) {
 			continue
 		}
 		w.why = "the relay " + n.book.Label(r.User) + " is gone"
-		n.contacts.tell(now, n, id, PathChange{
+		n.notify.tell(now, id, PathChange{
 			User: n.book.Label(s.User), Session: id.String(),
 			Why: w.why + "; texts wait until it is back or there is another path",
 		})
@@ -188,7 +186,7 @@ func (n *Node) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duratio
 			change.Why = "through " + n.book.Label(r.User)
 		}
 	}
-	n.contacts.tell(now, n, id, change)
+	n.notify.tell(now, id, change)
 }
 
 // shownAddr is the address at which a session is reached, as the person knows addresses: that of

@@ -1,8 +1,10 @@
 package neighbors
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"darkchat/dgram"
@@ -236,4 +238,30 @@ func (n *Node) dialable(addr netip.AddrPort, teller netip.Addr) bool {
 		return n.onSite(a) && n.onSite(teller)
 	}
 	return true
+}
+
+// seekingKeys lists the missing users in a fixed order.
+func (n *Node) seekingKeys() []sessions.UserKey {
+	keys := make([]sessions.UserKey, 0, len(n.seeking))
+	for k := range n.seeking {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b sessions.UserKey) int { return bytes.Compare(a[:], b[:]) })
+	return keys
+}
+
+// seedsNews: a seed says that somebody we asked it for is there. What it says of others is
+// ignored.
+func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
+	if !n.askable(seed) {
+		return
+	}
+	for _, s := range list {
+		known, ok := n.book.Session(sessions.SessionID(s.Session))
+		if w := n.seeking[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
+			w.asked, w.wait, w.next = now, 0, now.Add(n.spread(seekFirst))
+			n.seekAt = time.Time{}
+			n.askOne(now, seed, find{user: known.User})
+		}
+	}
 }

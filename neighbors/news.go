@@ -82,13 +82,9 @@ func (n *Node) summaryOf(e *edge) (s dgram.Summary, ok bool) {
 	return s, true
 }
 
-// changedEdge queues the news that a neighbour changed: online, suspect, lost, gone, or a new
+// queueNews queues the news that a neighbour changed: online, suspect, lost, gone, or a new
 // record.
-func (n *Node) changedEdge(now time.Time, e *edge) {
-	if n.cfg.Seed {
-		n.tellSeekers(now, e)
-		return
-	}
+func (n *Node) queueNews(now time.Time, e *edge) {
 	if e.seed || e.user == n.user || !n.left.IsZero() || !n.known(e) && !e.link {
 		return
 	}
@@ -202,7 +198,7 @@ func (n *Node) fingers(live []*edge) (list []*edge) {
 // them, and we ask for its list.
 func (n *Node) acquainted(now time.Time, e *edge) {
 	n.askForList(now, e)
-	n.changedEdge(now, e)
+	n.happened(now, changed{e})
 	if !n.cfg.Seed {
 		n.sendNews(now, e, n.told(e))
 	}
@@ -215,22 +211,4 @@ func (n *Node) sendNews(now time.Time, to *edge, list []dgram.Summary) {
 		list = list[len(page):]
 		n.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: page}})
 	}
-}
-
-// newsReceived takes a neighbour's news. That of strangers is not believed: they could fill the
-// memory of the second edge.
-func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) {
-	e := n.edges[from.ID]
-	if e == nil || !e.online || n.cfg.Seed {
-		return
-	}
-	if e.seed {
-		n.seedsNews(now, e, l.Summaries)
-		return
-	}
-	if n.known(e) || n.nearEdge(e) {
-		n.heardSummaries(now, e, l.Summaries, false)
-	}
-	n.drawTurn(now, e) // its other neighbours were told the same
-	n.plan(e)
 }

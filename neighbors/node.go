@@ -37,11 +37,17 @@ type Node struct {
 	requests requests
 	explode  explosions
 	reach
-	holds holds
-	taking
-	said
+	holds    holds
+	holdKeys holdKeys
+	texts    texts
+	writes   writes
+	tickets  tickets
+	door     door
+	past     sessions.History
+	ends     ends
 	numbers  numbers
-	contacts contacts
+	token    Token // the last one given out
+	notify   notifier
 
 	out    Ready
 	spare  Ready     // room of the last one, used again
@@ -120,9 +126,10 @@ func New(cfg Config, now time.Time) (*Node, error) {
 		n.inbox.Unstored()
 		n.outbox.Unstored()
 	}
-	n.texts, n.numbers, n.door = newTexts(), newNumbers(cfg), newDoor()
+	n.texts, n.writes, n.tickets, n.numbers, n.door = newTexts(), newWrites(), newTickets(), newNumbers(cfg), newDoor()
 	n.door.knocking = gate{n}
-	n.intro, n.explode, n.contacts = newIntroductions(), newExplosions(), newContacts()
+	n.intro, n.explode, n.notify = newIntroductions(), newExplosions(), newNotifier()
+	n.notify.n = n
 	n.relays, n.circuits = newRelays(), newCircuits(n.budget)
 	n.rumors, n.seekers, n.wants.flying, n.keepSign = newRumors(), newSeekers(), map[uint64]want{}, now
 	if n.cfg.Profile.Name == "" {
@@ -130,6 +137,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	}
 	n.past = cfg.Past
 	n.newHolds(now)
+	n.newHoldKeys()
 	if cfg.Load != nil {
 		if err := cfg.Load(n.load); err != nil {
 			return nil, err
@@ -139,6 +147,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.book.WriteLate()
 	n.inbox.Loaded(now)
 	n.outbox.Loaded(now)
+	n.startHoldKeys(now)
 	n.startHolds(now)
 	if err := n.begin(now); err != nil {
 		return nil, err
@@ -150,6 +159,7 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	n.reserve()
 	n.startDoor()
 	n.startTexts(now)
+	n.progress(now, n.outbox.Expire(now), 0)
 	return n, nil
 }
 
@@ -194,7 +204,7 @@ func (n *Node) Renewed(now time.Time, session [32]byte) error {
 	}
 	n.remember(now)
 	n.reserve()
-	n.tell(Notice{"a copy of this session runs elsewhere: this one has taken a new key and goes on as a session of its own"})
+	n.emit(Notice{"a copy of this session runs elsewhere: this one has taken a new key and goes on as a session of its own"})
 	n.wake(now)
 	return nil
 }
@@ -204,7 +214,7 @@ func (n *Node) load(b sessions.Bucket, key, value []byte) error {
 	case sessions.BucketUsers, sessions.BucketSessions, sessions.BucketFloors:
 		return n.book.Load(b, key, value)
 	case sessions.BucketHoldKeys:
-		return n.holds.keys.Load(b, key, value)
+		return n.holdKeys.keys.Load(b, key, value)
 	case sessions.BucketShelf:
 		return n.holds.shelf.Load(b, key, value)
 	case sessions.BucketOutbox:
@@ -254,7 +264,7 @@ func (n *Node) sign(state sessions.State) error {
 	if n.outside.hard {
 		r.Flags |= sessions.FlagHardNAT
 	}
-	r.Addrs, r.Hold = n.recordAddrs(), n.holds.keys.Public()
+	r.Addrs, r.Hold = n.recordAddrs(), n.holdKeys.keys.Public()
 	signed, err := sessions.SignBy(n.signatures, n.cfg.Key, r)
 	if err != nil {
 		return err
@@ -282,7 +292,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(next, n.advanceRequests(now))
 	next = earliest(next, n.advanceSeekers(now))
 	next = earliest(next, n.advanceSources(now))
-	next = earliest(next, n.contacts.advance(now, n))
+	next = earliest(next, n.notify.advance(now))
 	next = earliest(next, n.advanceFavours(now))
 	next = earliest(next, n.advanceWants(now))
 	next = earliest(next, n.advanceSearch(now))
@@ -293,6 +303,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	}
 	next = earliest(next, n.outbox.Expiry())
 	next = earliest(next, n.advanceNews(now))
+	next = earliest(next, n.advanceHoldKeys(now))
 	next = earliest(next, n.advanceHolds(now))
 	next = earliest(next, n.advanceTexts(now))
 	next = earliest(next, n.advanceLeaving(now))
@@ -317,7 +328,9 @@ func (n *Node) pull(now time.Time) (again bool) {
 	datagrams, events := n.ep.Drain()
 	for _, d := range datagrams {
 		if dgram.Relayed(d.To.Addr()) {
-			n.carry(now, d)
+			if n.left.IsZero() || !n.Left() { // else as if lost
+				n.carry(now, d)
+			}
 			again = true
 			continue
 		}
@@ -336,7 +349,7 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 		n.book.DropWrites()
 		return time.Time{}
 	}
-	again, next := n.texts.rewrite(now)
+	again, next := n.writes.rewrite(now)
 	next = earliest(next, n.storeRecovers(now))
 	next = earliest(next, n.book.Ripen(now))
 	n.out.Batch = append(n.out.Batch, again...)
@@ -344,7 +357,7 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 	n.out.Batch = append(n.out.Batch, n.outbox.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.inbox.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.holds.shelf.TakeWrites()...)
-	n.out.Batch = append(n.out.Batch, n.holds.keys.TakeWrites()...)
+	n.out.Batch = append(n.out.Batch, n.holdKeys.keys.TakeWrites()...)
 	n.out.Batch = append(n.out.Batch, n.past.TakeWrites()...)
 	return next
 }
@@ -356,7 +369,7 @@ func (n *Node) Drain() Ready {
 	n.spare = r
 	r.Reserve = n.numbers.wanted()
 	if len(r.Batch) > 0 {
-		r.Seq = n.texts.close(r.Batch)
+		r.Seq = n.writes.close(r.Batch)
 	}
 	return r
 }
@@ -373,7 +386,7 @@ func again[T any](s []T) []T {
 	return s[:0]
 }
 
-func (n *Node) tell(e Event) { n.out.Events = append(n.out.Events, e) }
+func (n *Node) emit(e Event) { n.out.Events = append(n.out.Events, e) }
 
 // spread adds up to a quarter, so that nodes that lost each other together do
 // not come back in step.
@@ -396,4 +409,10 @@ func (n *Node) Opener() *dgram.Opener { return n.ep.Opener() }
 // did not use, so that the next one begins there. Call it after the loop ended.
 func (n *Node) Unused() (ids, seqs uint64) {
 	return n.numbers.left(sessions.CounterIDs).First, n.numbers.left(sessions.CounterSeq).First
+}
+
+// nextToken returns the token of another request or line of the person.
+func (n *Node) nextToken() Token {
+	n.token++
+	return n.token
 }

@@ -24,11 +24,8 @@ type ends struct {
 	last  uint64              // the line that was typed last
 }
 
-// note takes one step of a line's progress. It is called for every step of every line.
-func (s *ends) note(n *Node, p sessions.Progress) {
-	if n.outbox.Has(p.ID) {
-		return
-	}
+// note remembers how a line ended.
+func (s *ends) note(p sessions.Progress) {
 	p.Text = "" // told only once
 	if len(s.lines) < maxEnds {
 		s.lines = append(s.lines, p)
@@ -195,5 +192,12 @@ func (n *Node) withdraw(e *edge, p sessions.Progress) {
 			e.landed(id)
 			n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
 		}
+	}
+}
+
+// noteStep takes one step of a line's progress. It is called for every step of every line.
+func (n *Node) noteStep(p sessions.Progress) {
+	if !n.outbox.Has(p.ID) {
+		n.ends.note(p)
 	}
 }

@@ -120,7 +120,7 @@ func (n *Node) named(id sessions.SessionID, at netip.AddrPort) bool {
 func (n *Node) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
 	for _, p := range n.plugins {
 		for _, h := range p.hints {
-			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && h.fits(n, s)) {
+			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && n.fits(h, s)) {
 				return true
 			}
 		}
@@ -216,19 +216,8 @@ func (n *Node) advanceOutside(now time.Time) (next time.Time) {
 	if slices.Equal(n.recordAddrs(), n.record.Addrs) && o.hard == (n.record.Flags&sessions.FlagHardNAT != 0) {
 		return time.Time{}
 	}
-	_ = n.redeclare(now) // the next change will try again
+	n.happened(now, restated{}) // without a number the next change will try again
 	return time.Time{}
-}
-
-// redeclare signs our record anew and hands it to every neighbour.
-func (n *Node) redeclare(now time.Time) error {
-	if err := n.sign(n.presence()); err != nil {
-		return err // without a number the old record stands a while longer
-	}
-	for _, e := range n.live() {
-		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: n.signed, Observed: e.told}})
-	}
-	return nil
 }
 
 // recordAddrs lists the addresses for our record: those of the machine, and those that others

@@ -100,7 +100,7 @@ func (n *Node) newQuest(now time.Time, typed, mapped, print string) *quest {
 	}
 	if len(here) == 0 && len(were) == 1 {
 		here = were
-		n.missAll(now, were[0].user)
+		n.happened(now, missed{were[0].user})
 	}
 	for _, c := range here[:min(len(here), maxNamesakes)] {
 		q.claim(now, c)
@@ -167,7 +167,7 @@ func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
 // reached ends an \add whose key is known, if that user is online.
 func (n *Node) reached(now time.Time, r *request) {
 	user := r.quest.chosen
-	n.pin(now, user)
+	n.happened(now, meant{user})
 	online := n.onlineSessions(user)
 	if len(online) == 0 {
 		return
@@ -179,7 +179,7 @@ func (n *Node) reached(now time.Time, r *request) {
 // tellOnline tells again who is online: the one who asked waits for this line, or for an error.
 func (n *Node) tellOnline(now time.Time, user sessions.UserKey, online []sessions.SessionID) {
 	for _, id := range online {
-		n.contacts.again(now, n, id, CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
+		n.notify.again(now, id, CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
 	}
 }
 
@@ -199,7 +199,7 @@ func (n *Node) advanceStanding(now time.Time) (next time.Time) {
 	kept := n.requests.standing[:0]
 	for _, q := range n.requests.standing {
 		if err := n.weighed(now, q); err != nil {
-			n.tell(Notice{err.Error()})
+			n.emit(Notice{err.Error()})
 			continue
 		}
 		if !q.end.After(now) || !q.chosen.IsZero() && n.foundOne(now, q) {
@@ -222,13 +222,13 @@ func (n *Node) advanceStanding(now time.Time) (next time.Time) {
 // foundOne pins the user that a standing quest has found, once they are online, and tells the
 // person.
 func (n *Node) foundOne(now time.Time, q *quest) bool {
-	n.pin(now, q.chosen)
+	n.happened(now, meant{q.chosen})
 	online := n.onlineSessions(q.chosen)
 	if len(online) == 0 {
 		return false
 	}
 	n.tellOnline(now, q.chosen, online)
 	label := n.book.Label(q.chosen)
-	n.tell(Notice{fmt.Sprintf("%s (%s) has agreed to meet you and is added: \\chat %s", label, sessions.Fingerprint(q.chosen), label)})
+	n.emit(Notice{fmt.Sprintf("%s (%s) has agreed to meet you and is added: \\chat %s", label, sessions.Fingerprint(q.chosen), label)})
 	return true
 }

@@ -87,7 +87,7 @@ func (n *Node) throughRelay(id sessions.SessionID) (relay sessions.SessionID, ok
 func (n *Node) carry(now time.Time, d dgram.Datagram) {
 	number, peer, _ := dgram.RelayParts(d.To)
 	relay, ok := n.relays.node(number)
-	if _, _, direct := n.direct(relay); !ok || !direct || !n.left.IsZero() && n.Left() {
+	if _, _, direct := n.direct(relay); !ok || !direct {
 		return // as if lost
 	}
 	n.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
@@ -131,7 +131,7 @@ func (n *Node) way(now time.Time, id sessions.SessionID) *way {
 	w := n.relays.ways[id]
 	if w == nil {
 		if len(n.relays.ways) == maxWays {
-			n.relays.forget(n)
+			n.forgetWay()
 		}
 		w = &way{id: id}
 		n.relays.ways[id] = w
@@ -142,8 +142,8 @@ func (n *Node) way(now time.Time, id sessions.SessionID) *way {
 	return w
 }
 
-// forget makes room: first it drops ways that are not in use, then the oldest.
-func (r *relays) forget(n *Node) {
+// forgetWay makes room: first it drops ways that are not in use, then the oldest.
+func (n *Node) forgetWay() {
 	var worst *way
 	rank := func(w *way) int {
 		if n.ep.Live(dgram.PeerID(w.id)) {
@@ -151,13 +151,13 @@ func (r *relays) forget(n *Node) {
 		}
 		return 0
 	}
-	for _, id := range r.wayIDs() {
-		w := r.ways[id]
+	for _, id := range n.relays.wayIDs() {
+		w := n.relays.ways[id]
 		if worst == nil || rank(w) < rank(worst) || rank(w) == rank(worst) && w.began.Before(worst.began) {
 			worst = w
 		}
 	}
-	delete(r.ways, worst.id)
+	delete(n.relays.ways, worst.id)
 }
 
 // wayIDs lists the sessions in a fixed order.

@@ -39,7 +39,6 @@ const (
 
 // requests holds what is under way, at most maxRequests, oldest first.
 type requests struct {
-	last     Token
 	list     []*request
 	standing []*quest   // \adds that ended without an answer and go on; at most maxStanding, oldest first
 	late     []*request // \pings that did; at most maxLate, oldest first
@@ -49,9 +48,9 @@ func (n *Node) request(now time.Time, kind requestKind, limit time.Duration) (*r
 	if len(n.requests.list) >= maxRequests {
 		return nil, ErrBusy
 	}
-	n.requests.last++
+	token := n.nextToken()
 	// A little early, so that the person is told within the limit.
-	q := &request{token: n.requests.last, kind: kind, deadline: now.Add(limit - limit/20), started: now}
+	q := &request{token: token, kind: kind, deadline: now.Add(limit - limit/20), started: now}
 	n.requests.list = append(n.requests.list, q)
 	n.wake(now)
 	return q, nil
@@ -66,7 +65,7 @@ func (n *Node) end(q *request, e Event) {
 	if i := slices.Index(*list, q); i >= 0 {
 		*list = slices.Delete(slices.Clone(*list), i, i+1)
 		if e != nil {
-			n.tell(e)
+			n.emit(e)
 		}
 	}
 }
@@ -167,12 +166,12 @@ func (n *Node) addUser(now time.Time, user sessions.UserKey, typed string) (Toke
 		return 0, err
 	}
 	q.find = find{user: user, name: typed}
-	n.pin(now, user)
+	n.happened(now, meant{user})
 	if online := n.onlineSessions(user); len(online) > 0 {
 		n.tellOnline(now, user, online)
 		n.end(q, Done{q.token})
 	} else {
-		n.seek(now, user)
+		n.happened(now, wanted{user})
 	}
 	return q.token, nil
 }
@@ -203,7 +202,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 			q.peer, _ = n.peerAt(q.addr)
 		}
 		if !q.peer.IsZero() {
-			q.send(now, n, q.peer)
+			n.probe(now, q, q.peer)
 		}
 		if q.peer.IsZero() || len(q.probes) == 2 {
 			n.dialAsked(now, q.addr, nil) // a different node may be there by now
@@ -215,7 +214,7 @@ func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
 				continue
 			}
 			if n.ep.Live(dgram.PeerID(s.ID)) {
-				q.send(now, n, s.ID)
+				n.probe(now, q, s.ID)
 			}
 			if q.asked == 1 || !n.ep.Live(dgram.PeerID(s.ID)) {
 				n.callSession(now, s, true)
@@ -292,16 +291,16 @@ func (n *Node) requestAssociated(now time.Time, id sessions.SessionID, addr neti
 			// it has been sent
 		case q.kind == pingAddr && q.addr == addr:
 			q.peer = id
-			q.send(now, n, id)
+			n.probe(now, q, id)
 		case q.kind == pingUser:
 			if s, ok := n.book.Session(id); ok && s.User == q.find.user && (q.peer.IsZero() || q.peer == id) {
-				q.send(now, n, id)
+				n.probe(now, q, id)
 			}
 		}
 	}
 }
 
-func (q *request) send(now time.Time, n *Node, to sessions.SessionID) {
+func (n *Node) probe(now time.Time, q *request, to sessions.SessionID) {
 	q.probes = append(q.probes, n.ep.ProbeAsked(now, dgram.PeerID(to)))
 	q.next = now.Add(n.probePause(q))
 }
@@ -312,7 +311,7 @@ func (n *Node) requestOnline(now time.Time, s sessions.Session) {
 		switch {
 		case q.kind != addUser:
 		case q.quest == nil && q.find.user == s.User:
-			n.pin(now, s.User)
+			n.happened(now, meant{s.User})
 			n.end(q, Done{q.token})
 		case q.quest != nil && q.quest.chosen == s.User:
 			n.reached(now, q)
@@ -350,8 +349,8 @@ func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
 			if q.kind == pingAddr {
 				addr, path = q.addr, PathDirect
 			}
-			n.pin(now, s.User)
-			n.contacts.flush(n, id) // online comes before pong
+			n.happened(now, meant{s.User})
+			n.notify.flush(id) // online comes before pong
 			n.end(q, Pong{Token: q.token, Late: q.late, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
 		}
 	}

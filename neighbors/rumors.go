@@ -238,9 +238,7 @@ func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, ask
 		}
 		if news {
 			n.rumored(now, r, by, s, was)
-			if n.outbox.Len() > 0 {
-				n.offerSoon(now, 0) // the teller may keep copies that wait
-			}
+			n.happened(now, claimed{})
 		}
 	}
 	n.pumpWants(now)
@@ -252,12 +250,12 @@ func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary, was u
 	switch said := saidState(s.State); {
 	case e != nil && e.online:
 		if s.State == dgram.SummarySuspect || s.State == dgram.SummaryLost {
-			n.suspected(now, e, by.id)
+			n.happened(now, accused{e, by.id})
 		}
 	case said == Online || said == Away:
-		n.sighted(now, r.id, by)
+		n.happened(now, sighted{r.id, by})
 		if was == dgram.SummaryLost && n.known(by) {
-			n.echo(now)
+			n.happened(now, refound{})
 		}
 	}
 	n.reconsider(now, r)
@@ -287,7 +285,7 @@ func (n *Node) reconsider(now time.Time, r *rumor) {
 	if by != nil {
 		h.Via = n.book.Label(by.user)
 	}
-	n.contacts.heard(now, n, r.id, h)
+	n.notify.heard(now, r.id, h)
 }
 
 // forgetTeller: a neighbour is no longer here, so what it told may no longer be true.

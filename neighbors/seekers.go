@@ -75,19 +75,3 @@ func (n *Node) welcome(now time.Time, e, seeker *edge) bool {
 	}
 	return introducesAtOnce(s.Flags, n.together(at, from)) || n.wishOf(now, e.id, seeker.user) != nil
 }
-
-// seedsNews: a seed says that somebody we asked it for is there. What it says of others is
-// ignored.
-func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
-	if !n.askable(seed) {
-		return
-	}
-	for _, s := range list {
-		known, ok := n.book.Session(sessions.SessionID(s.Session))
-		if w := n.seeking[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
-			w.asked, w.wait, w.next = now, 0, now.Add(n.spread(seekFirst))
-			n.seekAt = time.Time{}
-			n.askOne(now, seed, find{user: known.User})
-		}
-	}
-}

@@ -68,7 +68,7 @@ type host struct {
 
 func (h host) Self() string { return h.node.cfg.Name }
 
-func (h host) Notice(text string) { h.node.tell(Notice{text}) }
+func (h host) Notice(text string) { h.node.emit(Notice{text}) }
 
 func (h host) Announce() bool { return h.node.announce(h.now, h.source) }
 
@@ -199,7 +199,7 @@ func (n *Node) expected(addr netip.AddrPort) (user string) {
 
 // fits says whether a session is the one that a hint means: anybody, a user of that name, or that
 // name with that fingerprint.
-func (h hint) fits(n *Node, s sessions.Session) bool {
+func (n *Node) fits(h hint, s sessions.Session) bool {
 	name, print, whole := cutLast(h.user, '~')
 	u, _ := n.book.User(s.User)
 	return h.user == "" || sameName(u.Name, name) && (!whole || strings.EqualFold(sessions.Fingerprint(s.User), print))
@@ -231,4 +231,57 @@ func (n *Node) hintedError(typed string, whole bool) error {
 		}
 	}
 	return nil
+}
+
+// expect: a Source names a whole fingerprint, so the name means that key alone.
+func (n *Node) expect(user string) {
+	if name, print, ok := cutLast(user, '~'); ok {
+		if err := n.book.Expect(name, print); err != nil {
+			n.emit(Notice{fmt.Sprintf("the entry %s is ignored: %v", user, err)})
+		}
+	}
+}
+
+// confirmHint: somebody answered at an address where a Source expects a certain user. If the
+// whole fingerprint fits, that counts as an act of this node's user.
+func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+	if s, known := n.book.Session(id); known && n.hintedSeed(s, addr) {
+		if !n.book.NamedSeed(s.User) {
+			n.warnOfSuccessor(s, addr)
+		}
+		n.book.SetNamed(s.User)
+		if e := n.edges[id]; e != nil {
+			n.reclass(e)
+		}
+	}
+	user := n.expected(addr)
+	name, print, ok := cutLast(user, '~')
+	if !ok {
+		return
+	}
+	s, known := n.book.Session(id)
+	u, _ := n.book.User(s.User)
+	switch {
+	case !known || !sameName(u.Name, name):
+	case strings.EqualFold(sessions.Fingerprint(s.User), print):
+		n.happened(now, meant{s.User})
+	default:
+		n.notify.mismatch(now, name, s.User, fmt.Sprintf("%s answered as %s (%s); your contacts file expects %s (%s)",
+			addr, u.Label, sessions.Fingerprint(s.User), name, print))
+	}
+}
+
+func sameName(a, b string) bool {
+	ma, err := sessions.MapName(a)
+	mb, err2 := sessions.MapName(b)
+	return err == nil && err2 == nil && ma == mb
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == sep {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
 }

@@ -3,11 +3,9 @@ package neighbors
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/sessions"
 )
 
@@ -48,31 +46,6 @@ func (n *Node) isOwnName(typed string) bool {
 	name, print, whole := cutLast(typed, '~')
 	digits := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
 	return sameName(name, n.cfg.Name) && (!whole || len(digits(print)) >= 4 && strings.HasPrefix(digits(sessions.Fingerprint(n.user)), digits(print)))
-}
-
-// pin keeps a user: an act of this node's user meant them.
-func (n *Node) pin(now time.Time, user sessions.UserKey) {
-	if n.book.Trust(user) != sessions.TrustNew {
-		return
-	}
-	n.contacts.introduce(n, user)
-	if n.book.Pin(user) != nil {
-		return
-	}
-	for _, s := range n.book.SessionsOf(user) {
-		if e := n.edges[s.ID]; e != nil {
-			n.reclass(e)
-		} else if n.ep.Live(dgram.PeerID(s.ID)) {
-			n.alive(now, s.ID, netip.AddrPort{}) // as a stranger it may have had no place
-		}
-	}
-	n.contacts.warnAlike(n, user)
-	n.letIn(now, user)
-	n.judge(now) // their sightings of us count from now on
-	for _, id := range n.onlineSessions(user) {
-		n.acquainted(now, n.edges[id])
-	}
-	n.reserve()
 }
 
 // reserve tells dgram the last addresses of people our user knows, so that a flood of
@@ -122,19 +95,4 @@ func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) 
 		return "", err
 	}
 	return label, nil
-}
-
-func (n *Node) block(now time.Time, user sessions.UserKey) error {
-	for _, s := range n.book.SessionsOf(user) {
-		if e := n.edges[s.ID]; e != nil {
-			n.gone(now, s.ID, "")
-			n.removeEdge(e)
-		}
-	}
-	delete(n.seeking, user)
-	delete(n.door.visitors, user)
-	if n.door.knocking != nil {
-		n.door.knocking.turnAway(now, user)
-	}
-	return n.book.Block(user)
 }

@@ -1,6 +1,7 @@
 package neighbors
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -8,6 +9,61 @@ import (
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
+
+// obey does what follows from a transition, in this order. It is the one place where a change in
+// one part of the node reaches another.
+func (n *Node) obey(now time.Time, t transition) {
+	switch t := t.(type) {
+	case changed:
+		if n.cfg.Seed {
+			n.tellSeekers(now, t.e)
+		} else {
+			n.queueNews(now, t.e)
+		}
+	case lost:
+		n.gone(now, t.e.id, ReasonLost)
+	case crowdedOut:
+		n.book.SetPresence(t.e.id, sessions.PresenceUnknown)
+		n.notify.offline(now, t.e, ReasonRoom)
+		n.rumors.outdated(t.e.id)
+	case pathFailed:
+		n.wayBroken(now, t.e)
+	case doubted:
+		n.doubt(now, t.e)
+	case accused:
+		n.suspected(now, t.e, t.by)
+	case sighted:
+		n.sighted(now, t.id, t.by)
+	case refound:
+		n.echo(now)
+	case claimed:
+		if n.outbox.Len() > 0 {
+			n.offerSoon(now, 0) // the teller may keep copies that wait
+		}
+	case senderUnknown:
+		n.wantSender(now, t.sender, t.by)
+	case recordBrought:
+		n.learn(now, t.record.Session, t.record, t.signed, netip.AddrPort{}, false)
+	case meant:
+		n.pin(now, t.user)
+	case wanted:
+		n.seek(now, t.user)
+	case missed:
+		n.missAll(now, t.user)
+	case restated:
+		_ = n.redeclare(now) // without a number the old record stands a while longer
+	case texted:
+		n.talk(now, t.e)
+	case copyOpened:
+		n.textReceived(now, t.sender, t.id, t.back, t.text)
+	case progressed:
+		n.progress(now, t.list, 0)
+	case receiptCame:
+		n.receiptCame(now, t)
+	default:
+		panic(fmt.Sprintf("BUG: nothing follows from %T", t))
+	}
+}
 
 // heardNoted is how precisely the memory knows when a session was last heard that only says that
 // it is there.
@@ -46,10 +102,10 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	n.drawTurn(now, e)
 	n.ep.Pin(dgram.PeerID(id), e.payer.Class <= budget.Seed)
 	delete(n.seeking, s.User)
-	n.contacts.online(now, n, s)
+	n.notify.online(now, s, n.awaited(s))
 	n.returned(now, e)
 	n.requestOnline(now, s)
-	n.changedEdge(now, e)
+	n.happened(now, changed{e})
 	n.askForList(now, e)
 	n.handOver(now, e)
 	n.cameBack(now, e)
@@ -94,8 +150,8 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 		}
 	}
 	n.offerSoon(now, holdSoon)
-	n.contacts.offline(now, n, e, reason)
-	n.changedEdge(now, e)
+	n.notify.offline(now, e, reason)
+	n.happened(now, changed{e})
 	n.forgetTeller(now, id)
 	if r := n.rumors.outdated(id); r != nil {
 		n.reconsider(now, r)
@@ -105,4 +161,43 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	}
 }
 
-func (n *Node) lost(now time.Time, e *edge) { n.gone(now, e.id, ReasonLost) }
+// pin keeps a user: an act of this node's user meant them.
+func (n *Node) pin(now time.Time, user sessions.UserKey) {
+	if n.book.Trust(user) != sessions.TrustNew {
+		return
+	}
+	n.notify.introduce(user)
+	if n.book.Pin(user) != nil {
+		return
+	}
+	for _, s := range n.book.SessionsOf(user) {
+		if e := n.edges[s.ID]; e != nil {
+			n.reclass(e)
+		} else if n.ep.Live(dgram.PeerID(s.ID)) {
+			n.alive(now, s.ID, netip.AddrPort{}) // as a stranger it may have had no place
+		}
+	}
+	n.notify.warnAlike(user)
+	n.letIn(now, user)
+	n.judge(now) // their sightings of us count from now on
+	for _, id := range n.onlineSessions(user) {
+		n.acquainted(now, n.edges[id])
+	}
+	n.reserve()
+}
+
+// block ends all contact with a user.
+func (n *Node) block(now time.Time, user sessions.UserKey) error {
+	for _, s := range n.book.SessionsOf(user) {
+		if e := n.edges[s.ID]; e != nil {
+			n.gone(now, s.ID, "")
+			n.removeEdge(e)
+		}
+	}
+	delete(n.seeking, user)
+	delete(n.door.visitors, user)
+	if n.door.knocking != nil {
+		n.door.knocking.turnAway(now, user)
+	}
+	return n.book.Block(user)
+}
