@@ -25,7 +25,7 @@ const (
 
 // notifier tells the person who comes and goes, in words and at a pace that they can follow.
 type notifier struct {
-	n       *Node
+	*core
 	now     time.Time // the latest that was heard of
 	shown   *simplelru.LRU[sessions.SessionID, *toldOf]
 	waiting []sessions.SessionID // each once; at most as many as shown
@@ -60,8 +60,8 @@ type toldOf struct {
 	pace    allowance
 }
 
-func newNotifier() notifier {
-	c := notifier{strangers: newStrangers(), warnings: newWarnings()}
+func newNotifier(core *core) *notifier {
+	c := &notifier{core: core, strangers: newStrangers(), warnings: newWarnings()}
 	var err error
 	if c.shown, err = simplelru.NewLRU[sessions.SessionID, *toldOf](maxShown, nil); err != nil {
 		panic("BUG: the bound of what is shown must be positive")
@@ -71,15 +71,15 @@ func newNotifier() notifier {
 
 // online tells that a session is here; awaited: the person asked for it and waits.
 func (c *notifier) online(now time.Time, s sessions.Session, awaited bool) {
-	if s.User == c.n.user {
+	if s.User == c.own.user {
 		return
 	}
-	u, _ := c.n.book.User(s.User)
+	u, _ := c.book.User(s.User)
 	if u.Trust == sessions.TrustNew && !u.Told {
 		if awaited {
 			c.introduce(s.User)
-		} else if c.stranger(now, c.n.firstContact(u), s.User) {
-			c.n.book.Tell(s.User)
+		} else if c.stranger(now, c.firstContact(u), s.User) {
+			c.book.Tell(s.User)
 		}
 	}
 	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: s.Flags&sessions.FlagSeed != 0}
@@ -91,10 +91,10 @@ func (c *notifier) online(now time.Time, s sessions.Session, awaited bool) {
 }
 
 func (c *notifier) offline(now time.Time, e *edge, reason string) {
-	if e.user == c.n.user {
+	if e.user == c.own.user {
 		return
 	}
-	c.tell(now, e.id, WentOffline{User: c.n.book.Label(e.user), Session: e.id.String(), Trust: c.n.book.Trust(e.user).String(), Reason: reason, Seed: e.seed})
+	c.tell(now, e.id, WentOffline{User: c.book.Label(e.user), Session: e.id.String(), Trust: c.book.Trust(e.user).String(), Reason: reason, Seed: e.seed})
 }
 
 func (c *notifier) heard(now time.Time, id sessions.SessionID, e HeardOf) {
@@ -108,7 +108,7 @@ func (c *notifier) again(now time.Time, id sessions.SessionID, e Event) {
 	s.waiting[kindOf(e)] = nil
 	c.flush(id)
 	s.note(e)
-	c.n.emit(e)
+	c.emit(e)
 }
 
 // tell tells an event about a session if there is room; otherwise the event waits.
@@ -121,7 +121,7 @@ func (c *notifier) tell(now time.Time, id sessions.SessionID, e Event) {
 	c.skip(now, s.supersede(e))
 	if !s.waits() && c.pays(now, id, s) {
 		s.note(e)
-		c.n.emit(e)
+		c.emit(e)
 		return
 	}
 	k := kindOf(e)
@@ -141,7 +141,7 @@ func (c *notifier) tell(now time.Time, id sessions.SessionID, e Event) {
 	if c.flushAt.IsZero() {
 		c.flushAt = now.Add(flushGap)
 	}
-	c.n.wake(c.flushAt)
+	c.wake(c.flushAt)
 }
 
 // of returns what was told of a session, making an entry if there is none.
@@ -160,7 +160,7 @@ func (c *notifier) pays(now time.Time, id sessions.SessionID, s *toldOf) bool {
 	if !s.pace.take(now, toldAtOnce, toldGap) {
 		return false
 	}
-	if p := c.n.payer(id); p.Class >= budget.Link && !c.n.budget.Spend(now, budget.Told, p, 1) {
+	if p := c.edges.payer(id); p.Class >= budget.Link && !c.budget.Spend(now, budget.Told, p, 1) {
 		s.pace = was
 		return false
 	}
@@ -177,7 +177,7 @@ func (c *notifier) flush(id sessions.SessionID) {
 		if e != nil {
 			s.waiting[k] = nil
 			s.note(e)
-			c.n.emit(e)
+			c.emit(e)
 		}
 	}
 }
@@ -191,7 +191,7 @@ func (c *notifier) skip(now time.Time, events int) {
 		c.leftAt = now.Add(time.Second)
 	}
 	c.leftOut += events
-	c.n.wake(c.leftAt)
+	c.wake(c.leftAt)
 }
 
 // advance tells the waiting events that may be told now, and how much was left out.
@@ -200,10 +200,10 @@ func (c *notifier) advance(now time.Time) (next time.Time) {
 	if due(c.flushAt, now) {
 		c.look(now)
 	}
-	next = earliest(c.flushAt, c.strangers.advance(now, c.n))
-	next = earliest(next, c.warnings.advance(now, c.n))
+	next = earliest(c.flushAt, c.strangers.advance(now, c.core))
+	next = earliest(next, c.warnings.advance(now, c.core))
 	if c.leftOut > 0 && !c.leftAt.After(now) {
-		c.n.emit(Notice{fmt.Sprintf("%d more lines about who comes and goes are left out; \\users shows who is here now", c.leftOut)})
+		c.emit(Notice{fmt.Sprintf("%d more lines about who comes and goes are left out; \\users shows who is here now", c.leftOut)})
 		c.leftOut, c.leftAt = 0, now.Add(leftOutGap)
 	}
 	if c.leftOut > 0 {
@@ -227,7 +227,7 @@ func (c *notifier) look(now time.Time) {
 			if e != nil && c.pays(now, id, s) {
 				s.waiting[k] = nil
 				s.note(e)
-				c.n.emit(e)
+				c.emit(e)
 			}
 		}
 		if s.queued = s.waits(); s.queued {

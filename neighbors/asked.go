@@ -13,25 +13,25 @@ import (
 // budget that nothing else can use up (spec/wire.md 6.3).
 
 // dialAsked is dial, paid from that budget.
-func (n *Node) dialAsked(now time.Time, addr netip.AddrPort, want []dgram.Peer) error {
-	n.wake(now)
-	return n.ep.DialAsked(now, addr, want)
+func (co *core) dialAsked(now time.Time, addr netip.AddrPort, want []dgram.Peer) error {
+	co.wake(now)
+	return co.ep.DialAsked(now, addr, want)
 }
 
 // askedFor says that the person waits for the one whom an introducer brings to us.
-func (n *Node) askedFor(rec sessions.Record) bool {
-	if n.book.Trust(rec.User).Known() && n.outbox.Queued(rec.User) {
+func (rq *requests) askedFor(rec sessions.Record) bool {
+	if rq.book.Trust(rec.User).Known() && rq.outbox.Queued(rec.User) {
 		return true
 	}
-	return slices.ContainsFunc(n.requests.list, func(q *request) bool {
+	return slices.ContainsFunc(rq.list, func(q *request) bool {
 		return (q.kind == addUser || q.kind == pingUser) && q.waitsFor(rec.User)
 	})
 }
 
 // awaited says whether the person asked for a session and waits for it to come online.
-func (n *Node) awaited(s sessions.Session) bool {
-	for _, q := range n.requests.pings() {
-		at, _, _ := n.ep.Path(dgram.PeerID(s.ID))
+func (rq *requests) awaited(s sessions.Session) bool {
+	for _, q := range rq.pings() {
+		at, _, _ := rq.ep.Path(dgram.PeerID(s.ID))
 		switch q.kind {
 		case pingAddr:
 			if q.addr == at || q.peer == s.ID {

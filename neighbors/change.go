@@ -12,34 +12,34 @@ import (
 // unknown, not offline. Everybody is told where we are now, peers behind NATs are met again,
 // and waiting texts go out.
 func (n *Node) changed(now time.Time) {
-	if !n.left.IsZero() {
+	if !n.core.own.left.IsZero() {
 		return
 	}
-	n.outside = outside{}
-	n.mappingLost(now)
-	n.ep.Uprooted()
+	n.core.nat.reset()
+	n.core.nat.mappingLost(now)
+	n.core.ep.Uprooted()
 	_ = n.redeclare(now) // without a number the old record stands
-	for _, id := range n.edgeIDs() {
-		e := n.edges[id]
+	for _, id := range n.core.edges.edgeIDs() {
+		e := n.core.edges.byID[id]
 		e.told = netip.AddrPort{}
 		if !e.online {
-			n.miss(now, e, now)
+			n.lookups.miss(now, e, now)
 			continue
 		}
-		e.unsure, e.vigil, e.quietAt = now, vigil{}, now.Add(n.answerTime(e))
-		n.ep.Probe(now, dgram.PeerID(id))
-		n.retryNow(now, id)
-		n.plan(e)
+		e.unsure, e.vigil, e.quietAt = now, vigil{}, now.Add(n.detector.answerTime(e))
+		n.core.ep.Probe(now, dgram.PeerID(id))
+		n.outbound.retryNow(now, id)
+		n.core.edges.plan(e)
 	}
-	for _, w := range n.seeking {
+	for _, w := range n.lookups.seeking {
 		w.soon(now)
 	}
-	n.seekAt = time.Time{}
-	for _, id := range n.relays.wayIDs() {
-		w := n.relays.ways[id]
+	n.lookups.seekAt = time.Time{}
+	for _, id := range n.core.ways.wayIDs() {
+		w := n.core.ways.byID[id]
 		w.eager, w.next = eagerMeets, now.Add(eagerGap/4) // the introducer must know our new address first
 	}
-	n.lookAtWays(now)
+	n.core.ways.lookAtWays(now)
 }
 
 // eagerMeets is how many introductions are asked for after a change, eagerGap apart. The first
@@ -59,22 +59,22 @@ func slept(wall, steady time.Duration) bool { return wall-steady > sleepLeast }
 
 // talk notes that texts go to or come from a neighbour. While they do, silence is noticed
 // sooner, including that of the nodes that would help if the path between us broke.
-func (n *Node) talk(now time.Time, e *edge) {
+func (dt *detector) talk(now time.Time, e *edge) {
 
 	if e == nil || e.talked.Add(time.Second).After(now) {
 		return
 	}
 	e.talked = now
-	for _, helper := range n.helpers(e) {
-		n.hasten(now, helper)
+	for _, helper := range dt.helpers(e) {
+		dt.hasten(now, helper)
 	}
 }
 
 // helpers lists the neighbour and the one that introduced us.
-func (n *Node) helpers(e *edge) []*edge {
+func (dt *detector) helpers(e *edge) []*edge {
 	list := []*edge{e}
-	if w := n.relays.ways[e.id]; w != nil {
-		if by := n.edges[w.by]; by != nil {
+	if w := dt.ways.byID[e.id]; w != nil {
+		if by := dt.edges.byID[w.by]; by != nil {
 			by.talked = e.talked
 			list = append(list, by)
 		}
@@ -83,17 +83,17 @@ func (n *Node) helpers(e *edge) []*edge {
 }
 
 // hasten brings the next look at a neighbour's silence forward.
-func (n *Node) hasten(now time.Time, e *edge) {
-	at := now.Add(n.silence(now, e))
+func (dt *detector) hasten(now time.Time, e *edge) {
+	at := now.Add(dt.silence(now, e))
 	if e.online && e.quietAt.After(at) {
 		e.quietAt = at
-		n.plan(e)
+		dt.edges.plan(e)
 	}
 }
 
 // heardAgain ends the doubt about a session after a change.
-func (n *Node) heardAgain(id sessions.SessionID) {
-	if e := n.edges[id]; e != nil {
+func (dt *detector) heardAgain(id sessions.SessionID) {
+	if e := dt.edges.byID[id]; e != nil {
 		e.unsure = time.Time{}
 	}
 }

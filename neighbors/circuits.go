@@ -12,6 +12,12 @@ import (
 	"darkchat/sessions/budget"
 )
 
+// relay carries datagrams for others, and takes those that others carry.
+type relay struct {
+	*core
+	circuits circuits
+}
+
 // circuits is a seed's side of relaying: who writes to whom, within quotas. It carries one
 // packet of the protocol at a time, sealed between the two ends, to a session associated with
 // us, never to an address. Nothing passes until both have written to each other: that is how
@@ -57,15 +63,15 @@ func newCircuits(l *budget.Ledger) circuits {
 }
 
 // pass carries one datagram from a neighbour to another, or counts why not.
-func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort, m dgram.Relay) {
-	c := &n.circuits
+func (rl *relay) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort, m dgram.Relay) {
+	c := &rl.circuits
 	to := sessions.SessionID(m.Session)
-	e := n.edges[to]
-	if _, _, ok := n.direct(to); !ok || e == nil || !e.online || to == from {
+	e := rl.edges.byID[to]
+	if _, _, ok := rl.direct(to); !ok || e == nil || !e.online || to == from {
 		c.count.unknown++
 		return
 	}
-	p, side := c.circuit(now, from, to, n.payer(from))
+	p, side := c.circuit(now, from, to, rl.edges.payer(from))
 	switch {
 	case p == nil:
 		c.count.full++
@@ -81,7 +87,7 @@ func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort,
 		return
 	}
 	p.bytes[side] += len(m.Datagram)
-	if n.ep.Send(now, dgram.PeerID(to), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(from), Datagram: m.Datagram}}) {
+	if rl.ep.Send(now, dgram.PeerID(to), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(from), Datagram: m.Datagram}}) {
 		c.count.passed++
 	}
 }

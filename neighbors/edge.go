@@ -65,35 +65,35 @@ type dialogue struct {
 }
 
 // plan schedules e at its earliest deadline.
-func (n *Node) plan(e *edge) {
-	n.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
+func (es *edges) plan(e *edge) {
+	es.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
 }
 
 // edgeIDs lists the edges in a fixed order: map order never reaches the wire. Callers must not
 // change the list; edges may come and go while it is walked.
-func (n *Node) edgeIDs() []sessions.SessionID {
-	if n.order == nil && len(n.edges) > 0 {
-		n.order = make([]sessions.SessionID, 0, len(n.edges))
-		for id := range n.edges {
-			n.order = append(n.order, id)
+func (es *edges) edgeIDs() []sessions.SessionID {
+	if es.order == nil && len(es.byID) > 0 {
+		es.order = make([]sessions.SessionID, 0, len(es.byID))
+		for id := range es.byID {
+			es.order = append(es.order, id)
 		}
-		slices.SortFunc(n.order, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
+		slices.SortFunc(es.order, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
 	}
-	return n.order
+	return es.order
 }
 
 // onlineSessions lists a user's sessions that are believed online, in a fixed order.
-func (n *Node) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
-	return slices.DeleteFunc(n.book.SessionIDs(user), func(id sessions.SessionID) bool {
-		e := n.edges[id]
+func (es *edges) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
+	return slices.DeleteFunc(es.book.SessionIDs(user), func(id sessions.SessionID) bool {
+		e := es.byID[id]
 		return e == nil || !e.online
 	})
 }
 
 // live lists the sessions with a live association, in a fixed order.
-func (n *Node) live() (list []*edge) {
-	for _, id := range n.edgeIDs() {
-		if e := n.edges[id]; e.online && n.ep.Live(dgram.PeerID(id)) {
+func (es *edges) live() (list []*edge) {
+	for _, id := range es.edgeIDs() {
+		if e := es.byID[id]; e.online && es.ep.Live(dgram.PeerID(id)) {
 			list = append(list, e)
 		}
 	}
@@ -101,9 +101,9 @@ func (n *Node) live() (list []*edge) {
 }
 
 // peerAt finds the live session whose path ends at addr.
-func (n *Node) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
-	for _, id := range n.edgeIDs() {
-		if at, _, ok := n.ep.Path(dgram.PeerID(id)); ok && at == addr && n.edges[id].online {
+func (es *edges) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
+	for _, id := range es.edgeIDs() {
+		if at, _, ok := es.ep.Path(dgram.PeerID(id)); ok && at == addr && es.byID[id].online {
 			return id, true
 		}
 	}
@@ -112,29 +112,29 @@ func (n *Node) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
 
 // advanceEdges does what is due at each edge.
 func (n *Node) advanceEdges(now time.Time) {
-	for e := n.timers.pop(now); e != nil; e = n.timers.pop(now) {
+	for e := n.core.edges.timers.pop(now); e != nil; e = n.core.edges.timers.pop(now) {
 		if due(e.quietAt, now) {
-			n.watch(now, e)
+			n.detector.watch(now, e)
 		}
 		if due(e.refreshAt, now) {
 			e.refreshAt = time.Time{}
-			n.askForList(now, e)
+			n.gossip.askForList(now, e)
 		}
 		if due(e.handAt, now) {
 			e.handAt = time.Time{}
 			if e.online {
-				n.handOver(now, e)
+				n.custody.handOver(now, e)
 			}
 		}
 		if due(e.retryAt, now) {
 			e.retryAt, e.busy = time.Time{}, false
-			n.pump(now, e)
+			n.outbound.pump(now, e)
 		}
 		if due(e.redialAt, now) {
-			n.redial(now, e)
+			n.lookups.redial(now, e)
 		}
-		if n.edges[e.id] == e {
-			n.plan(e)
+		if n.core.edges.byID[e.id] == e {
+			n.core.edges.plan(e)
 		}
 	}
 }

@@ -23,12 +23,14 @@ const (
 	introduceWishes = 4096
 )
 
-// introductions remembers who was introduced to whom, so that requests cannot be used to make
-// others send (spec/threats.md, reflection).
-type introductions struct {
-	pairs  *simplelru.LRU[[16]byte, pairState] // asker and target
-	wishes *simplelru.LRU[wishKey, *wish]      // as introducer: who asked for whom
-	knocks []knocker                           // as target: strangers who ask for us (knock.go)
+// introducer is introducing, in both roles. It remembers who was introduced to whom, so that
+// requests cannot be used to make others send (spec/threats.md, reflection).
+type introducer struct {
+	*core
+	seekers seekers                             // as introducer: who looked for somebody in vain
+	pairs   *simplelru.LRU[[16]byte, pairState] // asker and target
+	wishes  *simplelru.LRU[wishKey, *wish]      // as introducer: who asked for whom
+	knocks  []knocker                           // as target: strangers who ask for us (knock.go)
 }
 
 // pairState says when a pair was introduced, when again, and where both were.
@@ -53,11 +55,11 @@ func (s *pairState) allow(now time.Time, asker, to netip.AddrPort) bool {
 	return true
 }
 
-func newIntroductions() introductions {
+func newIntroducer(c *core) *introducer {
 	pairs, err := simplelru.NewLRU[[16]byte, pairState](introducePairs, nil)
 	wishes, err2 := simplelru.NewLRU[wishKey, *wish](introduceWishes, nil)
 	if err != nil || err2 != nil {
 		panic("BUG: introduction bounds must be positive")
 	}
-	return introductions{pairs: pairs, wishes: wishes}
+	return &introducer{core: c, seekers: newSeekers(), pairs: pairs, wishes: wishes}
 }

@@ -12,25 +12,25 @@ import (
 func (n *Node) Finished(now time.Time, d sessions.Done) {
 	switch {
 	case d.Seq == 0:
-		n.storeFails(now, d.Err)
+		n.core.writes.storeFails(now, d.Err)
 	case d.Seq&reserveMark != 0:
-		n.numbers.granted(sessions.Counter(d.Seq&^reserveMark), d.Granted, d.Err)
+		n.core.own.numbers.granted(sessions.Counter(d.Seq&^reserveMark), d.Granted, d.Err)
 	default:
-		w := n.writes.unsure[d.Seq]
-		delete(n.writes.unsure, d.Seq)
-		n.storeFails(now, d.Err)
+		w := n.core.writes.unsure[d.Seq]
+		delete(n.core.writes.unsure, d.Seq)
+		n.core.writes.storeFails(now, d.Err)
 		if d.Err != nil {
-			n.writes.keep(now, w.batch)
+			n.core.writes.keep(now, w.batch)
 		}
 		n.written(now, w, d.Err)
 	}
-	n.wake(now)
+	n.core.wake(now)
 }
 
 // passWrite goes on without a write in a run that stores nothing.
 func (n *Node) passWrite(now time.Time) {
-	if w := n.writes.gathered; n.cfg.Unstored && len(w.texts)+len(w.shown)+len(w.lines)+len(w.kept) > 0 {
-		n.writes.gathered = waiting{}
+	if w := n.core.writes.gathered; n.core.cfg.Unstored && len(w.texts)+len(w.shown)+len(w.lines)+len(w.kept) > 0 {
+		n.core.writes.gathered = waiting{}
 		n.written(now, w, nil)
 	}
 }
@@ -38,20 +38,20 @@ func (n *Node) passWrite(now time.Time) {
 // written does what waited for a write.
 func (n *Node) written(now time.Time, w waiting, err error) {
 	for _, key := range w.texts {
-		n.textWritten(now, key, err)
+		n.inbound.textWritten(now, key, err)
 	}
 	for _, key := range w.shown {
-		n.acknowledge(now, key, dgram.ResultDelivered)
+		n.inbound.acknowledge(now, key, dgram.ResultDelivered)
 	}
 	if w.keys && err == nil {
-		n.holdKeyWritten(now)
+		n.inbound.holdKeyWritten(now)
 	}
 	for _, h := range w.kept {
 		result := dgram.ResultDelivered
 		if err != nil {
 			result = dgram.ResultBusy
 		}
-		n.ep.Settle(now, h, result, 0)
+		n.core.ep.Settle(now, h, result, 0)
 	}
 	// Our own lines go out even when the disk is full: the person is told, and
 	// they are kept in memory.
@@ -63,12 +63,12 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 			}
 		}
 		queued := l.progress[len(l.progress)-1].State == sessions.DeliveryQueued
-		n.progress(now, n.nowTrue(l.progress), l.token)
+		n.outbound.progress(now, n.outbound.nowTrue(l.progress), l.token)
 		if queued {
-			n.offerSoon(now, 0)
+			n.custody.offerSoon(now, 0)
 		}
 	}
 	for _, user := range users {
-		n.pumpAll(now, user)
+		n.outbound.pumpAll(now, user)
 	}
 }

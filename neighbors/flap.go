@@ -38,7 +38,7 @@ func (f *flaps) decayed(now time.Time) float64 {
 }
 
 // flapping returns the time from which a neighbour's change may be told to others.
-func (n *Node) flapping(now time.Time, e *edge) (from time.Time) {
+func (g *gossip) flapping(now time.Time, e *edge) (from time.Time) {
 	f := &e.flaps
 	switch {
 	case f.decayed(now) <= flapMost:

@@ -97,4 +97,4 @@ func (progressed) transition()    {}
 func (receiptCame) transition()   {}
 
 // happened reports a transition. What follows from it is done before it returns.
-func (n *Node) happened(now time.Time, t transition) { n.obey(now, t) }
+func (co *core) happened(now time.Time, t transition) { co.turn.obey(now, t) }

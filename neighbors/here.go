@@ -19,18 +19,18 @@ const (
 )
 
 // isHere is what the book asks before it forgets a session for a newcomer.
-func (n *Node) isHere(now time.Time, id sessions.SessionID) bool {
-	if e := n.edges[id]; e != nil && e.online {
+func (es *edges) isHere(now time.Time, id sessions.SessionID) bool {
+	if e := es.byID[id]; e != nil && e.online {
 		return true
 	}
-	if n.ep == nil {
+	if es.ep == nil {
 		return false // the memory is being loaded
 	}
-	if !n.ep.Confirmed(dgram.PeerID(id)) {
+	if !es.ep.Confirmed(dgram.PeerID(id)) {
 		return false // it called us, and may be gone already
 	}
-	heard := n.ep.LastHeard(dgram.PeerID(id))
-	if n.book.Since(id, heard) < hereCame {
+	heard := es.ep.LastHeard(dgram.PeerID(id))
+	if es.book.Since(id, heard) < hereCame {
 		return now.Sub(heard) < hereSilent
 	}
 	return now.Sub(heard) < hereFor
@@ -44,8 +44,8 @@ func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
 			return true
 		}
 	}
-	for i := range n.plugins {
-		for _, h := range n.plugins[i].hints {
+	for i := range n.core.places.plugins {
+		for _, h := range n.core.places.plugins[i].hints {
 			_, print, whole := cutLast(h.user, '~')
 			if h.addr == addr && (!whole || strings.EqualFold(print, sessions.Fingerprint(user))) {
 				return true

@@ -14,36 +14,36 @@ import (
 
 // noteShown notes a line that is on the screen. A seed keeps no lines of strangers: it serves
 // them, and nobody reads their lines.
-func (n *Node) noteShown(now time.Time, s shown) {
-	stranger := n.userPayer(s.line.User).Class == budget.Stranger
-	if !n.keepsHistory() || n.cfg.Seed && stranger {
+func (co *core) noteShown(now time.Time, s shown) {
+	stranger := co.userPayer(s.line.User).Class == budget.Stranger
+	if !co.keepsHistory() || co.cfg.Seed && stranger {
 		return
 	}
 	text := s.line.Text
 	if s.line.Lost != 0 {
 		text += " (missing from this line: " + s.line.Lost.String() + ")"
 	}
-	n.past.Note(now, sessions.HistoryEntry{
+	co.past.Note(now, sessions.HistoryEntry{
 		User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
 		Via: s.via, Text: text, Stranger: stranger,
 	})
 }
 
 // noteOwn notes a line that was typed here.
-func (n *Node) noteOwn(now time.Time, to sessions.UserKey, id uint64, line string) {
-	if n.keepsHistory() {
-		n.past.Note(now, sessions.HistoryEntry{User: to, ID: id, Sent: now, Text: line})
+func (co *core) noteOwn(now time.Time, to sessions.UserKey, id uint64, line string) {
+	if co.keepsHistory() {
+		co.past.Note(now, sessions.HistoryEntry{User: to, ID: id, Sent: now, Text: line})
 	}
 }
 
 // noteEnd notes that a line typed here will not arrive, or was taken back.
-func (n *Node) noteEnd(now time.Time, p sessions.Progress) {
-	if n.keepsHistory() {
-		n.past.NoteEnd(now, p.To, p.ID, sessions.LineEnd{Reason: p.Reason, Acked: p.Acked})
+func (co *core) noteEnd(now time.Time, p sessions.Progress) {
+	if co.keepsHistory() {
+		co.past.NoteEnd(now, p.To, p.ID, sessions.LineEnd{Reason: p.Reason, Acked: p.Acked})
 	}
 }
 
-func (n *Node) keepsHistory() bool { return !n.cfg.Unstored && !n.cfg.NoHistory }
+func (co *core) keepsHistory() bool { return !co.cfg.Unstored && !co.cfg.NoHistory }
 
 // Archive is where the history is read; *sessions.Store is one. Any goroutine may call it.
 type Archive interface {
@@ -92,7 +92,7 @@ func (c *Client) History(q Search) (Past, error) {
 	user, err := change(c, func(_ time.Time, n *Node) (user sessions.UserKey, err error) {
 		if q.User != "" {
 			user, _, err = n.resolve(q.User)
-			past.User = n.book.Label(user)
+			past.User = n.core.book.Label(user)
 		}
 		return user, err
 	})
@@ -140,7 +140,7 @@ func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState)
 }
 
 func (n *Node) nameOf(user sessions.UserKey) string {
-	if label := n.book.Label(user); label != "" {
+	if label := n.core.book.Label(user); label != "" {
 		return label
 	}
 	return sessions.Fingerprint(user)

@@ -12,6 +12,12 @@ import (
 	"darkchat/sessions"
 )
 
+// outbound is our own lines: what was typed here, on its way to others.
+type outbound struct {
+	*core
+	ends ends
+}
+
 // Say sends one line to all online sessions of a user, or to one session. With
 // none online it is queued. An error means that nothing was sent or kept.
 func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
@@ -26,10 +32,10 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		return 0, errors.New("the line is not UTF-8; set your terminal to UTF-8 and type it again")
 	}
 	user := sessions.UserKey(to.key)
-	if n.book.Trust(user) == sessions.TrustBlocked {
+	if n.core.book.Trust(user) == sessions.TrustBlocked {
 		return 0, errors.New(to.User + " is blocked: \\unblock " + to.User + " first")
 	}
-	online := n.onlineSessions(user)
+	online := n.core.edges.onlineSessions(user)
 	var only *sessions.SessionID
 	if to.Session != "" {
 		id, err := sessions.ParseSessionID(to.Session)
@@ -39,80 +45,80 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		only = &id
 	}
 	parts := split(line, sessions.MaxCopyText)
-	first, err := n.numbers.take(sessions.CounterIDs, uint64(len(parts)))
+	first, err := n.core.own.numbers.take(sessions.CounterIDs, uint64(len(parts)))
 	if err != nil {
 		return 0, err
 	}
-	progress, err := n.outbox.Put(now, first, user, only, parts, online)
+	progress, err := n.core.outbox.Put(now, first, user, only, parts, online)
 	if err != nil {
-		n.whenWritten(now, progress, 0)
+		n.core.writes.whenWritten(now, progress, 0)
 	}
 	if errors.Is(err, sessions.ErrOutboxFull) {
 		return 0, ErrOutboxFull
 	} else if err != nil {
 		return 0, err
 	}
-	n.happened(now, meant{user})
-	n.noteOwn(now, user, first, line)
-	n.ends.last = first
-	token := n.nextToken()
-	n.whenWritten(now, progress, token)
+	n.core.happened(now, meant{user})
+	n.core.noteOwn(now, user, first, line)
+	n.outbound.ends.last = first
+	token := n.core.nextToken()
+	n.core.writes.whenWritten(now, progress, token)
 	if progress[len(progress)-1].State == sessions.DeliveryQueued {
-		n.happened(now, wanted{user})
+		n.core.happened(now, wanted{user})
 	}
 	return token, nil
 }
 
 // returned: a session is back. Lines queued for its user go to the sessions that are online now;
 // lines that this one missed go to it.
-func (n *Node) returned(now time.Time, e *edge) {
-	n.whenWritten(now, n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
+func (ob *outbound) returned(now time.Time, e *edge) {
+	ob.writes.whenWritten(now, ob.outbox.Online(e.user, ob.edges.onlineSessions(e.user)), 0)
 	e.retryAt, e.retryWait, e.spoke = time.Time{}, 0, time.Time{}
-	n.pump(now, e)
+	ob.pump(now, e)
 }
 
-func (n *Node) pumpAll(now time.Time, user sessions.UserKey) {
-	for _, id := range n.onlineSessions(user) {
-		n.pump(now, n.edges[id])
+func (ob *outbound) pumpAll(now time.Time, user sessions.UserKey) {
+	for _, id := range ob.edges.onlineSessions(user) {
+		ob.pump(now, ob.edges.byID[id])
 	}
 }
 
 // pump hands texts to the wire in order, as many as inFlight allows.
-func (n *Node) pump(now time.Time, e *edge) {
+func (ob *outbound) pump(now time.Time, e *edge) {
 	most := cmp.Or(e.atOnce, inFlight)
-	if !e.online || len(e.flying) >= most || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
+	if !e.online || len(e.flying) >= most || !e.retryAt.IsZero() || !ob.outbox.Waiting(e.id) {
 		return
 	}
-	n.happened(now, texted{e})
-	for _, p := range n.outbox.Next(e.id, most-len(e.flying)) {
+	ob.happened(now, texted{e})
+	for _, p := range ob.outbox.Next(e.id, most-len(e.flying)) {
 		m := dgram.Message{ID: p.ID, Body: dgram.Text{
 			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,
 		}}
-		if !e.retryAt.IsZero() || !n.ep.Send(now, dgram.PeerID(e.id), m) {
-			n.outbox.PutBack(e.id, p.ID)
-			n.retryLater(now, e)
+		if !e.retryAt.IsZero() || !ob.ep.Send(now, dgram.PeerID(e.id), m) {
+			ob.outbox.PutBack(e.id, p.ID)
+			ob.retryLater(now, e)
 			continue
 		}
-		n.expectAnswer(now, e)
+		ob.expectAnswer(now, e)
 		e.flying = append(e.flying, p.ID)
 	}
-	if len(e.flying) > 0 && !n.ep.Live(dgram.PeerID(e.id)) {
-		if s, ok := n.book.Session(e.id); ok {
-			n.dialSession(now, s) // its keys were evicted: say HELLO again
+	if len(e.flying) > 0 && !ob.ep.Live(dgram.PeerID(e.id)) {
+		if s, ok := ob.book.Session(e.id); ok {
+			ob.dialSession(now, s) // its keys were evicted: say HELLO again
 		}
 	}
 }
 
 // expectAnswer schedules a look at e, which owes an answer to a text. An attempt that ended
 // without an answer does not change that.
-func (n *Node) expectAnswer(now time.Time, e *edge) {
+func (ob *outbound) expectAnswer(now time.Time, e *edge) {
 	if !e.spoke.IsZero() {
 		return
 	}
 	e.spoke, e.waited = now, 0
 	if at := now.Add(textPatience); e.quietAt.After(at) && e.probes == 0 {
 		e.quietAt = at
-		n.plan(e)
+		ob.edges.plan(e)
 	}
 }
 
@@ -124,29 +130,29 @@ func (e *edge) landed(id uint64) {
 }
 
 // retryLater sends the texts for e again by a timer, while it is believed online.
-func (n *Node) retryLater(now time.Time, e *edge) {
-	if !e.retryAt.IsZero() || n.edges[e.id] != e {
+func (ob *outbound) retryLater(now time.Time, e *edge) {
+	if !e.retryAt.IsZero() || ob.edges.byID[e.id] != e {
 		return
 	}
 	e.retryWait = min(max(2*e.retryWait, retryFirst), retryLast)
-	e.retryAt = now.Add(n.spread(e.retryWait))
-	n.plan(e)
+	e.retryAt = now.Add(ob.spread(e.retryWait))
+	ob.edges.plan(e)
 }
 
 // retryNow: the session said something, so texts whose attempt ended go again, unless it asked
 // for a pause.
-func (n *Node) retryNow(now time.Time, id sessions.SessionID) {
-	if e := n.edges[id]; e != nil && !e.busy && !e.retryAt.IsZero() {
+func (ob *outbound) retryNow(now time.Time, id sessions.SessionID) {
+	if e := ob.edges.byID[id]; e != nil && !e.busy && !e.retryAt.IsZero() {
 		e.retryAt = time.Time{}
-		n.pump(now, e)
-		n.plan(e)
+		ob.pump(now, e)
+		ob.edges.plan(e)
 	}
 }
 
 // textSettled: a text of ours was answered.
-func (n *Node) textSettled(now time.Time, s dgram.Settled) {
+func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 	id := sessions.SessionID(s.Peer)
-	e := n.edges[id]
+	e := ob.edges.byID[id]
 	if e == nil {
 		e = &edge{id: id} // its edge gave way to another; its answer still counts
 	}
@@ -161,82 +167,82 @@ func (n *Node) textSettled(now time.Time, s dgram.Settled) {
 		if e.atOnce *= 2; e.atOnce >= inFlight {
 			e.atOnce = 0
 		}
-		moved = n.outbox.Acked(id, s.ID)
+		moved = ob.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
-		if n.outbox.Gap(id, s.ID, s.Have) { // it may never say anything else
+		if ob.outbox.Gap(id, s.ID, s.Have) { // it may never say anything else
 			e.busy = true
-			n.retryLater(now, e)
+			ob.retryLater(now, e)
 		}
 	case dgram.ResultUnknownRecipient:
-		moved = n.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
+		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
 	case dgram.ResultNotTrusted:
-		moved = n.outbox.Refused(id, s.ID, sessions.ReasonNotTrusted)
+		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonNotTrusted)
 	case dgram.ResultTooOld:
-		moved = n.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
+		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
 	default:
 		e.busy, e.atOnce = true, 1
-		n.outbox.PutBack(id, s.ID)
-		n.retryLater(now, e)
+		ob.outbox.PutBack(id, s.ID)
+		ob.retryLater(now, e)
 	}
 	if s.Result != dgram.ResultDelivered {
-		n.takeBack(e, moved)
+		ob.takeBack(e, moved)
 	}
-	n.progress(now, moved, 0)
-	n.pump(now, e)
+	ob.progress(now, moved, 0)
+	ob.pump(now, e)
 }
 
 // takeBack stops sending the other parts of lines that were refused.
-func (n *Node) takeBack(e *edge, refused []sessions.Progress) {
+func (ob *outbound) takeBack(e *edge, refused []sessions.Progress) {
 	for _, p := range refused {
-		n.withdraw(e, p)
+		ob.withdraw(e, p)
 	}
 }
 
 // textLapsed: five sends went unanswered. That ends the attempt, never the text.
-func (n *Node) textLapsed(now time.Time, l dgram.Lapsed) {
+func (ob *outbound) textLapsed(now time.Time, l dgram.Lapsed) {
 	id := sessions.SessionID(l.Peer)
-	n.outbox.Lapsed(id, l.ID)
-	if e := n.edges[id]; e != nil {
+	ob.outbox.Lapsed(id, l.ID)
+	if e := ob.edges.byID[id]; e != nil {
 		e.landed(l.ID)
 		e.tries++
 		if e.online {
-			n.retryLater(now, e)
+			ob.retryLater(now, e)
 		}
 	}
 }
 
 // textsBack takes the texts under way to a session back into the outbox.
-func (n *Node) textsBack(e *edge) {
+func (ob *outbound) textsBack(e *edge) {
 	for _, id := range e.flying {
-		n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
-		n.outbox.Lapsed(e.id, id)
+		ob.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+		ob.outbox.Lapsed(e.id, id)
 	}
 	e.flying = nil
 }
 
 // progress tells how far lines have got; the token belongs to the last one.
-func (n *Node) progress(now time.Time, list []sessions.Progress, token Token) {
+func (ob *outbound) progress(now time.Time, list []sessions.Progress, token Token) {
 	for i, p := range list {
-		n.noteStep(p)
+		ob.noteStep(p)
 		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // the history notes those
-			n.noteEnd(now, p)
+			ob.noteEnd(now, p)
 		}
-		d := n.delivery(p)
+		d := ob.delivery(p)
 		if i == len(list)-1 {
 			d.Token = token
 		}
-		n.emit(d)
+		ob.emit(d)
 	}
 }
 
 // delivery is one step of a line, as the person is told.
-func (n *Node) delivery(p sessions.Progress) Delivery {
+func (ob *outbound) delivery(p sessions.Progress) Delivery {
 	d := Delivery{
-		ID: p.ID, To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
+		ID: p.ID, To: ob.book.Label(p.To), State: DeliveryState(p.State.String()),
 		Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting), Text: p.Text,
 	}
 	if p.State == sessions.DeliveryHeld {
-		d.By = n.heldBy(p.Holders)
+		d.By = ob.heldBy(p.Holders)
 	}
 	return d
 }
@@ -249,30 +255,30 @@ func names(ids []sessions.SessionID) (list []string) {
 }
 
 // receiptCame: a friend has brought the receipt of a session for a text of ours.
-func (n *Node) receiptCame(now time.Time, r receiptCame) {
-	if e := n.edges[r.from.ID]; e != nil {
+func (ob *outbound) receiptCame(now time.Time, r receiptCame) {
+	if e := ob.edges.byID[r.from.ID]; e != nil {
 		e.landed(r.text)
-		n.ep.Cancel(dgram.PeerID(r.from.ID), dgram.KindText, r.text)
+		ob.ep.Cancel(dgram.PeerID(r.from.ID), dgram.KindText, r.text)
 	}
-	n.progressVia(r.list, r.friend)
-	n.pumpAll(now, r.from.User)
+	ob.progressVia(r.list, r.friend)
+	ob.pumpAll(now, r.from.User)
 }
 
 // progressVia tells the progress that a friend brought.
-func (n *Node) progressVia(list []sessions.Progress, friend sessions.UserKey) {
+func (ob *outbound) progressVia(list []sessions.Progress, friend sessions.UserKey) {
 	for _, p := range list {
-		n.noteStep(p)
-		d := n.delivery(p)
-		d.By = n.book.Label(friend)
-		n.emit(d)
+		ob.noteStep(p)
+		d := ob.delivery(p)
+		d.By = ob.book.Label(friend)
+		ob.emit(d)
 	}
 }
 
 // heldBy names the friends who keep a line; empty: none.
-func (n *Node) heldBy(holders []sessions.SessionID) (names string) {
+func (ob *outbound) heldBy(holders []sessions.SessionID) (names string) {
 	for _, id := range holders {
-		s, ok := n.book.Session(id)
-		if label := n.book.Label(s.User); ok && names == "" {
+		s, ok := ob.book.Session(id)
+		if label := ob.book.Label(s.User); ok && names == "" {
 			names = label
 		} else if ok && label != names {
 			names += ", " + label
@@ -282,10 +288,10 @@ func (n *Node) heldBy(holders []sessions.SessionID) (names string) {
 }
 
 // nowTrue brings the progress of lines up to date, now that it is written.
-func (n *Node) nowTrue(list []sessions.Progress) []sessions.Progress {
+func (ob *outbound) nowTrue(list []sessions.Progress) []sessions.Progress {
 	rest := list[:0]
 	for _, p := range list {
-		if p, ok := n.outbox.Written(p); ok {
+		if p, ok := ob.outbox.Written(p); ok {
 			rest = append(rest, p)
 		}
 	}

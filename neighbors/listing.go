@@ -12,8 +12,8 @@ import (
 // Self tells who this node is.
 func (n *Node) Self() Self {
 	return Self{
-		Name: n.cfg.Name, Session: n.self.String(), Fingerprint: sessions.Fingerprint(n.user),
-		Listen: slices.Clone(n.cfg.Listen), Seed: n.cfg.Seed, Unstored: n.cfg.Unstored,
+		Name: n.core.cfg.Name, Session: n.core.own.session.String(), Fingerprint: sessions.Fingerprint(n.core.own.user),
+		Listen: slices.Clone(n.core.cfg.Listen), Seed: n.core.cfg.Seed, Unstored: n.core.cfg.Unstored,
 	}
 }
 
@@ -25,12 +25,12 @@ func (n *Node) Chat(now time.Time, typed string) (Target, error) {
 		return Target{}, err
 	}
 	n.pin(now, user)
-	t := Target{User: n.book.Label(user), key: Who(user), Online: len(n.onlineSessions(user)) > 0}
+	t := Target{User: n.core.book.Label(user), key: Who(user), Online: len(n.core.edges.onlineSessions(user)) > 0}
 	if only != nil {
 		t.Session = only.String()
 	}
 	if !t.Online {
-		n.seek(now, user)
+		n.lookups.seek(now, user)
 	}
 	return t, nil
 }
@@ -40,24 +40,24 @@ func (n *Node) Chat(now time.Time, typed string) (Target, error) {
 // called; empty: they were forgotten.
 func (n *Node) Renew(to Target, others []Who) (Target, []string) {
 	user := sessions.UserKey(to.key)
-	if label := n.book.Label(user); label != "" {
+	if label := n.core.book.Label(user); label != "" {
 		to.User = label
 	}
 	to.Online = false
-	for _, id := range n.onlineSessions(user) {
+	for _, id := range n.core.edges.onlineSessions(user) {
 		to.Online = to.Online || to.Session == "" || to.Session == id.String()
 	}
 	names := make([]string, 0, len(others))
 	for _, w := range others {
-		names = append(names, n.book.Label(sessions.UserKey(w)))
+		names = append(names, n.core.book.Label(sessions.UserKey(w)))
 	}
 	return to, names
 }
 
 // Users lists users by presence, sorted by what to type for them.
 func (n *Node) Users(f Filter) (list []UserView) {
-	for _, u := range n.book.Users() {
-		if u.Key == n.user {
+	for _, u := range n.core.book.Users() {
+		if u.Key == n.core.own.user {
 			continue
 		}
 		v := n.view(u)
@@ -75,7 +75,7 @@ func (n *Node) Sessions(typed string) (UserView, error) {
 	if err != nil {
 		return UserView{}, err
 	}
-	u, _ := n.book.User(user)
+	u, _ := n.core.book.User(user)
 	return n.view(u), nil
 }
 
@@ -84,22 +84,22 @@ var states = [...]State{Online, Away, Suspect, Unknown, Offline}
 
 func (n *Node) view(u sessions.User) UserView {
 	v := UserView{Name: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Trust: u.Trust.String(), State: Offline}
-	for _, s := range n.book.SessionsOf(u.Key) {
+	for _, s := range n.core.book.SessionsOf(u.Key) {
 		sv := SessionView{ID: s.ID.String(), State: n.stateOf(s), LastHeard: s.LastHeard}
-		if addr, _, ok := n.ep.Path(dgram.PeerID(s.ID)); ok {
-			sv.Addr, _ = n.shownAddr(addr)
-			if h := n.ep.LastHeard(dgram.PeerID(s.ID)); h.After(sv.LastHeard) {
+		if addr, _, ok := n.core.ep.Path(dgram.PeerID(s.ID)); ok {
+			sv.Addr, _ = n.core.ways.shownAddr(addr)
+			if h := n.core.ep.LastHeard(dgram.PeerID(s.ID)); h.After(sv.LastHeard) {
 				sv.LastHeard = h
 			}
 		} else if len(s.Seen) > 0 {
 			sv.Addr = s.Seen[0].Addr
 		}
 		v.Seed = v.Seed || s.Flags&sessions.FlagSeed != 0
-		e := n.edges[s.ID]
+		e := n.core.edges.byID[s.ID]
 		sv.Online = e != nil && e.online
-		if r := n.rumors.rumor(s.ID); r != nil && !sv.Online {
-			if state, by := n.via(r); by != nil && state == sv.State {
-				sv.Via = n.book.Label(by.user)
+		if r := n.core.rumors.rumor(s.ID); r != nil && !sv.Online {
+			if state, by := n.core.rumors.via(r); by != nil && state == sv.State {
+				sv.Via = n.core.book.Label(by.user)
 			}
 		}
 		v.Online = v.Online || sv.Online
@@ -112,11 +112,11 @@ func (n *Node) view(u sessions.User) UserView {
 }
 
 func (n *Node) stateOf(s sessions.Session) State {
-	e := n.edges[s.ID]
+	e := n.core.edges.byID[s.ID]
 	switch {
 	case e != nil && e.online && !e.unsure.IsZero():
 		return Unknown
-	case e != nil && e.online && !e.since.IsZero() && n.isolated():
+	case e != nil && e.online && !e.since.IsZero() && n.detector.isolated():
 		return Unknown // more likely we are cut off than all of them are gone
 	case e != nil && e.online && !e.since.IsZero():
 		return Suspect
@@ -125,8 +125,8 @@ func (n *Node) stateOf(s sessions.Session) State {
 	case e != nil && e.online:
 		return Online
 	}
-	if r := n.rumors.rumor(s.ID); r != nil {
-		if state, _ := n.via(r); state != Unknown {
+	if r := n.core.rumors.rumor(s.ID); r != nil {
+		if state, _ := n.core.rumors.via(r); state != Unknown {
 			return state
 		}
 	}
@@ -138,10 +138,10 @@ func (n *Node) stateOf(s sessions.Session) State {
 
 // Prune forgets sessions until want remain, offline ones first (paper, section 3.2).
 func (n *Node) Prune(now time.Time, want int) int {
-	gone := n.book.Prune(now, want)
-	for _, id := range n.edgeIDs() {
-		if _, ok := n.book.Session(id); !ok {
-			n.removeEdge(n.edges[id])
+	gone := n.core.book.Prune(now, want)
+	for _, id := range n.core.edges.edgeIDs() {
+		if _, ok := n.core.book.Session(id); !ok {
+			n.core.edges.removeEdge(n.core.edges.byID[id])
 		}
 	}
 	return gone
@@ -149,21 +149,21 @@ func (n *Node) Prune(now time.Time, want int) int {
 
 // Stats lists counters and gauges, sorted by name.
 func (n *Node) Stats() (list []Stat) {
-	c := n.ep.Counters()
+	c := n.core.ep.Counters()
 	c.Each(func(name string, v uint64) { list = append(list, Stat{name, v}) })
-	n.budget.EachRefused(func(name string, v uint64) { list = append(list, Stat{name, v}) })
+	n.core.budget.EachRefused(func(name string, v uint64) { list = append(list, Stat{name, v}) })
 	online := 0
-	for _, e := range n.edges {
+	for _, e := range n.core.edges.byID {
 		if e.online {
 			online++
 		}
 	}
-	lines := n.outbox.List()
+	lines := n.core.outbox.List()
 	list = append(list,
-		Stat{"neighbors", uint64(len(n.edges))}, Stat{"neighbors_online", uint64(online)},
-		Stat{"outbox_lines", uint64(len(lines))}, Stat{"users", uint64(n.book.UserCount())},
+		Stat{"neighbors", uint64(len(n.core.edges.byID))}, Stat{"neighbors_online", uint64(online)},
+		Stat{"outbox_lines", uint64(len(lines))}, Stat{"users", uint64(n.core.book.UserCount())},
 	)
-	return sortStats(append(list, n.relayStats()...))
+	return sortStats(append(list, n.relay.relayStats()...))
 }
 
 func sortStats(list []Stat) []Stat {
@@ -173,17 +173,17 @@ func sortStats(list []Stat) []Stat {
 
 // Presence says which Source knows whom.
 func (n *Node) Presence() (list []PresenceView) {
-	for i, p := range n.plugins {
+	for i, p := range n.core.places.plugins {
 		v := PresenceView{Source: p.source.Name()}
-		if i == n.announcer {
+		if i == n.core.places.announcer {
 			n.linkView(&v)
 		}
 		for _, h := range p.hints {
 			v.Addrs = append(v.Addrs, h.addr)
 			user := h.user
-			if id, ok := n.peerAt(h.addr); ok {
-				if s, known := n.book.Session(id); known && n.fits(h, s) {
-					user = n.book.Label(s.User)
+			if id, ok := n.core.edges.peerAt(h.addr); ok {
+				if s, known := n.core.book.Session(id); known && n.core.places.fits(h, s) {
+					user = n.core.book.Label(s.User)
 				}
 			}
 			if user != "" && !slices.Contains(v.Users, user) {

@@ -50,21 +50,21 @@ type WayView struct {
 
 // Net tells where we are and how others are reached.
 func (n *Node) Net() NetView {
-	v := NetView{Listen: slices.Clone(n.cfg.Listen), Observed: slices.Clone(n.outside.adopted), NAT: n.nat()}
+	v := NetView{Listen: slices.Clone(n.core.cfg.Listen), Observed: slices.Clone(n.core.nat.adopted), NAT: n.core.nat.nat()}
 	if len(v.Observed) == 0 { // they do not agree, but it is better than nothing
-		for _, s := range append(n.observers(true), n.observers(false)...) {
+		for _, s := range append(n.core.nat.observers(true), n.core.nat.observers(false)...) {
 			if !slices.Contains(v.Observed, s.addr) {
 				v.Observed = append(v.Observed, s.addr)
 			}
 		}
 	}
-	if v.NAT == NATUnknown && n.seenElsewhere(v.Observed) {
+	if v.NAT == NATUnknown && n.core.nat.seenElsewhere(v.Observed) {
 		v.NAT = NATSome
 	}
-	v.Silent = n.silentPlaces()
-	for _, e := range n.live() {
-		if s, ok := n.book.Session(e.id); ok && s.Flags&sessions.FlagSeed != 0 {
-			v.Seeds = append(v.Seeds, n.book.Label(e.user))
+	v.Silent = n.core.places.silentPlaces()
+	for _, e := range n.core.edges.live() {
+		if s, ok := n.core.book.Session(e.id); ok && s.Flags&sessions.FlagSeed != 0 {
+			v.Seeds = append(v.Seeds, n.core.book.Label(e.user))
 		}
 	}
 	v.Ways, v.More = n.wayViews()
@@ -77,20 +77,20 @@ func (n *Node) Net() NetView {
 }
 
 // seenElsewhere says whether all see us at one address, and it is not our own.
-func (n *Node) seenElsewhere(at []netip.AddrPort) bool {
-	return len(at) > 0 && !n.ownAddr(at[0].Addr()) &&
+func (rx *reflexive) seenElsewhere(at []netip.AddrPort) bool {
+	return len(at) > 0 && !rx.ownAddr(at[0].Addr()) &&
 		!slices.ContainsFunc(at, func(a netip.AddrPort) bool { return a.Addr() != at[0].Addr() })
 }
 
 // wayViews lists the sessions we keep in touch with: those that are here, then those of people
 // our user knows and misses.
 func (n *Node) wayViews() (list []WayView, more int) {
-	ids := n.edgeIDs()
+	ids := n.core.edges.edgeIDs()
 	for _, online := range [2]bool{true, false} {
 		for _, id := range ids {
-			e := n.edges[id]
-			s, ok := n.book.Session(id)
-			if !ok || e.online != online || n.edgeIsOwn(e) || !online && !n.known(e) {
+			e := n.core.edges.byID[id]
+			s, ok := n.core.book.Session(id)
+			if !ok || e.online != online || n.core.edgeIsOwn(e) || !online && !n.core.edges.known(e) {
 				continue
 			}
 			if len(list) == maxWaysShown {
@@ -104,15 +104,15 @@ func (n *Node) wayViews() (list []WayView, more int) {
 }
 
 func (n *Node) wayView(s sessions.Session, e *edge) WayView {
-	v := WayView{User: n.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
-	w := n.relays.ways[s.ID]
-	at, rtt, ok := n.ep.Path(dgram.PeerID(s.ID))
+	v := WayView{User: n.core.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
+	w := n.core.ways.byID[s.ID]
+	at, rtt, ok := n.core.ep.Path(dgram.PeerID(s.ID))
 	if !e.online || !ok {
 		if len(s.Seen) > 0 {
 			v.Addr = s.Seen[0].Addr
 		}
 		switch {
-		case w != nil && w.carried && !n.isOnline(w.by):
+		case w != nil && w.carried && !n.core.edges.isOnline(w.by):
 			v.Why = "the relay that carried us is gone"
 		case e.stage != "":
 			v.Why = e.stage
@@ -124,10 +124,10 @@ func (n *Node) wayView(s sessions.Session, e *edge) WayView {
 		return v
 	}
 	v.RTT = rtt
-	v.Addr, v.Path = n.shownAddr(at)
-	if relay, through := n.throughRelay(s.ID); through {
-		if r, known := n.book.Session(relay); known {
-			v.Through = n.book.Label(r.User)
+	v.Addr, v.Path = n.core.ways.shownAddr(at)
+	if relay, through := n.core.ways.throughRelay(s.ID); through {
+		if r, known := n.core.book.Session(relay); known {
+			v.Through = n.core.book.Label(r.User)
 		}
 		if v.Why = "a direct path is being looked for"; w != nil && w.why != "" {
 			v.Why = w.why
@@ -137,21 +137,21 @@ func (n *Node) wayView(s sessions.Session, e *edge) WayView {
 }
 
 // isOnline says whether a session is a neighbour that is here.
-func (n *Node) isOnline(id sessions.SessionID) bool {
-	e := n.edges[id]
+func (es *edges) isOnline(id sessions.SessionID) bool {
+	e := es.byID[id]
 	return e != nil && e.online
 }
 
 // nat says what kind of NAT we are behind.
-func (n *Node) nat() NAT {
+func (rx *reflexive) nat() NAT {
 	switch {
-	case n.outside.hard:
+	case rx.hard:
 		return NATHard
-	case len(n.outside.adopted) == 0:
+	case len(rx.adopted) == 0:
 		return NATUnknown
-	case !n.hidden():
+	case !rx.hidden():
 		return NATNone
-	case n.agreed():
+	case rx.agreed():
 		return NATEasy
 	}
 	return NATSome // one observer alone cannot tell more
@@ -166,23 +166,23 @@ func limitNames() []string {
 }
 
 // relayStats are the counters of relaying.
-func (n *Node) relayStats() []Stat {
-	c := n.circuits.count
+func (rl *relay) relayStats() []Stat {
+	c := rl.circuits.count
 	return []Stat{
-		{"relay_circuits", uint64(n.circuits.len())}, {"relay_passed", c.passed}, {"relay_unknown", c.unknown},
+		{"relay_circuits", uint64(rl.circuits.len())}, {"relay_passed", c.passed}, {"relay_unknown", c.unknown},
 		{"relay_unasked", c.unasked}, {"relay_full", c.full}, {"relay_quota", c.quota}, {"relay_rate", c.rate},
 	}
 }
 
 // stageOf notes how far a failed contact got, for the sessions last seen at that address. A seed
 // has too many to look through.
-func (n *Node) stageOf(u dgram.Unanswered) {
-	n.punchEnded(u)
-	if n.cfg.Seed {
+func (pf *pathfinder) stageOf(u dgram.Unanswered) {
+	pf.punchEnded(u)
+	if pf.cfg.Seed {
 		return
 	}
-	for _, e := range n.edges { // each on its own: the order does not matter
-		if s, ok := n.book.Session(e.id); ok && !e.online && slices.ContainsFunc(s.Seen, func(at sessions.Seen) bool { return at.Addr == u.Addr }) {
+	for _, e := range pf.edges.byID { // each on its own: the order does not matter
+		if s, ok := pf.book.Session(e.id); ok && !e.online && slices.ContainsFunc(s.Seen, func(at sessions.Seen) bool { return at.Addr == u.Addr }) {
 			e.stage = stageText(u)
 		}
 	}
@@ -202,9 +202,9 @@ func stageText(u dgram.Unanswered) string {
 }
 
 // lastStages tells how far the failed contacts with a user got.
-func (n *Node) lastStages(user sessions.UserKey) (text string) {
-	for _, s := range n.book.SessionsOf(user) {
-		if e := n.edges[s.ID]; e != nil && e.stage != "" && !e.online {
+func (rq *requests) lastStages(user sessions.UserKey) (text string) {
+	for _, s := range rq.book.SessionsOf(user) {
+		if e := rq.edges.byID[s.ID]; e != nil && e.stage != "" && !e.online {
 			text += " (" + e.stage + ")"
 		}
 	}

@@ -3,7 +3,6 @@ package neighbors
 import (
 	"bytes"
 	"crypto/ecdh"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -12,85 +11,30 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
-	"darkchat/sessions/budget"
 )
 
 // carrierGrade is the shared address space of RFC 6598: as private as RFC 1918.
 var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
-// Node is one person's node. It is not safe for concurrent use: the loop owns it.
+// Node is one person's node: it routes what comes to its parts, and obeys what they say happened
+// (transitions.go). It is not safe for concurrent use: the loop owns it.
 type Node struct {
-	cfg Config
-	own
+	core *core
 
-	ep     *dgram.Endpoint
-	budget *budget.Ledger // who pays for what peers use up (payer.go)
-	book   *sessions.Book
-	inbox  *sessions.Inbox
-	outbox *sessions.Outbox
+	detector   *detector
+	gossip     *gossip
+	lookups    *lookups
+	introducer *introducer
+	paths      *pathfinder
+	relay      *relay
+	inbound    *inbound
+	outbound   *outbound
+	custody    *custody
+	door       *door
+	requests   *requests
+	discovery  *discovery
 
-	edges   map[sessions.SessionID]*edge // the pool Edges bounds them
-	timers  timers
-	seeking map[sessions.UserKey]*seeker // known users; at most as many as edges
-	finding
-	twoEdges
-	requests requests
-	explode  explosions
-	reach
-	holds    holds
-	holdKeys holdKeys
-	texts    texts
-	writes   writes
-	tickets  tickets
-	door     door
-	past     sessions.History
-	ends     ends
-	numbers  numbers
-	token    Token // the last one given out
-	notify   notifier
-
-	out    Ready
-	spare  Ready     // room of the last one, used again
-	wakeAt time.Time // Advance is due then, whatever the sub-states say
-	leaving
-	cloned bool
-}
-
-// own is who this node is.
-type own struct {
-	user   sessions.UserKey
-	self   sessions.SessionID
-	static [32]byte
-	record sessions.Record // as last signed
-	signed []byte
-	away   bool // the person said so
-
-	signatures sessions.Signatures
-}
-
-// twoEdges is what a node knows of the sessions within two edges, and its work to keep that
-// true.
-type twoEdges struct {
-	order     []sessions.SessionID // of the edges, sorted; nil: to be made anew
-	onlineOf  [budget.Classes]int  // edges to sessions that are online, by class
-	health    [2]health            // towards people known and seeds, and towards all others
-	questions []question           // at most maxQuestions
-	favours   []favour             // at most maxFavours
-	rumors    rumors
-	news      news
-	wants     wants
-	seekers   seekers
-	seekAt    time.Time // when one of seeking is due; zero: to be worked out
-	search    search
-	keepSign  time.Time // when a NAT was last seen to forget us, or our network changed
-}
-
-// reach is what a node knows of the paths between itself and others.
-type reach struct {
-	intro    introductions
-	relays   relays
-	circuits circuits
-	outside  outside
+	last []sessions.SessionID // relays that carry our goodbye to others, and so hear it last; at most maxRelays
 }
 
 // Ready is what a Node wants done: Batch must be written before anything that
@@ -106,82 +50,55 @@ type Ready struct {
 
 // New makes a node from what was stored of it.
 func New(cfg Config, now time.Time) (*Node, error) {
+	c := newCore(cfg, now)
 	n := &Node{
-		cfg:     cfg,
-		own:     own{user: sessions.UserKey(cfg.Key.Public().(ed25519.PublicKey))},
-		edges:   map[sessions.SessionID]*edge{},
-		seeking: map[sessions.UserKey]*seeker{},
-		finding: finding{links: newLinks(cfg.Interfaces), announcer: -1},
+		core: c, detector: &detector{core: c}, gossip: newGossip(c), lookups: newLookups(c), introducer: newIntroducer(c),
+		paths: &pathfinder{c}, relay: &relay{c, newCircuits(c.budget)}, inbound: newInbound(c), outbound: &outbound{core: c},
+		custody: newCustody(c), door: newDoor(c), requests: &requests{core: c, explode: newExplosions()}, discovery: &discovery{c},
 	}
-	n.signatures = sessions.Ed25519{}
-	if cfg.Crypto != nil {
-		n.signatures = cfg.Crypto.Signatures
-	}
-	n.budget = cfg.newBudget()
-	n.book = sessions.NewBook(n.user, cfg.Name, cfg.bookLimits())
-	n.book.SetLive(n.isHere)
-	n.inbox = sessions.NewInbox(n.budget, n.mailPayer)
-	n.outbox = sessions.NewOutbox()
-	if cfg.Unstored {
-		n.inbox.Unstored()
-		n.outbox.Unstored()
-	}
-	n.texts, n.writes, n.tickets, n.numbers, n.door = newTexts(), newWrites(), newTickets(), newNumbers(cfg), newDoor()
-	n.door.knocking = gate{n}
-	n.intro, n.explode, n.notify = newIntroductions(), newExplosions(), newNotifier()
-	n.notify.n = n
-	n.relays, n.circuits = newRelays(), newCircuits(n.budget)
-	n.rumors, n.seekers, n.wants.flying, n.keepSign = newRumors(), newSeekers(), map[uint64]want{}, now
-	if n.cfg.Profile.Name == "" {
-		n.cfg.Profile = lanProfile
-	}
-	n.past = cfg.Past
-	n.newHolds(now)
-	n.newHoldKeys()
+	c.turn.obey = n.obey
+	n.door.knocking = gate{n.introducer}
 	if cfg.Load != nil {
 		if err := cfg.Load(n.load); err != nil {
 			return nil, err
 		}
 	}
-	n.book.Loaded(now)
-	n.book.WriteLate()
-	n.inbox.Loaded(now)
-	n.outbox.Loaded(now)
-	n.startHoldKeys(now)
-	n.startHolds(now)
+	n.core.book.Loaded(now)
+	n.core.book.WriteLate()
+	n.core.inbox.Loaded(now)
+	n.core.outbox.Loaded(now)
+	n.inbound.startHoldKeys(now)
+	n.custody.startHolds(now)
 	if err := n.begin(now); err != nil {
 		return nil, err
 	}
-	for _, s := range cfg.Sources {
-		n.plugins = append(n.plugins, plugin{source: s})
-	}
-	n.remember(now)
-	n.reserve()
-	n.startDoor()
-	n.startTexts(now)
-	n.progress(now, n.outbox.Expire(now), 0)
+	n.lookups.remember(now)
+	n.core.reserve()
+	n.door.startDoor()
+	n.inbound.startTexts(now)
+	n.outbound.progress(now, n.core.outbox.Expire(now), 0)
 	return n, nil
 }
 
 // begin makes the endpoint of our session's key, and the record that vouches for it.
 func (n *Node) begin(now time.Time) error {
-	private, err := ecdh.X25519().NewPrivateKey(n.cfg.Session[:])
+	private, err := ecdh.X25519().NewPrivateKey(n.core.cfg.Session[:])
 	if err != nil {
 		return fmt.Errorf("session key: %w", err)
 	}
-	n.static = [32]byte(private.PublicKey().Bytes())
-	n.self = sessions.MakeSessionID(n.user, n.static)
-	n.ep = nil // the old endpoint must not get a record of another key
+	n.core.own.static = [32]byte(private.PublicKey().Bytes())
+	n.core.own.session = sessions.MakeSessionID(n.core.own.user, n.core.own.static)
+	n.core.ep = nil // the old endpoint must not get a record of another key
 	if err := n.sign(n.presence()); err != nil {
 		return err
 	}
 	var suite dgram.Suite
-	if n.cfg.Crypto != nil {
-		suite = n.cfg.Crypto.Suite
+	if n.core.cfg.Crypto != nil {
+		suite = n.core.cfg.Crypto.Suite
 	}
-	n.ep, err = dgram.New(dgram.Config{
-		Private: n.cfg.Session, Record: n.signed, Check: check(n.signatures), Random: n.cfg.Random, Seed: n.cfg.Seed, Suite: suite,
-		SameLink: n.links.near, Crowd: n.links.crowd, MaxAssociations: n.cfg.mostSessions(),
+	n.core.ep, err = dgram.New(dgram.Config{
+		Private: n.core.cfg.Session, Record: n.core.own.signed, Check: check(n.core.own.signatures), Random: n.core.cfg.Random, Seed: n.core.cfg.Seed, Suite: suite,
+		SameLink: n.core.links.near, Crowd: n.core.links.crowd, MaxAssociations: n.core.cfg.mostSessions(),
 	}, now)
 	return err
 }
@@ -191,36 +108,36 @@ func (n *Node) begin(now time.Time) error {
 // everybody else this is a new session, so a text that was under way at this
 // moment may be shown twice, once of each.
 func (n *Node) Renewed(now time.Time, session [32]byte) error {
-	n.cloned = false
-	for _, id := range n.edgeIDs() {
-		e := n.edges[id]
-		n.textsBack(e)
-		n.removeEdge(e)
+	n.core.own.cloned = false
+	for _, id := range n.core.edges.edgeIDs() {
+		e := n.core.edges.byID[id]
+		n.outbound.textsBack(e)
+		n.core.edges.removeEdge(e)
 	}
-	clear(n.texts.waiting) // texts that the old endpoint handed up will be offered again
-	n.cfg.Session = session
+	clear(n.inbound.waiting) // texts that the old endpoint handed up will be offered again
+	n.core.cfg.Session = session
 	if err := n.begin(now); err != nil {
 		return err
 	}
-	n.remember(now)
-	n.reserve()
-	n.emit(Notice{"a copy of this session runs elsewhere: this one has taken a new key and goes on as a session of its own"})
-	n.wake(now)
+	n.lookups.remember(now)
+	n.core.reserve()
+	n.core.emit(Notice{"a copy of this session runs elsewhere: this one has taken a new key and goes on as a session of its own"})
+	n.core.wake(now)
 	return nil
 }
 
 func (n *Node) load(b sessions.Bucket, key, value []byte) error {
 	switch b {
 	case sessions.BucketUsers, sessions.BucketSessions, sessions.BucketFloors:
-		return n.book.Load(b, key, value)
+		return n.core.book.Load(b, key, value)
 	case sessions.BucketHoldKeys:
-		return n.holdKeys.keys.Load(b, key, value)
+		return n.inbound.holdKeys.keys.Load(b, key, value)
 	case sessions.BucketShelf:
-		return n.holds.shelf.Load(b, key, value)
+		return n.custody.shelf.Load(b, key, value)
 	case sessions.BucketOutbox:
-		return n.outbox.Load(b, key, value)
+		return n.core.outbox.Load(b, key, value)
 	case sessions.BucketInbox, sessions.BucketTexts:
-		return n.inbox.Load(b, key, value)
+		return n.core.inbox.Load(b, key, value)
 	}
 	return nil
 }
@@ -241,37 +158,37 @@ func check(by sessions.Signatures) dgram.Check {
 }
 
 // verify checks a signed record and decodes it.
-func (n *Node) verify(signed []byte) (sessions.Record, error) {
-	return sessions.VerifyBy(n.signatures, signed)
+func (co *core) verify(signed []byte) (sessions.Record, error) {
+	return sessions.VerifyBy(co.own.signatures, signed)
 }
 
 var errOtherKey = errors.New("the record belongs to another key")
 
 // sign makes our record anew: only its owner raises its sequence number.
 func (n *Node) sign(state sessions.State) error {
-	seq, err := n.numbers.take(sessions.CounterSeq, 1)
+	seq, err := n.core.own.numbers.take(sessions.CounterSeq, 1)
 	if err != nil {
 		return err
 	}
 	r := sessions.Record{
-		Name: n.cfg.Name, User: n.user, Static: n.static, Session: n.self,
+		Name: n.core.cfg.Name, User: n.core.own.user, Static: n.core.own.static, Session: n.core.own.session,
 		Seq: seq, State: state, Lifetime: recordLife,
 	}
-	if n.cfg.Seed {
+	if n.core.cfg.Seed {
 		r.Flags = sessions.FlagSeed | sessions.FlagRelay
 	}
-	r.Flags |= n.cfg.Intro.flags()
-	if n.outside.hard {
+	r.Flags |= n.core.cfg.Intro.flags()
+	if n.core.nat.hard {
 		r.Flags |= sessions.FlagHardNAT
 	}
-	r.Addrs, r.Hold = n.recordAddrs(), n.holdKeys.keys.Public()
-	signed, err := sessions.SignBy(n.signatures, n.cfg.Key, r)
+	r.Addrs, r.Hold = n.core.nat.recordAddrs(), n.inbound.holdKeys.keys.Public()
+	signed, err := sessions.SignBy(n.core.own.signatures, n.core.cfg.Key, r)
 	if err != nil {
 		return err
 	}
-	n.record, n.signed = r, signed
-	if n.ep != nil {
-		n.ep.SetRecord(signed)
+	n.core.own.record, n.core.own.signed = r, signed
+	if n.core.ep != nil {
+		n.core.ep.SetRecord(signed)
 	}
 	return nil
 }
@@ -279,62 +196,62 @@ func (n *Node) sign(state sessions.State) error {
 // Receive takes one opened datagram, and returns why it was dropped after all;
 // dgram.CountNothing: it was not.
 func (n *Node) Receive(now time.Time, o dgram.Opened) (dropped dgram.Counter) {
-	n.wake(now)
-	return n.ep.Receive(now, o)
+	n.core.wake(now)
+	return n.core.ep.Receive(now, o)
 }
 
 // Advance lets time pass and returns when it wants to be called next; zero:
 // there is nothing to wait for. Call Drain after it.
 func (n *Node) Advance(now time.Time) (next time.Time) {
-	n.wakeAt = time.Time{}
+	n.core.turn.wakeAt = time.Time{}
 	n.pull(now)
 	n.advanceEdges(now)
-	next = earliest(next, n.advanceRequests(now))
-	next = earliest(next, n.advanceSeekers(now))
-	next = earliest(next, n.advanceSources(now))
-	next = earliest(next, n.notify.advance(now))
-	next = earliest(next, n.advanceFavours(now))
-	next = earliest(next, n.advanceWants(now))
-	next = earliest(next, n.advanceSearch(now))
-	next = earliest(next, n.advanceWays(now))
-	next = earliest(next, n.advanceOutside(now))
-	if due(n.outbox.Expiry(), now) {
-		n.progress(now, n.outbox.Expire(now), 0)
+	next = earliest(next, n.requests.advanceRequests(now))
+	next = earliest(next, n.lookups.advanceSeekers(now))
+	next = earliest(next, n.discovery.advanceSources(now))
+	next = earliest(next, n.core.notify.advance(now))
+	next = earliest(next, n.detector.advanceFavours(now))
+	next = earliest(next, n.gossip.advanceWants(now))
+	next = earliest(next, n.lookups.advanceSearch(now))
+	next = earliest(next, n.paths.advanceWays(now))
+	next = earliest(next, n.core.nat.advanceOutside(now))
+	if due(n.core.outbox.Expiry(), now) {
+		n.outbound.progress(now, n.core.outbox.Expire(now), 0)
 	}
-	next = earliest(next, n.outbox.Expiry())
-	next = earliest(next, n.advanceNews(now))
-	next = earliest(next, n.advanceHoldKeys(now))
-	next = earliest(next, n.advanceHolds(now))
-	next = earliest(next, n.advanceTexts(now))
+	next = earliest(next, n.core.outbox.Expiry())
+	next = earliest(next, n.gossip.advanceNews(now))
+	next = earliest(next, n.inbound.advanceHoldKeys(now))
+	next = earliest(next, n.custody.advanceHolds(now))
+	next = earliest(next, n.inbound.advanceTexts(now))
 	next = earliest(next, n.advanceLeaving(now))
 	// The endpoint comes last: what this turn wants sent shares datagrams.
 	n.passWrite(now)
-	wire := n.ep.Advance(now)
+	wire := n.core.ep.Advance(now)
 	for n.pull(now) {
 		n.passWrite(now)
-		wire = n.ep.Advance(now)
+		wire = n.core.ep.Advance(now)
 	}
 	next = earliest(next, n.collect(now))
-	next = earliest(earliest(next, wire), earliest(n.timers.next(), n.wakeAt))
+	next = earliest(earliest(next, wire), earliest(n.core.edges.timers.next(), n.core.turn.wakeAt))
 	return next
 }
 
 // wake asks for another Advance at that time.
-func (n *Node) wake(at time.Time) { n.wakeAt = earliest(n.wakeAt, at) }
+func (co *core) wake(at time.Time) { co.turn.wakeAt = earliest(co.turn.wakeAt, at) }
 
 // pull takes what the endpoint has ready and handles its events; false when
 // that gave the endpoint nothing new to do.
 func (n *Node) pull(now time.Time) (again bool) {
-	datagrams, events := n.ep.Drain()
+	datagrams, events := n.core.ep.Drain()
 	for _, d := range datagrams {
 		if dgram.Relayed(d.To.Addr()) {
-			if n.left.IsZero() || !n.Left() { // else as if lost
-				n.carry(now, d)
+			if n.core.own.left.IsZero() || !n.Left() { // else as if lost
+				n.relay.carry(now, d)
 			}
 			again = true
 			continue
 		}
-		n.out.Datagrams = append(n.out.Datagrams, d)
+		n.core.turn.out.Datagrams = append(n.core.turn.out.Datagrams, d)
 	}
 	for _, e := range events {
 		n.handle(now, e)
@@ -345,31 +262,31 @@ func (n *Node) pull(now time.Time) (again bool) {
 // collect gathers everything to be written into the batch of this turn; writes
 // that failed earlier come first.
 func (n *Node) collect(now time.Time) (next time.Time) {
-	if n.cfg.Unstored {
-		n.book.DropWrites()
+	if n.core.cfg.Unstored {
+		n.core.book.DropWrites()
 		return time.Time{}
 	}
-	again, next := n.writes.rewrite(now)
-	next = earliest(next, n.storeRecovers(now))
-	next = earliest(next, n.book.Ripen(now))
-	n.out.Batch = append(n.out.Batch, again...)
-	n.out.Batch = append(n.out.Batch, n.book.TakeWrites()...)
-	n.out.Batch = append(n.out.Batch, n.outbox.TakeWrites()...)
-	n.out.Batch = append(n.out.Batch, n.inbox.TakeWrites()...)
-	n.out.Batch = append(n.out.Batch, n.holds.shelf.TakeWrites()...)
-	n.out.Batch = append(n.out.Batch, n.holdKeys.keys.TakeWrites()...)
-	n.out.Batch = append(n.out.Batch, n.past.TakeWrites()...)
+	again, next := n.core.writes.rewrite(now)
+	next = earliest(next, n.core.writes.storeRecovers(now))
+	next = earliest(next, n.core.book.Ripen(now))
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, again...)
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.book.TakeWrites()...)
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.outbox.TakeWrites()...)
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.inbox.TakeWrites()...)
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.custody.shelf.TakeWrites()...)
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.inbound.holdKeys.keys.TakeWrites()...)
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.past.TakeWrites()...)
 	return next
 }
 
 // Drain returns what is ready and forgets it.
 func (n *Node) Drain() Ready {
-	r := n.out
-	n.out = Ready{Events: again(n.spare.Events), Datagrams: again(n.spare.Datagrams)}
-	n.spare = r
-	r.Reserve = n.numbers.wanted()
+	r := n.core.turn.out
+	n.core.turn.out = Ready{Events: again(n.core.turn.spare.Events), Datagrams: again(n.core.turn.spare.Datagrams)}
+	n.core.turn.spare = r
+	r.Reserve = n.core.own.numbers.wanted()
 	if len(r.Batch) > 0 {
-		r.Seq = n.writes.close(r.Batch)
+		r.Seq = n.core.writes.close(r.Batch)
 	}
 	return r
 }
@@ -386,33 +303,33 @@ func again[T any](s []T) []T {
 	return s[:0]
 }
 
-func (n *Node) emit(e Event) { n.out.Events = append(n.out.Events, e) }
+func (co *core) emit(e Event) { co.turn.out.Events = append(co.turn.out.Events, e) }
 
 // spread adds up to a quarter, so that nodes that lost each other together do
 // not come back in step.
-func (n *Node) spread(d time.Duration) time.Duration {
+func (co *core) spread(d time.Duration) time.Duration {
 	var b [1]byte
-	io.ReadFull(n.cfg.Random, b[:])
+	io.ReadFull(co.cfg.Random, b[:])
 	return d + d*time.Duration(b[0])/1024
 }
 
 // spreadEighth adds up to an eighth, for probes that many share.
-func (n *Node) spreadEighth(d time.Duration) time.Duration { return d + (n.spread(d)-d)/2 }
+func (co *core) spreadEighth(d time.Duration) time.Duration { return d + (co.spread(d)-d)/2 }
 
 // Cloned tells whether another program was found running with our key.
-func (n *Node) Cloned() bool { return n.cloned }
+func (n *Node) Cloned() bool { return n.core.own.cloned }
 
 // Opener returns the view that the readers share; safe for many goroutines.
-func (n *Node) Opener() *dgram.Opener { return n.ep.Opener() }
+func (n *Node) Opener() *dgram.Opener { return n.core.ep.Opener() }
 
 // Unused returns the first text id and the first sequence number that this run
 // did not use, so that the next one begins there. Call it after the loop ended.
 func (n *Node) Unused() (ids, seqs uint64) {
-	return n.numbers.left(sessions.CounterIDs).First, n.numbers.left(sessions.CounterSeq).First
+	return n.core.own.numbers.left(sessions.CounterIDs).First, n.core.own.numbers.left(sessions.CounterSeq).First
 }
 
 // nextToken returns the token of another request or line of the person.
-func (n *Node) nextToken() Token {
-	n.token++
-	return n.token
+func (co *core) nextToken() Token {
+	co.turn.token++
+	return co.turn.token
 }

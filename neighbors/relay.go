@@ -16,13 +16,14 @@ const (
 	maxWays   = 1024 // sessions that a common neighbour brought us together with
 )
 
-// relays is our side of relaying: the nodes that carry our datagrams, and the sessions to which
+// ways is our side of relaying: the nodes that carry our datagrams, and the sessions to which
 // a common neighbour introduced us.
-type relays struct {
+type ways struct {
+	*core
 	next    time.Time                     // when the next way is due
 	numbers map[sessions.SessionID]uint32 // of dgram.RelayAddr; at most maxRelays
 	nodes   []sessions.SessionID          // by number, from 1
-	ways    map[sessions.SessionID]*way   // at most maxWays
+	byID    map[sessions.SessionID]*way   // at most maxWays
 }
 
 // way is how we met a session, and our attempts to reach it directly.
@@ -40,12 +41,12 @@ type way struct {
 	carried bool
 }
 
-func newRelays() relays {
-	return relays{numbers: map[sessions.SessionID]uint32{}, ways: map[sessions.SessionID]*way{}}
+func newWays(c *core) *ways {
+	return &ways{core: c, numbers: map[sessions.SessionID]uint32{}, byID: map[sessions.SessionID]*way{}}
 }
 
 // number returns the number of a relay, a new one if it was not used before.
-func (r *relays) number(id sessions.SessionID) (uint32, bool) {
+func (r *ways) number(id sessions.SessionID) (uint32, bool) {
 	if n, ok := r.numbers[id]; ok {
 		return n, true
 	}
@@ -58,7 +59,7 @@ func (r *relays) number(id sessions.SessionID) (uint32, bool) {
 }
 
 // node returns the relay with that number.
-func (r *relays) node(number uint32) (sessions.SessionID, bool) {
+func (r *ways) node(number uint32) (sessions.SessionID, bool) {
 	if number == 0 || int(number) > len(r.nodes) {
 		return sessions.SessionID{}, false
 	}
@@ -67,74 +68,74 @@ func (r *relays) node(number uint32) (sessions.SessionID, bool) {
 
 // direct returns where a session is written to; ok is false when there is no
 // association or only one through a relay.
-func (n *Node) direct(id sessions.SessionID) (addr netip.AddrPort, rtt time.Duration, ok bool) {
-	addr, rtt, ok = n.ep.Path(dgram.PeerID(id))
+func (co *core) direct(id sessions.SessionID) (addr netip.AddrPort, rtt time.Duration, ok bool) {
+	addr, rtt, ok = co.ep.Path(dgram.PeerID(id))
 	return addr, rtt, ok && !dgram.Relayed(addr.Addr())
 }
 
 // throughRelay returns the relay through which a session is written to.
-func (n *Node) throughRelay(id sessions.SessionID) (relay sessions.SessionID, ok bool) {
-	addr, _, live := n.ep.Path(dgram.PeerID(id))
+func (ws *ways) throughRelay(id sessions.SessionID) (relay sessions.SessionID, ok bool) {
+	addr, _, live := ws.ep.Path(dgram.PeerID(id))
 	number, _, relayed := dgram.RelayParts(addr)
 	if !live || !relayed {
 		return relay, false
 	}
-	return n.relays.node(number)
+	return ws.node(number)
 }
 
 // carry puts a datagram for somebody behind a relay into a message to that relay.
 // No relay is reached through another.
-func (n *Node) carry(now time.Time, d dgram.Datagram) {
+func (rl *relay) carry(now time.Time, d dgram.Datagram) {
 	number, peer, _ := dgram.RelayParts(d.To)
-	relay, ok := n.relays.node(number)
-	if _, _, direct := n.direct(relay); !ok || !direct {
+	relay, ok := rl.ways.node(number)
+	if _, _, direct := rl.direct(relay); !ok || !direct {
 		return // as if lost
 	}
-	n.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
+	rl.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
 }
 
 // relayReceived takes a relayed datagram: one from somebody for us or, if we relay, one from a
 // neighbour for another.
-func (n *Node) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
+func (rl *relay) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
 	from := sessions.SessionID(r.From)
-	if at, _, ok := n.direct(from); !ok || at != r.Addr {
+	if at, _, ok := rl.direct(from); !ok || at != r.Addr {
 		return // through another relay, or from an unproved address
 	}
-	if n.cfg.Seed {
-		n.pass(now, from, r.Addr, m)
+	if rl.cfg.Seed {
+		rl.pass(now, from, r.Addr, m)
 		return
 	}
-	number, used := n.relays.numbers[from]
-	if source := sessions.SessionID(m.Session); !used || source == n.self || source == from {
+	number, used := rl.ways.numbers[from]
+	if source := sessions.SessionID(m.Session); !used || source == rl.own.session || source == from {
 		return
 	}
-	o := n.ep.Opener().OpenRelayed(now, dgram.RelayAddr(number, m.Session), m.Datagram)
+	o := rl.ep.Opener().OpenRelayed(now, dgram.RelayAddr(number, m.Session), m.Datagram)
 	if !o.Empty() {
-		n.ep.Receive(now, o)
+		rl.ep.Receive(now, o)
 	}
 }
 
 // dialThrough contacts a session through a relay, unless it is already written to that way and
 // answers. Keys from before the relay was gone reach nobody.
-func (n *Node) dialThrough(now time.Time, relay sessions.SessionID, want dgram.Peer) {
+func (ws *ways) dialThrough(now time.Time, relay sessions.SessionID, want dgram.Peer) {
 	id := sessions.SessionID(want.ID)
-	if at, ok := n.throughRelay(id); ok && at == relay && n.edges[id] != nil && n.edges[id].online {
+	if at, ok := ws.throughRelay(id); ok && at == relay && ws.edges.byID[id] != nil && ws.edges.byID[id].online {
 		return
 	}
-	if number, ok := n.relays.number(relay); ok {
-		_ = n.dial(now, dgram.RelayAddr(number, want.ID), []dgram.Peer{want}) // out of budget: the next introduction will try again
+	if number, ok := ws.number(relay); ok {
+		_ = ws.dial(now, dgram.RelayAddr(number, want.ID), []dgram.Peer{want}) // out of budget: the next introduction will try again
 	}
 }
 
 // way returns the way of a session, made if there is room.
-func (n *Node) way(now time.Time, id sessions.SessionID) *way {
-	w := n.relays.ways[id]
+func (ws *ways) way(now time.Time, id sessions.SessionID) *way {
+	w := ws.byID[id]
 	if w == nil {
-		if len(n.relays.ways) == maxWays {
-			n.forgetWay()
+		if len(ws.byID) == maxWays {
+			ws.forgetWay()
 		}
 		w = &way{id: id}
-		n.relays.ways[id] = w
+		ws.byID[id] = w
 	}
 	if w.tries == 0 || now.Sub(w.began) >= meetAgain {
 		w.began, w.tries = now, 0
@@ -143,27 +144,27 @@ func (n *Node) way(now time.Time, id sessions.SessionID) *way {
 }
 
 // forgetWay makes room: first it drops ways that are not in use, then the oldest.
-func (n *Node) forgetWay() {
+func (ws *ways) forgetWay() {
 	var worst *way
 	rank := func(w *way) int {
-		if n.ep.Live(dgram.PeerID(w.id)) {
+		if ws.ep.Live(dgram.PeerID(w.id)) {
 			return 1
 		}
 		return 0
 	}
-	for _, id := range n.relays.wayIDs() {
-		w := n.relays.ways[id]
+	for _, id := range ws.wayIDs() {
+		w := ws.byID[id]
 		if worst == nil || rank(w) < rank(worst) || rank(w) == rank(worst) && w.began.Before(worst.began) {
 			worst = w
 		}
 	}
-	delete(n.relays.ways, worst.id)
+	delete(ws.byID, worst.id)
 }
 
 // wayIDs lists the sessions in a fixed order.
-func (r *relays) wayIDs() []sessions.SessionID {
-	ids := make([]sessions.SessionID, 0, len(r.ways))
-	for id := range r.ways {
+func (r *ways) wayIDs() []sessions.SessionID {
+	ids := make([]sessions.SessionID, 0, len(r.byID))
+	for id := range r.byID {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })

@@ -61,36 +61,36 @@ type Places interface {
 // host is the node as one Source sees it, so that \presence can say which
 // Source knows whom.
 type host struct {
-	node   *Node
+	*discovery
 	source int
 	now    time.Time
 }
 
-func (h host) Self() string { return h.node.cfg.Name }
+func (h host) Self() string { return h.discovery.cfg.Name }
 
-func (h host) Notice(text string) { h.node.emit(Notice{text}) }
+func (h host) Notice(text string) { h.discovery.emit(Notice{text}) }
 
-func (h host) Announce() bool { return h.node.announce(h.now, h.source) }
+func (h host) Announce() bool { return h.discovery.announce(h.now, h.source) }
 
 func (h host) Again(at time.Time) {
-	p := &h.node.plugins[h.source]
+	p := &h.discovery.places.plugins[h.source]
 	if p.idle || at.Before(p.next) {
 		p.idle, p.next = false, at
 	}
-	h.node.wake(at)
+	h.discovery.wake(at)
 }
 
-func (h host) Near(a netip.Addr) bool { return h.node.links.near(a) }
+func (h host) Near(a netip.Addr) bool { return h.discovery.links.near(a) }
 
-func (h host) Spread(d time.Duration) time.Duration { return h.node.spread(d) }
+func (h host) Spread(d time.Duration) time.Duration { return h.discovery.spread(d) }
 
 func (h host) Live(addr netip.AddrPort) bool {
-	_, ok := h.node.peerAt(addr)
+	_, ok := h.discovery.edges.peerAt(addr)
 	return ok
 }
 
 func (h host) Found(user string, addr netip.AddrPort) {
-	h.node.found(h.now, h.source, user, addr)
+	h.discovery.found(h.now, h.source, user, addr)
 }
 
 // hint is one finding of a Source.
@@ -103,12 +103,23 @@ type hint struct {
 // maxHints bounds the findings remembered for each Source; the oldest goes.
 const maxHints = 4096
 
-// finding is how a node finds people.
-type finding struct {
+// places are the Sources, and what they found.
+type places struct {
+	*core
 	plugins   []plugin
-	links     *links // our own links, on which a Source announces us
-	announcer int    // that Source; -1: none did
+	announcer int // the Source that announces us on our own links; -1: none did
 }
+
+func newPlaces(c *core) *places {
+	p := &places{core: c, announcer: -1}
+	for _, s := range c.cfg.Sources {
+		p.plugins = append(p.plugins, plugin{source: s})
+	}
+	return p
+}
+
+// discovery runs the Sources and follows what they find.
+type discovery struct{ *core }
 
 // plugin is a Source and the node's state about it.
 type plugin struct {
@@ -120,11 +131,11 @@ type plugin struct {
 
 // advanceSources runs each Source whose time has come and returns the earliest
 // next deadline, zero for none.
-func (n *Node) advanceSources(now time.Time) (next time.Time) {
-	for i := range n.plugins {
-		p := &n.plugins[i]
+func (dy *discovery) advanceSources(now time.Time) (next time.Time) {
+	for i := range dy.places.plugins {
+		p := &dy.places.plugins[i]
 		if !p.idle && !p.next.After(now) {
-			p.next = p.source.Advance(now, host{n, i, now})
+			p.next = p.source.Advance(now, host{dy, i, now})
 			p.idle = p.next.IsZero()
 		}
 		if !p.idle {
@@ -136,47 +147,47 @@ func (n *Node) advanceSources(now time.Time) (next time.Time) {
 
 // WakeSource has the Source of that name run again at the next Advance: its
 // outside half has found something.
-func (n *Node) WakeSource(name string) {
-	for i := range n.plugins {
-		if n.plugins[i].source.Name() == name {
-			n.plugins[i].idle, n.plugins[i].next = false, time.Time{}
+func (dy *discovery) WakeSource(name string) {
+	for i := range dy.places.plugins {
+		if dy.places.plugins[i].source.Name() == name {
+			dy.places.plugins[i].idle, dy.places.plugins[i].next = false, time.Time{}
 		}
 	}
 }
 
 // RenewSource is WakeSource for a Source whose people were replaced: its earlier findings no
 // longer count.
-func (n *Node) RenewSource(name string) {
-	for i := range n.plugins {
-		if n.plugins[i].source.Name() == name {
-			n.plugins[i].hints = nil
+func (dy *discovery) RenewSource(name string) {
+	for i := range dy.places.plugins {
+		if dy.places.plugins[i].source.Name() == name {
+			dy.places.plugins[i].hints = nil
 		}
 	}
-	n.WakeSource(name)
+	dy.WakeSource(name)
 }
 
-func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort) {
-	p := &n.plugins[source]
+func (dy *discovery) found(now time.Time, source int, user string, addr netip.AddrPort) {
+	p := &dy.places.plugins[source]
 	h := hint{user: user, addr: addr}
 	known := func(old hint) bool { return old.user == user && old.addr == addr }
 	if !slices.ContainsFunc(p.hints, known) {
-		n.expect(user)
+		dy.expect(user)
 		if len(p.hints) == maxHints {
 			p.hints = p.hints[1:]
 		}
 		p.hints = append(p.hints, h)
-		if id, ok := n.peerAt(addr); ok {
-			n.confirmHint(now, id, addr) // they are here already
+		if id, ok := dy.edges.peerAt(addr); ok {
+			dy.confirmHint(now, id, addr) // they are here already
 		}
 	}
-	if n.dialable(addr, netip.Addr{}) && !slices.Contains(n.cfg.Listen, addr) {
-		n.dial(now, addr, nil)
+	if dy.dialable(addr, netip.Addr{}) && !slices.Contains(dy.cfg.Listen, addr) {
+		dy.dial(now, addr, nil)
 	}
 }
 
 // silentPlaces lists the places that the person named and that do not answer.
-func (n *Node) silentPlaces() (list []string) {
-	for _, p := range n.plugins {
+func (pl *places) silentPlaces() (list []string) {
+	for _, p := range pl.plugins {
 		if s, ok := p.source.(Places); ok {
 			list = append(list, s.Silent()...)
 		}
@@ -186,9 +197,9 @@ func (n *Node) silentPlaces() (list []string) {
 
 // expected returns what Sources said of addr: the name and fingerprint that
 // ought to be there.
-func (n *Node) expected(addr netip.AddrPort) (user string) {
-	for i := range n.plugins {
-		for _, h := range n.plugins[i].hints {
+func (pl *places) expected(addr netip.AddrPort) (user string) {
+	for i := range pl.plugins {
+		for _, h := range pl.plugins[i].hints {
 			if h.addr == addr && h.user != "" {
 				return h.user
 			}
@@ -199,18 +210,18 @@ func (n *Node) expected(addr netip.AddrPort) (user string) {
 
 // fits says whether a session is the one that a hint means: anybody, a user of that name, or that
 // name with that fingerprint.
-func (n *Node) fits(h hint, s sessions.Session) bool {
+func (pl *places) fits(h hint, s sessions.Session) bool {
 	name, print, whole := cutLast(h.user, '~')
-	u, _ := n.book.User(s.User)
+	u, _ := pl.book.User(s.User)
 	return h.user == "" || sameName(u.Name, name) && (!whole || strings.EqualFold(sessions.Fingerprint(s.User), print))
 }
 
 // hintedError says what is known of a user whom only a Source names: where they should be, and who
 // answers there instead. whole: only entries with a fingerprint count. nil: no Source names the
 // user.
-func (n *Node) hintedError(typed string, whole bool) error {
-	for i := range n.plugins {
-		p := &n.plugins[i]
+func (pl *places) hintedError(typed string, whole bool) error {
+	for i := range pl.plugins {
+		p := &pl.plugins[i]
 		for _, h := range p.hints {
 			name, print, _ := cutLast(h.user, '~')
 			if h.user == "" || !sameName(name, typed) && h.user != typed || whole && print == "" {
@@ -221,10 +232,10 @@ func (n *Node) hintedError(typed string, whole bool) error {
 				who += " (fingerprint " + print + ")"
 			}
 			where := fmt.Sprintf("%s lists %s at %s", p.source.Name(), who, h.addr)
-			if id, ok := n.peerAt(h.addr); ok {
-				if s, known := n.book.Session(id); known {
+			if id, ok := pl.edges.peerAt(h.addr); ok {
+				if s, known := pl.book.Session(id); known {
 					return hinted(fmt.Sprintf("%s, but %s (fingerprint %s) answered there; get a new address or fix the entry",
-						where, n.book.Label(s.User), sessions.Fingerprint(s.User)))
+						where, pl.book.Label(s.User), sessions.Fingerprint(s.User)))
 				}
 			}
 			return hinted(fmt.Sprintf("%s, but nobody has answered there yet: check the address; \\add %s asks others for them", where, name))
@@ -234,39 +245,39 @@ func (n *Node) hintedError(typed string, whole bool) error {
 }
 
 // expect: a Source names a whole fingerprint, so the name means that key alone.
-func (n *Node) expect(user string) {
+func (dy *discovery) expect(user string) {
 	if name, print, ok := cutLast(user, '~'); ok {
-		if err := n.book.Expect(name, print); err != nil {
-			n.emit(Notice{fmt.Sprintf("the entry %s is ignored: %v", user, err)})
+		if err := dy.book.Expect(name, print); err != nil {
+			dy.emit(Notice{fmt.Sprintf("the entry %s is ignored: %v", user, err)})
 		}
 	}
 }
 
 // confirmHint: somebody answered at an address where a Source expects a certain user. If the
 // whole fingerprint fits, that counts as an act of this node's user.
-func (n *Node) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
-	if s, known := n.book.Session(id); known && n.hintedSeed(s, addr) {
-		if !n.book.NamedSeed(s.User) {
-			n.warnOfSuccessor(s, addr)
+func (dy *discovery) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+	if s, known := dy.book.Session(id); known && dy.places.hintedSeed(s, addr) {
+		if !dy.book.NamedSeed(s.User) {
+			dy.warnOfSuccessor(s, addr)
 		}
-		n.book.SetNamed(s.User)
-		if e := n.edges[id]; e != nil {
-			n.reclass(e)
+		dy.book.SetNamed(s.User)
+		if e := dy.edges.byID[id]; e != nil {
+			dy.edges.reclass(e)
 		}
 	}
-	user := n.expected(addr)
+	user := dy.places.expected(addr)
 	name, print, ok := cutLast(user, '~')
 	if !ok {
 		return
 	}
-	s, known := n.book.Session(id)
-	u, _ := n.book.User(s.User)
+	s, known := dy.book.Session(id)
+	u, _ := dy.book.User(s.User)
 	switch {
 	case !known || !sameName(u.Name, name):
 	case strings.EqualFold(sessions.Fingerprint(s.User), print):
-		n.happened(now, meant{s.User})
+		dy.happened(now, meant{s.User})
 	default:
-		n.notify.mismatch(now, name, s.User, fmt.Sprintf("%s answered as %s (%s); your contacts file expects %s (%s)",
+		dy.notify.mismatch(now, name, s.User, fmt.Sprintf("%s answered as %s (%s); your contacts file expects %s (%s)",
 			addr, u.Label, sessions.Fingerprint(s.User), name, print))
 	}
 }

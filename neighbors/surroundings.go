@@ -92,10 +92,10 @@ var privateBlocks = [...]netip.Prefix{
 // onSite says that an address is private, of a range in which we have an address too. A peer seen
 // there, with no NAT between, is in the same private network: on another floor, say, behind the
 // same router.
-func (n *Node) onSite(a netip.Addr) bool {
+func (co *core) onSite(a netip.Addr) bool {
 	for _, block := range privateBlocks {
 		if block.Contains(a) {
-			return slices.ContainsFunc(n.cfg.Interfaces, func(p netip.Prefix) bool { return block.Contains(p.Addr()) })
+			return slices.ContainsFunc(co.cfg.Interfaces, func(p netip.Prefix) bool { return block.Contains(p.Addr()) })
 		}
 	}
 	return false
@@ -104,65 +104,65 @@ func (n *Node) onSite(a netip.Addr) bool {
 // SetSurroundings takes a change of our interfaces. true: the links on which we announce ourselves
 // have changed, and the caller must tell the Sources (WakeSource).
 func (n *Node) SetSurroundings(now time.Time, s Surroundings) (links bool) {
-	n.links.set(s.Interfaces)
+	n.core.links.set(s.Interfaces)
 	s.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
-	moved := !slices.Equal(outer(n.cfg.Listen, n.cfg.Guests), outer(s.Listen, s.Guests))
-	links = !slices.Equal(n.cfg.Outlets, s.Outlets)
-	n.cfg.Listen, n.cfg.Interfaces, n.cfg.Guests, n.cfg.Outlets = s.Listen, s.Interfaces, s.Guests, s.Outlets
-	for _, id := range n.edgeIDs() {
-		n.reclass(n.edges[id]) // it may have entered or left our link by this
+	moved := !slices.Equal(outer(n.core.cfg.Listen, n.core.cfg.Guests), outer(s.Listen, s.Guests))
+	links = !slices.Equal(n.core.cfg.Outlets, s.Outlets)
+	n.core.cfg.Listen, n.core.cfg.Interfaces, n.core.cfg.Guests, n.core.cfg.Outlets = s.Listen, s.Interfaces, s.Guests, s.Outlets
+	for _, id := range n.core.edges.edgeIDs() {
+		n.core.edges.reclass(n.core.edges.byID[id]) // it may have entered or left our link by this
 	}
 	if moved {
 		n.changed(now)
 	}
-	n.wake(now)
+	n.core.wake(now)
 	return links
 }
 
 // announce says HELLO on all our links for a Source; false: there is none.
-func (n *Node) announce(now time.Time, source int) bool {
-	if len(n.cfg.Outlets) == 0 || n.cfg.LoopbackOnly || !n.left.IsZero() {
+func (dy *discovery) announce(now time.Time, source int) bool {
+	if len(dy.cfg.Outlets) == 0 || dy.cfg.LoopbackOnly || !dy.own.left.IsZero() {
 		return false
 	}
-	n.announcer = source
-	n.ep.Announce(now, n.cfg.Outlets)
-	n.wake(now)
+	dy.places.announcer = source
+	dy.ep.Announce(now, dy.cfg.Outlets)
+	dy.wake(now)
 	return true
 }
 
 // metOnLink: a session on our own link answered an announcement, or contacted us in any other way.
 // Both sides know it of each other.
-func (n *Node) metOnLink(id sessions.SessionID) {
-	if e := n.edges[id]; e != nil && e.user != n.user {
+func (es *edges) metOnLink(id sessions.SessionID) {
+	if e := es.byID[id]; e != nil && e.user != es.own.user {
 		e.link = true
-		n.book.SetEdge(e.user, true)
-		n.reclass(e)
+		es.book.SetEdge(e.user, true)
+		es.reclass(e)
 	}
 }
 
 // leftLink: a session that was met on the link is gone.
-func (n *Node) leftLink(e *edge) {
+func (es *edges) leftLink(e *edge) {
 	e.link = false
-	n.reclass(e)
-	for _, id := range n.onlineSessions(e.user) {
-		if n.edges[id].link {
+	es.reclass(e)
+	for _, id := range es.onlineSessions(e.user) {
+		if es.byID[id].link {
 			return
 		}
 	}
-	n.book.SetEdge(e.user, false)
+	es.book.SetEdge(e.user, false)
 }
 
 // linkView adds what the announcing Source knows: who was met on the link and is here.
 func (n *Node) linkView(v *PresenceView) {
-	for _, id := range n.edgeIDs() {
-		e := n.edges[id]
+	for _, id := range n.core.edges.edgeIDs() {
+		e := n.core.edges.byID[id]
 		if !e.link {
 			continue
 		}
-		if label := n.book.Label(e.user); !slices.Contains(v.Users, label) {
+		if label := n.core.book.Label(e.user); !slices.Contains(v.Users, label) {
 			v.Users = append(v.Users, label)
 		}
-		if at, _, ok := n.ep.Path(dgram.PeerID(id)); ok {
+		if at, _, ok := n.core.ep.Path(dgram.PeerID(id)); ok {
 			v.Addrs = append(v.Addrs, at)
 		}
 	}

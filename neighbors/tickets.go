@@ -91,14 +91,14 @@ func (t *tickets) fresh(asker sessions.SessionID, number uint64) bool {
 }
 
 // signTicket signs one introduction. Its numbers rise, even across restarts.
-func (n *Node) signTicket(now time.Time, introducer sessions.SessionID, p dgram.Ping) dgram.Ticket {
-	n.tickets.last = max(n.tickets.last+1, uint64(now.UnixMilli()))
-	t := sessions.Ticket{Asker: n.self, Introducer: introducer, Name: p.Name, User: p.User, Number: n.tickets.last}
-	return dgram.Ticket{Number: t.Number, Sig: t.SignBy(n.signatures, n.cfg.Key)}
+func (fi *finder) signTicket(now time.Time, introducer sessions.SessionID, p dgram.Ping) dgram.Ticket {
+	fi.tickets.last = max(fi.tickets.last+1, uint64(now.UnixMilli()))
+	t := sessions.Ticket{Asker: fi.own.session, Introducer: introducer, Name: p.Name, User: p.User, Number: fi.tickets.last}
+	return dgram.Ticket{Number: t.Number, Sig: t.SignBy(fi.own.signatures, fi.cfg.Key)}
 }
 
 // ticketHolds checks the ticket of p, whose asker is rec.
-func (n *Node) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p dgram.Ping) bool {
+func (co *core) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p dgram.Ping) bool {
 	t := sessions.Ticket{Asker: rec.Session, Introducer: introducer, Name: p.Name, User: p.User, Number: p.Ticket.Number}
-	return t.VerifyBy(n.signatures, ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
+	return t.VerifyBy(co.own.signatures, ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
 }

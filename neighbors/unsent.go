@@ -18,7 +18,7 @@ func (n *Node) NotSent(to netip.AddrPort, err error) (ended bool) {
 	}
 	for _, q := range slices.Clone(n.requests.list) {
 		if q.kind == pingAddr && q.addr == to && q.peer.IsZero() {
-			n.end(q, Failed{q.token, fmt.Sprintf("nothing can be sent to %s: %s", to, why)})
+			n.requests.end(q, Failed{q.token, fmt.Sprintf("nothing can be sent to %s: %s", to, why)})
 			ended = true
 		}
 	}

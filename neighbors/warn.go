@@ -40,23 +40,23 @@ func newStrangers() strangers { return strangers{} }
 func (c *notifier) stranger(now time.Time, e Event, user sessions.UserKey) bool {
 	s := &c.strangers
 	switch {
-	case c.n.cfg.Seed:
+	case c.cfg.Seed:
 		return false // its business is with strangers
 	case len(s.waiting) == 0 && now.Sub(s.told) >= time.Second/newPerSecond:
 		s.told = now
-		c.n.emit(e)
+		c.emit(e)
 	case len(s.waiting) < maxStrangers:
 		s.waiting = append(s.waiting, aboutStranger{e, user})
 	default:
 		c.skip(now, 1)
 		return false
 	}
-	c.n.wake(now)
+	c.wake(now)
 	return true
 }
 
 // advance tells the waiting lines that are due.
-func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
+func (s *strangers) advance(now time.Time, co *core) (next time.Time) {
 	if len(s.waiting) == 0 {
 		return time.Time{}
 	}
@@ -66,7 +66,7 @@ func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
 	s.told = now
 	first := s.waiting[0]
 	s.waiting = s.waiting[1:]
-	first.tell(n)
+	first.tell(co)
 	if len(s.waiting) == 0 {
 		return time.Time{}
 	}
@@ -74,13 +74,13 @@ func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
 }
 
 // tell tells a line as things are now: names may have changed while it waited.
-func (w aboutStranger) tell(n *Node) {
+func (w aboutStranger) tell(co *core) {
 	if w.user.IsZero() {
-		n.emit(w.event)
-	} else if u, ok := n.book.User(w.user); ok && u.Trust != sessions.TrustBlocked {
+		co.emit(w.event)
+	} else if u, ok := co.book.User(w.user); ok && u.Trust != sessions.TrustBlocked {
 		first := w.event.(FirstContact)
 		first.User, first.Mixed = u.Label, u.Mixed
-		n.emit(first)
+		co.emit(first)
 	}
 }
 
@@ -91,16 +91,16 @@ func (c *notifier) introduce(user sessions.UserKey) {
 	if i := slices.IndexFunc(s.waiting, func(w aboutStranger) bool { return w.user == user }); i >= 0 {
 		w := s.waiting[i]
 		s.waiting = slices.Delete(s.waiting, i, i+1)
-		w.tell(c.n)
-	} else if u, ok := c.n.book.User(user); ok && u.Trust == sessions.TrustNew && !u.Told && u.Name != "" && !c.n.cfg.Seed {
-		c.n.emit(c.n.firstContact(u))
-		c.n.book.Tell(user)
+		w.tell(c.core)
+	} else if u, ok := c.book.User(user); ok && u.Trust == sessions.TrustNew && !u.Told && u.Name != "" && !c.cfg.Seed {
+		c.emit(c.firstContact(u))
+		c.book.Tell(user)
 	}
 }
 
-func (n *Node) firstContact(u sessions.User) FirstContact {
+func (c *notifier) firstContact(u sessions.User) FirstContact {
 	first := FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Mixed: u.Mixed}
-	for _, s := range n.book.SessionsOf(u.Key) {
+	for _, s := range c.book.SessionsOf(u.Key) {
 		first.Seed = first.Seed || s.Flags&sessions.FlagSeed != 0
 	}
 	return first
@@ -148,8 +148,8 @@ func (w *warnings) first(user sessions.UserKey, name string) bool {
 }
 
 // say tells a warning about a name, or counts it for later.
-func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
-	if n.cfg.Seed {
+func (w *warnings) say(now time.Time, co *core, name, text, count string) {
+	if co.cfg.Seed {
 		return // nobody reads them
 	}
 	mapped, err := sessions.MapName(name)
@@ -160,7 +160,7 @@ func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
 	if !ok {
 		if w.names.Len() == maxWarned {
 			if _, oldest, _ := w.names.RemoveOldest(); oldest.more > 0 {
-				oldest.tell(now, n)
+				oldest.tell(now, co)
 			}
 		}
 		o = &warned{}
@@ -168,37 +168,37 @@ func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
 	w.names.Add(mapped, o)
 	o.more++
 	o.text, o.count = text, count
-	w.pass(now, n, o)
+	w.pass(now, co, o)
 	if o.more > 0 {
 		w.next = earliest(w.next, now.Add(warnEvery))
-		n.wake(w.next)
+		co.wake(w.next)
 	}
 }
 
 // pass tells the counted warnings about a name if it is time.
-func (w *warnings) pass(now time.Time, n *Node, o *warned) {
+func (w *warnings) pass(now time.Time, co *core, o *warned) {
 	if o.more > 0 && now.Sub(o.at) >= warnGap && w.pace.take(now, warnAtOnce, warnEvery) {
-		o.tell(now, n)
+		o.tell(now, co)
 	}
 }
 
-func (o *warned) tell(now time.Time, n *Node) {
+func (o *warned) tell(now time.Time, co *core) {
 	text := o.text
 	if o.more > 1 {
 		text = fmt.Sprintf("%d more keys %s, the last of them: %s", o.more, o.count, text)
 	}
 	o.at, o.more = now, 0
-	n.emit(Notice{text})
+	co.emit(Notice{text})
 }
 
 // advance tells the counted warnings that are due.
-func (w *warnings) advance(now time.Time, n *Node) (next time.Time) {
+func (w *warnings) advance(now time.Time, co *core) (next time.Time) {
 	if !due(w.next, now) {
 		return w.next
 	}
 	w.next = time.Time{}
 	for _, o := range w.names.Values() { // the oldest first
-		w.pass(now, n, o)
+		w.pass(now, co, o)
 		if o.more > 0 {
 			w.next = now.Add(warnEvery)
 		}
@@ -209,13 +209,13 @@ func (w *warnings) advance(now time.Time, n *Node) (next time.Time) {
 // mismatch warns that another key answers where a contacts file places a user.
 func (c *notifier) mismatch(now time.Time, name string, user sessions.UserKey, text string) {
 	if c.warnings.first(user, "~"+name) { // no name begins with ~: the key may claim the plain name too
-		c.warnings.say(now, c.n, name, text, "answer for "+name)
+		c.warnings.say(now, c.core, name, text, "answer for "+name)
 	}
 }
 
 // learned tells what a new record changes about names.
 func (c *notifier) learned(now time.Time, id sessions.SessionID, rec sessions.Record, out sessions.Outcome) {
-	if rec.User == c.n.user {
+	if rec.User == c.own.user {
 		return
 	}
 	if out.ClaimsOwnName || out.Clash {
@@ -224,13 +224,13 @@ func (c *notifier) learned(now time.Time, id sessions.SessionID, rec sessions.Re
 	if out.Like != "" {
 		c.lookalike(now, rec, out.Like)
 	}
-	if out.Renamed != "" && c.n.book.Trust(rec.User).Known() {
+	if out.Renamed != "" && c.book.Trust(rec.User).Known() {
 		c.renamed(now, id, rec, out.Renamed)
 	}
 }
 
 func (c *notifier) claimed(now time.Time, rec sessions.Record, out sessions.Outcome) {
-	label := c.n.book.Label(rec.User)
+	label := c.book.Label(rec.User)
 	if !out.ClaimsOwnName && label == rec.Name {
 		return // the name is theirs
 	}
@@ -243,7 +243,7 @@ func (c *notifier) claimed(now time.Time, rec sessions.Record, out sessions.Outc
 	}
 	text := fmt.Sprintf("%s: shown as %s, fingerprint %s; compare it with \\verify %s before you trust it", what, label, sessions.Fingerprint(rec.User), label)
 	if out.ClaimsOwnName || out.ClaimsKnown {
-		c.warnings.say(now, c.n, rec.Name, text, count)
+		c.warnings.say(now, c.core, rec.Name, text, count)
 	} else {
 		c.stranger(now, Notice{text}, sessions.UserKey{})
 	}
@@ -253,7 +253,7 @@ func (c *notifier) claimed(now time.Time, rec sessions.Record, out sessions.Outc
 // together, however they are written.
 func (c *notifier) lookalike(now time.Time, rec sessions.Record, like string) {
 	if c.warnings.first(rec.User, rec.Name) {
-		c.warnings.say(now, c.n, " "+like, c.n.alikeText(rec.User, like), "have a name that looks like "+like)
+		c.warnings.say(now, c.core, " "+like, c.alikeText(rec.User, like), "have a name that looks like "+like)
 	}
 }
 
@@ -262,17 +262,17 @@ const maxAlike = 4
 
 // warnAlike warns of users whose names look like that of a user the person turns to.
 func (c *notifier) warnAlike(user sessions.UserKey) {
-	if c.n.cfg.Seed {
+	if c.cfg.Seed {
 		return
 	}
-	list := c.n.book.Alike(user)
+	list := c.book.Alike(user)
 	for _, other := range list[:min(len(list), maxAlike)] {
-		c.n.emit(Notice{c.n.alikeText(user, c.n.book.Label(other))})
+		c.emit(Notice{c.alikeText(user, c.book.Label(other))})
 	}
 }
 
-func (n *Node) alikeText(user sessions.UserKey, like string) string {
-	label := n.book.Label(user)
+func (c *notifier) alikeText(user sessions.UserKey, like string) string {
+	label := c.book.Label(user)
 	return fmt.Sprintf("%s looks like %s and is somebody else, fingerprint %s: compare it with \\verify %s", label, like, sessions.Fingerprint(user), label)
 }
 
@@ -283,7 +283,7 @@ func (c *notifier) renamed(now time.Time, id sessions.SessionID, rec sessions.Re
 	if s.waiting[ofName] != nil {
 		former = s.name
 	}
-	label := c.n.book.Label(rec.User)
+	label := c.book.Label(rec.User)
 	c.tell(now, id, Notice{fmt.Sprintf("%s is now called %s: compare fingerprints with \\verify %s", former, rec.Name, label)})
 	s.name = former
 }

@@ -12,6 +12,7 @@ import (
 // writes keeps the order write, print, acknowledge for what others send, and write, send for our
 // own lines: what may happen only after a batch is written, and what to write again.
 type writes struct {
+	*core
 	seq      uint64             // the batch that is being gathered
 	gathered waiting            // what depends on that batch
 	unsure   map[uint64]waiting // batches handed out and not yet written; as many as the store takes
@@ -37,7 +38,7 @@ type ownLine struct {
 	progress []sessions.Progress
 }
 
-func newWrites() writes { return writes{seq: 1, unsure: map[uint64]waiting{}} }
+func newWrites(c *core) *writes { return &writes{core: c, seq: 1, unsure: map[uint64]waiting{}} }
 
 // close ends the gathering of a batch and returns its number.
 func (w *writes) close(batch []sessions.Write) uint64 {
@@ -51,22 +52,22 @@ func (w *writes) close(batch []sessions.Write) uint64 {
 }
 
 // storeFails tells the person, once, that the disk takes nothing.
-func (n *Node) storeFails(now time.Time, err error) {
-	t := &n.writes
+func (ww *writes) storeFails(now time.Time, err error) {
+	t := ww
 	t.worked = err == nil
 	if err == nil {
 		return
 	}
 	if t.failed.IsZero() {
-		n.emit(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait with their senders, yours are kept in memory only"})
+		ww.emit(Notice{"nothing can be stored: " + err.Error() + "; texts to you wait with their senders, yours are kept in memory only"})
 	}
 	t.failed = now
 }
 
 // storeRecovers tells the person, once, that the disk takes writes again; a small batch that
 // slips in while it is full does not count.
-func (n *Node) storeRecovers(now time.Time) (next time.Time) {
-	t := &n.writes
+func (ww *writes) storeRecovers(now time.Time) (next time.Time) {
+	t := ww
 	if t.failed.IsZero() || !t.worked {
 		return time.Time{}
 	}
@@ -74,7 +75,7 @@ func (n *Node) storeRecovers(now time.Time) (next time.Time) {
 		return at
 	}
 	t.failed = time.Time{}
-	n.emit(Notice{"storing works again"})
+	ww.emit(Notice{"storing works again"})
 	return time.Time{}
 }
 
@@ -117,10 +118,10 @@ func (t *writes) rewrite(now time.Time) (batch []sessions.Write, next time.Time)
 
 // whenWritten tells the progress of own lines, and sends them, once the batch of this turn is
 // written.
-func (n *Node) whenWritten(now time.Time, list []sessions.Progress, token Token) {
+func (ww *writes) whenWritten(now time.Time, list []sessions.Progress, token Token) {
 	if len(list) > 0 {
-		n.writes.gathered.lines = append(n.writes.gathered.lines, ownLine{token, list})
-		n.wake(now)
+		ww.gathered.lines = append(ww.gathered.lines, ownLine{token, list})
+		ww.wake(now)
 	}
 }
 
@@ -129,20 +130,20 @@ const maxKept = 1024
 
 // answerKept answers a peer that brought something to keep, once it is on disk. Something not
 // fresh was brought before: nothing is written for it, but its write may still be under way.
-func (n *Node) answerKept(now time.Time, h dgram.Handle, fresh bool) {
-	t := &n.writes
+func (ww *writes) answerKept(now time.Time, h dgram.Handle, fresh bool) {
+	t := ww
 	newest, writing := t.unsure[t.seq-1]
 	switch {
 	case len(t.gathered.kept) >= maxKept, !fresh && len(newest.kept) >= maxKept:
-		n.ep.Settle(now, h, dgram.ResultBusy, 0)
+		ww.ep.Settle(now, h, dgram.ResultBusy, 0)
 	case fresh || len(t.gathered.kept) > 0:
 		t.gathered.kept = append(t.gathered.kept, h)
 	case len(t.unstored) > 0:
-		n.ep.Settle(now, h, dgram.ResultBusy, 0)
+		ww.ep.Settle(now, h, dgram.ResultBusy, 0)
 	case writing:
 		newest.kept = append(newest.kept, h)
 		t.unsure[t.seq-1] = newest
 	default:
-		n.ep.Settle(now, h, dgram.ResultDelivered, 0)
+		ww.ep.Settle(now, h, dgram.ResultDelivered, 0)
 	}
 }
