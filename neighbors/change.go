@@ -1,46 +1,10 @@
 package neighbors
 
 import (
-	"net/netip"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/sessions"
 )
-
-// changed: our own network has changed, or we have slept. Until we hear peers again they are
-// unknown, not offline. Everybody is told where we are now, peers behind NATs are met again,
-// and waiting texts go out.
-func (n *Node) changed(now time.Time) {
-	if !n.core.own.left.IsZero() {
-		return
-	}
-	n.core.nat.reset()
-	n.core.nat.mappingLost(now)
-	n.core.ep.Uprooted()
-	_ = n.redeclare(now) // without a number the old record stands
-	for _, id := range n.core.edges.edgeIDs() {
-		e := n.core.edges.byID[id]
-		e.told = netip.AddrPort{}
-		if !e.online {
-			n.lookups.miss(now, e, now)
-			continue
-		}
-		e.unsure, e.vigil, e.quietAt = now, vigil{}, now.Add(n.detector.answerTime(e))
-		n.core.ep.Probe(now, dgram.PeerID(id))
-		n.outbound.retryNow(now, id)
-		n.core.edges.plan(e)
-	}
-	for _, w := range n.lookups.seeking {
-		w.soon(now)
-	}
-	n.lookups.seekAt = time.Time{}
-	for _, id := range n.core.ways.wayIDs() {
-		w := n.core.ways.byID[id]
-		w.eager, w.next = eagerMeets, now.Add(eagerGap/4) // the introducer must know our new address first
-	}
-	n.core.ways.lookAtWays(now)
-}
 
 // eagerMeets is how many introductions are asked for after a change, eagerGap apart. The first
 // may be lost, so the last comes when a second one may be made (introduceRetry).
@@ -48,10 +12,6 @@ const (
 	eagerMeets = 4
 	eagerGap   = time.Second
 )
-
-// Woke says that the machine has slept, or that its clock was set. Whoever watches the clocks
-// calls it.
-func (n *Node) Woke(now time.Time) { n.changed(now) }
 
 // slept says whether the wall clock advanced well past the monotonic one, which stands still
 // while the machine sleeps.

@@ -2,7 +2,6 @@ package neighbors
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -228,10 +227,10 @@ func (ob *outbound) hurry(now time.Time, id sessions.SessionID) {
 	ob.edges.plan(e)
 }
 
-// Strangers lists who is at the door.
-func (n *Node) Strangers(now time.Time) (view StrangersView) {
-	list := n.door.wroteOrOnLink()
-	for _, k := range n.door.knocks(now) {
+// strangers lists who is at the door.
+func (dr *door) strangers(now time.Time) (view StrangersView) {
+	list := dr.wroteOrOnLink()
+	for _, k := range dr.knocks(now) {
 		i := slices.IndexFunc(list, func(v StrangerView) bool { return v.Fingerprint == sessions.Fingerprint(k.user) })
 		if i < 0 {
 			list = append(list, StrangerView{Name: k.label, Fingerprint: sessions.Fingerprint(k.user), Came: CameKnocked, LastHeard: k.at})
@@ -292,67 +291,4 @@ func (dr *door) knocks(now time.Time) []knock {
 		return nil
 	}
 	return dr.knocking.knocks(now)
-}
-
-// Accept lets a new user in: they are pinned, and the door is open to them.
-func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
-	user, _, err := n.resolve(typed)
-	knocks := n.door.knocks(now)
-	i := slices.IndexFunc(knocks, func(k knock) bool {
-		return err == nil && k.user == user || err != nil && strings.EqualFold(k.label, typed)
-	})
-	if i < 0 && err != nil {
-		return AcceptView{}, err
-	}
-	if i >= 0 {
-		user = knocks[i].user
-	}
-	v := AcceptView{Fingerprint: sessions.Fingerprint(user)}
-	if at := n.door.visitors[user]; at != nil {
-		v.Lines = at.lines
-	}
-	if i >= 0 {
-		if err := n.door.knocking.letIn(now, user); err != nil {
-			return AcceptView{}, err
-		}
-	}
-	label := n.core.book.Label(user)
-	if n.core.book.Trust(user) == sessions.TrustBlocked {
-		return AcceptView{}, errors.New(label + " is blocked: \\unblock " + label + " first")
-	}
-	if n.pin(now, user); !n.core.book.Trust(user).Known() {
-		return AcceptView{}, fmt.Errorf("%s cannot be kept: %w", label, sessions.ErrFull)
-	}
-	v.User, v.Trust = n.core.book.Label(user), n.core.book.Trust(user).String()
-	return v, nil
-}
-
-// BlockAll blocks every new user who left lines, tried to, or knocks, and returns how many.
-// Those who are merely on the link have done nothing.
-func (n *Node) BlockAll(now time.Time) (int, error) {
-	var users []sessions.UserKey
-	for user := range n.door.visitors {
-		if n.core.book.Trust(user) == sessions.TrustNew {
-			users = append(users, user)
-		}
-	}
-	for _, k := range n.door.knocks(now) {
-		if !slices.Contains(users, k.user) && n.core.book.Trust(k.user) == sessions.TrustNew {
-			users = append(users, k.user)
-		}
-	}
-	slices.SortFunc(users, func(a, b sessions.UserKey) int { return slices.Compare(a[:], b[:]) })
-	blocked := 0
-	var failed error
-	for _, user := range users {
-		if err := n.block(now, user); err != nil {
-			failed = err
-			continue
-		}
-		blocked++
-	}
-	if blocked > 0 {
-		failed = nil // the book has forgotten this user: nothing is left to block
-	}
-	return blocked, failed
 }

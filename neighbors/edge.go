@@ -110,33 +110,4 @@ func (es *edges) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
 	return sessions.SessionID{}, false
 }
 
-// advanceEdges does what is due at each edge.
-func (n *Node) advanceEdges(now time.Time) {
-	for e := n.core.edges.timers.pop(now); e != nil; e = n.core.edges.timers.pop(now) {
-		if due(e.quietAt, now) {
-			n.detector.watch(now, e)
-		}
-		if due(e.refreshAt, now) {
-			e.refreshAt = time.Time{}
-			n.gossip.askForList(now, e)
-		}
-		if due(e.handAt, now) {
-			e.handAt = time.Time{}
-			if e.online {
-				n.custody.handOver(now, e)
-			}
-		}
-		if due(e.retryAt, now) {
-			e.retryAt, e.busy = time.Time{}, false
-			n.outbound.pump(now, e)
-		}
-		if due(e.redialAt, now) {
-			n.lookups.redial(now, e)
-		}
-		if n.core.edges.byID[e.id] == e {
-			n.core.edges.plan(e)
-		}
-	}
-}
-
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }

@@ -54,37 +54,37 @@ func newExplosions() explosions {
 	return explosions{origins: origins}
 }
 
-// Explode asks every neighbour to tell every neighbour of theirs that this user
+// explodeNow asks every neighbour to tell every neighbour of theirs that this user
 // is online at this address (paper, figure 2).
-func (n *Node) Explode(now time.Time) (Token, error) {
-	x := &n.requests.explode
+func (rq *requests) explodeNow(now time.Time) (Token, error) {
+	x := &rq.explode
 	if wait := x.last.Add(explodeGap).Sub(now); !x.last.IsZero() && wait > 0 {
 		return 0, fmt.Errorf("the neighbours were asked a moment ago; wait %d s", int(wait.Seconds())+1)
 	}
-	live := n.core.edges.live()
+	live := rq.edges.live()
 	if len(live) == 0 {
 		return 0, fmt.Errorf("there is no neighbour to ask: \\ping HOST [PORT] reaches a first one")
 	}
-	q, err := n.requests.request(now, explodeAll, explodeWait)
+	q, err := rq.request(now, explodeAll, explodeWait)
 	if err != nil {
 		return 0, err
 	}
 	x.last, x.under, x.cost = now, q, 0
 	x.asked, x.beyond = map[uint64]asked{}, map[sessions.SessionID]bool{}
 	q.next = q.deadline
-	plan := n.requests.assign(live)
+	plan := rq.assign(live)
 	for _, e := range live {
 		targets, known := plan[e.id]
 		switch {
 		case e.seed || known && len(targets) == 0:
-			n.requests.explodeTo(now, e, dgram.Online{Record: n.core.own.signed}, nil) // it has nobody to tell, but should know too
+			rq.explodeTo(now, e, dgram.Online{Record: rq.own.signed}, nil) // it has nobody to tell, but should know too
 		case !known:
-			n.requests.explodeTo(now, e, n.requests.explodePing(now, e, nil), nil) // it has not told us whom it knows: pass on to all of them
+			rq.explodeTo(now, e, rq.explodePing(now, e, nil), nil) // it has not told us whom it knows: pass on to all of them
 		}
 		for len(targets) > 0 {
 			some := targets[:min(len(targets), explodeTargets)]
 			targets = targets[len(some):]
-			n.requests.explodeTo(now, e, n.requests.explodePing(now, e, some), some)
+			rq.explodeTo(now, e, rq.explodePing(now, e, some), some)
 		}
 	}
 	q.asked = len(live)

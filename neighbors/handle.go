@@ -3,6 +3,7 @@ package neighbors
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"time"
 
 	"darkchat/dgram"
@@ -55,7 +56,7 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		return
 	}
 	known, had := n.core.book.Session(id)
-	door := !a.Confirmed && n.notSought(id, a.Addr)
+	door := !a.Confirmed && n.core.edges.notSought(id, a.Addr)
 	if len(a.Record) > 0 {
 		rec, err := sessions.Decode(a.Record) // dgram has verified it: see check
 		direct := !door || had && rec.Seq < known.Seq
@@ -71,7 +72,7 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 		n.core.ep.Forget(a.Peer.ID) // we forgot this session: challenged without keys, it will bring its record
 		return
 	}
-	if !door || !n.notSought(id, a.Addr) { // not before the record is learnt: it may say that it is a seed's
+	if !door || !n.core.edges.notSought(id, a.Addr) { // not before the record is learnt: it may say that it is a seed's
 		n.met(now, id, encounter{a.Addr, a.Outbound, a.Fresh, a.Link})
 	}
 }
@@ -102,7 +103,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	}
 	switch b := r.Message.Body.(type) {
 	case dgram.Text:
-		if n.atTheDoor(id, r.Addr) {
+		if n.core.edges.atTheDoor(id, r.Addr) {
 			n.core.book.Authenticated(now, id, netip.AddrPort{}) // remember whoever leaves a line, so that it can be answered
 		}
 		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
@@ -148,7 +149,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 
 // heardFrom: an authentic datagram of a session came from addr.
 func (n *Node) heardFrom(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
-	if n.atTheDoor(id, addr) {
+	if n.core.edges.atTheDoor(id, addr) {
 		return
 	}
 	if at, _, _ := n.core.ep.Path(dgram.PeerID(id)); at != addr {
@@ -250,7 +251,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 }
 
 func (n *Node) settled(now time.Time, s dgram.Settled) {
-	if id := sessions.SessionID(s.Peer); !n.atTheDoor(id, netip.AddrPort{}) {
+	if id := sessions.SessionID(s.Peer); !n.core.edges.atTheDoor(id, netip.AddrPort{}) {
 		n.alive(now, id, netip.AddrPort{})
 	}
 	switch s.Kind {
@@ -268,7 +269,7 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 
 func (n *Node) moved(now time.Time, m dgram.Moved) {
 	id := sessions.SessionID(m.Peer)
-	if n.atTheDoor(id, m.To) {
+	if n.core.edges.atTheDoor(id, m.To) {
 		return
 	}
 	n.alive(now, id, m.To)
@@ -362,4 +363,23 @@ func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, 
 	if ok {
 		n.paths.meet(now, by, v.rec, addrs, delay, n.requests.askedFor(v.rec))
 	}
+}
+
+// invited says whether the person asked for whoever is at addr, or for that user: then there is
+// room, however much strangers have filled.
+func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
+	for _, q := range n.requests.pings() {
+		if q.kind == pingAddr && q.addr == addr || !q.find.user.IsZero() && q.find.user == user {
+			return true
+		}
+	}
+	for i := range n.core.places.plugins {
+		for _, h := range n.core.places.plugins[i].hints {
+			_, print, whole := cutLast(h.user, '~')
+			if h.addr == addr && (!whole || strings.EqualFold(print, sessions.Fingerprint(user))) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -1,8 +1,6 @@
 package neighbors
 
 import (
-	"net/netip"
-	"strings"
 	"time"
 
 	"darkchat/dgram"
@@ -34,23 +32,4 @@ func (es *edges) isHere(now time.Time, id sessions.SessionID) bool {
 		return now.Sub(heard) < hereSilent
 	}
 	return now.Sub(heard) < hereFor
-}
-
-// invited says whether the person asked for whoever is at addr, or for that user: then there is
-// room, however much strangers have filled.
-func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
-	for _, q := range n.requests.pings() {
-		if q.kind == pingAddr && q.addr == addr || !q.find.user.IsZero() && q.find.user == user {
-			return true
-		}
-	}
-	for i := range n.core.places.plugins {
-		for _, h := range n.core.places.plugins[i].hints {
-			_, print, whole := cutLast(h.user, '~')
-			if h.addr == addr && (!whole || strings.EqualFold(print, sessions.Fingerprint(user))) {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -91,7 +91,7 @@ func (c *Client) History(q Search) (Past, error) {
 	// Everything shown so far must be in it: hence change.
 	user, err := change(c, func(_ time.Time, n *Node) (user sessions.UserKey, err error) {
 		if q.User != "" {
-			user, _, err = n.resolve(q.User)
+			user, _, err = n.core.resolve(q.User)
 			past.User = n.core.book.Label(user)
 		}
 		return user, err
@@ -113,14 +113,14 @@ func (c *Client) History(q Search) (Past, error) {
 			waits[l.ID] = l.State
 		}
 		for _, e := range page.Entries {
-			past.Lines = append(past.Lines, n.pastLine(e, waits))
+			past.Lines = append(past.Lines, n.core.pastLine(e, waits))
 		}
 	})
 	return past, err
 }
 
-func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
-	l := PastLine{ID: e.ID, Own: e.Own(), User: n.nameOf(e.User), At: e.At, Sent: e.Sent, Late: e.Late, Text: e.Text}
+func (co *core) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
+	l := PastLine{ID: e.ID, Own: e.Own(), User: co.nameOf(e.User), At: e.At, Sent: e.Sent, Late: e.Late, Text: e.Text}
 	if l.Own {
 		l.State, l.Reason = waits[e.ID], e.End.Reason.String()
 		switch {
@@ -134,13 +134,13 @@ func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState)
 		l.Session = e.Session.String()
 	}
 	if !e.Via.IsZero() {
-		l.Via = n.nameOf(e.Via)
+		l.Via = co.nameOf(e.Via)
 	}
 	return l
 }
 
-func (n *Node) nameOf(user sessions.UserKey) string {
-	if label := n.core.book.Label(user); label != "" {
+func (co *core) nameOf(user sessions.UserKey) string {
+	if label := co.book.Label(user); label != "" {
 		return label
 	}
 	return sessions.Fingerprint(user)

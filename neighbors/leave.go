@@ -47,7 +47,7 @@ func (n *Node) advanceLeaving(now time.Time) (next time.Time) {
 	if len(n.last) == 0 {
 		return time.Time{}
 	}
-	if until := n.core.own.left.Add(leaveRelayed); until.After(now) && n.relaysNeeded() {
+	if until := n.core.own.left.Add(leaveRelayed); until.After(now) && n.core.ways.relaysNeeded() {
 		return until
 	}
 	for _, id := range n.last {
@@ -58,9 +58,9 @@ func (n *Node) advanceLeaving(now time.Time) (next time.Time) {
 }
 
 // relaysNeeded says whether a goodbye through a relay is still unanswered.
-func (n *Node) relaysNeeded() bool {
-	for _, e := range n.core.edges.live() {
-		if _, ok := n.core.ways.throughRelay(e.id); ok && !n.core.ep.Idle(dgram.PeerID(e.id)) {
+func (ws *ways) relaysNeeded() bool {
+	for _, e := range ws.edges.live() {
+		if _, ok := ws.throughRelay(e.id); ok && !ws.ep.Idle(dgram.PeerID(e.id)) {
 			return true
 		}
 	}

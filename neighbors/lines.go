@@ -18,9 +18,9 @@ type outbound struct {
 	ends ends
 }
 
-// Say sends one line to all online sessions of a user, or to one session. With
+// say sends one line to all online sessions of a user, or to one session. With
 // none online it is queued. An error means that nothing was sent or kept.
-func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
+func (ob *outbound) say(now time.Time, to Target, line string) (Token, error) {
 	switch {
 	case len(line) > MaxLine:
 		return 0, ErrLineTooLong
@@ -32,10 +32,10 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		return 0, errors.New("the line is not UTF-8; set your terminal to UTF-8 and type it again")
 	}
 	user := sessions.UserKey(to.key)
-	if n.core.book.Trust(user) == sessions.TrustBlocked {
+	if ob.book.Trust(user) == sessions.TrustBlocked {
 		return 0, errors.New(to.User + " is blocked: \\unblock " + to.User + " first")
 	}
-	online := n.core.edges.onlineSessions(user)
+	online := ob.edges.onlineSessions(user)
 	var only *sessions.SessionID
 	if to.Session != "" {
 		id, err := sessions.ParseSessionID(to.Session)
@@ -45,26 +45,26 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		only = &id
 	}
 	parts := split(line, sessions.MaxCopyText)
-	first, err := n.core.own.numbers.take(sessions.CounterIDs, uint64(len(parts)))
+	first, err := ob.own.numbers.take(sessions.CounterIDs, uint64(len(parts)))
 	if err != nil {
 		return 0, err
 	}
-	progress, err := n.core.outbox.Put(now, first, user, only, parts, online)
+	progress, err := ob.outbox.Put(now, first, user, only, parts, online)
 	if err != nil {
-		n.core.writes.whenWritten(now, progress, 0)
+		ob.writes.whenWritten(now, progress, 0)
 	}
 	if errors.Is(err, sessions.ErrOutboxFull) {
 		return 0, ErrOutboxFull
 	} else if err != nil {
 		return 0, err
 	}
-	n.core.happened(now, meant{user})
-	n.core.noteOwn(now, user, first, line)
-	n.outbound.ends.last = first
-	token := n.core.nextToken()
-	n.core.writes.whenWritten(now, progress, token)
+	ob.happened(now, meant{user})
+	ob.noteOwn(now, user, first, line)
+	ob.ends.last = first
+	token := ob.nextToken()
+	ob.writes.whenWritten(now, progress, token)
 	if progress[len(progress)-1].State == sessions.DeliveryQueued {
-		n.core.happened(now, wanted{user})
+		ob.happened(now, wanted{user})
 	}
 	return token, nil
 }

@@ -23,14 +23,14 @@ type encounter struct {
 
 // atTheDoor says that a session has called us and may be gone already, and that we would not
 // look for it anyway.
-func (n *Node) atTheDoor(id sessions.SessionID, addr netip.AddrPort) bool {
-	return !n.core.ep.Confirmed(dgram.PeerID(id)) && n.notSought(id, addr)
+func (es *edges) atTheDoor(id sessions.SessionID, addr netip.AddrPort) bool {
+	return !es.ep.Confirmed(dgram.PeerID(id)) && es.notSought(id, addr)
 }
 
 // notSought says that our user neither knows a session's user nor named it as a seed.
-func (n *Node) notSought(id sessions.SessionID, addr netip.AddrPort) bool {
-	s, ok := n.core.book.Session(id)
-	return !ok || n.core.edges.payerAt(s, addr).Class > budget.Seed
+func (es *edges) notSought(id sessions.SessionID, addr netip.AddrPort) bool {
+	s, ok := es.book.Session(id)
+	return !ok || es.payerAt(s, addr).Class > budget.Seed
 }
 
 // met: a session is there, and has the keys.
@@ -70,7 +70,7 @@ func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
 		n.core.ep.Forget(c.Peer) // we forgot who that is: next time we ask for the record
 		return
 	}
-	if e := n.core.edges.byID[id]; s.State == sessions.StateGone || e != nil && e.online && !n.notSought(id, c.Addr) {
+	if e := n.core.edges.byID[id]; s.State == sessions.StateGone || e != nil && e.online && !n.core.edges.notSought(id, c.Addr) {
 		return // gone: the record that it showed is not newer than its goodbye
 	}
 	rec, err := sessions.Decode(s.Record) // the book's: it was verified

@@ -48,34 +48,6 @@ type WayView struct {
 	Why     string // why there is no direct path, or none at all
 }
 
-// Net tells where we are and how others are reached.
-func (n *Node) Net() NetView {
-	v := NetView{Listen: slices.Clone(n.core.cfg.Listen), Observed: slices.Clone(n.core.nat.adopted), NAT: n.core.nat.nat()}
-	if len(v.Observed) == 0 { // they do not agree, but it is better than nothing
-		for _, s := range append(n.core.nat.observers(true), n.core.nat.observers(false)...) {
-			if !slices.Contains(v.Observed, s.addr) {
-				v.Observed = append(v.Observed, s.addr)
-			}
-		}
-	}
-	if v.NAT == NATUnknown && n.core.nat.seenElsewhere(v.Observed) {
-		v.NAT = NATSome
-	}
-	v.Silent = n.core.places.silentPlaces()
-	for _, e := range n.core.edges.live() {
-		if s, ok := n.core.book.Session(e.id); ok && s.Flags&sessions.FlagSeed != 0 {
-			v.Seeds = append(v.Seeds, n.core.book.Label(e.user))
-		}
-	}
-	v.Ways, v.More = n.wayViews()
-	for _, s := range n.Stats() {
-		if s.Value > 0 && slices.Contains(limitNames(), s.Name) {
-			v.Limits = append(v.Limits, s)
-		}
-	}
-	return v
-}
-
 // seenElsewhere says whether all see us at one address, and it is not our own.
 func (rx *reflexive) seenElsewhere(at []netip.AddrPort) bool {
 	return len(at) > 0 && !rx.ownAddr(at[0].Addr()) &&
@@ -84,35 +56,35 @@ func (rx *reflexive) seenElsewhere(at []netip.AddrPort) bool {
 
 // wayViews lists the sessions we keep in touch with: those that are here, then those of people
 // our user knows and misses.
-func (n *Node) wayViews() (list []WayView, more int) {
-	ids := n.core.edges.edgeIDs()
+func (ws *ways) wayViews() (list []WayView, more int) {
+	ids := ws.edges.edgeIDs()
 	for _, online := range [2]bool{true, false} {
 		for _, id := range ids {
-			e := n.core.edges.byID[id]
-			s, ok := n.core.book.Session(id)
-			if !ok || e.online != online || n.core.edgeIsOwn(e) || !online && !n.core.edges.known(e) {
+			e := ws.edges.byID[id]
+			s, ok := ws.book.Session(id)
+			if !ok || e.online != online || ws.edgeIsOwn(e) || !online && !ws.edges.known(e) {
 				continue
 			}
 			if len(list) == maxWaysShown {
 				more++
 				continue
 			}
-			list = append(list, n.wayView(s, e))
+			list = append(list, ws.wayView(s, e))
 		}
 	}
 	return list, more
 }
 
-func (n *Node) wayView(s sessions.Session, e *edge) WayView {
-	v := WayView{User: n.core.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
-	w := n.core.ways.byID[s.ID]
-	at, rtt, ok := n.core.ep.Path(dgram.PeerID(s.ID))
+func (ws *ways) wayView(s sessions.Session, e *edge) WayView {
+	v := WayView{User: ws.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
+	w := ws.byID[s.ID]
+	at, rtt, ok := ws.ep.Path(dgram.PeerID(s.ID))
 	if !e.online || !ok {
 		if len(s.Seen) > 0 {
 			v.Addr = s.Seen[0].Addr
 		}
 		switch {
-		case w != nil && w.carried && !n.core.edges.isOnline(w.by):
+		case w != nil && w.carried && !ws.edges.isOnline(w.by):
 			v.Why = "the relay that carried us is gone"
 		case e.stage != "":
 			v.Why = e.stage
@@ -124,10 +96,10 @@ func (n *Node) wayView(s sessions.Session, e *edge) WayView {
 		return v
 	}
 	v.RTT = rtt
-	v.Addr, v.Path = n.core.ways.shownAddr(at)
-	if relay, through := n.core.ways.throughRelay(s.ID); through {
-		if r, known := n.core.book.Session(relay); known {
-			v.Through = n.core.book.Label(r.User)
+	v.Addr, v.Path = ws.shownAddr(at)
+	if relay, through := ws.throughRelay(s.ID); through {
+		if r, known := ws.book.Session(relay); known {
+			v.Through = ws.book.Label(r.User)
 		}
 		if v.Why = "a direct path is being looked for"; w != nil && w.why != "" {
 			v.Why = w.why

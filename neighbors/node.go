@@ -1,10 +1,6 @@
 package neighbors
 
 import (
-	"bytes"
-	"crypto/ecdh"
-	"errors"
-	"fmt"
 	"io"
 	"net/netip"
 	"time"
@@ -80,29 +76,6 @@ func New(cfg Config, now time.Time) (*Node, error) {
 	return n, nil
 }
 
-// begin makes the endpoint of our session's key, and the record that vouches for it.
-func (n *Node) begin(now time.Time) error {
-	private, err := ecdh.X25519().NewPrivateKey(n.core.cfg.Session[:])
-	if err != nil {
-		return fmt.Errorf("session key: %w", err)
-	}
-	n.core.own.static = [32]byte(private.PublicKey().Bytes())
-	n.core.own.session = sessions.MakeSessionID(n.core.own.user, n.core.own.static)
-	n.core.ep = nil // the old endpoint must not get a record of another key
-	if err := n.sign(n.presence()); err != nil {
-		return err
-	}
-	var suite dgram.Suite
-	if n.core.cfg.Crypto != nil {
-		suite = n.core.cfg.Crypto.Suite
-	}
-	n.core.ep, err = dgram.New(dgram.Config{
-		Private: n.core.cfg.Session, Record: n.core.own.signed, Check: check(n.core.own.signatures), Random: n.core.cfg.Random, Seed: n.core.cfg.Seed, Suite: suite,
-		SameLink: n.core.links.near, Crowd: n.core.links.crowd, MaxAssociations: n.core.cfg.mostSessions(),
-	}, now)
-	return err
-}
-
 // Renewed goes on with a new session key, because a copy of this session was met:
 // two with one key would take each other's texts. Memory and outbox stay; to
 // everybody else this is a new session, so a text that was under way at this
@@ -142,55 +115,9 @@ func (n *Node) load(b sessions.Bucket, key, value []byte) error {
 	return nil
 }
 
-// check makes the pure function by which dgram verifies a record. It runs on the
-// readers' goroutines.
-func check(by sessions.Signatures) dgram.Check {
-	return func(record, static []byte) (dgram.Peer, error) {
-		rec, err := sessions.VerifyBy(by, record)
-		if err != nil {
-			return dgram.Peer{}, err
-		}
-		if !bytes.Equal(rec.Static[:], static) {
-			return dgram.Peer{}, errOtherKey
-		}
-		return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
-	}
-}
-
 // verify checks a signed record and decodes it.
 func (co *core) verify(signed []byte) (sessions.Record, error) {
 	return sessions.VerifyBy(co.own.signatures, signed)
-}
-
-var errOtherKey = errors.New("the record belongs to another key")
-
-// sign makes our record anew: only its owner raises its sequence number.
-func (n *Node) sign(state sessions.State) error {
-	seq, err := n.core.own.numbers.take(sessions.CounterSeq, 1)
-	if err != nil {
-		return err
-	}
-	r := sessions.Record{
-		Name: n.core.cfg.Name, User: n.core.own.user, Static: n.core.own.static, Session: n.core.own.session,
-		Seq: seq, State: state, Lifetime: recordLife,
-	}
-	if n.core.cfg.Seed {
-		r.Flags = sessions.FlagSeed | sessions.FlagRelay
-	}
-	r.Flags |= n.core.cfg.Intro.flags()
-	if n.core.nat.hard {
-		r.Flags |= sessions.FlagHardNAT
-	}
-	r.Addrs, r.Hold = n.core.nat.recordAddrs(), n.inbound.holdKeys.keys.Public()
-	signed, err := sessions.SignBy(n.core.own.signatures, n.core.cfg.Key, r)
-	if err != nil {
-		return err
-	}
-	n.core.own.record, n.core.own.signed = r, signed
-	if n.core.ep != nil {
-		n.core.ep.SetRecord(signed)
-	}
-	return nil
 }
 
 // Receive takes one opened datagram, and returns why it was dropped after all;
@@ -333,3 +260,39 @@ func (co *core) nextToken() Token {
 	co.turn.token++
 	return co.turn.token
 }
+
+// advanceEdges does what is due at each edge.
+func (n *Node) advanceEdges(now time.Time) {
+	for e := n.core.edges.timers.pop(now); e != nil; e = n.core.edges.timers.pop(now) {
+		if due(e.quietAt, now) {
+			n.detector.watch(now, e)
+		}
+		if due(e.refreshAt, now) {
+			e.refreshAt = time.Time{}
+			n.gossip.askForList(now, e)
+		}
+		if due(e.handAt, now) {
+			e.handAt = time.Time{}
+			if e.online {
+				n.custody.handOver(now, e)
+			}
+		}
+		if due(e.retryAt, now) {
+			e.retryAt, e.busy = time.Time{}, false
+			n.outbound.pump(now, e)
+		}
+		if due(e.redialAt, now) {
+			n.lookups.redial(now, e)
+		}
+		if n.core.edges.byID[e.id] == e {
+			n.core.edges.plan(e)
+		}
+	}
+}
+
+// Printed says that the lines with these receipts are on the screen.
+func (n *Node) Printed(now time.Time, receipts []uint64) { n.inbound.printed(now, receipts) }
+
+// NotSent says that the system refused to send to an address, and why; the Loop calls it. It
+// reports whether a \ping ended by it.
+func (n *Node) NotSent(to netip.AddrPort, err error) (ended bool) { return n.requests.notSent(to, err) }

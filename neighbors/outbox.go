@@ -46,10 +46,10 @@ func (ob *outbound) endedLines() (list []OutboxLine) {
 	return list
 }
 
-// Outbox lists the lines that are not yet delivered, oldest first.
-func (n *Node) Outbox() (list []OutboxLine) {
-	for _, l := range n.core.outbox.List() {
-		list = append(list, n.outbound.outboxLine(l.Progress))
+// waiting lists the lines that are not yet delivered, oldest first.
+func (ob *outbound) waiting() (list []OutboxLine) {
+	for _, l := range ob.outbox.List() {
+		list = append(list, ob.outboxLine(l.Progress))
 	}
 	shorten(list)
 	return list
@@ -135,19 +135,19 @@ func lineMeant(lines []OutboxLine, typed string) (hits []OutboxLine) {
 	return hits
 }
 
-// Status tells where a line is: one that waits, or one of the last that ended. typed is
+// status tells where a line is: one that waits, or one of the last that ended. typed is
 // its number, or the end of it; empty: the line that was typed last.
-func (n *Node) Status(typed string) (OutboxLine, error) {
-	waiting := n.Outbox()
+func (ob *outbound) status(typed string) (OutboxLine, error) {
+	waiting := ob.waiting()
 	if typed == "" {
-		if n.outbound.ends.last == 0 {
+		if ob.ends.last == 0 {
 			return OutboxLine{}, errors.New("nothing was typed yet in this run; \\outbox shows what waits of earlier ones")
 		}
-		typed = strconv.FormatUint(n.outbound.ends.last, 10)
+		typed = strconv.FormatUint(ob.ends.last, 10)
 	}
 	hits := lineMeant(waiting, typed)
 	if len(hits) == 0 {
-		all := slices.Concat(waiting, n.outbound.endedLines())
+		all := slices.Concat(waiting, ob.endedLines())
 		shorten(all)
 		hits = lineMeant(all[len(waiting):], typed)
 	}
@@ -164,23 +164,23 @@ func oneLine(hits []OutboxLine, typed string) (OutboxLine, error) {
 	return OutboxLine{}, fmt.Errorf("%d lines end with %s: type more of the number", len(hits), typed)
 }
 
-// Cancel takes back a line that waits: a session that does not have it yet will not get it from
+// cancel takes back a line that waits: a session that does not have it yet will not get it from
 // us.
-func (n *Node) Cancel(now time.Time, typed string) (OutboxLine, error) {
-	l, err := oneLine(lineMeant(n.Outbox(), typed), typed)
+func (ob *outbound) cancel(now time.Time, typed string) (OutboxLine, error) {
+	l, err := oneLine(lineMeant(ob.waiting(), typed), typed)
 	if err != nil {
 		return OutboxLine{}, err
 	}
-	p, ok := n.core.outbox.Cancel(l.ID)
+	p, ok := ob.outbox.Cancel(l.ID)
 	if !ok {
 		return OutboxLine{}, fmt.Errorf("the line %s has just been delivered", typed)
 	}
-	for _, id := range n.core.edges.edgeIDs() {
-		n.outbound.withdraw(n.core.edges.byID[id], p)
+	for _, id := range ob.edges.edgeIDs() {
+		ob.withdraw(ob.edges.byID[id], p)
 	}
-	n.core.noteEnd(now, p)
-	n.core.writes.whenWritten(now, []sessions.Progress{p}, 0)
-	ended := n.outbound.outboxLine(p)
+	ob.noteEnd(now, p)
+	ob.writes.whenWritten(now, []sessions.Progress{p}, 0)
+	ended := ob.outboxLine(p)
 	ended.Handle, ended.By = l.Handle, l.By
 	return ended, nil
 }

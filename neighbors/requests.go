@@ -72,11 +72,11 @@ func (rq *requests) end(q *request, e Event) {
 	}
 }
 
-// Ping asks whoever answers at addr who it is.
-func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
+// pingAddress asks whoever answers at addr who it is.
+func (rq *requests) pingAddress(now time.Time, addr netip.AddrPort) (Token, error) {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	for _, own := range n.core.cfg.Listen {
-		if own == addr || own.Port() == addr.Port() && addr.Addr().IsLoopback() && !n.core.cfg.LoopbackOnly {
+	for _, own := range rq.cfg.Listen {
+		if own == addr || own.Port() == addr.Port() && addr.Addr().IsLoopback() && !rq.cfg.LoopbackOnly {
 			return 0, fmt.Errorf("%s is this node itself: give the other's port, \\ping HOST PORT", addr)
 		}
 	}
@@ -85,13 +85,13 @@ func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
 			return 0, err
 		}
 	}
-	if !n.core.dialable(addr, netip.Addr{}) {
-		if n.core.cfg.LoopbackOnly && !addr.Addr().IsLoopback() {
+	if !rq.dialable(addr, netip.Addr{}) {
+		if rq.cfg.LoopbackOnly && !addr.Addr().IsLoopback() {
 			return 0, fmt.Errorf("this node listens on loopback alone and cannot reach %s; start it without -listen", addr)
 		}
 		return 0, fmt.Errorf("%s is not the address of a node", addr)
 	}
-	q, err := n.requests.request(now, pingAddr, PingTimeout)
+	q, err := rq.request(now, pingAddr, PingTimeout)
 	if err != nil {
 		return 0, err
 	}
@@ -99,13 +99,13 @@ func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
 	return q.token, nil
 }
 
-// PingUser probes a known user.
-func (n *Node) PingUser(now time.Time, typed string) (Token, error) {
-	user, only, err := n.resolve(typed)
+// pingUser probes a known user.
+func (rq *requests) pingUser(now time.Time, typed string) (Token, error) {
+	user, only, err := rq.resolve(typed)
 	if err != nil {
 		return 0, err
 	}
-	q, err := n.requests.request(now, pingUser, PingTimeout)
+	q, err := rq.request(now, pingUser, PingTimeout)
 	if err != nil {
 		return 0, err
 	}
@@ -116,9 +116,9 @@ func (n *Node) PingUser(now time.Time, typed string) (Token, error) {
 	return q.token, nil
 }
 
-// Add asks seeds and people known for a user by name; with a fingerprint it accepts only that
+// add asks seeds and people known for a user by name; with a fingerprint it accepts only that
 // key.
-func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
+func (rq *requests) add(now time.Time, name, fingerprint string) (Token, error) {
 	print := ""
 	if fingerprint != "" {
 		var err error
@@ -126,8 +126,8 @@ func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
 			return 0, fmt.Errorf("%q: %w", fingerprint, err)
 		}
 	}
-	if user, ok := n.addable(name, print); ok {
-		return n.requests.addUser(now, user, name)
+	if user, ok := rq.addable(name, print); ok {
+		return rq.addUser(now, user, name)
 	}
 	if err := sessions.CheckName(name); err != nil {
 		return 0, fmt.Errorf("%q cannot be a name: %w", name, err)
@@ -136,29 +136,29 @@ func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q cannot be a name: %w", name, err)
 	}
-	if own, _ := sessions.MapName(n.core.cfg.Name); own == mapped {
+	if own, _ := sessions.MapName(rq.cfg.Name); own == mapped {
 		return 0, fmt.Errorf("%s is your own name", name)
 	}
-	q, err := n.requests.request(now, addUser, AddTimeout)
+	q, err := rq.request(now, addUser, AddTimeout)
 	if err != nil {
 		return 0, err
 	}
-	q.quest = n.requests.newQuest(now, name, mapped, print)
+	q.quest = rq.newQuest(now, name, mapped, print)
 	return q.token, nil
 }
 
 // addable is the one key that is meant, if it is known already: by a fingerprint, by a name that
 // is bound to a key, or by a name with part of a fingerprint, as a user is shown.
-func (n *Node) addable(name, print string) (user sessions.UserKey, ok bool) {
+func (rq *requests) addable(name, print string) (user sessions.UserKey, ok bool) {
 	if print != "" {
-		list := slices.DeleteFunc(n.core.book.Named(name), func(u sessions.UserKey) bool { return !sessions.HasDigits(u, print) })
+		list := slices.DeleteFunc(rq.book.Named(name), func(u sessions.UserKey) bool { return !sessions.HasDigits(u, print) })
 		if len(list) == 0 {
 			return user, false
 		}
 		return list[0], true
 	}
-	user, _, err := n.resolve(name)
-	return user, err == nil && (n.core.book.Trust(user) != sessions.TrustNew || strings.ContainsAny(name, "~/"))
+	user, _, err := rq.resolve(name)
+	return user, err == nil && (rq.book.Trust(user) != sessions.TrustNew || strings.ContainsAny(name, "~/"))
 }
 
 // addUser is \add of a key that is known.

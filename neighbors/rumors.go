@@ -295,16 +295,3 @@ func (g *gossip) forgetTeller(now time.Time, id sessions.SessionID) {
 		g.reconsider(now, r)
 	}
 }
-
-// Believes returns what this node believes of a session, by itself or from its neighbours; false:
-// it never heard of it.
-func (n *Node) Believes(id sessions.SessionID) (State, bool) {
-	s, ok := n.core.book.Session(id)
-	if !ok {
-		return Unknown, false
-	}
-	return n.stateOf(s), true
-}
-
-// Heard is how many sessions others tell of.
-func (n *Node) Heard() int { return n.core.rumors.of.Len() }

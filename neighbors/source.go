@@ -145,25 +145,19 @@ func (dy *discovery) advanceSources(now time.Time) (next time.Time) {
 	return next
 }
 
-// WakeSource has the Source of that name run again at the next Advance: its
-// outside half has found something.
-func (dy *discovery) WakeSource(name string) {
+// hurry has the Source of that name run again at the next Advance; anew: what it found no longer
+// counts.
+func (dy *discovery) hurry(name string, anew bool) {
 	for i := range dy.places.plugins {
-		if dy.places.plugins[i].source.Name() == name {
-			dy.places.plugins[i].idle, dy.places.plugins[i].next = false, time.Time{}
+		p := &dy.places.plugins[i]
+		if p.source.Name() != name {
+			continue
+		}
+		p.idle, p.next = false, time.Time{}
+		if anew {
+			p.hints = nil
 		}
 	}
-}
-
-// RenewSource is WakeSource for a Source whose people were replaced: its earlier findings no
-// longer count.
-func (dy *discovery) RenewSource(name string) {
-	for i := range dy.places.plugins {
-		if dy.places.plugins[i].source.Name() == name {
-			dy.places.plugins[i].hints = nil
-		}
-	}
-	dy.WakeSource(name)
 }
 
 func (dy *discovery) found(now time.Time, source int, user string, addr netip.AddrPort) {

@@ -101,24 +101,6 @@ func (co *core) onSite(a netip.Addr) bool {
 	return false
 }
 
-// SetSurroundings takes a change of our interfaces. true: the links on which we announce ourselves
-// have changed, and the caller must tell the Sources (WakeSource).
-func (n *Node) SetSurroundings(now time.Time, s Surroundings) (links bool) {
-	n.core.links.set(s.Interfaces)
-	s.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
-	moved := !slices.Equal(outer(n.core.cfg.Listen, n.core.cfg.Guests), outer(s.Listen, s.Guests))
-	links = !slices.Equal(n.core.cfg.Outlets, s.Outlets)
-	n.core.cfg.Listen, n.core.cfg.Interfaces, n.core.cfg.Guests, n.core.cfg.Outlets = s.Listen, s.Interfaces, s.Guests, s.Outlets
-	for _, id := range n.core.edges.edgeIDs() {
-		n.core.edges.reclass(n.core.edges.byID[id]) // it may have entered or left our link by this
-	}
-	if moved {
-		n.changed(now)
-	}
-	n.core.wake(now)
-	return links
-}
-
 // announce says HELLO on all our links for a Source; false: there is none.
 func (dy *discovery) announce(now time.Time, source int) bool {
 	if len(dy.cfg.Outlets) == 0 || dy.cfg.LoopbackOnly || !dy.own.left.IsZero() {
@@ -153,16 +135,16 @@ func (es *edges) leftLink(e *edge) {
 }
 
 // linkView adds what the announcing Source knows: who was met on the link and is here.
-func (n *Node) linkView(v *PresenceView) {
-	for _, id := range n.core.edges.edgeIDs() {
-		e := n.core.edges.byID[id]
+func (es *edges) linkView(v *PresenceView) {
+	for _, id := range es.edgeIDs() {
+		e := es.byID[id]
 		if !e.link {
 			continue
 		}
-		if label := n.core.book.Label(e.user); !slices.Contains(v.Users, label) {
+		if label := es.book.Label(e.user); !slices.Contains(v.Users, label) {
 			v.Users = append(v.Users, label)
 		}
-		if at, _, ok := n.core.ep.Path(dgram.PeerID(id)); ok {
+		if at, _, ok := es.ep.Path(dgram.PeerID(id)); ok {
 			v.Addrs = append(v.Addrs, at)
 		}
 	}

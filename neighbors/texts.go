@@ -170,10 +170,10 @@ func (ib *inbound) show(line sessions.Incoming) {
 	})
 }
 
-// Printed says that the lines with these receipts are on the screen. This is written
+// printed says that the lines with these receipts are on the screen. This is written
 // first, so that no later run shows them again; then they are acknowledged.
-func (n *Node) Printed(now time.Time, receipts []uint64) {
-	t := n.inbound
+func (ib *inbound) printed(now time.Time, receipts []uint64) {
+	t := ib
 	for _, r := range receipts {
 		p, ok := t.printing[r]
 		if !ok {
@@ -181,18 +181,18 @@ func (n *Node) Printed(now time.Time, receipts []uint64) {
 		}
 		delete(t.printing, r)
 		t.bytes -= len(p.line.Text)
-		acks := n.core.inbox.Shown(p.line.From, p.line.Last)
+		acks := ib.inbox.Shown(p.line.From, p.line.Last)
 		for _, id := range acks {
-			n.core.writes.gathered.shown = append(n.core.writes.gathered.shown, textKey{p.line.From, id})
+			ib.writes.gathered.shown = append(ib.writes.gathered.shown, textKey{p.line.From, id})
 		}
 		if len(acks) > 0 {
-			n.core.noteShown(now, p)
+			ib.noteShown(now, p)
 		}
 	}
 	for len(t.backlog) > 0 && t.bytes < maxUnprintedBytes {
 		line := t.backlog[0]
 		t.backlog = t.backlog[1:]
-		n.inbound.show(line)
+		ib.show(line)
 	}
-	n.core.wake(now)
+	ib.wake(now)
 }

@@ -17,24 +17,6 @@ func (n *Node) Self() Self {
 	}
 }
 
-// Chat finds whom a typed name means, online or not, and pins them. If they are not online we
-// look for them at once.
-func (n *Node) Chat(now time.Time, typed string) (Target, error) {
-	user, only, err := n.resolve(typed)
-	if err != nil {
-		return Target{}, err
-	}
-	n.pin(now, user)
-	t := Target{User: n.core.book.Label(user), key: Who(user), Online: len(n.core.edges.onlineSessions(user)) > 0}
-	if only != nil {
-		t.Session = only.String()
-	}
-	if !t.Online {
-		n.lookups.seek(now, user)
-	}
-	return t, nil
-}
-
 // Renew returns what a user is called now, and whether they are online: since the last look they
 // may have changed their name, or share it with somebody. Of others it returns what they are
 // called; empty: they were forgotten.
@@ -71,7 +53,7 @@ func (n *Node) Users(f Filter) (list []UserView) {
 
 // Sessions lists one user with all its sessions.
 func (n *Node) Sessions(typed string) (UserView, error) {
-	user, _, err := n.resolve(typed)
+	user, _, err := n.core.resolve(typed)
 	if err != nil {
 		return UserView{}, err
 	}
@@ -136,17 +118,6 @@ func (n *Node) stateOf(s sessions.Session) State {
 	return Offline
 }
 
-// Prune forgets sessions until want remain, offline ones first (paper, section 3.2).
-func (n *Node) Prune(now time.Time, want int) int {
-	gone := n.core.book.Prune(now, want)
-	for _, id := range n.core.edges.edgeIDs() {
-		if _, ok := n.core.book.Session(id); !ok {
-			n.core.edges.removeEdge(n.core.edges.byID[id])
-		}
-	}
-	return gone
-}
-
 // Stats lists counters and gauges, sorted by name.
 func (n *Node) Stats() (list []Stat) {
 	c := n.core.ep.Counters()
@@ -176,7 +147,7 @@ func (n *Node) Presence() (list []PresenceView) {
 	for i, p := range n.core.places.plugins {
 		v := PresenceView{Source: p.source.Name()}
 		if i == n.core.places.announcer {
-			n.linkView(&v)
+			n.core.edges.linkView(&v)
 		}
 		for _, h := range p.hints {
 			v.Addrs = append(v.Addrs, h.addr)
@@ -194,3 +165,68 @@ func (n *Node) Presence() (list []PresenceView) {
 	}
 	return list
 }
+
+// Outbox lists the lines that are not yet delivered, oldest first.
+func (n *Node) Outbox() []OutboxLine { return n.outbound.waiting() }
+
+// Status tells where a line is: one that waits, or one of the last that ended. typed is its number,
+// or the end of it; empty: the line that was typed last.
+func (n *Node) Status(typed string) (OutboxLine, error) { return n.outbound.status(typed) }
+
+// Strangers lists who is at the door.
+func (n *Node) Strangers(now time.Time) StrangersView { return n.door.strangers(now) }
+
+// Contacts lists this user and those pinned here with their last addresses, for a team to hand
+// round. Users without an address are included.
+func (n *Node) Contacts() []Contact {
+	list := []Contact{{Name: n.core.cfg.Name, Fingerprint: sessions.Fingerprint(n.core.own.user), Addrs: portable(nil, n.core.cfg.Listen...)}}
+	for _, u := range n.core.book.Users() {
+		if u.Key == n.core.own.user || !u.Trust.Known() {
+			continue
+		}
+		c := Contact{Name: u.Name, Fingerprint: sessions.Fingerprint(u.Key), Addrs: n.core.edges.whereabouts(u.Key)}
+		list = append(list, c)
+	}
+	return list
+}
+
+// Net tells where we are and how others are reached.
+func (n *Node) Net() NetView {
+	v := NetView{Listen: slices.Clone(n.core.cfg.Listen), Observed: slices.Clone(n.core.nat.adopted), NAT: n.core.nat.nat()}
+	if len(v.Observed) == 0 { // they do not agree, but it is better than nothing
+		for _, s := range append(n.core.nat.observers(true), n.core.nat.observers(false)...) {
+			if !slices.Contains(v.Observed, s.addr) {
+				v.Observed = append(v.Observed, s.addr)
+			}
+		}
+	}
+	if v.NAT == NATUnknown && n.core.nat.seenElsewhere(v.Observed) {
+		v.NAT = NATSome
+	}
+	v.Silent = n.core.places.silentPlaces()
+	for _, e := range n.core.edges.live() {
+		if s, ok := n.core.book.Session(e.id); ok && s.Flags&sessions.FlagSeed != 0 {
+			v.Seeds = append(v.Seeds, n.core.book.Label(e.user))
+		}
+	}
+	v.Ways, v.More = n.core.ways.wayViews()
+	for _, s := range n.Stats() {
+		if s.Value > 0 && slices.Contains(limitNames(), s.Name) {
+			v.Limits = append(v.Limits, s)
+		}
+	}
+	return v
+}
+
+// Believes returns what this node believes of a session, by itself or from its neighbours; false:
+// it never heard of it.
+func (n *Node) Believes(id sessions.SessionID) (State, bool) {
+	s, ok := n.core.book.Session(id)
+	if !ok {
+		return Unknown, false
+	}
+	return n.stateOf(s), true
+}
+
+// Heard is how many sessions others tell of.
+func (n *Node) Heard() int { return n.core.rumors.of.Len() }
