@@ -119,3 +119,9 @@ func (fi *finder) saysOnline(by *edge, user sessions.UserKey) bool {
 		})
 	})
 }
+
+// find says whom somebody looks for: a name in its mapped form, or a user.
+type find struct {
+	name string
+	user sessions.UserKey
+}

@@ -1,9 +1,7 @@
 package neighbors
 
 import (
-	"net/netip"
 	"slices"
-	"time"
 
 	"darkchat/dgram"
 	"darkchat/sessions"
@@ -11,12 +9,6 @@ import (
 
 // HELLOs for what the person asked for and waits for (\ping, \add, \chat, a typed text) have a
 // budget that nothing else can use up (spec/wire.md 6.3).
-
-// dialAsked is dial, paid from that budget.
-func (co *core) dialAsked(now time.Time, addr netip.AddrPort, want []dgram.Peer) error {
-	co.wake(now)
-	return co.ep.DialAsked(now, addr, want)
-}
 
 // askedFor says that the person waits for the one whom an introducer brings to us.
 func (rq *requests) askedFor(rec sessions.Record) bool {

@@ -6,13 +6,6 @@ import (
 	"darkchat/sessions"
 )
 
-// eagerMeets is how many introductions are asked for after a change, eagerGap apart. The first
-// may be lost, so the last comes when a second one may be made (introduceRetry).
-const (
-	eagerMeets = 4
-	eagerGap   = time.Second
-)
-
 // slept says whether the wall clock advanced well past the monotonic one, which stands still
 // while the machine sleeps.
 func slept(wall, steady time.Duration) bool { return wall-steady > sleepLeast }

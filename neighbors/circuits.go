@@ -219,3 +219,44 @@ func (p *circuit) allow(now time.Time) bool {
 	p.tokens--
 	return true
 }
+
+// relayStats are the counters of relaying.
+func (rl *relay) relayStats() []Stat {
+	c := rl.circuits.count
+	return []Stat{
+		{"relay_circuits", uint64(rl.circuits.len())}, {"relay_passed", c.passed}, {"relay_unknown", c.unknown},
+		{"relay_unasked", c.unasked}, {"relay_full", c.full}, {"relay_quota", c.quota}, {"relay_rate", c.rate},
+	}
+}
+
+// carry puts a datagram for somebody behind a relay into a message to that relay.
+// No relay is reached through another.
+func (rl *relay) carry(now time.Time, d dgram.Datagram) {
+	number, peer, _ := dgram.RelayParts(d.To)
+	relay, ok := rl.ways.node(number)
+	if _, _, direct := rl.direct(relay); !ok || !direct {
+		return // as if lost
+	}
+	rl.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
+}
+
+// relayReceived takes a relayed datagram: one from somebody for us or, if we relay, one from a
+// neighbour for another.
+func (rl *relay) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
+	from := sessions.SessionID(r.From)
+	if at, _, ok := rl.direct(from); !ok || at != r.Addr {
+		return // through another relay, or from an unproved address
+	}
+	if rl.cfg.Seed {
+		rl.pass(now, from, r.Addr, m)
+		return
+	}
+	number, used := rl.ways.numbers[from]
+	if source := sessions.SessionID(m.Session); !used || source == rl.own.session || source == from {
+		return
+	}
+	o := rl.ep.Opener().OpenRelayed(now, dgram.RelayAddr(number, m.Session), m.Datagram)
+	if !o.Empty() {
+		rl.ep.Receive(now, o)
+	}
+}

@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"crypto/ed25519"
+	"io"
 	"time"
 
 	"darkchat/dgram"
@@ -81,3 +82,44 @@ func newCore(cfg Config, now time.Time) *core {
 	}
 	return c
 }
+
+// Ready is what a Node wants done: Batch must be written before anything that
+// depends on it happens; the node itself holds that back until Finished. Events
+// come before datagrams. Slices are valid until the next call of Drain.
+type Ready struct {
+	Batch     []sessions.Write
+	Seq       uint64 // of the batch, for Finished
+	Events    []Event
+	Datagrams []dgram.Datagram
+	Reserve   []sessions.Counter // blocks to ask for; answered by Finished
+}
+
+// verify checks a signed record and decodes it.
+func (co *core) verify(signed []byte) (sessions.Record, error) {
+	return sessions.VerifyBy(co.own.signatures, signed)
+}
+
+// wake asks for another Advance at that time.
+func (co *core) wake(at time.Time) { co.turn.wakeAt = earliest(co.turn.wakeAt, at) }
+
+func (co *core) emit(e Event) { co.turn.out.Events = append(co.turn.out.Events, e) }
+
+// spread adds up to a quarter, so that nodes that lost each other together do
+// not come back in step.
+func (co *core) spread(d time.Duration) time.Duration {
+	var b [1]byte
+	io.ReadFull(co.cfg.Random, b[:])
+	return d + d*time.Duration(b[0])/1024
+}
+
+// spreadEighth adds up to an eighth, for probes that many share.
+func (co *core) spreadEighth(d time.Duration) time.Duration { return d + (co.spread(d)-d)/2 }
+
+// nextToken returns the token of another request or line of the person.
+func (co *core) nextToken() Token {
+	co.turn.token++
+	return co.turn.token
+}
+
+// happened reports a transition. What follows from it is done before it returns.
+func (co *core) happened(now time.Time, t transition) { co.turn.obey(now, t) }

@@ -1,7 +1,6 @@
 package neighbors
 
 import (
-	"bytes"
 	"math"
 	"net/netip"
 	"slices"
@@ -25,14 +24,12 @@ const (
 	askEvery     = 4                // probes of a suspect between two rounds of questions to others
 	vouchLast    = 30 * time.Second // how long the word of others stands for a sign of life; then we must hear one ourselves
 	vouchAgain   = time.Second      // after such a word the silent neighbour is probed again
-	recentLife   = time.Second      // a neighbour heard this recently is not probed when others suspect it
 	maxQuestions = 64               // questions to others under way
 	patience     = 13 * time.Second // nobody is lost sooner than this after a change of our own network
 	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients,
 	seedPatience = 80 * time.Second // and forgets one that its user does not know when three of its probes are missing
 	silenceTalk  = 5 * time.Second  // a neighbour is probed after this silence while texts come and go,
 	talkTime     = time.Minute      // and for this long after the last one
-	textPatience = time.Second      // a text unanswered for this long counts as silence too;
 	maxWaited    = 5                // doubled at most this many times for a live peer that does not acknowledge
 	turnOver     = 8                // a scheduled probe is re-drawn if the peer was heard in the last 1/8 of the interval
 )
@@ -43,26 +40,6 @@ type detector struct {
 	health    [2]health  // towards people known and seeds, and towards all others
 	questions []question // at most maxQuestions
 	favours   []favour   // at most maxFavours
-}
-
-// vigil is the state of watching one silent neighbour.
-type vigil struct {
-	probes    int                  // unanswered
-	began     time.Time            // when the first of them was sent
-	since     time.Time            // suspected since then; zero: not suspected
-	until     time.Time            // lost then
-	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
-	vouching
-	asked    bool      // others were asked
-	answered bool      // and somebody answered, whatever the answer
-	turn     time.Time // drawn for the next probe; zero: none was
-}
-
-// vouching is what others say of a neighbour that we do not hear.
-type vouching struct {
-	vouched time.Time          // when another one last reached it,
-	helper  sessions.SessionID // namely this one
-	asks    int                // questions so far
 }
 
 // question is a Reach of ours that waits for its answer.
@@ -312,15 +289,6 @@ func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
 		list = append(list, next)
 	}
 	return list
-}
-
-// after says whether a comes before b on the ring of session ids that begins at origin.
-func after(origin, a, b sessions.SessionID) bool {
-	past := func(id sessions.SessionID) bool { return bytes.Compare(id[:], origin[:]) > 0 }
-	if past(a) != past(b) {
-		return past(a)
-	}
-	return bytes.Compare(a[:], b[:]) < 0
 }
 
 // askWatchers asks others whether they reach a silent neighbour: the one that last did, and

@@ -2,7 +2,6 @@ package neighbors
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,26 +13,6 @@ import (
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
-
-// DoorPolicy says which users, of those the person does not know, may leave lines.
-type DoorPolicy uint8
-
-// The policies. People whom the person knows, and the person's own sessions, never meet the door.
-const (
-	DoorAsk  DoorPolicy = iota // everybody, a few lines each
-	DoorLink                   // those on our own link
-	DoorNone                   // nobody
-)
-
-// DoorPolicyNamed returns a policy: ask, link or none.
-func DoorPolicyNamed(name string) (DoorPolicy, error) {
-	for i, p := range [...]string{"ask", "link", "none"} {
-		if p == name {
-			return DoorPolicy(i), nil
-		}
-	}
-	return DoorAsk, fmt.Errorf("%q is unknown: ask, link or none", name)
-}
 
 // door is where new users wait: each may leave a few lines until the person answers one, or
 // lets them in by \accept. The ledger says how many; a line beyond that is answered busy, and so
@@ -213,18 +192,6 @@ func (dr *door) letIn(now time.Time, user sessions.UserKey) {
 		dr.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: dr.ep.NextID(), Body: dgram.Online{Record: dr.own.signed, Observed: dr.edges.byID[id].told}})
 	}
 	dr.wake(now)
-}
-
-// hurry: somebody who had no room for our texts declares to be online. There may be room now,
-// so the texts go again soon, as after the first refusal.
-func (ob *outbound) hurry(now time.Time, id sessions.SessionID) {
-	e := ob.edges.byID[id]
-	if e == nil || !e.busy || e.retryAt.IsZero() {
-		return
-	}
-	e.retryWait = 0
-	e.retryAt = earliest(e.retryAt, now.Add(retryFirst))
-	ob.edges.plan(e)
 }
 
 // strangers lists who is at the door.

@@ -3,10 +3,8 @@ package neighbors
 import (
 	"bytes"
 	"net/netip"
-	"slices"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -64,50 +62,41 @@ type dialogue struct {
 	waited int       // how often it was alive and did not answer; at most maxWaited
 }
 
-// plan schedules e at its earliest deadline.
-func (es *edges) plan(e *edge) {
-	es.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
-}
-
-// edgeIDs lists the edges in a fixed order: map order never reaches the wire. Callers must not
-// change the list; edges may come and go while it is walked.
-func (es *edges) edgeIDs() []sessions.SessionID {
-	if es.order == nil && len(es.byID) > 0 {
-		es.order = make([]sessions.SessionID, 0, len(es.byID))
-		for id := range es.byID {
-			es.order = append(es.order, id)
-		}
-		slices.SortFunc(es.order, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
-	}
-	return es.order
-}
-
-// onlineSessions lists a user's sessions that are believed online, in a fixed order.
-func (es *edges) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
-	return slices.DeleteFunc(es.book.SessionIDs(user), func(id sessions.SessionID) bool {
-		e := es.byID[id]
-		return e == nil || !e.online
-	})
-}
-
-// live lists the sessions with a live association, in a fixed order.
-func (es *edges) live() (list []*edge) {
-	for _, id := range es.edgeIDs() {
-		if e := es.byID[id]; e.online && es.ep.Live(dgram.PeerID(id)) {
-			list = append(list, e)
-		}
-	}
-	return list
-}
-
-// peerAt finds the live session whose path ends at addr.
-func (es *edges) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
-	for _, id := range es.edgeIDs() {
-		if at, _, ok := es.ep.Path(dgram.PeerID(id)); ok && at == addr && es.byID[id].online {
-			return id, true
-		}
-	}
-	return sessions.SessionID{}, false
-}
-
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+// vigil is the state of watching one silent neighbour.
+type vigil struct {
+	probes    int                  // unanswered
+	began     time.Time            // when the first of them was sent
+	since     time.Time            // suspected since then; zero: not suspected
+	until     time.Time            // lost then
+	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
+	vouching
+	asked    bool      // others were asked
+	answered bool      // and somebody answered, whatever the answer
+	turn     time.Time // drawn for the next probe; zero: none was
+}
+
+// vouching is what others say of a neighbour that we do not hear.
+type vouching struct {
+	vouched time.Time          // when another one last reached it,
+	helper  sessions.SessionID // namely this one
+	asks    int                // questions so far
+}
+
+// after says whether a comes before b on the ring of session ids that begins at origin.
+func after(origin, a, b sessions.SessionID) bool {
+	past := func(id sessions.SessionID) bool { return bytes.Compare(id[:], origin[:]) > 0 }
+	if past(a) != past(b) {
+		return past(a)
+	}
+	return bytes.Compare(a[:], b[:]) < 0
+}
+
+// pull is a neighbour's list on its way to us.
+type pull struct {
+	request uint64 // id of the one under way; 0: none
+	cursor  []byte // which it asks to continue after
+	compare bool   // by digest with what we hold; false: the whole list is wanted
+	pages   int    // so far
+}

@@ -5,21 +5,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
-
-	"darkchat/sessions"
 )
-
-// find says whom somebody looks for: a name in its mapped form, or a user.
-type find struct {
-	name string
-	user sessions.UserKey
-}
 
 // Bounds of the introducer's and the target's memory; the oldest entry goes. A stranger can make
 // an entry only by a search, which is paid for (budget.Finds).
 const (
 	introducePairs  = 4096
-	introduceAskers = 4096
 	introduceWishes = 4096
 )
 

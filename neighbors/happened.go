@@ -1,8 +1,6 @@
 package neighbors
 
 import (
-	"time"
-
 	"darkchat/dgram"
 	"darkchat/sessions"
 )
@@ -95,6 +93,3 @@ func (texted) transition()        {}
 func (copyOpened) transition()    {}
 func (progressed) transition()    {}
 func (receiptCame) transition()   {}
-
-// happened reports a transition. What follows from it is done before it returns.
-func (co *core) happened(now time.Time, t transition) { co.turn.obey(now, t) }

@@ -5,45 +5,11 @@ import (
 	"time"
 
 	"darkchat/sessions"
-	"darkchat/sessions/budget"
 )
 
 // The history of what was said here (package sessions keeps it). A received line is noted in the
 // same batch as the mark that it was shown, a typed line in the same batch as its place in the
 // outbox: so each is in the history exactly once, whenever the process dies.
-
-// noteShown notes a line that is on the screen. A seed keeps no lines of strangers: it serves
-// them, and nobody reads their lines.
-func (co *core) noteShown(now time.Time, s shown) {
-	stranger := co.userPayer(s.line.User).Class == budget.Stranger
-	if !co.keepsHistory() || co.cfg.Seed && stranger {
-		return
-	}
-	text := s.line.Text
-	if s.line.Lost != 0 {
-		text += " (missing from this line: " + s.line.Lost.String() + ")"
-	}
-	co.past.Note(now, sessions.HistoryEntry{
-		User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
-		Via: s.via, Text: text, Stranger: stranger,
-	})
-}
-
-// noteOwn notes a line that was typed here.
-func (co *core) noteOwn(now time.Time, to sessions.UserKey, id uint64, line string) {
-	if co.keepsHistory() {
-		co.past.Note(now, sessions.HistoryEntry{User: to, ID: id, Sent: now, Text: line})
-	}
-}
-
-// noteEnd notes that a line typed here will not arrive, or was taken back.
-func (co *core) noteEnd(now time.Time, p sessions.Progress) {
-	if co.keepsHistory() {
-		co.past.NoteEnd(now, p.To, p.ID, sessions.LineEnd{Reason: p.Reason, Acked: p.Acked})
-	}
-}
-
-func (co *core) keepsHistory() bool { return !co.cfg.Unstored && !co.cfg.NoHistory }
 
 // Archive is where the history is read; *sessions.Store is one. Any goroutine may call it.
 type Archive interface {
@@ -137,11 +103,4 @@ func (co *core) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState
 		l.Via = co.nameOf(e.Via)
 	}
 	return l
-}
-
-func (co *core) nameOf(user sessions.UserKey) string {
-	if label := co.book.Label(user); label != "" {
-		return label
-	}
-	return sessions.Fingerprint(user)
 }

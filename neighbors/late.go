@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/sessions"
 )
 
 // A \ping ends within PingTimeout, since a script waits for it. On a slow path the answer cannot
@@ -125,4 +126,14 @@ func (rq *requests) advanceLate(now time.Time) (next time.Time) {
 		next = earliest(next, earliest(q.next, q.deadline))
 	}
 	return next
+}
+
+// lastStages tells how far the failed contacts with a user got.
+func (rq *requests) lastStages(user sessions.UserKey) (text string) {
+	for _, s := range rq.book.SessionsOf(user) {
+		if e := rq.edges.byID[s.ID]; e != nil && e.stage != "" && !e.online {
+			text += " (" + e.stage + ")"
+		}
+	}
+	return text
 }

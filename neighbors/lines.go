@@ -297,3 +297,15 @@ func (ob *outbound) nowTrue(list []sessions.Progress) []sessions.Progress {
 	}
 	return rest
 }
+
+// hurry: somebody who had no room for our texts declares to be online. There may be room now,
+// so the texts go again soon, as after the first refusal.
+func (ob *outbound) hurry(now time.Time, id sessions.SessionID) {
+	e := ob.edges.byID[id]
+	if e == nil || !e.busy || e.retryAt.IsZero() {
+		return
+	}
+	e.retryWait = 0
+	e.retryAt = earliest(e.retryAt, now.Add(retryFirst))
+	ob.edges.plan(e)
+}

@@ -25,14 +25,6 @@ const (
 	wantPatience = time.Second // after this another teller is asked too
 )
 
-// pull is a neighbour's list on its way to us.
-type pull struct {
-	request uint64 // id of the one under way; 0: none
-	cursor  []byte // which it asks to continue after
-	compare bool   // by digest with what we hold; false: the whole list is wanted
-	pages   int    // so far
-}
-
 // wants is the records that we lack and somebody told of (record pulls).
 type wants struct {
 	queue  []want          // at most maxWants
@@ -128,13 +120,6 @@ func fillPage(page *dgram.List, list []dgram.Summary, q dgram.ListRequest) {
 	if end < len(list) && end > i {
 		page.Next = list[end-1].Session[:]
 	}
-}
-
-// covers says whether a page asked for behind cursor would tell of a session if its teller had
-// it.
-func covers(l *dgram.List, cursor []byte, id dgram.PeerID) bool {
-	return (!l.Part || l.Buckets.Has(id)) && (len(cursor) == 0 || bytes.Compare(id[:], cursor) > 0) &&
-		(len(l.Next) == 0 || bytes.Compare(id[:], l.Next) <= 0)
 }
 
 // fillRecords fills a page with the record of one session, or those of one user's sessions.
@@ -328,25 +313,6 @@ func (g *gossip) requestLapsed(now time.Time, l dgram.Lapsed) {
 		e.pull.request = 0
 		e.refreshAt = now.Add(g.spread(g.cfg.Profile.Search))
 		g.edges.plan(e)
-	}
-}
-
-// isNear says that an address is that of another host on one of our own links.
-func (co *core) isNear(a netip.AddrPort) bool {
-	return co.links.near(a.Addr()) && !a.Addr().IsLoopback()
-}
-
-// dialNear says HELLO to a session that a neighbour on our link or site told us of, if its record
-// says that it is there too: announcements may not reach it.
-func (co *core) dialNear(now time.Time, id sessions.SessionID, teller netip.Addr) {
-	s, ok := co.book.Session(id)
-	if e := co.edges.byID[id]; !ok || e != nil && e.online || co.book.Trust(s.User) == sessions.TrustBlocked {
-		return
-	}
-	for _, a := range s.Addrs {
-		if (co.isNear(a.Addr) || co.onSite(a.Addr.Addr())) && co.dialable(a.Addr, teller) {
-			co.dial(now, a.Addr, []dgram.Peer{peerOf(s)})
-		}
 	}
 }
 

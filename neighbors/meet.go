@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"darkchat/dgram"
@@ -51,21 +52,6 @@ func (pf *pathfinder) meet(now time.Time, by sessions.Session, rec sessions.Reco
 		w.next = now.Add(pf.spread(meetAgain))
 	}
 	pf.ways.lookAtWays(now)
-}
-
-// lookAtWays makes the next Advance check the ways to others.
-func (ws *ways) lookAtWays(now time.Time) {
-	ws.next = now
-	ws.wake(now)
-}
-
-func contains(list []netip.AddrPort, a netip.AddrPort) bool {
-	for _, b := range list {
-		if a == b {
-			return true
-		}
-	}
-	return false
 }
 
 // advanceWays asks for another introduction to those we reach only through a relay: once soon,
@@ -193,19 +179,6 @@ func (pf *pathfinder) wayChanged(now time.Time, id sessions.SessionID, rtt time.
 	pf.notify.tell(now, id, change)
 }
 
-// shownAddr is the address at which a session is reached, as the person knows addresses: that of
-// the relay, if there is one.
-func (ws *ways) shownAddr(addr netip.AddrPort) (shown netip.AddrPort, path string) {
-	number, _, relayed := dgram.RelayParts(addr)
-	if !relayed {
-		return addr, PathDirect
-	}
-	if relay, ok := ws.node(number); ok {
-		shown, _, _ = ws.direct(relay)
-	}
-	return shown, PathRelay
-}
-
 // punchEnded notes how far an attempt at an address of a session got.
 func (pf *pathfinder) punchEnded(u dgram.Unanswered) {
 	for _, id := range pf.ways.wayIDs() {
@@ -214,5 +187,59 @@ func (pf *pathfinder) punchEnded(u dgram.Unanswered) {
 			continue
 		}
 		w.why = stageText(u)
+	}
+}
+
+// stageOf notes how far a failed contact got, for the sessions last seen at that address. A seed
+// has too many to look through.
+func (pf *pathfinder) stageOf(u dgram.Unanswered) {
+	pf.punchEnded(u)
+	if pf.cfg.Seed {
+		return
+	}
+	for _, e := range pf.edges.byID { // each on its own: the order does not matter
+		if s, ok := pf.book.Session(e.id); ok && !e.online && slices.ContainsFunc(s.Seen, func(at sessions.Seen) bool { return at.Addr == u.Addr }) {
+			e.stage = stageText(u)
+		}
+	}
+}
+
+// stageText says in words how far a contact got.
+func stageText(u dgram.Unanswered) string {
+	switch u.Stage {
+	case dgram.StageChallenged:
+		return u.Addr.String() + " answered, but did not accept us"
+	case dgram.StageMismatch:
+		return "another key answers at " + u.Addr.String()
+	case dgram.StageRefused:
+		return u.Addr.String() + " refused us"
+	}
+	return u.Addr.String() + " is silent"
+}
+
+// succeeds: a session answered our dial of a place that the person named. One socket has one
+// key, so the session reached there before is gone. Whoever the old one introduced to us, or
+// relayed, is asked for at the new one.
+func (pf *pathfinder) succeeds(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+	if pf.places.hintAt(addr) == nil {
+		return
+	}
+	for _, old := range pf.edges.edgeIDs() {
+		e := pf.edges.byID[old]
+		if at, _, ok := pf.direct(old); e == nil || old == id || !e.online || !ok || at != addr {
+			continue
+		}
+		pf.happened(now, lost{e})
+		for _, to := range pf.ways.wayIDs() {
+			w := pf.ways.byID[to]
+			far, known := pf.book.Session(to)
+			if w.by != old || !known || pf.edges.byID[id] == nil {
+				continue
+			}
+			w.eager, w.next = max(w.eager, eagerMeets), now.Add(eagerGap)
+			w.by = id
+			pf.finder.askOne(now, pf.edges.byID[id], find{user: far.User})
+		}
+		pf.ways.lookAtWays(now)
 	}
 }

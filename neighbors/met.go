@@ -6,7 +6,6 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
-	"darkchat/sessions/budget"
 )
 
 // A caller has our keys before we know that they have them: they may have vanished right after
@@ -19,18 +18,6 @@ type encounter struct {
 	outbound bool
 	fresh    bool
 	link     bool
-}
-
-// atTheDoor says that a session has called us and may be gone already, and that we would not
-// look for it anyway.
-func (es *edges) atTheDoor(id sessions.SessionID, addr netip.AddrPort) bool {
-	return !es.ep.Confirmed(dgram.PeerID(id)) && es.notSought(id, addr)
-}
-
-// notSought says that our user neither knows a session's user nor named it as a seed.
-func (es *edges) notSought(id sessions.SessionID, addr netip.AddrPort) bool {
-	s, ok := es.book.Session(id)
-	return !ok || es.payerAt(s, addr).Class > budget.Seed
 }
 
 // met: a session is there, and has the keys.

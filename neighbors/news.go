@@ -51,46 +51,6 @@ type saying struct {
 	known bool // our user knows them
 }
 
-// tells says whether we tell to about e: our user knows both, or e is on our link and to is near
-// (spec/theory.md 6.1).
-func (es *edges) tells(e, to *edge) bool { return es.tellsOf(e, es.known(e), to, es.known(to)) }
-
-func (es *edges) tellsOf(e *edge, knownE bool, to *edge, knownTo bool) bool {
-	if e.user == to.user || e.user == es.own.user || to.user == es.own.user || e.seed || to.seed {
-		return false
-	}
-	if knownE && knownTo {
-		return true
-	}
-	return e.link && e.online && es.nearEdge(to)
-}
-
-// known says whether our user knows the user of an edge.
-func (es *edges) known(e *edge) bool { return es.book.Trust(e.user).Known() }
-
-// nearEdge says whether a neighbour is on our link or site.
-func (es *edges) nearEdge(e *edge) bool {
-	at, _, ok := es.direct(e.id)
-	return ok && (es.isNear(at) || es.onSite(at.Addr()))
-}
-
-// summaryOf makes our summary of a neighbour.
-func (es *edges) summaryOf(e *edge) (s dgram.Summary, ok bool) {
-	known, ok := es.book.Session(e.id)
-	if !ok {
-		return s, false
-	}
-	s = dgram.Summary{Session: dgram.PeerID(e.id), Seq: known.Seq, State: uint64(known.State)}
-	switch {
-	case known.State == sessions.StateGone:
-	case !e.online:
-		s.State = dgram.SummaryLost
-	case !e.since.IsZero():
-		s.State = dgram.SummarySuspect
-	}
-	return s, true
-}
-
 // queueNews queues the news that a neighbour changed: online, suspect, lost, gone, or a new
 // record.
 func (g *gossip) queueNews(now time.Time, e *edge) {
@@ -220,4 +180,19 @@ func (g *gossip) sendNews(now time.Time, to *edge, list []dgram.Summary) {
 		list = list[len(page):]
 		g.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: page}})
 	}
+}
+
+// flapping returns the time from which a neighbour's change may be told to others.
+func (g *gossip) flapping(now time.Time, e *edge) (from time.Time) {
+	f := &e.flaps
+	switch {
+	case f.decayed(now) <= flapMost:
+		f.changed = now
+	case f.changed.After(now): // already scheduled; it will carry the state at that time
+	case f.changed.Add(flapGap).After(now):
+		f.changed = f.changed.Add(flapGap)
+	default:
+		f.changed = now
+	}
+	return f.changed
 }

@@ -1,16 +1,12 @@
 package neighbors
 
 import (
-	"io"
 	"net/netip"
 	"time"
 
 	"darkchat/dgram"
 	"darkchat/sessions"
 )
-
-// carrierGrade is the shared address space of RFC 6598: as private as RFC 1918.
-var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
 // Node is one person's node: it routes what comes to its parts, and obeys what they say happened
 // (transitions.go). It is not safe for concurrent use: the loop owns it.
@@ -31,17 +27,6 @@ type Node struct {
 	discovery  *discovery
 
 	last []sessions.SessionID // relays that carry our goodbye to others, and so hear it last; at most maxRelays
-}
-
-// Ready is what a Node wants done: Batch must be written before anything that
-// depends on it happens; the node itself holds that back until Finished. Events
-// come before datagrams. Slices are valid until the next call of Drain.
-type Ready struct {
-	Batch     []sessions.Write
-	Seq       uint64 // of the batch, for Finished
-	Events    []Event
-	Datagrams []dgram.Datagram
-	Reserve   []sessions.Counter // blocks to ask for; answered by Finished
 }
 
 // New makes a node from what was stored of it.
@@ -115,11 +100,6 @@ func (n *Node) load(b sessions.Bucket, key, value []byte) error {
 	return nil
 }
 
-// verify checks a signed record and decodes it.
-func (co *core) verify(signed []byte) (sessions.Record, error) {
-	return sessions.VerifyBy(co.own.signatures, signed)
-}
-
 // Receive takes one opened datagram, and returns why it was dropped after all;
 // dgram.CountNothing: it was not.
 func (n *Node) Receive(now time.Time, o dgram.Opened) (dropped dgram.Counter) {
@@ -162,9 +142,6 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	next = earliest(earliest(next, wire), earliest(n.core.edges.timers.next(), n.core.turn.wakeAt))
 	return next
 }
-
-// wake asks for another Advance at that time.
-func (co *core) wake(at time.Time) { co.turn.wakeAt = earliest(co.turn.wakeAt, at) }
 
 // pull takes what the endpoint has ready and handles its events; false when
 // that gave the endpoint nothing new to do.
@@ -230,19 +207,6 @@ func again[T any](s []T) []T {
 	return s[:0]
 }
 
-func (co *core) emit(e Event) { co.turn.out.Events = append(co.turn.out.Events, e) }
-
-// spread adds up to a quarter, so that nodes that lost each other together do
-// not come back in step.
-func (co *core) spread(d time.Duration) time.Duration {
-	var b [1]byte
-	io.ReadFull(co.cfg.Random, b[:])
-	return d + d*time.Duration(b[0])/1024
-}
-
-// spreadEighth adds up to an eighth, for probes that many share.
-func (co *core) spreadEighth(d time.Duration) time.Duration { return d + (co.spread(d)-d)/2 }
-
 // Cloned tells whether another program was found running with our key.
 func (n *Node) Cloned() bool { return n.core.own.cloned }
 
@@ -253,12 +217,6 @@ func (n *Node) Opener() *dgram.Opener { return n.core.ep.Opener() }
 // did not use, so that the next one begins there. Call it after the loop ended.
 func (n *Node) Unused() (ids, seqs uint64) {
 	return n.core.own.numbers.left(sessions.CounterIDs).First, n.core.own.numbers.left(sessions.CounterSeq).First
-}
-
-// nextToken returns the token of another request or line of the person.
-func (co *core) nextToken() Token {
-	co.turn.token++
-	return co.turn.token
 }
 
 // advanceEdges does what is due at each edge.

@@ -116,25 +116,6 @@ func outward(a netip.AddrPort) bool {
 	return a.Port() != 0 && ip.IsGlobalUnicast() && !ip.Is4In6() && !dgram.Relayed(ip)
 }
 
-// named says whether the person named that node as a seed, in this run or an earlier one.
-func (pl *places) named(id sessions.SessionID, at netip.AddrPort) bool {
-	s, ok := pl.book.Session(id)
-	return ok && (pl.book.NamedSeed(s.User) || pl.hintedSeed(s, at))
-}
-
-// hintedSeed says whether the person named the node at an address as a seed: by address alone,
-// or by name if its record says that it is a seed.
-func (pl *places) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
-	for _, p := range pl.plugins {
-		for _, h := range p.hints {
-			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && pl.fits(h, s)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // judge adopts the addresses that a majority of the counting observers report, and classifies the
 // NAT: whether the port depends on the destination. Observers in one network count once. A single
 // observer is believed only if it is a seed that the person named.
@@ -268,8 +249,23 @@ func (rx *reflexive) hidden() bool {
 	return slices.ContainsFunc(rx.adopted, func(a netip.AddrPort) bool { return !rx.ownAddr(a.Addr()) })
 }
 
-// ownAddr says whether an address belongs to this machine.
-func (co *core) ownAddr(a netip.Addr) bool {
-	return slices.ContainsFunc(co.cfg.Listen, func(l netip.AddrPort) bool { return l.Addr() == a }) ||
-		slices.ContainsFunc(co.cfg.Interfaces, func(p netip.Prefix) bool { return p.Addr() == a })
+// seenElsewhere says whether all see us at one address, and it is not our own.
+func (rx *reflexive) seenElsewhere(at []netip.AddrPort) bool {
+	return len(at) > 0 && !rx.ownAddr(at[0].Addr()) &&
+		!slices.ContainsFunc(at, func(a netip.AddrPort) bool { return a.Addr() != at[0].Addr() })
+}
+
+// nat says what kind of NAT we are behind.
+func (rx *reflexive) nat() NAT {
+	switch {
+	case rx.hard:
+		return NATHard
+	case len(rx.adopted) == 0:
+		return NATUnknown
+	case !rx.hidden():
+		return NATNone
+	case rx.agreed():
+		return NATEasy
+	}
+	return NATSome // one observer alone cannot tell more
 }

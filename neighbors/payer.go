@@ -65,3 +65,12 @@ func (co *core) userPayer(user sessions.UserKey) budget.Payer {
 	}
 	return p
 }
+
+// mailPayer says who pays for what a session's texts use here: whoever their sender is now.
+func (es *edges) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Payer {
+	p := es.userPayer(user)
+	if s, ok := es.book.Session(id); ok && p.Class == budget.Stranger && es.ep != nil {
+		return es.payer(s.ID)
+	}
+	return p
+}

@@ -9,9 +9,6 @@ import (
 // Every step against a silent neighbour allows for the round trip, which may take many seconds: by
 // satellite, by radio, behind a full uplink (spec/theory.md 5.2).
 
-// slowTrips is how many round trips pass before a silence means anything.
-const slowTrips = 3
-
 // slowest is how long an answer of e may take.
 func (dt *detector) slowest(e *edge) time.Duration { return slowTrips * dt.ep.Trip(dgram.PeerID(e.id)) }
 

@@ -58,41 +58,6 @@ type Places interface {
 	Expecting() bool
 }
 
-// host is the node as one Source sees it, so that \presence can say which
-// Source knows whom.
-type host struct {
-	*discovery
-	source int
-	now    time.Time
-}
-
-func (h host) Self() string { return h.discovery.cfg.Name }
-
-func (h host) Notice(text string) { h.discovery.emit(Notice{text}) }
-
-func (h host) Announce() bool { return h.discovery.announce(h.now, h.source) }
-
-func (h host) Again(at time.Time) {
-	p := &h.discovery.places.plugins[h.source]
-	if p.idle || at.Before(p.next) {
-		p.idle, p.next = false, at
-	}
-	h.discovery.wake(at)
-}
-
-func (h host) Near(a netip.Addr) bool { return h.discovery.links.near(a) }
-
-func (h host) Spread(d time.Duration) time.Duration { return h.discovery.spread(d) }
-
-func (h host) Live(addr netip.AddrPort) bool {
-	_, ok := h.discovery.edges.peerAt(addr)
-	return ok
-}
-
-func (h host) Found(user string, addr netip.AddrPort) {
-	h.discovery.found(h.now, h.source, user, addr)
-}
-
 // hint is one finding of a Source.
 type hint struct {
 	user string
@@ -118,65 +83,12 @@ func newPlaces(c *core) *places {
 	return p
 }
 
-// discovery runs the Sources and follows what they find.
-type discovery struct{ *core }
-
 // plugin is a Source and the node's state about it.
 type plugin struct {
 	source Source
 	next   time.Time
 	idle   bool // Advance returned zero
 	hints  []hint
-}
-
-// advanceSources runs each Source whose time has come and returns the earliest
-// next deadline, zero for none.
-func (dy *discovery) advanceSources(now time.Time) (next time.Time) {
-	for i := range dy.places.plugins {
-		p := &dy.places.plugins[i]
-		if !p.idle && !p.next.After(now) {
-			p.next = p.source.Advance(now, host{dy, i, now})
-			p.idle = p.next.IsZero()
-		}
-		if !p.idle {
-			next = earliest(next, p.next)
-		}
-	}
-	return next
-}
-
-// hurry has the Source of that name run again at the next Advance; anew: what it found no longer
-// counts.
-func (dy *discovery) hurry(name string, anew bool) {
-	for i := range dy.places.plugins {
-		p := &dy.places.plugins[i]
-		if p.source.Name() != name {
-			continue
-		}
-		p.idle, p.next = false, time.Time{}
-		if anew {
-			p.hints = nil
-		}
-	}
-}
-
-func (dy *discovery) found(now time.Time, source int, user string, addr netip.AddrPort) {
-	p := &dy.places.plugins[source]
-	h := hint{user: user, addr: addr}
-	known := func(old hint) bool { return old.user == user && old.addr == addr }
-	if !slices.ContainsFunc(p.hints, known) {
-		dy.expect(user)
-		if len(p.hints) == maxHints {
-			p.hints = p.hints[1:]
-		}
-		p.hints = append(p.hints, h)
-		if id, ok := dy.edges.peerAt(addr); ok {
-			dy.confirmHint(now, id, addr) // they are here already
-		}
-	}
-	if dy.dialable(addr, netip.Addr{}) && !slices.Contains(dy.cfg.Listen, addr) {
-		dy.dial(now, addr, nil)
-	}
 }
 
 // silentPlaces lists the places that the person named and that do not answer.
@@ -238,44 +150,6 @@ func (pl *places) hintedError(typed string, whole bool) error {
 	return nil
 }
 
-// expect: a Source names a whole fingerprint, so the name means that key alone.
-func (dy *discovery) expect(user string) {
-	if name, print, ok := cutLast(user, '~'); ok {
-		if err := dy.book.Expect(name, print); err != nil {
-			dy.emit(Notice{fmt.Sprintf("the entry %s is ignored: %v", user, err)})
-		}
-	}
-}
-
-// confirmHint: somebody answered at an address where a Source expects a certain user. If the
-// whole fingerprint fits, that counts as an act of this node's user.
-func (dy *discovery) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
-	if s, known := dy.book.Session(id); known && dy.places.hintedSeed(s, addr) {
-		if !dy.book.NamedSeed(s.User) {
-			dy.warnOfSuccessor(s, addr)
-		}
-		dy.book.SetNamed(s.User)
-		if e := dy.edges.byID[id]; e != nil {
-			dy.edges.reclass(e)
-		}
-	}
-	user := dy.places.expected(addr)
-	name, print, ok := cutLast(user, '~')
-	if !ok {
-		return
-	}
-	s, known := dy.book.Session(id)
-	u, _ := dy.book.User(s.User)
-	switch {
-	case !known || !sameName(u.Name, name):
-	case strings.EqualFold(sessions.Fingerprint(s.User), print):
-		dy.happened(now, meant{s.User})
-	default:
-		dy.notify.mismatch(now, name, s.User, fmt.Sprintf("%s answered as %s (%s); your contacts file expects %s (%s)",
-			addr, u.Label, sessions.Fingerprint(s.User), name, print))
-	}
-}
-
 func sameName(a, b string) bool {
 	ma, err := sessions.MapName(a)
 	mb, err2 := sessions.MapName(b)
@@ -289,4 +163,34 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 		}
 	}
 	return s, "", false
+}
+
+// hintAt returns what a Source said of an address; nil: nothing.
+func (pl *places) hintAt(addr netip.AddrPort) *hint {
+	for i := range pl.plugins {
+		list := pl.plugins[i].hints
+		if k := slices.IndexFunc(list, func(h hint) bool { return h.addr == addr }); k >= 0 {
+			return &list[k]
+		}
+	}
+	return nil
+}
+
+// named says whether the person named that node as a seed, in this run or an earlier one.
+func (pl *places) named(id sessions.SessionID, at netip.AddrPort) bool {
+	s, ok := pl.book.Session(id)
+	return ok && (pl.book.NamedSeed(s.User) || pl.hintedSeed(s, at))
+}
+
+// hintedSeed says whether the person named the node at an address as a seed: by address alone,
+// or by name if its record says that it is a seed.
+func (pl *places) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
+	for _, p := range pl.plugins {
+		for _, h := range p.hints {
+			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && pl.fits(h, s)) {
+				return true
+			}
+		}
+	}
+	return false
 }

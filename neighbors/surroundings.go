@@ -4,10 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
 )
 
 // maxOutlets bounds the outlets of one announcement.
@@ -101,51 +99,13 @@ func (co *core) onSite(a netip.Addr) bool {
 	return false
 }
 
-// announce says HELLO on all our links for a Source; false: there is none.
-func (dy *discovery) announce(now time.Time, source int) bool {
-	if len(dy.cfg.Outlets) == 0 || dy.cfg.LoopbackOnly || !dy.own.left.IsZero() {
-		return false
-	}
-	dy.places.announcer = source
-	dy.ep.Announce(now, dy.cfg.Outlets)
-	dy.wake(now)
-	return true
+// isNear says that an address is that of another host on one of our own links.
+func (co *core) isNear(a netip.AddrPort) bool {
+	return co.links.near(a.Addr()) && !a.Addr().IsLoopback()
 }
 
-// metOnLink: a session on our own link answered an announcement, or contacted us in any other way.
-// Both sides know it of each other.
-func (es *edges) metOnLink(id sessions.SessionID) {
-	if e := es.byID[id]; e != nil && e.user != es.own.user {
-		e.link = true
-		es.book.SetEdge(e.user, true)
-		es.reclass(e)
-	}
-}
-
-// leftLink: a session that was met on the link is gone.
-func (es *edges) leftLink(e *edge) {
-	e.link = false
-	es.reclass(e)
-	for _, id := range es.onlineSessions(e.user) {
-		if es.byID[id].link {
-			return
-		}
-	}
-	es.book.SetEdge(e.user, false)
-}
-
-// linkView adds what the announcing Source knows: who was met on the link and is here.
-func (es *edges) linkView(v *PresenceView) {
-	for _, id := range es.edgeIDs() {
-		e := es.byID[id]
-		if !e.link {
-			continue
-		}
-		if label := es.book.Label(e.user); !slices.Contains(v.Users, label) {
-			v.Users = append(v.Users, label)
-		}
-		if at, _, ok := es.ep.Path(dgram.PeerID(id)); ok {
-			v.Addrs = append(v.Addrs, at)
-		}
-	}
+// ownAddr says whether an address belongs to this machine.
+func (co *core) ownAddr(a netip.Addr) bool {
+	return slices.ContainsFunc(co.cfg.Listen, func(l netip.AddrPort) bool { return l.Addr() == a }) ||
+		slices.ContainsFunc(co.cfg.Interfaces, func(p netip.Prefix) bool { return p.Addr() == a })
 }

@@ -20,23 +20,6 @@ type inbound struct {
 	backlog  []sessions.Incoming // lines for which printing has no room, in order; the inbox bounds them
 }
 
-type textKey struct {
-	from sessions.SessionID
-	id   uint64
-}
-
-// asker is whom to answer about a text: its sender, or a friend who brought it.
-type asker struct {
-	handle dgram.Handle
-	bringer
-}
-
-// bringer is the session that brought a copy, and its user; zero: it came from the sender itself.
-type bringer struct {
-	by   sessions.SessionID
-	user sessions.UserKey
-}
-
 // shown is a line that was handed to the shell.
 type shown struct {
 	line sessions.Incoming
@@ -54,15 +37,6 @@ func (ib *inbound) startTexts(now time.Time) {
 		line.Late = true
 		ib.show(line)
 	}
-}
-
-// mailPayer says who pays for what a session's texts use here: whoever their sender is now.
-func (es *edges) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Payer {
-	p := es.userPayer(user)
-	if s, ok := es.book.Session(id); ok && p.Class == budget.Stranger && es.ep != nil {
-		return es.payer(s.ID)
-	}
-	return p
 }
 
 // offered: a text came that the door lets through. It is answered at once only if nothing has to be written for
@@ -195,4 +169,21 @@ func (ib *inbound) printed(now time.Time, receipts []uint64) {
 		ib.show(line)
 	}
 	ib.wake(now)
+}
+
+// noteShown notes a line that is on the screen. A seed keeps no lines of strangers: it serves
+// them, and nobody reads their lines.
+func (co *core) noteShown(now time.Time, s shown) {
+	stranger := co.userPayer(s.line.User).Class == budget.Stranger
+	if !co.keepsHistory() || co.cfg.Seed && stranger {
+		return
+	}
+	text := s.line.Text
+	if s.line.Lost != 0 {
+		text += " (missing from this line: " + s.line.Lost.String() + ")"
+	}
+	co.past.Note(now, sessions.HistoryEntry{
+		User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
+		Via: s.via, Text: text, Stranger: stranger,
+	})
 }

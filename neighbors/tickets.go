@@ -16,6 +16,9 @@ import (
 // lost, and datagrams overtake each other. A number answered before gets the same answer again,
 // and nothing is done twice; any other number is new.
 
+// introduceAskers bounds the askers that an introducer, or a target, remembers.
+const introduceAskers = 4096
+
 // maxAnswered is how many numbers are kept for one asker, the highest ones: as many as that asker
 // can have requests to us under way.
 const maxAnswered = 64

@@ -61,9 +61,6 @@ func (n *Node) Sessions(typed string) (UserView, error) {
 	return n.view(u), nil
 }
 
-// states orders presence, the best first: a user's state is that of their best session.
-var states = [...]State{Online, Away, Suspect, Unknown, Offline}
-
 func (n *Node) view(u sessions.User) UserView {
 	v := UserView{Name: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Trust: u.Trust.String(), State: Offline}
 	for _, s := range n.core.book.SessionsOf(u.Key) {

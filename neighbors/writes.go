@@ -147,3 +147,20 @@ func (ww *writes) answerKept(now time.Time, h dgram.Handle, fresh bool) {
 		ww.ep.Settle(now, h, dgram.ResultDelivered, 0)
 	}
 }
+
+type textKey struct {
+	from sessions.SessionID
+	id   uint64
+}
+
+// asker is whom to answer about a text: its sender, or a friend who brought it.
+type asker struct {
+	handle dgram.Handle
+	bringer
+}
+
+// bringer is the session that brought a copy, and its user; zero: it came from the sender itself.
+type bringer struct {
+	by   sessions.SessionID
+	user sessions.UserKey
+}

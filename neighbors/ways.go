@@ -2,13 +2,104 @@ package neighbors
 
 import (
 	"bytes"
+	"darkchat/dgram"
+	"darkchat/sessions"
 	"net/netip"
 	"slices"
 	"time"
-
-	"darkchat/dgram"
-	"darkchat/sessions"
 )
+
+// lookAtWays makes the next Advance check the ways to others.
+func (ws *ways) lookAtWays(now time.Time) {
+	ws.next = now
+	ws.wake(now)
+}
+
+func contains(list []netip.AddrPort, a netip.AddrPort) bool {
+	for _, b := range list {
+		if a == b {
+			return true
+		}
+	}
+	return false
+}
+
+// shownAddr is the address at which a session is reached, as the person knows addresses: that of
+// the relay, if there is one.
+func (ws *ways) shownAddr(addr netip.AddrPort) (shown netip.AddrPort, path string) {
+	number, _, relayed := dgram.RelayParts(addr)
+	if !relayed {
+		return addr, PathDirect
+	}
+	if relay, ok := ws.node(number); ok {
+		shown, _, _ = ws.direct(relay)
+	}
+	return shown, PathRelay
+}
+
+// eagerMeets is how many introductions are asked for after a change, eagerGap apart. The first
+// may be lost, so the last comes when a second one may be made (introduceRetry).
+const (
+	eagerMeets = 4
+	eagerGap   = time.Second
+)
+
+// maxWaysShown bounds the sessions that \net shows; the rest are counted.
+const maxWaysShown = 64
+
+// wayViews lists the sessions we keep in touch with: those that are here, then those of people
+// our user knows and misses.
+func (ws *ways) wayViews() (list []WayView, more int) {
+	ids := ws.edges.edgeIDs()
+	for _, online := range [2]bool{true, false} {
+		for _, id := range ids {
+			e := ws.edges.byID[id]
+			s, ok := ws.book.Session(id)
+			if !ok || e.online != online || ws.edgeIsOwn(e) || !online && !ws.edges.known(e) {
+				continue
+			}
+			if len(list) == maxWaysShown {
+				more++
+				continue
+			}
+			list = append(list, ws.wayView(s, e))
+		}
+	}
+	return list, more
+}
+
+func (ws *ways) wayView(s sessions.Session, e *edge) WayView {
+	v := WayView{User: ws.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
+	w := ws.byID[s.ID]
+	at, rtt, ok := ws.ep.Path(dgram.PeerID(s.ID))
+	if !e.online || !ok {
+		if len(s.Seen) > 0 {
+			v.Addr = s.Seen[0].Addr
+		}
+		switch {
+		case w != nil && w.carried && !ws.edges.isOnline(w.by):
+			v.Why = "the relay that carried us is gone"
+		case e.stage != "":
+			v.Why = e.stage
+		case s.State == sessions.StateGone:
+			v.Why = "said goodbye"
+		case !e.lostAt.IsZero():
+			v.Why = "no longer answers"
+		}
+		return v
+	}
+	v.RTT = rtt
+	v.Addr, v.Path = ws.shownAddr(at)
+	if relay, through := ws.throughRelay(s.ID); through {
+		if r, known := ws.book.Session(relay); known {
+			v.Through = ws.book.Label(r.User)
+		}
+		if v.Why = "a direct path is being looked for"; w != nil && w.why != "" {
+			v.Why = w.why
+		}
+	}
+	return v
+}
 
 // Bounds of what we do through relays.
 const (
@@ -81,38 +172,6 @@ func (ws *ways) throughRelay(id sessions.SessionID) (relay sessions.SessionID, o
 		return relay, false
 	}
 	return ws.node(number)
-}
-
-// carry puts a datagram for somebody behind a relay into a message to that relay.
-// No relay is reached through another.
-func (rl *relay) carry(now time.Time, d dgram.Datagram) {
-	number, peer, _ := dgram.RelayParts(d.To)
-	relay, ok := rl.ways.node(number)
-	if _, _, direct := rl.direct(relay); !ok || !direct {
-		return // as if lost
-	}
-	rl.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
-}
-
-// relayReceived takes a relayed datagram: one from somebody for us or, if we relay, one from a
-// neighbour for another.
-func (rl *relay) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
-	from := sessions.SessionID(r.From)
-	if at, _, ok := rl.direct(from); !ok || at != r.Addr {
-		return // through another relay, or from an unproved address
-	}
-	if rl.cfg.Seed {
-		rl.pass(now, from, r.Addr, m)
-		return
-	}
-	number, used := rl.ways.numbers[from]
-	if source := sessions.SessionID(m.Session); !used || source == rl.own.session || source == from {
-		return
-	}
-	o := rl.ep.Opener().OpenRelayed(now, dgram.RelayAddr(number, m.Session), m.Datagram)
-	if !o.Empty() {
-		rl.ep.Receive(now, o)
-	}
 }
 
 // dialThrough contacts a session through a relay, unless it is already written to that way and
