@@ -14,10 +14,10 @@ func slept(wall, steady time.Duration) bool { return wall-steady > sleepLeast }
 // sooner, including that of the nodes that would help if the path between us broke.
 func (dt *detector) talk(now time.Time, e *edge) {
 
-	if e == nil || e.talked.Add(time.Second).After(now) {
+	if e == nil || e.talk.talked.Add(time.Second).After(now) {
 		return
 	}
-	e.talked = now
+	e.talk.talked = now
 	for _, helper := range dt.helpers(e) {
 		dt.hasten(now, helper)
 	}
@@ -28,7 +28,7 @@ func (dt *detector) helpers(e *edge) []*edge {
 	list := []*edge{e}
 	if w := dt.ways.byID[e.id]; w != nil {
 		if by := dt.edges.byID[w.by]; by != nil {
-			by.talked = e.talked
+			by.talk.talked = e.talk.talked
 			list = append(list, by)
 		}
 	}

@@ -53,8 +53,8 @@ type question struct {
 // while, the word of another neighbour.
 func (dt *detector) lastLife(e *edge) time.Time {
 	heard := dt.ep.LastHeard(dgram.PeerID(e.id))
-	if e.vouched.After(heard) && e.vouched.Sub(heard) < vouchLast {
-		return e.vouched
+	if e.watch.indirect.vouched.After(heard) && e.watch.indirect.vouched.Sub(heard) < vouchLast {
+		return e.watch.indirect.vouched
 	}
 	return heard
 }
@@ -67,7 +67,7 @@ func (dt *detector) silence(now time.Time, e *edge) time.Duration {
 	}
 	wait, pace := p.Every, time.Duration(dt.edges.onlineBeside(e))*p.Pace
 	switch {
-	case e.vouched.After(dt.ep.LastHeard(dgram.PeerID(e.id))):
+	case e.watch.indirect.vouched.After(dt.ep.LastHeard(dgram.PeerID(e.id))):
 		return vouchAgain
 	case e.seed:
 		wait, pace = min(keepMapping, p.Last), 0 // its clients are many, and it leaves the probing to them
@@ -75,7 +75,7 @@ func (dt *detector) silence(now time.Time, e *edge) time.Duration {
 		wait, pace = p.Alone, pace/3
 	}
 	wait = min(max(wait, pace), p.Last)
-	if !e.talked.IsZero() && now.Sub(e.talked) < talkTime {
+	if !e.talk.talked.IsZero() && now.Sub(e.talk.talked) < talkTime {
 		wait = min(wait, silenceTalk)
 	}
 	if dt.nat.throughNAT(e) {
@@ -93,11 +93,11 @@ func (dt *detector) watch(now time.Time, e *edge) {
 	}
 	life := dt.lastLife(e)
 	wait := dt.silence(now, e)
-	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(dt.ignored(e), now)
-	if quiet && !e.turn.IsZero() {
+	quiet := e.watch.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(dt.ignored(e), now)
+	if quiet && !e.watch.turn.IsZero() {
 		switch {
-		case e.turn.After(now):
-			e.quietAt = earliest(earliest(e.turn, life.Add(wait)), dt.ignored(e))
+		case e.watch.turn.After(now):
+			e.quietAt = earliest(earliest(e.watch.turn, life.Add(wait)), dt.ignored(e))
 			return
 		case now.Sub(life) <= wait/turnOver:
 			dt.drawTurn(now, e) // many may have received that sign of life too
@@ -105,39 +105,39 @@ func (dt *detector) watch(now time.Time, e *edge) {
 		}
 		quiet = false
 	}
-	if quiet || e.probes > 0 && life.After(e.began) {
+	if quiet || e.watch.probes > 0 && life.After(e.watch.began) {
 		dt.calm(now, e)
 		e.quietAt = earliest(life.Add(dt.spreadEighth(wait)), dt.ignored(e))
 		return
 	}
-	if e.probes == 0 {
-		e.began = now
+	if e.watch.probes == 0 {
+		e.watch.began = now
 	}
 	switch {
-	case e.probes < directProbes:
-		e.probes++
+	case e.watch.probes < directProbes:
+		e.watch.probes++
 		e.quietAt = now.Add(dt.answerTime(e))
-		if e.probes == directProbes {
+		if e.watch.probes == directProbes {
 			dt.askWatchers(now, e)
 		}
-	case e.since.IsZero():
+	case e.watch.since.IsZero():
 		dt.suspect(now, e)
-		e.probes++
+		e.watch.probes++
 		e.quietAt = now.Add(dt.gap(e))
 	case dt.outlived(now, e):
 		dt.happened(now, lost{e})
 		return
 	case !dt.budget.Spend(now, budget.Probes, e.payer, 1):
 		// Too many strangers are silent at once. Nobody is lost without being probed.
-		e.until = e.until.Add(dt.gap(e))
+		e.watch.until = e.watch.until.Add(dt.gap(e))
 		e.quietAt = now.Add(dt.gap(e))
 		return
-	case !e.until.After(now) && !dt.deaf(e):
+	case !e.watch.until.After(now) && !dt.deaf(e):
 		dt.happened(now, lost{e})
 		return
 	default:
-		if e.probes++; e.probes%askEvery == 0 {
-			if e.asked && !e.answered || !e.asked && dt.otherSuspect(e) {
+		if e.watch.probes++; e.watch.probes%askEvery == 0 {
+			if e.watch.asked && !e.watch.answered || !e.watch.asked && dt.otherSuspect(e) {
 				dt.healthOf(e).worse() // nobody at all answers: it may be us
 				dt.judgeSuspect(e)
 			}
@@ -158,12 +158,12 @@ func (dt *detector) drawTurn(now time.Time, e *edge) {
 		e.quietAt = now.Add(seedPatience)
 		return
 	}
-	if e.probes > 0 {
+	if e.watch.probes > 0 {
 		return
 	}
 	wait := dt.silence(now, e)
-	e.turn = now.Add(wait/turnOver + 4*(dt.spread(wait)-wait)*(turnOver-1)/turnOver)
-	e.quietAt = e.turn
+	e.watch.turn = now.Add(wait/turnOver + 4*(dt.spread(wait)-wait)*(turnOver-1)/turnOver)
+	e.quietAt = e.watch.turn
 	if at := dt.ignored(e); at.After(now) {
 		e.quietAt = earliest(e.quietAt, at)
 	}
@@ -171,18 +171,18 @@ func (dt *detector) drawTurn(now time.Time, e *edge) {
 
 // calm ends the watch over a silent neighbour, because it gave a sign of life.
 func (dt *detector) calm(now time.Time, e *edge) {
-	if e.probes > 0 {
+	if e.watch.probes > 0 {
 		dt.healthOf(e).better()
-		if e.spoke.IsZero() {
+		if e.talk.spoke.IsZero() {
 			// it owes no answer to a text
-		} else if len(e.flying) > 0 || dt.outbox.Waiting(e.id) {
-			e.spoke, e.waited = now, min(e.waited+1, maxWaited)
+		} else if len(e.send.flying) > 0 || dt.outbox.Waiting(e.id) {
+			e.talk.spoke, e.talk.waited = now, min(e.talk.waited+1, maxWaited)
 		} else {
-			e.spoke = time.Time{} // it was cancelled, or is over
+			e.talk.spoke = time.Time{} // it was cancelled, or is over
 		}
 	}
-	suspected := !e.since.IsZero()
-	e.vigil = vigil{vouching: e.vouching}
+	suspected := !e.watch.since.IsZero()
+	e.watch = vigil{indirect: e.watch.indirect}
 	if suspected {
 		dt.happened(now, changed{e})
 	}
@@ -190,7 +190,7 @@ func (dt *detector) calm(now time.Time, e *edge) {
 
 // suspect begins the suspicion of a neighbour and tells others, so that they probe it too.
 func (dt *detector) suspect(now time.Time, e *edge) {
-	e.since = now
+	e.watch.since = now
 	dt.judgeSuspect(e)
 	dt.happened(now, changed{e})
 	at, _, ok := dt.direct(e.id)
@@ -205,7 +205,7 @@ func (dt *detector) suspect(now time.Time, e *edge) {
 // confirmation has shown that the trouble is not our own.
 func (dt *detector) otherSuspect(e *edge) bool {
 	for _, o := range dt.edges.byID { // the order does not matter
-		if o != e && o.online && counterparts(e, o) && !o.since.IsZero() && !o.answered && len(o.confirmed) == 0 {
+		if o != e && o.online && counterparts(e, o) && !o.watch.since.IsZero() && !o.watch.answered && len(o.watch.confirmed) == 0 {
 			return true
 		}
 	}
@@ -218,13 +218,13 @@ func (dt *detector) judgeSuspect(e *edge) {
 	p := &dt.cfg.Profile
 	span := p.SuspectAlone
 	if k := len(dt.watchers(e)); k > 0 {
-		c := min(len(e.confirmed), k)
+		c := min(len(e.watch.confirmed), k)
 		shorter := math.Log(float64(c+1)) / math.Log(float64(k+1))
 		span = p.SuspectMost - time.Duration(shorter*float64(p.SuspectMost-p.SuspectLeast))
 	}
-	e.until = e.since.Add(dt.healthOf(e).stretch(max(span, dt.slowest(e))))
-	if !e.unsure.IsZero() && e.until.Before(e.unsure.Add(dt.patient(e))) {
-		e.until = e.unsure.Add(dt.patient(e))
+	e.watch.until = e.watch.since.Add(dt.healthOf(e).stretch(max(span, dt.slowest(e))))
+	if !e.unsure.IsZero() && e.watch.until.Before(e.unsure.Add(dt.patient(e))) {
+		e.watch.until = e.unsure.Add(dt.patient(e))
 	}
 }
 
@@ -234,12 +234,12 @@ func (dt *detector) suspected(now time.Time, e *edge, by sessions.SessionID) {
 	if w := dt.edges.byID[by]; now.Sub(dt.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || dt.cfg.Seed || w == nil || !counterparts(e, w) {
 		return
 	}
-	if len(e.confirmed) < maxWatchers && !slices.Contains(e.confirmed, by) {
-		e.confirmed = append(e.confirmed, by)
+	if len(e.watch.confirmed) < maxWatchers && !slices.Contains(e.watch.confirmed, by) {
+		e.watch.confirmed = append(e.watch.confirmed, by)
 	}
-	if !e.since.IsZero() {
+	if !e.watch.since.IsZero() {
 		dt.judgeSuspect(e)
-	} else if e.probes == 0 {
+	} else if e.watch.probes == 0 {
 		dt.doubt(now, e)
 		dt.ep.Probe(now, dgram.PeerID(e.id))
 	}
@@ -248,7 +248,7 @@ func (dt *detector) suspected(now time.Time, e *edge, by sessions.SessionID) {
 
 // doubt waits for an answer to a probe of a neighbour that is sent now.
 func (dt *detector) doubt(now time.Time, e *edge) {
-	e.probes, e.began = 1, now
+	e.watch.probes, e.watch.began = 1, now
 	e.quietAt = now.Add(dt.answerTime(e))
 	dt.edges.plan(e)
 }
@@ -268,7 +268,7 @@ func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
 		tellers = r.tellers
 	}
 	for _, t := range tellers {
-		if w := dt.edges.byID[t.by]; w != nil && w.online && counterparts(e, w) && w.since.IsZero() && t.state != uint64(sessions.StateGone) {
+		if w := dt.edges.byID[t.by]; w != nil && w.online && counterparts(e, w) && w.watch.since.IsZero() && t.state != uint64(sessions.StateGone) {
 			list = append(list, w)
 		}
 	}
@@ -278,7 +278,7 @@ func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
 	for range onLink {
 		var next *edge // the next by session id, on a ring that begins at e
 		for _, w := range dt.edges.byID {
-			if w.link && w != e && w.online && counterparts(e, w) && w.since.IsZero() && !slices.Contains(list, w) &&
+			if w.link && w != e && w.online && counterparts(e, w) && w.watch.since.IsZero() && !slices.Contains(list, w) &&
 				(next == nil || after(e.id, w.id, next.id)) {
 				next = w
 			}
@@ -296,14 +296,14 @@ func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
 func (dt *detector) askWatchers(now time.Time, e *edge) {
 	list := dt.watching(e, linkWatchers)
 	if len(list) > maxWatchers {
-		at := e.asks % len(list)
+		at := e.watch.indirect.asks % len(list)
 		list = slices.Concat(list[at:], list[:at])
-		if i := slices.IndexFunc(list, func(w *edge) bool { return w.id == e.helper }); i > 0 {
+		if i := slices.IndexFunc(list, func(w *edge) bool { return w.id == e.watch.indirect.helper }); i > 0 {
 			list[0], list[i] = list[i], list[0]
 		}
 		list = list[:maxWatchers]
 	}
-	e.asks += maxWatchers
+	e.watch.indirect.asks += maxWatchers
 	for _, w := range list {
 		id := dt.ep.Reach(now, dgram.PeerID(w.id), dgram.PeerID(e.id))
 		if id == 0 {
@@ -313,7 +313,7 @@ func (dt *detector) askWatchers(now time.Time, e *edge) {
 			continue
 		}
 		dt.questions = append(dt.questions, question{id, e.id, w.id})
-		e.asked = true
+		e.watch.asked = true
 	}
 }
 
@@ -351,14 +351,14 @@ func (dt *detector) reachSettled(now time.Time, a dgram.Settled) {
 	if e == nil || !e.online {
 		return
 	}
-	e.answered = true
-	if a.Result != dgram.ResultDelivered || e.probes == 0 {
+	e.watch.answered = true
+	if a.Result != dgram.ResultDelivered || e.watch.probes == 0 {
 		return
 	}
-	if e.vouched.IsZero() || now.Sub(e.vouched) > vouchLast {
+	if e.watch.indirect.vouched.IsZero() || now.Sub(e.watch.indirect.vouched) > vouchLast {
 		dt.askNear(now, e) // it is alive, so it is the path that is broken
 	}
-	e.vouched, e.helper = now, helper
+	e.watch.indirect.vouched, e.watch.indirect.helper = now, helper
 	if !dt.lastLife(e).Equal(now) {
 		return // we ourselves have not heard it for too long
 	}

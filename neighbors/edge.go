@@ -21,20 +21,20 @@ type edge struct {
 	link   bool           // met on our own link, and still here
 	told   netip.AddrPort // where we said that we see it
 	unsure time.Time      // when our own network changed, until it is heard again
-	dialogue
-	stage string // how far the last attempt to contact it came, while it is missing
+	talk   dialogue
+	stage  string // how far the last attempt to contact it came, while it is missing
 
 	// Watching for its silence (detect.go).
 	quietAt time.Time // when its silence calls for the next step
-	vigil
-	flaps
-	lostAt time.Time // when it was lost; zero: it is not
+	watch   vigil
+	flaps   flaps
+	lostAt  time.Time // when it was lost; zero: it is not
 
 	pull      pull      // of its list
 	refreshAt time.Time // when its list is compared with what we hold of it
-	hearsay
+	said      hearsay
 
-	sending
+	send   sending
 	handAt time.Time // when copies kept for it are handed over again
 
 	// While it is missing it is pinged for ever.
@@ -71,10 +71,10 @@ type vigil struct {
 	since     time.Time            // suspected since then; zero: not suspected
 	until     time.Time            // lost then
 	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
-	vouching
-	asked    bool      // others were asked
-	answered bool      // and somebody answered, whatever the answer
-	turn     time.Time // drawn for the next probe; zero: none was
+	indirect  vouching
+	asked     bool      // others were asked
+	answered  bool      // and somebody answered, whatever the answer
+	turn      time.Time // drawn for the next probe; zero: none was
 }
 
 // vouching is what others say of a neighbour that we do not hear.

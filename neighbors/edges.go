@@ -55,7 +55,7 @@ func (es *edges) summaryOf(e *edge) (s dgram.Summary, ok bool) {
 	case known.State == sessions.StateGone:
 	case !e.online:
 		s.State = dgram.SummaryLost
-	case !e.since.IsZero():
+	case !e.watch.since.IsZero():
 		s.State = dgram.SummarySuspect
 	}
 	return s, true
@@ -137,7 +137,7 @@ func (es *edges) notSought(id sessions.SessionID, addr netip.AddrPort) bool {
 
 // plan schedules e at its earliest deadline.
 func (es *edges) plan(e *edge) {
-	es.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
+	es.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.send.retryAt, e.redialAt))))
 }
 
 // edgeIDs lists the edges in a fixed order: map order never reaches the wire. Callers must not

@@ -233,7 +233,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		e.seed = rec.Flags&sessions.FlagSeed != 0
 		if e.online { // whoever brought it: it is signed
 			n.core.notify.changed(now, e, known, rec)
-			e.flap(now, flapRecord)
+			e.flaps.flap(now, flapRecord)
 			n.core.happened(now, changed{e})
 		}
 	}

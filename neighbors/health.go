@@ -29,7 +29,7 @@ func (dt *detector) isolated() bool {
 		if !e.online || known && e.payer.Class > budget.Seed {
 			continue
 		}
-		if e.since.IsZero() {
+		if e.watch.since.IsZero() {
 			return false
 		}
 		count++

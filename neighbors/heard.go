@@ -21,7 +21,7 @@ func (g *gossip) heardSummaries(now time.Time, by *edge, list []dgram.Summary, a
 		}
 		known, ok := g.book.Session(id)
 		lacking := !ok || s.Seq > known.Seq
-		if ok && known.User == g.own.user || !news && !lacking || !by.words.take(now, wordsAtOnce, wordsGap) {
+		if ok && known.User == g.own.user || !news && !lacking || !by.said.words.take(now, wordsAtOnce, wordsGap) {
 			continue
 		}
 		if lacking {

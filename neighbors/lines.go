@@ -73,7 +73,7 @@ func (ob *outbound) say(now time.Time, to Target, line string) (Token, error) {
 // lines that this one missed go to it.
 func (ob *outbound) returned(now time.Time, e *edge) {
 	ob.writes.whenWritten(now, ob.outbox.Online(e.user, ob.edges.onlineSessions(e.user)), 0)
-	e.retryAt, e.retryWait, e.spoke = time.Time{}, 0, time.Time{}
+	e.send.retryAt, e.send.retryWait, e.talk.spoke = time.Time{}, 0, time.Time{}
 	ob.pump(now, e)
 }
 
@@ -85,24 +85,24 @@ func (ob *outbound) pumpAll(now time.Time, user sessions.UserKey) {
 
 // pump hands texts to the wire in order, as many as inFlight allows.
 func (ob *outbound) pump(now time.Time, e *edge) {
-	most := cmp.Or(e.atOnce, inFlight)
-	if !e.online || len(e.flying) >= most || !e.retryAt.IsZero() || !ob.outbox.Waiting(e.id) {
+	most := cmp.Or(e.send.atOnce, inFlight)
+	if !e.online || len(e.send.flying) >= most || !e.send.retryAt.IsZero() || !ob.outbox.Waiting(e.id) {
 		return
 	}
 	ob.happened(now, texted{e})
-	for _, p := range ob.outbox.Next(e.id, most-len(e.flying)) {
+	for _, p := range ob.outbox.Next(e.id, most-len(e.send.flying)) {
 		m := dgram.Message{ID: p.ID, Body: dgram.Text{
 			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,
 		}}
-		if !e.retryAt.IsZero() || !ob.ep.Send(now, dgram.PeerID(e.id), m) {
+		if !e.send.retryAt.IsZero() || !ob.ep.Send(now, dgram.PeerID(e.id), m) {
 			ob.outbox.PutBack(e.id, p.ID)
 			ob.retryLater(now, e)
 			continue
 		}
 		ob.expectAnswer(now, e)
-		e.flying = append(e.flying, p.ID)
+		e.send.flying = append(e.send.flying, p.ID)
 	}
-	if len(e.flying) > 0 && !ob.ep.Live(dgram.PeerID(e.id)) {
+	if len(e.send.flying) > 0 && !ob.ep.Live(dgram.PeerID(e.id)) {
 		if s, ok := ob.book.Session(e.id); ok {
 			ob.dialSession(now, s) // its keys were evicted: say HELLO again
 		}
@@ -112,11 +112,11 @@ func (ob *outbound) pump(now time.Time, e *edge) {
 // expectAnswer schedules a look at e, which owes an answer to a text. An attempt that ended
 // without an answer does not change that.
 func (ob *outbound) expectAnswer(now time.Time, e *edge) {
-	if !e.spoke.IsZero() {
+	if !e.talk.spoke.IsZero() {
 		return
 	}
-	e.spoke, e.waited = now, 0
-	if at := now.Add(textPatience); e.quietAt.After(at) && e.probes == 0 {
+	e.talk.spoke, e.talk.waited = now, 0
+	if at := now.Add(textPatience); e.quietAt.After(at) && e.watch.probes == 0 {
 		e.quietAt = at
 		ob.edges.plan(e)
 	}
@@ -124,26 +124,26 @@ func (ob *outbound) expectAnswer(now time.Time, e *edge) {
 
 // landed: a text is no longer under way to e.
 func (e *edge) landed(id uint64) {
-	if i := slices.Index(e.flying, id); i >= 0 {
-		e.flying = slices.Delete(e.flying, i, i+1)
+	if i := slices.Index(e.send.flying, id); i >= 0 {
+		e.send.flying = slices.Delete(e.send.flying, i, i+1)
 	}
 }
 
 // retryLater sends the texts for e again by a timer, while it is believed online.
 func (ob *outbound) retryLater(now time.Time, e *edge) {
-	if !e.retryAt.IsZero() || ob.edges.byID[e.id] != e {
+	if !e.send.retryAt.IsZero() || ob.edges.byID[e.id] != e {
 		return
 	}
-	e.retryWait = min(max(2*e.retryWait, retryFirst), retryLast)
-	e.retryAt = now.Add(ob.spread(e.retryWait))
+	e.send.retryWait = min(max(2*e.send.retryWait, retryFirst), retryLast)
+	e.send.retryAt = now.Add(ob.spread(e.send.retryWait))
 	ob.edges.plan(e)
 }
 
 // retryNow: the session said something, so texts whose attempt ended go again, unless it asked
 // for a pause.
 func (ob *outbound) retryNow(now time.Time, id sessions.SessionID) {
-	if e := ob.edges.byID[id]; e != nil && !e.busy && !e.retryAt.IsZero() {
-		e.retryAt = time.Time{}
+	if e := ob.edges.byID[id]; e != nil && !e.send.busy && !e.send.retryAt.IsZero() {
+		e.send.retryAt = time.Time{}
 		ob.pump(now, e)
 		ob.edges.plan(e)
 	}
@@ -157,20 +157,20 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 		e = &edge{id: id} // its edge gave way to another; its answer still counts
 	}
 	e.landed(s.ID)
-	if e.spoke, e.waited = now, 0; len(e.flying) == 0 {
-		e.spoke = time.Time{}
+	if e.talk.spoke, e.talk.waited = now, 0; len(e.send.flying) == 0 {
+		e.talk.spoke = time.Time{}
 	}
 	var moved []sessions.Progress
 	switch s.Result {
 	case dgram.ResultDelivered:
-		e.retryWait, e.busy, e.tries = 0, false, 0
-		if e.atOnce *= 2; e.atOnce >= inFlight {
-			e.atOnce = 0
+		e.send.retryWait, e.send.busy, e.send.tries = 0, false, 0
+		if e.send.atOnce *= 2; e.send.atOnce >= inFlight {
+			e.send.atOnce = 0
 		}
 		moved = ob.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
 		if ob.outbox.Gap(id, s.ID, s.Have) { // it may never say anything else
-			e.busy = true
+			e.send.busy = true
 			ob.retryLater(now, e)
 		}
 	case dgram.ResultUnknownRecipient:
@@ -180,7 +180,7 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 	case dgram.ResultTooOld:
 		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
 	default:
-		e.busy, e.atOnce = true, 1
+		e.send.busy, e.send.atOnce = true, 1
 		ob.outbox.PutBack(id, s.ID)
 		ob.retryLater(now, e)
 	}
@@ -204,7 +204,7 @@ func (ob *outbound) textLapsed(now time.Time, l dgram.Lapsed) {
 	ob.outbox.Lapsed(id, l.ID)
 	if e := ob.edges.byID[id]; e != nil {
 		e.landed(l.ID)
-		e.tries++
+		e.send.tries++
 		if e.online {
 			ob.retryLater(now, e)
 		}
@@ -213,11 +213,11 @@ func (ob *outbound) textLapsed(now time.Time, l dgram.Lapsed) {
 
 // textsBack takes the texts under way to a session back into the outbox.
 func (ob *outbound) textsBack(e *edge) {
-	for _, id := range e.flying {
+	for _, id := range e.send.flying {
 		ob.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
 		ob.outbox.Lapsed(e.id, id)
 	}
-	e.flying = nil
+	e.send.flying = nil
 }
 
 // progress tells how far lines have got; the token belongs to the last one.
@@ -302,10 +302,10 @@ func (ob *outbound) nowTrue(list []sessions.Progress) []sessions.Progress {
 // so the texts go again soon, as after the first refusal.
 func (ob *outbound) hurry(now time.Time, id sessions.SessionID) {
 	e := ob.edges.byID[id]
-	if e == nil || !e.busy || e.retryAt.IsZero() {
+	if e == nil || !e.send.busy || e.send.retryAt.IsZero() {
 		return
 	}
-	e.retryWait = 0
-	e.retryAt = earliest(e.retryAt, now.Add(retryFirst))
+	e.send.retryWait = 0
+	e.send.retryAt = earliest(e.send.retryAt, now.Add(retryFirst))
 	ob.edges.plan(e)
 }

@@ -217,7 +217,7 @@ func (g *gossip) want(now time.Time, id, by sessions.SessionID) {
 		return
 	}
 	// Do not wait for a neighbour that has too many requests already.
-	if e := g.edges.byID[g.wants.queue[i].by]; e == nil || e.asking >= wantsOfOne {
+	if e := g.edges.byID[g.wants.queue[i].by]; e == nil || e.said.asking >= wantsOfOne {
 		g.wants.queue[i].by = by
 	}
 }
@@ -253,7 +253,7 @@ func (g *gossip) pumpWants(now time.Time) {
 		if e == nil || !e.online {
 			continue
 		}
-		if e.asking >= wantsOfOne {
+		if e.said.asking >= wantsOfOne {
 			kept = append(kept, w)
 			continue
 		}
@@ -263,7 +263,7 @@ func (g *gossip) pumpWants(now time.Time) {
 			g.wants.flying[id] = w
 			g.wants.next = earliest(g.wants.next, w.next)
 			g.wake(w.next)
-			e.asking++
+			e.said.asking++
 		}
 	}
 	g.wants.queue = kept
@@ -295,7 +295,7 @@ func (g *gossip) advanceWants(now time.Time) (next time.Time) {
 func (g *gossip) wantEnded(id uint64, w want) {
 	delete(g.wants.flying, id)
 	if e := g.edges.byID[w.by]; e != nil {
-		e.asking = max(e.asking-1, 0)
+		e.said.asking = max(e.said.asking-1, 0)
 	}
 }
 

@@ -104,7 +104,7 @@ func (pf *pathfinder) wayBroken(now time.Time, e *edge) {
 	if w == nil || !ok {
 		return
 	}
-	if by := pf.edges.byID[w.by]; by != nil && by.online && by.probes == 0 {
+	if by := pf.edges.byID[w.by]; by != nil && by.online && by.watch.probes == 0 {
 		pf.happened(now, doubted{by}) // or is it the introducer that is gone?
 	}
 	pf.ep.Probe(now, dgram.PeerID(w.by))

@@ -79,7 +79,7 @@ func (lk *lookups) redial(now time.Time, e *edge) {
 			last = retryFirst * 4
 		}
 		if waits || lk.outbox.Queued(e.user) {
-			e.tries++
+			e.send.tries++
 		}
 		e.redialWait = min(max(2*e.redialWait, redialFirst), last)
 		wait = lk.spread(e.redialWait)

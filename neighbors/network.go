@@ -43,7 +43,7 @@ func (n *Node) changed(now time.Time) {
 			n.lookups.miss(now, e, now)
 			continue
 		}
-		e.unsure, e.vigil, e.quietAt = now, vigil{}, now.Add(n.detector.answerTime(e))
+		e.unsure, e.watch, e.quietAt = now, vigil{}, now.Add(n.detector.answerTime(e))
 		n.core.ep.Probe(now, dgram.PeerID(id))
 		n.outbound.retryNow(now, id)
 		n.core.edges.plan(e)

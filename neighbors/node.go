@@ -235,8 +235,8 @@ func (n *Node) advanceEdges(now time.Time) {
 				n.custody.handOver(now, e)
 			}
 		}
-		if due(e.retryAt, now) {
-			e.retryAt, e.busy = time.Time{}, false
+		if due(e.send.retryAt, now) {
+			e.send.retryAt, e.send.busy = time.Time{}, false
 			n.outbound.pump(now, e)
 		}
 		if due(e.redialAt, now) {

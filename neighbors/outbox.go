@@ -83,8 +83,8 @@ func (ob *outbound) outboxLine(p sessions.Progress) OutboxLine {
 	}
 	for _, id := range waiting {
 		if e := ob.edges.byID[id]; e != nil {
-			l.Attempts = max(l.Attempts, e.tries)
-			l.Next = earliest(l.Next, earliest(e.retryAt, e.redialAt))
+			l.Attempts = max(l.Attempts, e.send.tries)
+			l.Next = earliest(l.Next, earliest(e.send.retryAt, e.redialAt))
 		}
 	}
 	return l
@@ -188,7 +188,7 @@ func (ob *outbound) cancel(now time.Time, typed string) (OutboxLine, error) {
 // withdraw stops sending the parts of a line to a session.
 func (ob *outbound) withdraw(e *edge, p sessions.Progress) {
 	for id := p.ID; id < p.ID+uint64(p.Parts); id++ {
-		if slices.Contains(e.flying, id) {
+		if slices.Contains(e.send.flying, id) {
 			e.landed(id)
 			ob.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
 		}

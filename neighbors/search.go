@@ -69,8 +69,8 @@ func (lk *lookups) searchSoon(now time.Time) {
 func (lk *lookups) sighted(now time.Time, id sessions.SessionID, by *edge) {
 	s, ok := lk.book.Session(id)
 	e := lk.edges.byID[id]
-	if !ok || e != nil && (e.online || now.Sub(e.sightedAt) < seekFirst) || !lk.book.Trust(s.User).Known() ||
-		!by.sightings.take(now, sightingsAtOnce, sightingsGap) {
+	if !ok || e != nil && (e.online || now.Sub(e.said.sightedAt) < seekFirst) || !lk.book.Trust(s.User).Known() ||
+		!by.said.sightings.take(now, sightingsAtOnce, sightingsGap) {
 		return
 	}
 	if e == nil || e.lostAt.IsZero() {
@@ -80,7 +80,7 @@ func (lk *lookups) sighted(now time.Time, id sessions.SessionID, by *edge) {
 	} else {
 		lk.hope(now)
 	}
-	e.sightedAt = now
+	e.said.sightedAt = now
 	lk.callAt(e, now)
 	lk.finder.askOne(now, by, find{user: s.User})
 }

@@ -28,8 +28,8 @@ func (dt *detector) patient(e *edge) time.Duration { return max(patience, 2*dt.s
 // ignored returns when e will have left texts of ours unanswered for too long; zero: it owes no
 // answer. A live peer that does not acknowledge (a stopped terminal) is probed with back-off.
 func (dt *detector) ignored(e *edge) time.Time {
-	if e.spoke.IsZero() {
+	if e.talk.spoke.IsZero() {
 		return time.Time{}
 	}
-	return e.spoke.Add(max(textPatience, dt.slowest(e)) << e.waited)
+	return e.talk.spoke.Add(max(textPatience, dt.slowest(e)) << e.talk.waited)
 }

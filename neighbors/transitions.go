@@ -85,7 +85,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	e := n.core.edges.byID[id]
 	if e != nil && e.online {
 		n.detector.repay(now, id)
-		if e.probes > 0 {
+		if e.watch.probes > 0 {
 			n.detector.calm(now, e)
 		}
 		return
@@ -96,9 +96,9 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	}
 	n.core.edges.reclass(e)
 	n.core.edges.onlineOf[e.payer.Class]++
-	e.online, e.vigil = true, vigil{}
+	e.online, e.watch = true, vigil{}
 	e.seed = s.Flags&sessions.FlagSeed != 0
-	e.redialAt, e.redialWait, e.tries = time.Time{}, 0, 0
+	e.redialAt, e.redialWait, e.send.tries = time.Time{}, 0, 0
 	n.detector.drawTurn(now, e)
 	n.core.ep.Pin(dgram.PeerID(id), e.payer.Class <= budget.Seed)
 	delete(n.lookups.seeking, s.User)
@@ -120,10 +120,10 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 		return
 	}
 	n.core.edges.onlineOf[e.payer.Class]--
-	e.online, e.quietAt, e.retryAt, e.refreshAt = false, time.Time{}, time.Time{}, time.Time{}
-	e.vigil, e.pull = vigil{}, pull{}
+	e.online, e.quietAt, e.send.retryAt, e.refreshAt = false, time.Time{}, time.Time{}, time.Time{}
+	e.watch, e.pull = vigil{}, pull{}
 	e.told = netip.AddrPort{}
-	e.flap(now, flapEnd)
+	e.flaps.flap(now, flapEnd)
 	n.relay.circuits.leave(id)
 	n.paths.relayGone(now, id)
 	if e.link {

@@ -95,9 +95,9 @@ func (n *Node) stateOf(s sessions.Session) State {
 	switch {
 	case e != nil && e.online && !e.unsure.IsZero():
 		return Unknown
-	case e != nil && e.online && !e.since.IsZero() && n.detector.isolated():
+	case e != nil && e.online && !e.watch.since.IsZero() && n.detector.isolated():
 		return Unknown // more likely we are cut off than all of them are gone
-	case e != nil && e.online && !e.since.IsZero():
+	case e != nil && e.online && !e.watch.since.IsZero():
 		return Suspect
 	case e != nil && e.online && s.State == sessions.StateAway:
 		return Away
