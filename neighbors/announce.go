@@ -6,7 +6,6 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/dgram"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -24,8 +23,9 @@ const (
 	leftOutGap = 10 * time.Second       // between two lines about what was left out
 )
 
-// contacts tells the person who comes and goes. The node owns it.
-type contacts struct {
+// notifier tells the person who comes and goes, in words and at a pace that they can follow.
+type notifier struct {
+	*core
 	now     time.Time // the latest that was heard of
 	shown   *simplelru.LRU[sessions.SessionID, *toldOf]
 	waiting []sessions.SessionID // each once; at most as many as shown
@@ -60,8 +60,8 @@ type toldOf struct {
 	pace    allowance
 }
 
-func newContacts() contacts {
-	c := contacts{strangers: newStrangers(), warnings: newWarnings()}
+func newNotifier(core *core) *notifier {
+	c := &notifier{core: core, strangers: newStrangers(), warnings: newWarnings()}
 	var err error
 	if c.shown, err = simplelru.NewLRU[sessions.SessionID, *toldOf](maxShown, nil); err != nil {
 		panic("BUG: the bound of what is shown must be positive")
@@ -69,67 +69,67 @@ func newContacts() contacts {
 	return c
 }
 
-func (c *contacts) online(now time.Time, n *Node, s sessions.Session) {
-	if s.User == n.user {
+// online tells that a session is here; awaited: the person asked for it and waits.
+func (c *notifier) online(now time.Time, s sessions.Session, awaited bool) {
+	if s.User == c.own.user {
 		return
 	}
-	u, _ := n.book.User(s.User)
-	awaited := n.awaited(s)
+	u, _ := c.book.User(s.User)
 	if u.Trust == sessions.TrustNew && !u.Told {
 		if awaited {
-			c.introduce(n, s.User)
-		} else if c.stranger(now, n, n.firstContact(u), s.User) {
-			n.book.Tell(s.User)
+			c.introduce(s.User)
+		} else if c.stranger(now, c.firstContact(u), s.User) {
+			c.book.Tell(s.User)
 		}
 	}
 	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: s.Flags&sessions.FlagSeed != 0}
 	if awaited {
-		c.again(now, n, s.ID, e)
+		c.again(now, s.ID, e)
 	} else {
-		c.tell(now, n, s.ID, e)
+		c.tell(now, s.ID, e)
 	}
 }
 
-func (c *contacts) offline(now time.Time, n *Node, e *edge, reason string) {
-	if e.user == n.user {
+func (c *notifier) offline(now time.Time, e *edge, reason string) {
+	if e.user == c.own.user {
 		return
 	}
-	c.tell(now, n, e.id, WentOffline{User: n.book.Label(e.user), Session: e.id.String(), Trust: n.book.Trust(e.user).String(), Reason: reason, Seed: e.seed})
+	c.tell(now, e.id, WentOffline{User: c.book.Label(e.user), Session: e.id.String(), Trust: c.book.Trust(e.user).String(), Reason: reason, Seed: e.seed})
 }
 
-func (c *contacts) heard(now time.Time, n *Node, id sessions.SessionID, e HeardOf) {
-	c.tell(now, n, id, e)
+func (c *notifier) heard(now time.Time, id sessions.SessionID, e HeardOf) {
+	c.tell(now, id, e)
 }
 
 // again tells at once an event that the person waits for, even if it was told before.
-func (c *contacts) again(now time.Time, n *Node, id sessions.SessionID, e Event) {
+func (c *notifier) again(now time.Time, id sessions.SessionID, e Event) {
 	s := c.of(id)
 	s.supersede(e)
 	s.waiting[kindOf(e)] = nil
-	c.flush(n, id)
+	c.flush(id)
 	s.note(e)
-	n.tell(e)
+	c.emit(e)
 }
 
 // tell tells an event about a session if there is room; otherwise the event waits.
-func (c *contacts) tell(now time.Time, n *Node, id sessions.SessionID, e Event) {
+func (c *notifier) tell(now time.Time, id sessions.SessionID, e Event) {
 	if now.IsZero() {
 		now = c.now
 	}
 	c.now = now
 	s := c.of(id)
-	c.skip(now, n, s.supersede(e))
-	if !s.waits() && c.pays(now, n, id, s) {
+	c.skip(now, s.supersede(e))
+	if !s.waits() && c.pays(now, id, s) {
 		s.note(e)
-		n.tell(e)
+		c.emit(e)
 		return
 	}
 	k := kindOf(e)
 	if s.waiting[k] != nil {
-		c.skip(now, n, 1)
+		c.skip(now, 1)
 		if s.told(e) { // nothing differs any more from what the person was told
 			s.waiting[k] = nil
-			c.skip(now, n, 1)
+			c.skip(now, 1)
 			return
 		}
 	}
@@ -141,11 +141,11 @@ func (c *contacts) tell(now time.Time, n *Node, id sessions.SessionID, e Event) 
 	if c.flushAt.IsZero() {
 		c.flushAt = now.Add(flushGap)
 	}
-	n.wake(c.flushAt)
+	c.wake(c.flushAt)
 }
 
 // of returns what was told of a session, making an entry if there is none.
-func (c *contacts) of(id sessions.SessionID) *toldOf {
+func (c *notifier) of(id sessions.SessionID) *toldOf {
 	s, ok := c.shown.Get(id)
 	if !ok {
 		s = &toldOf{}
@@ -155,12 +155,12 @@ func (c *contacts) of(id sessions.SessionID) *toldOf {
 }
 
 // pays says whether one more event about a session may be told.
-func (c *contacts) pays(now time.Time, n *Node, id sessions.SessionID, s *toldOf) bool {
+func (c *notifier) pays(now time.Time, id sessions.SessionID, s *toldOf) bool {
 	was := s.pace
 	if !s.pace.take(now, toldAtOnce, toldGap) {
 		return false
 	}
-	if p := n.payer(id); p.Class >= budget.Link && !n.budget.Spend(now, budget.Told, p, 1) {
+	if p := c.edges.payer(id); p.Class >= budget.Link && !c.budget.Spend(now, budget.Told, p, 1) {
 		s.pace = was
 		return false
 	}
@@ -168,7 +168,7 @@ func (c *contacts) pays(now time.Time, n *Node, id sessions.SessionID, s *toldOf
 }
 
 // flush tells at once every event that waits about a session.
-func (c *contacts) flush(n *Node, id sessions.SessionID) {
+func (c *notifier) flush(id sessions.SessionID) {
 	s, ok := c.shown.Peek(id)
 	if !ok {
 		return
@@ -177,13 +177,13 @@ func (c *contacts) flush(n *Node, id sessions.SessionID) {
 		if e != nil {
 			s.waiting[k] = nil
 			s.note(e)
-			n.tell(e)
+			c.emit(e)
 		}
 	}
 }
 
 // skip counts events that are left out.
-func (c *contacts) skip(now time.Time, n *Node, events int) {
+func (c *notifier) skip(now time.Time, events int) {
 	if events == 0 {
 		return
 	}
@@ -191,19 +191,19 @@ func (c *contacts) skip(now time.Time, n *Node, events int) {
 		c.leftAt = now.Add(time.Second)
 	}
 	c.leftOut += events
-	n.wake(c.leftAt)
+	c.wake(c.leftAt)
 }
 
 // advance tells the waiting events that may be told now, and how much was left out.
-func (c *contacts) advance(now time.Time, n *Node) (next time.Time) {
+func (c *notifier) advance(now time.Time) (next time.Time) {
 	c.now = now
 	if due(c.flushAt, now) {
-		c.look(now, n)
+		c.look(now)
 	}
-	next = earliest(c.flushAt, c.strangers.advance(now, n))
-	next = earliest(next, c.warnings.advance(now, n))
+	next = earliest(c.flushAt, c.strangers.advance(now, c.core))
+	next = earliest(next, c.warnings.advance(now, c.core))
 	if c.leftOut > 0 && !c.leftAt.After(now) {
-		n.tell(Notice{fmt.Sprintf("%d more lines about who comes and goes are left out; \\users shows who is here now", c.leftOut)})
+		c.emit(Notice{fmt.Sprintf("%d more lines about who comes and goes are left out; \\users shows who is here now", c.leftOut)})
 		c.leftOut, c.leftAt = 0, now.Add(leftOutGap)
 	}
 	if c.leftOut > 0 {
@@ -213,21 +213,21 @@ func (c *contacts) advance(now time.Time, n *Node) (next time.Time) {
 }
 
 // look goes through the sessions that wait, flushAtOnce at a time, in turn.
-func (c *contacts) look(now time.Time, n *Node) {
+func (c *notifier) look(now time.Time) {
 	c.flushAt = time.Time{}
 	for range min(len(c.waiting), flushAtOne) {
 		id := c.waiting[0]
 		c.waiting = c.waiting[1:]
 		s, ok := c.shown.Peek(id)
 		if !ok {
-			c.skip(now, n, 1) // evicted for want of room
+			c.skip(now, 1) // evicted for want of room
 			continue
 		}
 		for k, e := range s.waiting {
-			if e != nil && c.pays(now, n, id, s) {
+			if e != nil && c.pays(now, id, s) {
 				s.waiting[k] = nil
 				s.note(e)
-				n.tell(e)
+				c.emit(e)
 			}
 		}
 		if s.queued = s.waits(); s.queued {
@@ -302,22 +302,4 @@ func (s *toldOf) note(e Event) {
 	case Notice:
 		s.name = ""
 	}
-}
-
-// awaited says whether the person asked for a session and waits for it to come online.
-func (n *Node) awaited(s sessions.Session) bool {
-	for _, q := range n.requests.pings() {
-		at, _, _ := n.ep.Path(dgram.PeerID(s.ID))
-		switch q.kind {
-		case pingAddr:
-			if q.addr == at || q.peer == s.ID {
-				return true
-			}
-		case pingUser, addUser:
-			if q.waitsFor(s.User) {
-				return true
-			}
-		}
-	}
-	return false
 }

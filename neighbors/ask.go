@@ -19,22 +19,28 @@ const (
 	askOthers = 3 // of those who do not: they will tell us when that changes
 )
 
+// finder asks neighbours for somebody.
+type finder struct {
+	*core
+	tickets tickets
+}
+
 // askable says whether a neighbour may be told whom we look for.
-func (n *Node) askable(e *edge) bool {
+func (fi *finder) askable(e *edge) bool {
 	return e.payer.Class <= budget.Seed
 }
 
 // isNamed says whether an edge is to a seed that our user named.
-func (n *Node) isNamed(e *edge) bool {
-	at, _, _ := n.direct(e.id)
-	return n.named(e.id, at)
+func (fi *finder) isNamed(e *edge) bool {
+	at, _, _ := fi.direct(e.id)
+	return fi.places.named(e.id, at)
 }
 
 // askFor sends requestPing to everybody who may be asked. Whoever holds live associations with
 // keys of that name, or with that user, introduces us or tells them that we ask.
-func (n *Node) askFor(now time.Time, f find) (asked int) {
-	for _, e := range n.live() {
-		if e.user != f.user && n.askOne(now, e, f) {
+func (fi *finder) askFor(now time.Time, f find) (asked int) {
+	for _, e := range fi.edges.live() {
+		if e.user != f.user && fi.askOne(now, e, f) {
 			asked++
 		}
 	}
@@ -43,10 +49,10 @@ func (n *Node) askFor(now time.Time, f find) (asked int) {
 
 // askPause is the time between two requests of one \add: long enough for the nearest of those
 // we asked to have answered.
-func (n *Node) askPause() time.Duration {
+func (fi *finder) askPause() time.Duration {
 	least := time.Duration(0)
-	for _, e := range n.live() {
-		if trip := n.ep.Trip(dgram.PeerID(e.id)); n.askable(e) && trip > 0 && (least == 0 || trip < least) {
+	for _, e := range fi.edges.live() {
+		if trip := fi.ep.Trip(dgram.PeerID(e.id)); fi.askable(e) && trip > 0 && (least == 0 || trip < least) {
 			least = trip
 		}
 	}
@@ -55,49 +61,49 @@ func (n *Node) askPause() time.Duration {
 
 // askOne sends requestPing to one neighbour; false: it may not be asked, or we reach it only
 // through a relay, so it knows no address of ours.
-func (n *Node) askOne(now time.Time, e *edge, f find) bool {
-	if _, _, ok := n.direct(e.id); !ok || !n.askable(e) {
+func (fi *finder) askOne(now time.Time, e *edge, f find) bool {
+	if _, _, ok := fi.direct(e.id); !ok || !fi.askable(e) {
 		return false
 	}
-	p := dgram.Ping{Scope: dgram.ScopeFind, Name: f.name, Record: n.signed}
+	p := dgram.Ping{Scope: dgram.ScopeFind, Name: f.name, Record: fi.own.signed}
 	if !f.user.IsZero() {
 		p.Name, p.User = "", f.user[:]
 	}
-	p.Ticket = n.ticket(now, e.id, p)
-	n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: p})
+	p.Ticket = fi.signTicket(now, e.id, p)
+	fi.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: fi.ep.NextID(), Body: p})
 	return true
 }
 
 // askAbout asks for a missing user: seeds, some neighbours who say that the user is there and,
 // if wide, fewer of the others (spec/theory.md 5.3). Each time it picks different ones.
-func (n *Node) askAbout(now time.Time, user sessions.UserKey, wide bool) (asked int) {
+func (fi *finder) askAbout(now time.Time, user sessions.UserKey, wide bool) (asked int) {
 	var sayers, others []*edge
-	for _, e := range n.live() {
+	for _, e := range fi.edges.live() {
 		switch {
-		case e.user == user || !n.askable(e):
-		case e.seed || n.isNamed(e):
-			if n.askOne(now, e, find{user: user}) {
+		case e.user == user || !fi.askable(e):
+		case e.seed || fi.isNamed(e):
+			if fi.askOne(now, e, find{user: user}) {
 				asked++
 			}
-		case n.saysOnline(e, user):
+		case fi.saysOnline(e, user):
 			sayers = append(sayers, e)
 		case wide:
 			others = append(others, e)
 		}
 	}
-	return asked + n.askSome(now, user, sayers, askSayers) + n.askSome(now, user, others, askOthers)
+	return asked + fi.askSome(now, user, sayers, askSayers) + fi.askSome(now, user, others, askOthers)
 }
 
 // askSome asks some neighbours of a list, no more than most, starting at a random place.
-func (n *Node) askSome(now time.Time, user sessions.UserKey, list []*edge, most int) (asked int) {
+func (fi *finder) askSome(now time.Time, user sessions.UserKey, list []*edge, most int) (asked int) {
 	if len(list) == 0 {
 		return 0
 	}
 	var b [1]byte
-	io.ReadFull(n.cfg.Random, b[:])
+	io.ReadFull(fi.cfg.Random, b[:])
 	begin := int(b[0]) * len(list) / 256
 	for i := range list {
-		if asked < most && n.askOne(now, list[(begin+i)%len(list)], find{user: user}) {
+		if asked < most && fi.askOne(now, list[(begin+i)%len(list)], find{user: user}) {
 			asked++
 		}
 	}
@@ -105,11 +111,17 @@ func (n *Node) askSome(now time.Time, user sessions.UserKey, list []*edge, most 
 }
 
 // saysOnline tells whether a neighbour's word is that a user is there.
-func (n *Node) saysOnline(by *edge, user sessions.UserKey) bool {
-	return slices.ContainsFunc(n.book.SessionIDs(user), func(id sessions.SessionID) bool {
-		r := n.rumors.rumor(id)
+func (fi *finder) saysOnline(by *edge, user sessions.UserKey) bool {
+	return slices.ContainsFunc(fi.book.SessionIDs(user), func(id sessions.SessionID) bool {
+		r := fi.rumors.rumor(id)
 		return r != nil && slices.ContainsFunc(r.tellers, func(t telling) bool {
 			return t.by == by.id && saidState(t.state) != Offline
 		})
 	})
+}
+
+// find says whom somebody looks for: a name in its mapped form, or a user.
+type find struct {
+	name string
+	user sessions.UserKey
 }

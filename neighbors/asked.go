@@ -1,9 +1,7 @@
 package neighbors
 
 import (
-	"net/netip"
 	"slices"
-	"time"
 
 	"darkchat/dgram"
 	"darkchat/sessions"
@@ -12,18 +10,30 @@ import (
 // HELLOs for what the person asked for and waits for (\ping, \add, \chat, a typed text) have a
 // budget that nothing else can use up (spec/wire.md 6.3).
 
-// dialAsked is dial, paid from that budget.
-func (n *Node) dialAsked(now time.Time, addr netip.AddrPort, want []dgram.Peer) error {
-	n.wake(now)
-	return n.ep.DialAsked(now, addr, want)
-}
-
 // askedFor says that the person waits for the one whom an introducer brings to us.
-func (n *Node) askedFor(rec sessions.Record) bool {
-	if n.book.Trust(rec.User).Known() && n.outbox.Queued(rec.User) {
+func (rq *requests) askedFor(rec sessions.Record) bool {
+	if rq.book.Trust(rec.User).Known() && rq.outbox.Queued(rec.User) {
 		return true
 	}
-	return slices.ContainsFunc(n.requests.list, func(q *request) bool {
+	return slices.ContainsFunc(rq.list, func(q *request) bool {
 		return (q.kind == addUser || q.kind == pingUser) && q.waitsFor(rec.User)
 	})
+}
+
+// awaited says whether the person asked for a session and waits for it to come online.
+func (rq *requests) awaited(s sessions.Session) bool {
+	for _, q := range rq.pings() {
+		at, _, _ := rq.ep.Path(dgram.PeerID(s.ID))
+		switch q.kind {
+		case pingAddr:
+			if q.addr == at || q.peer == s.ID {
+				return true
+			}
+		case pingUser, addUser:
+			if q.waitsFor(s.User) {
+				return true
+			}
+		}
+	}
+	return false
 }

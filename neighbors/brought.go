@@ -5,7 +5,6 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
-	"darkchat/sessions/budget"
 )
 
 // copyBrought: a friend brings a copy that was sealed to us. Its text is treated as if the
@@ -13,63 +12,53 @@ import (
 //
 // Opening a copy costs as much as a hundred other messages, and anybody may bring anything.
 // So every check that needs no opening comes first, and whoever brings the copy pays.
-func (n *Node) copyBrought(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
+func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
 	from := sessions.SessionID(b.From)
 	key := textKey{from, b.Text}
 	back := asker{r.Handle, bringer{by.ID, by.User}}
-	sender, known := n.book.Session(from)
-	blocked := n.book.Trust(sender.User) == sessions.TrustBlocked
+	sender, known := ib.book.Session(from)
+	blocked := ib.book.Trust(sender.User) == sessions.TrustBlocked
 	what := digestOf(from, b.Text, b.Sealed)
-	sound, seen := n.holds.verdicts.sound.Get(what)
-	again, taken := n.inbox.Taken(from, b.Text)
+	sound, seen := ib.holdKeys.verdicts.sound.Get(what)
+	again, taken := ib.inbox.Taken(from, b.Text)
 	switch {
 	case !known:
-		n.wantSender(now, from, by)
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		ib.happened(now, senderUnknown{from, by})
+		ib.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
-	case sender.User == n.user, seen && !sound, blocked && !n.book.Trust(by.User).Known():
+	case sender.User == ib.own.user, seen && !sound, blocked && !ib.book.Trust(by.User).Known():
 		// Only friends, who keep their copies, are told that somebody is blocked.
-		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		ib.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
 		return
 	case seen && taken && !blocked && again == sessions.AnswerPending:
-		n.texts.wait(key, back)
+		ib.wait(key, back)
 		return
-	case seen && taken && !blocked && n.affords(now, by, costSignature):
-		n.answerText(now, key, back, dgram.ResultDelivered)
+	case seen && taken && !blocked && ib.affords(now, by, costSignature):
+		ib.answerText(now, key, back, dgram.ResultDelivered)
 		return
-	case seen && taken && !blocked, !n.affords(now, by, costCopy):
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+	case seen && taken && !blocked, !ib.affords(now, by, costCopy):
+		ib.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
-	c, err := n.holds.keys.Open(n.self, b.Sealed)
+	c, err := ib.holdKeys.keys.Open(ib.own.session, b.Sealed)
 	sound = err == nil && c.From == from && c.ID == b.Text && c.Verify(sender.User) == nil
-	n.holds.verdicts.sound.Add(what, sound)
+	ib.holdKeys.verdicts.sound.Add(what, sound)
 	switch {
 	case !sound:
-		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		ib.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
 	case blocked:
-		n.answerText(now, key, back, dgram.ResultNotTrusted)
+		ib.answerText(now, key, back, dgram.ResultNotTrusted)
 	default:
-		n.textReceived(now, sender, c.ID, back, dgram.Text{
+		ib.happened(now, copyOpened{sender, c.ID, back, dgram.Text{
 			Prev: c.Prev, Sent: c.Sent, Late: true, Part: c.Part.Part, Parts: c.Parts, Text: c.Text,
-		})
+		}})
 	}
-}
-
-// wantSender asks whoever brings a copy for its sender's record, which says whose key must
-// have signed it. Strangers can fill only a part of that queue.
-func (n *Node) wantSender(now time.Time, from sessions.SessionID, by sessions.Session) {
-	if n.payer(by.ID).Class == budget.Stranger && len(n.wants.queue) >= maxWants/4 || !n.affords(now, by, costSignature) {
-		return
-	}
-	n.want(now, from, by.ID)
-	n.pumpWants(now)
 }
 
 // answerText answers a text; if a friend brought it, it adds a receipt that the sender will
 // believe.
-func (n *Node) answerText(now time.Time, key textKey, to asker, result dgram.Result) {
-	n.ep.Settle(now, to.handle, result, 0)
+func (ib *inbound) answerText(now time.Time, key textKey, to asker, result dgram.Result) {
+	ib.ep.Settle(now, to.handle, result, 0)
 	if to.by.IsZero() {
 		return
 	}
@@ -78,8 +67,52 @@ func (n *Node) answerText(now time.Time, key textKey, to asker, result dgram.Res
 	default:
 		return
 	}
-	word := sessions.Receipt{From: n.self, To: key.from, ID: key.id, Result: uint64(result)}
-	n.ep.Send(now, dgram.PeerID(to.by), dgram.Message{ID: n.ep.NextID(), Body: dgram.Receipt{
-		From: dgram.PeerID(n.self), To: dgram.PeerID(key.from), Text: key.id, Result: result, Sig: word.Sign(n.cfg.Key),
+	word := sessions.Receipt{From: ib.own.session, To: key.from, ID: key.id, Result: uint64(result)}
+	ib.ep.Send(now, dgram.PeerID(to.by), dgram.Message{ID: ib.ep.NextID(), Body: dgram.Receipt{
+		From: dgram.PeerID(ib.own.session), To: dgram.PeerID(key.from), Text: key.id, Result: result, Sig: word.Sign(ib.cfg.Key),
 	}})
+}
+
+// holdKeys are the keys to which copies for us are sealed, and what we know of copies that were
+// brought.
+type holdKeys struct {
+	keys     sessions.HoldKeys
+	at       time.Time // when they are next turned
+	verdicts verdicts
+}
+
+func newHoldKeys(cfg Config) holdKeys {
+	h := holdKeys{verdicts: newVerdicts()}
+	if cfg.Unstored {
+		h.keys.Unstored()
+	}
+	return h
+}
+
+// startHoldKeys makes the keys that our record publishes.
+func (ib *inbound) startHoldKeys(now time.Time) {
+	if !ib.cfg.Seed {
+		ib.turnHoldKeys(now)
+	}
+}
+
+// advanceHoldKeys turns the keys when it is time.
+func (ib *inbound) advanceHoldKeys(now time.Time) (next time.Time) {
+	if due(ib.holdKeys.at, now) && ib.own.left.IsZero() {
+		ib.turnHoldKeys(now)
+	}
+	return ib.holdKeys.at
+}
+
+// turnHoldKeys makes and erases keys. A new one enters our record once it is on disk.
+func (ib *inbound) turnHoldKeys(now time.Time) {
+	if _, ib.holdKeys.at = ib.holdKeys.keys.Turn(now, ib.cfg.Random); ib.cfg.Unstored {
+		ib.holdKeyWritten(now)
+	}
+}
+
+func (ib *inbound) holdKeyWritten(now time.Time) {
+	if ib.holdKeys.keys.Written() && ib.ep != nil && ib.own.left.IsZero() {
+		ib.happened(now, restated{}) // without a number the old key stays a while longer
+	}
 }

@@ -12,6 +12,12 @@ import (
 	"darkchat/sessions/budget"
 )
 
+// relay carries datagrams for others, and takes those that others carry.
+type relay struct {
+	*core
+	circuits circuits
+}
+
 // circuits is a seed's side of relaying: who writes to whom, within quotas. It carries one
 // packet of the protocol at a time, sealed between the two ends, to a session associated with
 // us, never to an address. Nothing passes until both have written to each other: that is how
@@ -57,15 +63,15 @@ func newCircuits(l *budget.Ledger) circuits {
 }
 
 // pass carries one datagram from a neighbour to another, or counts why not.
-func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort, m dgram.Relay) {
-	c := &n.circuits
+func (rl *relay) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort, m dgram.Relay) {
+	c := &rl.circuits
 	to := sessions.SessionID(m.Session)
-	e := n.edges[to]
-	if _, _, ok := n.direct(to); !ok || e == nil || !e.online || to == from {
+	e := rl.edges.byID[to]
+	if _, _, ok := rl.direct(to); !ok || e == nil || !e.online || to == from {
 		c.count.unknown++
 		return
 	}
-	p, side := c.circuit(now, from, to, n.payer(from))
+	p, side := c.circuit(now, from, to, rl.edges.payer(from))
 	switch {
 	case p == nil:
 		c.count.full++
@@ -81,7 +87,7 @@ func (n *Node) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort,
 		return
 	}
 	p.bytes[side] += len(m.Datagram)
-	if n.ep.Send(now, dgram.PeerID(to), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(from), Datagram: m.Datagram}}) {
+	if rl.ep.Send(now, dgram.PeerID(to), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(from), Datagram: m.Datagram}}) {
 		c.count.passed++
 	}
 }
@@ -212,4 +218,45 @@ func (p *circuit) allow(now time.Time) bool {
 	}
 	p.tokens--
 	return true
+}
+
+// relayStats are the counters of relaying.
+func (rl *relay) relayStats() []Stat {
+	c := rl.circuits.count
+	return []Stat{
+		{"relay_circuits", uint64(rl.circuits.len())}, {"relay_passed", c.passed}, {"relay_unknown", c.unknown},
+		{"relay_unasked", c.unasked}, {"relay_full", c.full}, {"relay_quota", c.quota}, {"relay_rate", c.rate},
+	}
+}
+
+// carry puts a datagram for somebody behind a relay into a message to that relay.
+// No relay is reached through another.
+func (rl *relay) carry(now time.Time, d dgram.Datagram) {
+	number, peer, _ := dgram.RelayParts(d.To)
+	relay, ok := rl.ways.node(number)
+	if _, _, direct := rl.direct(relay); !ok || !direct {
+		return // as if lost
+	}
+	rl.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
+}
+
+// relayReceived takes a relayed datagram: one from somebody for us or, if we relay, one from a
+// neighbour for another.
+func (rl *relay) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
+	from := sessions.SessionID(r.From)
+	if at, _, ok := rl.direct(from); !ok || at != r.Addr {
+		return // through another relay, or from an unproved address
+	}
+	if rl.cfg.Seed {
+		rl.pass(now, from, r.Addr, m)
+		return
+	}
+	number, used := rl.ways.numbers[from]
+	if source := sessions.SessionID(m.Session); !used || source == rl.own.session || source == from {
+		return
+	}
+	o := rl.ep.Opener().OpenRelayed(now, dgram.RelayAddr(number, m.Session), m.Datagram)
+	if !o.Empty() {
+		rl.ep.Receive(now, o)
+	}
 }

@@ -32,7 +32,7 @@ func someSummaries(t *rapid.T, name string) (list []dgram.Summary) {
 func TestOneExchangeMakesListsEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		by, other := sessions.SessionID{0xbb}, sessions.SessionID{0xcc}
-		hearsay := newRumors()
+		hearsay := newRumors(nil)
 		before, told := someSummaries(t, "before"), someSummaries(t, "told")
 		if rapid.Bool().Draw(t, "few changes") {
 			told = slices.Clone(before)

@@ -65,6 +65,10 @@ const (
 	AddTimeout  = 10 * time.Second // \add ends by then
 	MaxLine     = 16 << 10         // bytes of one typed line
 
+	recentLife   = time.Second // a neighbour heard this recently is not probed when others suspect it
+	textPatience = time.Second // a text unanswered for this long counts as silence too
+	slowTrips    = 3           // round trips that pass before a silence means anything
+
 	sleepLeast = 5 * time.Second // of difference between wall and monotonic clock: we slept
 
 	redialFirst = 2 * time.Second  // the missing are pinged for ever, first after this,

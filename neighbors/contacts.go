@@ -12,20 +12,6 @@ import (
 // maxContactAddrs bounds the addresses of one entry, as readers of contacts files do.
 const maxContactAddrs = 8
 
-// Contacts lists this user and those pinned here with their last addresses, for a team to hand
-// round. Users without an address are included.
-func (n *Node) Contacts() []Contact {
-	list := []Contact{{Name: n.cfg.Name, Fingerprint: sessions.Fingerprint(n.user), Addrs: portable(nil, n.cfg.Listen...)}}
-	for _, u := range n.book.Users() {
-		if u.Key == n.user || !u.Trust.Known() {
-			continue
-		}
-		c := Contact{Name: u.Name, Fingerprint: sessions.Fingerprint(u.Key), Addrs: n.whereabouts(u.Key)}
-		list = append(list, c)
-	}
-	return list
-}
-
 // usualPort is where a client listens unless told otherwise, and firstBorrowed the first of
 // the ports that systems lend for a while (Linux; IANA says 49152).
 const (
@@ -37,10 +23,10 @@ const (
 // spoke once and said goodbye leaves a port behind where nobody will ever be. So sessions that
 // left count only with a port that is not borrowed, one a host, and only if the user has no
 // session that is here or was lost.
-func (n *Node) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
-	all := slices.Clone(n.book.SessionsOf(user))
+func (es *edges) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
+	all := slices.Clone(es.book.SessionsOf(user))
 	rank := func(s sessions.Session) int {
-		switch e := n.edges[s.ID]; {
+		switch e := es.byID[s.ID]; {
 		case e != nil && e.online:
 			return 0
 		case s.State != sessions.StateGone:
@@ -56,7 +42,7 @@ func (n *Node) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
 	var borrowed []netip.AddrPort
 	for _, s := range all {
 		var at []netip.AddrPort // newest first
-		if path, _, ok := n.ep.Path(dgram.PeerID(s.ID)); ok && !dgram.Relayed(path.Addr()) {
+		if path, _, ok := es.ep.Path(dgram.PeerID(s.ID)); ok && !dgram.Relayed(path.Addr()) {
 			at = append(at, path)
 		}
 		for _, seen := range s.Seen {

@@ -20,7 +20,7 @@ const (
 )
 
 // cost is what a message of a session will cost.
-func (n *Node) cost(m *dgram.Message, from *sessions.Session) float64 {
+func (co *core) cost(m *dgram.Message, from *sessions.Session) float64 {
 	switch b := m.Body.(type) {
 	case dgram.Text:
 		return costText

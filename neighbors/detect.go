@@ -1,7 +1,6 @@
 package neighbors
 
 import (
-	"bytes"
 	"math"
 	"net/netip"
 	"slices"
@@ -25,36 +24,22 @@ const (
 	askEvery     = 4                // probes of a suspect between two rounds of questions to others
 	vouchLast    = 30 * time.Second // how long the word of others stands for a sign of life; then we must hear one ourselves
 	vouchAgain   = time.Second      // after such a word the silent neighbour is probed again
-	recentLife   = time.Second      // a neighbour heard this recently is not probed when others suspect it
 	maxQuestions = 64               // questions to others under way
 	patience     = 13 * time.Second // nobody is lost sooner than this after a change of our own network
 	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients,
 	seedPatience = 80 * time.Second // and forgets one that its user does not know when three of its probes are missing
 	silenceTalk  = 5 * time.Second  // a neighbour is probed after this silence while texts come and go,
 	talkTime     = time.Minute      // and for this long after the last one
-	textPatience = time.Second      // a text unanswered for this long counts as silence too;
 	maxWaited    = 5                // doubled at most this many times for a live peer that does not acknowledge
 	turnOver     = 8                // a scheduled probe is re-drawn if the peer was heard in the last 1/8 of the interval
 )
 
-// vigil is the state of watching one silent neighbour.
-type vigil struct {
-	probes    int                  // unanswered
-	began     time.Time            // when the first of them was sent
-	since     time.Time            // suspected since then; zero: not suspected
-	until     time.Time            // lost then
-	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
-	vouching
-	asked    bool      // others were asked
-	answered bool      // and somebody answered, whatever the answer
-	turn     time.Time // drawn for the next probe; zero: none was
-}
-
-// vouching is what others say of a neighbour that we do not hear.
-type vouching struct {
-	vouched time.Time          // when another one last reached it,
-	helper  sessions.SessionID // namely this one
-	asks    int                // questions so far
+// detector decides who of our neighbours is silent, suspected and lost.
+type detector struct {
+	*core
+	health    [2]health  // towards people known and seeds, and towards all others
+	questions []question // at most maxQuestions
+	favours   []favour   // at most maxFavours
 }
 
 // question is a Reach of ours that waits for its answer.
@@ -66,161 +51,161 @@ type question struct {
 
 // lastLife is when a neighbour gave its last sign of life: a datagram of its own or, for a
 // while, the word of another neighbour.
-func (n *Node) lastLife(e *edge) time.Time {
-	heard := n.ep.LastHeard(dgram.PeerID(e.id))
-	if e.vouched.After(heard) && e.vouched.Sub(heard) < vouchLast {
-		return e.vouched
+func (dt *detector) lastLife(e *edge) time.Time {
+	heard := dt.ep.LastHeard(dgram.PeerID(e.id))
+	if e.watch.indirect.vouched.After(heard) && e.watch.indirect.vouched.Sub(heard) < vouchLast {
+		return e.watch.indirect.vouched
 	}
 	return heard
 }
 
 // silence is how long a neighbour may be silent before it is probed.
-func (n *Node) silence(now time.Time, e *edge) time.Duration {
-	p := &n.cfg.Profile
-	if n.cfg.Seed {
+func (dt *detector) silence(now time.Time, e *edge) time.Duration {
+	p := &dt.cfg.Profile
+	if dt.cfg.Seed {
 		return silenceSeed
 	}
-	wait, pace := p.Every, time.Duration(n.onlineBeside(e))*p.Pace
+	wait, pace := p.Every, time.Duration(dt.edges.onlineBeside(e))*p.Pace
 	switch {
-	case e.vouched.After(n.ep.LastHeard(dgram.PeerID(e.id))):
+	case e.watch.indirect.vouched.After(dt.ep.LastHeard(dgram.PeerID(e.id))):
 		return vouchAgain
 	case e.seed:
 		wait, pace = min(keepMapping, p.Last), 0 // its clients are many, and it leaves the probing to them
-	case len(n.watchers(e)) < 2:
+	case len(dt.watchers(e)) < 2:
 		wait, pace = p.Alone, pace/3
 	}
 	wait = min(max(wait, pace), p.Last)
-	if !e.talked.IsZero() && now.Sub(e.talked) < talkTime {
+	if !e.talk.talked.IsZero() && now.Sub(e.talk.talked) < talkTime {
 		wait = min(wait, silenceTalk)
 	}
-	if n.throughNAT(e) {
-		wait = min(wait, n.mappingLife(now, e))
+	if dt.nat.throughNAT(e) {
+		wait = min(wait, dt.nat.mappingLife(now, e))
 	}
 	return wait
 }
 
 // watch is called when a neighbour has been silent long enough for the next step: to probe it,
 // ask others, suspect it and at last give it up.
-func (n *Node) watch(now time.Time, e *edge) {
-	if n.expires(e) {
-		n.expire(now, e)
+func (dt *detector) watch(now time.Time, e *edge) {
+	if dt.expires(e) {
+		dt.expire(now, e)
 		return
 	}
-	life := n.lastLife(e)
-	wait := n.silence(now, e)
-	quiet := e.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(n.ignored(e), now)
-	if quiet && !e.turn.IsZero() {
+	life := dt.lastLife(e)
+	wait := dt.silence(now, e)
+	quiet := e.watch.probes == 0 && life.Add(wait).After(now) && !life.Before(e.unsure) && !due(dt.ignored(e), now)
+	if quiet && !e.watch.turn.IsZero() {
 		switch {
-		case e.turn.After(now):
-			e.quietAt = earliest(earliest(e.turn, life.Add(wait)), n.ignored(e))
+		case e.watch.turn.After(now):
+			e.quietAt = earliest(earliest(e.watch.turn, life.Add(wait)), dt.ignored(e))
 			return
 		case now.Sub(life) <= wait/turnOver:
-			n.drawTurn(now, e) // many may have received that sign of life too
+			dt.drawTurn(now, e) // many may have received that sign of life too
 			return
 		}
 		quiet = false
 	}
-	if quiet || e.probes > 0 && life.After(e.began) {
-		n.calm(now, e)
-		e.quietAt = earliest(life.Add(n.spreadEighth(wait)), n.ignored(e))
+	if quiet || e.watch.probes > 0 && life.After(e.watch.began) {
+		dt.calm(now, e)
+		e.quietAt = earliest(life.Add(dt.spreadEighth(wait)), dt.ignored(e))
 		return
 	}
-	if e.probes == 0 {
-		e.began = now
+	if e.watch.probes == 0 {
+		e.watch.began = now
 	}
 	switch {
-	case e.probes < directProbes:
-		e.probes++
-		e.quietAt = now.Add(n.answerTime(e))
-		if e.probes == directProbes {
-			n.askWatchers(now, e)
+	case e.watch.probes < directProbes:
+		e.watch.probes++
+		e.quietAt = now.Add(dt.answerTime(e))
+		if e.watch.probes == directProbes {
+			dt.askWatchers(now, e)
 		}
-	case e.since.IsZero():
-		n.suspect(now, e)
-		e.probes++
-		e.quietAt = now.Add(n.gap(e))
-	case n.outlived(now, e):
-		n.lost(now, e)
+	case e.watch.since.IsZero():
+		dt.suspect(now, e)
+		e.watch.probes++
+		e.quietAt = now.Add(dt.gap(e))
+	case dt.outlived(now, e):
+		dt.happened(now, lost{e})
 		return
-	case !n.budget.Spend(now, budget.Probes, e.payer, 1):
+	case !dt.budget.Spend(now, budget.Probes, e.payer, 1):
 		// Too many strangers are silent at once. Nobody is lost without being probed.
-		e.until = e.until.Add(n.gap(e))
-		e.quietAt = now.Add(n.gap(e))
+		e.watch.until = e.watch.until.Add(dt.gap(e))
+		e.quietAt = now.Add(dt.gap(e))
 		return
-	case !e.until.After(now) && !n.deaf(e):
-		n.lost(now, e)
+	case !e.watch.until.After(now) && !dt.deaf(e):
+		dt.happened(now, lost{e})
 		return
 	default:
-		if e.probes++; e.probes%askEvery == 0 {
-			if e.asked && !e.answered || !e.asked && n.otherSuspect(e) {
-				n.healthOf(e).worse() // nobody at all answers: it may be us
-				n.judgeSuspect(e)
+		if e.watch.probes++; e.watch.probes%askEvery == 0 {
+			if e.watch.asked && !e.watch.answered || !e.watch.asked && dt.otherSuspect(e) {
+				dt.healthOf(e).worse() // nobody at all answers: it may be us
+				dt.judgeSuspect(e)
 			}
-			n.askWatchers(now, e)
+			dt.askWatchers(now, e)
 		}
-		e.quietAt = now.Add(n.gap(e))
+		e.quietAt = now.Add(dt.gap(e))
 	}
-	if s, ok := n.book.Session(e.id); n.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
-		n.dialSession(now, s) // the keys are gone
+	if s, ok := dt.book.Session(e.id); dt.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
+		dt.dialSession(now, s) // the keys are gone
 	}
 }
 
 // drawTurn schedules the next probe of a neighbour at a random time. Its last sign of life
 // reached many watchers at once, who would otherwise all start probing at the same moment, and
 // late. With random turns one of them is soon the first.
-func (n *Node) drawTurn(now time.Time, e *edge) {
-	if n.expires(e) {
+func (dt *detector) drawTurn(now time.Time, e *edge) {
+	if dt.expires(e) {
 		e.quietAt = now.Add(seedPatience)
 		return
 	}
-	if e.probes > 0 {
+	if e.watch.probes > 0 {
 		return
 	}
-	wait := n.silence(now, e)
-	e.turn = now.Add(wait/turnOver + 4*(n.spread(wait)-wait)*(turnOver-1)/turnOver)
-	e.quietAt = e.turn
-	if at := n.ignored(e); at.After(now) {
+	wait := dt.silence(now, e)
+	e.watch.turn = now.Add(wait/turnOver + 4*(dt.spread(wait)-wait)*(turnOver-1)/turnOver)
+	e.quietAt = e.watch.turn
+	if at := dt.ignored(e); at.After(now) {
 		e.quietAt = earliest(e.quietAt, at)
 	}
 }
 
 // calm ends the watch over a silent neighbour, because it gave a sign of life.
-func (n *Node) calm(now time.Time, e *edge) {
-	if e.probes > 0 {
-		n.healthOf(e).better()
-		if e.spoke.IsZero() {
+func (dt *detector) calm(now time.Time, e *edge) {
+	if e.watch.probes > 0 {
+		dt.healthOf(e).better()
+		if e.talk.spoke.IsZero() {
 			// it owes no answer to a text
-		} else if len(e.flying) > 0 || n.outbox.Waiting(e.id) {
-			e.spoke, e.waited = now, min(e.waited+1, maxWaited)
+		} else if len(e.send.flying) > 0 || dt.outbox.Waiting(e.id) {
+			e.talk.spoke, e.talk.waited = now, min(e.talk.waited+1, maxWaited)
 		} else {
-			e.spoke = time.Time{} // it was cancelled, or is over
+			e.talk.spoke = time.Time{} // it was cancelled, or is over
 		}
 	}
-	suspected := !e.since.IsZero()
-	e.vigil = vigil{vouching: e.vouching}
+	suspected := !e.watch.since.IsZero()
+	e.watch = vigil{indirect: e.watch.indirect}
 	if suspected {
-		n.changedEdge(now, e)
+		dt.happened(now, changed{e})
 	}
 }
 
 // suspect begins the suspicion of a neighbour and tells others, so that they probe it too.
-func (n *Node) suspect(now time.Time, e *edge) {
-	e.since = now
-	n.judgeSuspect(e)
-	n.changedEdge(now, e)
-	at, _, ok := n.direct(e.id)
-	n.ep.Doubt(now, dgram.PeerID(e.id))
-	if ok && !n.links.near(at.Addr()) {
-		n.askNear(now, e) // it may be alive, and only the path to it broken
-		n.wayBroken(now, e)
+func (dt *detector) suspect(now time.Time, e *edge) {
+	e.watch.since = now
+	dt.judgeSuspect(e)
+	dt.happened(now, changed{e})
+	at, _, ok := dt.direct(e.id)
+	dt.ep.Doubt(now, dgram.PeerID(e.id))
+	if ok && !dt.links.near(at.Addr()) {
+		dt.askNear(now, e) // it may be alive, and only the path to it broken
+		dt.happened(now, pathFailed{e})
 	}
 }
 
 // otherSuspect says whether somebody else is suspected at the same time while no answer or
 // confirmation has shown that the trouble is not our own.
-func (n *Node) otherSuspect(e *edge) bool {
-	for _, o := range n.edges { // the order does not matter
-		if o != e && o.online && counterparts(e, o) && !o.since.IsZero() && !o.answered && len(o.confirmed) == 0 {
+func (dt *detector) otherSuspect(e *edge) bool {
+	for _, o := range dt.edges.byID { // the order does not matter
+		if o != e && o.online && counterparts(e, o) && !o.watch.since.IsZero() && !o.watch.answered && len(o.watch.confirmed) == 0 {
 			return true
 		}
 	}
@@ -229,55 +214,61 @@ func (n *Node) otherSuspect(e *edge) bool {
 
 // judgeSuspect sets until when a suspicion lasts: the more neighbours confirm it, the shorter
 // (Lifeguard, 3.2).
-func (n *Node) judgeSuspect(e *edge) {
-	p := &n.cfg.Profile
+func (dt *detector) judgeSuspect(e *edge) {
+	p := &dt.cfg.Profile
 	span := p.SuspectAlone
-	if k := len(n.watchers(e)); k > 0 {
-		c := min(len(e.confirmed), k)
+	if k := len(dt.watchers(e)); k > 0 {
+		c := min(len(e.watch.confirmed), k)
 		shorter := math.Log(float64(c+1)) / math.Log(float64(k+1))
 		span = p.SuspectMost - time.Duration(shorter*float64(p.SuspectMost-p.SuspectLeast))
 	}
-	e.until = e.since.Add(n.healthOf(e).stretch(max(span, n.slowest(e))))
-	if !e.unsure.IsZero() && e.until.Before(e.unsure.Add(n.patient(e))) {
-		e.until = e.unsure.Add(n.patient(e))
+	e.watch.until = e.watch.since.Add(dt.healthOf(e).stretch(max(span, dt.slowest(e))))
+	if !e.unsure.IsZero() && e.watch.until.Before(e.unsure.Add(dt.patient(e))) {
+		e.watch.until = e.unsure.Add(dt.patient(e))
 	}
 }
 
 // suspected: a neighbour says that it does not reach another one of ours. We probe that one at
 // once unless we heard it a moment ago; if we suspect it already, this confirms it.
-func (n *Node) suspected(now time.Time, e *edge, by sessions.SessionID) {
-	if w := n.edges[by]; now.Sub(n.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || n.cfg.Seed || w == nil || !counterparts(e, w) {
+func (dt *detector) suspected(now time.Time, e *edge, by sessions.SessionID) {
+	if w := dt.edges.byID[by]; now.Sub(dt.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || dt.cfg.Seed || w == nil || !counterparts(e, w) {
 		return
 	}
-	if len(e.confirmed) < maxWatchers && !slices.Contains(e.confirmed, by) {
-		e.confirmed = append(e.confirmed, by)
+	if len(e.watch.confirmed) < maxWatchers && !slices.Contains(e.watch.confirmed, by) {
+		e.watch.confirmed = append(e.watch.confirmed, by)
 	}
-	if !e.since.IsZero() {
-		n.judgeSuspect(e)
-	} else if e.probes == 0 {
-		e.probes, e.began = 1, now
-		e.quietAt = now.Add(n.answerTime(e))
-		n.ep.Probe(now, dgram.PeerID(e.id))
+	if !e.watch.since.IsZero() {
+		dt.judgeSuspect(e)
+	} else if e.watch.probes == 0 {
+		dt.doubt(now, e)
+		dt.ep.Probe(now, dgram.PeerID(e.id))
 	}
-	n.plan(e)
+	dt.edges.plan(e)
+}
+
+// doubt waits for an answer to a probe of a neighbour that is sent now.
+func (dt *detector) doubt(now time.Time, e *edge) {
+	e.watch.probes, e.watch.began = 1, now
+	e.quietAt = now.Add(dt.answerTime(e))
+	dt.edges.plan(e)
 }
 
 // watchers lists neighbours that also watch e, in a fixed order, at most maxWatchers. They can
 // be asked, and they may confirm.
-func (n *Node) watchers(e *edge) []*edge {
-	list := n.watching(e, maxWatchers)
+func (dt *detector) watchers(e *edge) []*edge {
+	list := dt.watching(e, maxWatchers)
 	return list[:min(len(list), maxWatchers)]
 }
 
 // watching lists all that watch e: those that say they have an edge to it (at most maxTellers)
 // and, if e is on our own link, up to onLink others there.
-func (n *Node) watching(e *edge, onLink int) (list []*edge) {
+func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
 	var tellers []telling
-	if r := n.rumors.rumor(e.id); r != nil {
+	if r := dt.rumors.rumor(e.id); r != nil {
 		tellers = r.tellers
 	}
 	for _, t := range tellers {
-		if w := n.edges[t.by]; w != nil && w.online && counterparts(e, w) && w.since.IsZero() && t.state != uint64(sessions.StateGone) {
+		if w := dt.edges.byID[t.by]; w != nil && w.online && counterparts(e, w) && w.watch.since.IsZero() && t.state != uint64(sessions.StateGone) {
 			list = append(list, w)
 		}
 	}
@@ -286,8 +277,8 @@ func (n *Node) watching(e *edge, onLink int) (list []*edge) {
 	}
 	for range onLink {
 		var next *edge // the next by session id, on a ring that begins at e
-		for _, w := range n.edges {
-			if w.link && w != e && w.online && counterparts(e, w) && w.since.IsZero() && !slices.Contains(list, w) &&
+		for _, w := range dt.edges.byID {
+			if w.link && w != e && w.online && counterparts(e, w) && w.watch.since.IsZero() && !slices.Contains(list, w) &&
 				(next == nil || after(e.id, w.id, next.id)) {
 				next = w
 			}
@@ -300,47 +291,38 @@ func (n *Node) watching(e *edge, onLink int) (list []*edge) {
 	return list
 }
 
-// after says whether a comes before b on the ring of session ids that begins at origin.
-func after(origin, a, b sessions.SessionID) bool {
-	past := func(id sessions.SessionID) bool { return bytes.Compare(id[:], origin[:]) > 0 }
-	if past(a) != past(b) {
-		return past(a)
-	}
-	return bytes.Compare(a[:], b[:]) < 0
-}
-
 // askWatchers asks others whether they reach a silent neighbour: the one that last did, and
 // each time different ones, since some of them may lie.
-func (n *Node) askWatchers(now time.Time, e *edge) {
-	list := n.watching(e, linkWatchers)
+func (dt *detector) askWatchers(now time.Time, e *edge) {
+	list := dt.watching(e, linkWatchers)
 	if len(list) > maxWatchers {
-		at := e.asks % len(list)
+		at := e.watch.indirect.asks % len(list)
 		list = slices.Concat(list[at:], list[:at])
-		if i := slices.IndexFunc(list, func(w *edge) bool { return w.id == e.helper }); i > 0 {
+		if i := slices.IndexFunc(list, func(w *edge) bool { return w.id == e.watch.indirect.helper }); i > 0 {
 			list[0], list[i] = list[i], list[0]
 		}
 		list = list[:maxWatchers]
 	}
-	e.asks += maxWatchers
+	e.watch.indirect.asks += maxWatchers
 	for _, w := range list {
-		id := n.ep.Reach(now, dgram.PeerID(w.id), dgram.PeerID(e.id))
+		id := dt.ep.Reach(now, dgram.PeerID(w.id), dgram.PeerID(e.id))
 		if id == 0 {
 			continue
 		}
-		if len(n.questions) == maxQuestions && !n.dropQuestion(e) {
+		if len(dt.questions) == maxQuestions && !dt.dropQuestion(e) {
 			continue
 		}
-		n.questions = append(n.questions, question{id, e.id, w.id})
-		e.asked = true
+		dt.questions = append(dt.questions, question{id, e.id, w.id})
+		e.watch.asked = true
 	}
 }
 
 // dropQuestion makes room for a question about e: the oldest goes, preferably one about a
 // worse class; false when all are about better ones.
-func (n *Node) dropQuestion(e *edge) bool {
+func (dt *detector) dropQuestion(e *edge) bool {
 	worst, class := -1, e.payer.Class
-	for i, q := range n.questions {
-		about := n.edges[q.about]
+	for i, q := range dt.questions {
+		about := dt.edges.byID[q.about]
 		if about == nil {
 			worst = i
 			break
@@ -352,71 +334,71 @@ func (n *Node) dropQuestion(e *edge) bool {
 	if worst < 0 {
 		return false
 	}
-	n.questions = slices.Delete(n.questions, worst, worst+1)
+	dt.questions = slices.Delete(dt.questions, worst, worst+1)
 	return true
 }
 
 // reachSettled: a helper says whether it reaches a neighbour of ours.
-func (n *Node) reachSettled(now time.Time, a dgram.Settled) {
-	i := slices.IndexFunc(n.questions, func(q question) bool {
+func (dt *detector) reachSettled(now time.Time, a dgram.Settled) {
+	i := slices.IndexFunc(dt.questions, func(q question) bool {
 		return q.id == a.ID && q.helper == sessions.SessionID(a.Peer)
 	})
 	if i < 0 {
 		return
 	}
-	e, helper := n.edges[n.questions[i].about], n.questions[i].helper
-	n.questions = slices.Delete(n.questions, i, i+1)
+	e, helper := dt.edges.byID[dt.questions[i].about], dt.questions[i].helper
+	dt.questions = slices.Delete(dt.questions, i, i+1)
 	if e == nil || !e.online {
 		return
 	}
-	e.answered = true
-	if a.Result != dgram.ResultDelivered || e.probes == 0 {
+	e.watch.answered = true
+	if a.Result != dgram.ResultDelivered || e.watch.probes == 0 {
 		return
 	}
-	if e.vouched.IsZero() || now.Sub(e.vouched) > vouchLast {
-		n.askNear(now, e) // it is alive, so it is the path that is broken
+	if e.watch.indirect.vouched.IsZero() || now.Sub(e.watch.indirect.vouched) > vouchLast {
+		dt.askNear(now, e) // it is alive, so it is the path that is broken
 	}
-	e.vouched, e.helper = now, helper
-	if !n.lastLife(e).Equal(now) {
+	e.watch.indirect.vouched, e.watch.indirect.helper = now, helper
+	if !dt.lastLife(e).Equal(now) {
 		return // we ourselves have not heard it for too long
 	}
-	n.calm(now, e)
+	dt.calm(now, e)
 	e.quietAt = now.Add(vouchAgain)
-	n.plan(e)
+	dt.edges.plan(e)
 }
 
 // askNear asks those who could introduce us to a neighbour again: the one that did before,
 // seeds, and common neighbours.
-func (n *Node) askNear(now time.Time, e *edge) {
+func (dt *detector) askNear(now time.Time, e *edge) {
 	var list []*edge
-	if w := n.relays.ways[e.id]; w != nil {
-		if by := n.edges[w.by]; by != nil && by.online {
+	if w := dt.ways.byID[e.id]; w != nil {
+		if by := dt.edges.byID[w.by]; by != nil && by.online {
 			list = append(list, by)
 		}
 	}
-	list = append(list, n.watchers(e)...)
-	for _, s := range n.live() {
+	list = append(list, dt.watchers(e)...)
+	for _, s := range dt.edges.live() {
 		if s.seed && !slices.Contains(list, s) {
 			list = append(list, s)
 		}
 	}
 	for _, by := range list[:min(len(list), introduceTo)] {
-		n.askOne(now, by, find{user: e.user})
+		dt.finder.askOne(now, by, find{user: e.user})
 	}
 }
 
 // deaf says that we could not hear e whatever it sends, because no interface of ours leads
 // anywhere. That makes nobody lost.
-func (n *Node) deaf(e *edge) bool {
-	if n.cfg.LoopbackOnly || len(n.cfg.Interfaces) == 0 && len(n.cfg.Listen) == 0 {
+func (dt *detector) deaf(e *edge) bool {
+	if dt.cfg.LoopbackOnly || len(dt.cfg.Interfaces) == 0 && len(dt.cfg.Listen) == 0 {
 		return false
 	}
-	at, _, ok := n.ep.Path(dgram.PeerID(e.id))
+	at, _, ok := dt.ep.Path(dgram.PeerID(e.id))
 	if !ok || at.Addr().IsLoopback() {
 		return false
 	}
-	if !at.Addr().IsLinkLocalUnicast() && slices.ContainsFunc(n.cfg.Guests, func(p netip.Prefix) bool { return p.Contains(at.Addr()) }) {
+	if !at.Addr().IsLinkLocalUnicast() && slices.ContainsFunc(dt.cfg.Guests, func(p netip.Prefix) bool { return p.Contains(at.Addr()) }) {
 		return false
 	}
-	return !slices.ContainsFunc(outer(n.cfg.Listen, n.cfg.Guests), func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
+	return !slices.ContainsFunc(outer(dt.cfg.Listen, dt.cfg.Guests), func(a netip.AddrPort) bool { return !a.Addr().IsLoopback() })
 }

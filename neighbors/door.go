@@ -2,8 +2,6 @@ package neighbors
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -16,39 +14,14 @@ import (
 	"darkchat/sessions/budget"
 )
 
-// DoorPolicy says which users, of those the person does not know, may leave lines.
-type DoorPolicy uint8
-
-// The policies. People whom the person knows, and the person's own sessions, never meet the door.
-const (
-	DoorAsk  DoorPolicy = iota // everybody, a few lines each
-	DoorLink                   // those on our own link
-	DoorNone                   // nobody
-)
-
-// DoorPolicyNamed returns a policy: ask, link or none.
-func DoorPolicyNamed(name string) (DoorPolicy, error) {
-	for i, p := range [...]string{"ask", "link", "none"} {
-		if p == name {
-			return DoorPolicy(i), nil
-		}
-	}
-	return DoorAsk, fmt.Errorf("%q is unknown: ask, link or none", name)
-}
-
 // door is where new users wait: each may leave a few lines until the person answers one, or
 // lets them in by \accept. The ledger says how many; a line beyond that is answered busy, and so
 // stays with its sender.
 type door struct {
+	*core
 	visitors map[sessions.UserKey]*visitor     // at most maxVisitors
 	paid     *simplelru.LRU[textKey, struct{}] // texts already paid for; at most maxPaid
 	knocking knocking                          // nil: nobody knocks
-}
-
-// taking decides which texts are taken.
-type taking struct {
-	texts texts
-	door  door
 }
 
 const (
@@ -119,42 +92,42 @@ type AcceptView struct {
 	Lines       int // left until now
 }
 
-func newDoor() door {
+func newDoor(c *core) *door {
 	paid, err := simplelru.NewLRU[textKey, struct{}](maxPaid, nil)
 	if err != nil {
 		panic("BUG: the bound of paid texts must be positive")
 	}
-	return door{visitors: map[sessions.UserKey]*visitor{}, paid: paid}
+	return &door{core: c, visitors: map[sessions.UserKey]*visitor{}, paid: paid}
 }
 
 // startDoor notes the new users whose lines an earlier run took but did not show.
-func (n *Node) startDoor() {
-	for _, line := range n.inbox.Unread() {
-		if by := n.payer(line.From); by.Class > budget.Known {
-			n.visitor(line.User, by, line.At).lines++
+func (dr *door) startDoor() {
+	for _, line := range dr.inbox.Unread() {
+		if by := dr.edges.payer(line.From); by.Class > budget.Known {
+			dr.visitor(line.User, by, line.At).lines++
 		}
 	}
 }
 
 // admit says whether a text may go on to the inbox, and what to answer if not. A text is paid
 // for once, however often it comes.
-func (n *Node) admit(now time.Time, s sessions.Session, id uint64, b dgram.Text) (refusal dgram.Result, ok bool) {
+func (dr *door) admit(now time.Time, s sessions.Session, id uint64, b dgram.Text) (refusal dgram.Result, ok bool) {
 	key := textKey{s.ID, id}
-	by := n.payer(s.ID)
+	by := dr.edges.payer(s.ID)
 	switch {
-	case by.Class <= budget.Known, n.inbox.Took(s.ID, id):
+	case by.Class <= budget.Known, dr.inbox.Took(s.ID, id):
 		return 0, true
-	case !n.opensTo(by.Class):
+	case !dr.opensTo(by.Class):
 		return dgram.ResultNotTrusted, false
-	case n.door.paid.Contains(key):
+	case dr.paid.Contains(key):
 		return 0, true
 	}
-	v := n.visitor(s.User, by, now)
-	if !n.budget.Spend(now, budget.Lines, by, 1) {
+	v := dr.visitor(s.User, by, now)
+	if !dr.budget.Spend(now, budget.Lines, by, 1) {
 		v.waits = true
 		return dgram.ResultBusy, false
 	}
-	n.door.paid.Add(key, struct{}{})
+	dr.paid.Add(key, struct{}{})
 	if v.waits = false; b.Part+1 == b.Parts {
 		v.lines++
 	}
@@ -162,8 +135,8 @@ func (n *Node) admit(now time.Time, s sessions.Session, id uint64, b dgram.Text)
 }
 
 // opensTo says whether new users of a class may leave lines at all.
-func (n *Node) opensTo(c budget.Class) bool {
-	switch n.cfg.Door {
+func (dr *door) opensTo(c budget.Class) bool {
+	switch dr.cfg.Door {
 	case DoorNone:
 		return false
 	case DoorLink:
@@ -173,15 +146,15 @@ func (n *Node) opensTo(c budget.Class) bool {
 }
 
 // visitor returns what is known of a user at the door, and notes that they were heard now.
-func (n *Node) visitor(user sessions.UserKey, by budget.Payer, now time.Time) *visitor {
-	d := &n.door
+func (dr *door) visitor(user sessions.UserKey, by budget.Payer, now time.Time) *visitor {
+	d := dr
 	v := d.visitors[user]
 	if v == nil {
 		if len(d.visitors) >= maxVisitors {
-			d.forgetOne()
+			dr.forgetOne()
 		}
 		v = &visitor{}
-		d.visitors[user] = v
+		dr.visitors[user] = v
 	}
 	v.heard, v.network = now, by.Prefix
 	return v
@@ -189,54 +162,42 @@ func (n *Node) visitor(user sessions.UserKey, by budget.Payer, now time.Time) *v
 
 // forgetOne forgets, in the network with most visitors, the one not heard of for longest. Their
 // lines stay where they are.
-func (d *door) forgetOne() {
+func (dr *door) forgetOne() {
 	count := map[netip.Prefix]int{}
-	for _, v := range d.visitors {
+	for _, v := range dr.visitors {
 		count[v.network]++
 	}
 	var worst sessions.UserKey
 	var of *visitor
-	for user, v := range d.visitors {
+	for user, v := range dr.visitors {
 		if of == nil || cmp.Or(
 			cmp.Compare(count[v.network], count[of.network]), of.heard.Compare(v.heard), slices.Compare(user[:], worst[:]),
 		) > 0 {
 			worst, of = user, v
 		}
 	}
-	delete(d.visitors, worst)
+	delete(dr.visitors, worst)
 }
 
 // letIn: the person has meant a user who was new, who is bounded no longer. If lines of theirs
 // may wait for us, they are told that we are here, which makes them send those lines.
-func (n *Node) letIn(now time.Time, user sessions.UserKey) {
-	v := n.door.visitors[user]
-	delete(n.door.visitors, user)
-	for _, id := range n.onlineSessions(user) {
-		wrote := n.inbox.Took(id, 0) // perhaps long ago: visitors are forgotten in the end
+func (dr *door) letIn(now time.Time, user sessions.UserKey) {
+	v := dr.visitors[user]
+	delete(dr.visitors, user)
+	for _, id := range dr.edges.onlineSessions(user) {
+		wrote := dr.inbox.Took(id, 0) // perhaps long ago: visitors are forgotten in the end
 		if v != nil && !v.waits || v == nil && !wrote {
 			continue
 		}
-		n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: n.signed, Observed: n.edges[id].told}})
+		dr.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: dr.ep.NextID(), Body: dgram.Online{Record: dr.own.signed, Observed: dr.edges.byID[id].told}})
 	}
-	n.wake(now)
+	dr.wake(now)
 }
 
-// hurry: somebody who had no room for our texts declares to be online. There may be room now,
-// so the texts go again soon, as after the first refusal.
-func (n *Node) hurry(now time.Time, id sessions.SessionID) {
-	e := n.edges[id]
-	if e == nil || !e.busy || e.retryAt.IsZero() {
-		return
-	}
-	e.retryWait = 0
-	e.retryAt = earliest(e.retryAt, now.Add(retryFirst))
-	n.plan(e)
-}
-
-// Strangers lists who is at the door.
-func (n *Node) Strangers(now time.Time) (view StrangersView) {
-	list := n.wroteOrOnLink()
-	for _, k := range n.knocks(now) {
+// strangers lists who is at the door.
+func (dr *door) strangers(now time.Time) (view StrangersView) {
+	list := dr.wroteOrOnLink()
+	for _, k := range dr.knocks(now) {
 		i := slices.IndexFunc(list, func(v StrangerView) bool { return v.Fingerprint == sessions.Fingerprint(k.user) })
 		if i < 0 {
 			list = append(list, StrangerView{Name: k.label, Fingerprint: sessions.Fingerprint(k.user), Came: CameKnocked, LastHeard: k.at})
@@ -259,21 +220,21 @@ func (n *Node) Strangers(now time.Time) (view StrangersView) {
 }
 
 // wroteOrOnLink lists new users who left lines or are here on the link.
-func (n *Node) wroteOrOnLink() (list []StrangerView) {
+func (dr *door) wroteOrOnLink() (list []StrangerView) {
 	seen := map[sessions.UserKey]bool{}
 	add := func(user sessions.UserKey, came string) {
-		u, ok := n.book.User(user)
+		u, ok := dr.book.User(user)
 		if !ok || u.Trust != sessions.TrustNew || seen[user] {
 			return
 		}
 		seen[user] = true
 		v := StrangerView{
-			Name: u.Label, Fingerprint: sessions.Fingerprint(user), Came: came, Online: len(n.onlineSessions(user)) > 0,
+			Name: u.Label, Fingerprint: sessions.Fingerprint(user), Came: came, Online: len(dr.edges.onlineSessions(user)) > 0,
 		}
-		if at := n.door.visitors[user]; at != nil {
+		if at := dr.visitors[user]; at != nil {
 			v.Lines, v.Waiting, v.LastHeard = at.lines, at.waits, at.heard
 		} else {
-			for _, s := range n.book.SessionsOf(user) {
+			for _, s := range dr.book.SessionsOf(user) {
 				if s.LastHeard.After(v.LastHeard) {
 					v.LastHeard = s.LastHeard
 				}
@@ -281,83 +242,20 @@ func (n *Node) wroteOrOnLink() (list []StrangerView) {
 		}
 		list = append(list, v)
 	}
-	for user := range n.door.visitors { // sorted later
+	for user := range dr.visitors { // sorted later
 		add(user, CameWrote)
 	}
-	for _, id := range n.edgeIDs() {
-		if e := n.edges[id]; e.online && e.link && e.user != n.user {
+	for _, id := range dr.edges.edgeIDs() {
+		if e := dr.edges.byID[id]; e.online && e.link && e.user != dr.own.user {
 			add(e.user, CameLink)
 		}
 	}
 	return list
 }
 
-func (n *Node) knocks(now time.Time) []knock {
-	if n.door.knocking == nil {
+func (dr *door) knocks(now time.Time) []knock {
+	if dr.knocking == nil {
 		return nil
 	}
-	return n.door.knocking.knocks(now)
-}
-
-// Accept lets a new user in: they are pinned, and the door is open to them.
-func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
-	user, _, err := n.resolve(typed)
-	knocks := n.knocks(now)
-	i := slices.IndexFunc(knocks, func(k knock) bool {
-		return err == nil && k.user == user || err != nil && strings.EqualFold(k.label, typed)
-	})
-	if i < 0 && err != nil {
-		return AcceptView{}, err
-	}
-	if i >= 0 {
-		user = knocks[i].user
-	}
-	v := AcceptView{Fingerprint: sessions.Fingerprint(user)}
-	if at := n.door.visitors[user]; at != nil {
-		v.Lines = at.lines
-	}
-	if i >= 0 {
-		if err := n.door.knocking.letIn(now, user); err != nil {
-			return AcceptView{}, err
-		}
-	}
-	label := n.book.Label(user)
-	if n.book.Trust(user) == sessions.TrustBlocked {
-		return AcceptView{}, errors.New(label + " is blocked: \\unblock " + label + " first")
-	}
-	if n.pin(now, user); !n.book.Trust(user).Known() {
-		return AcceptView{}, fmt.Errorf("%s cannot be kept: %w", label, sessions.ErrFull)
-	}
-	v.User, v.Trust = n.book.Label(user), n.book.Trust(user).String()
-	return v, nil
-}
-
-// BlockAll blocks every new user who left lines, tried to, or knocks, and returns how many.
-// Those who are merely on the link have done nothing.
-func (n *Node) BlockAll(now time.Time) (int, error) {
-	var users []sessions.UserKey
-	for user := range n.door.visitors {
-		if n.book.Trust(user) == sessions.TrustNew {
-			users = append(users, user)
-		}
-	}
-	for _, k := range n.knocks(now) {
-		if !slices.Contains(users, k.user) && n.book.Trust(k.user) == sessions.TrustNew {
-			users = append(users, k.user)
-		}
-	}
-	slices.SortFunc(users, func(a, b sessions.UserKey) int { return slices.Compare(a[:], b[:]) })
-	blocked := 0
-	var failed error
-	for _, user := range users {
-		if err := n.block(now, user); err != nil {
-			failed = err
-			continue
-		}
-		blocked++
-	}
-	if blocked > 0 {
-		failed = nil // the book has forgotten this user: nothing is left to block
-	}
-	return blocked, failed
+	return dr.knocking.knocks(now)
 }

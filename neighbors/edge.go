@@ -3,10 +3,8 @@ package neighbors
 import (
 	"bytes"
 	"net/netip"
-	"slices"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -23,20 +21,20 @@ type edge struct {
 	link   bool           // met on our own link, and still here
 	told   netip.AddrPort // where we said that we see it
 	unsure time.Time      // when our own network changed, until it is heard again
-	dialogue
-	stage string // how far the last attempt to contact it came, while it is missing
+	talk   dialogue
+	stage  string // how far the last attempt to contact it came, while it is missing
 
 	// Watching for its silence (detect.go).
 	quietAt time.Time // when its silence calls for the next step
-	vigil
-	flaps
-	lostAt time.Time // when it was lost; zero: it is not
+	watch   vigil
+	flaps   flaps
+	lostAt  time.Time // when it was lost; zero: it is not
 
 	pull      pull      // of its list
 	refreshAt time.Time // when its list is compared with what we hold of it
-	hearsay
+	said      hearsay
 
-	sending
+	send   sending
 	handAt time.Time // when copies kept for it are handed over again
 
 	// While it is missing it is pinged for ever.
@@ -64,79 +62,41 @@ type dialogue struct {
 	waited int       // how often it was alive and did not answer; at most maxWaited
 }
 
-// plan schedules e at its earliest deadline.
-func (n *Node) plan(e *edge) {
-	n.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.retryAt, e.redialAt))))
-}
-
-// edgeIDs lists the edges in a fixed order: map order never reaches the wire. Callers must not
-// change the list; edges may come and go while it is walked.
-func (n *Node) edgeIDs() []sessions.SessionID {
-	if n.order == nil && len(n.edges) > 0 {
-		n.order = make([]sessions.SessionID, 0, len(n.edges))
-		for id := range n.edges {
-			n.order = append(n.order, id)
-		}
-		slices.SortFunc(n.order, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
-	}
-	return n.order
-}
-
-// onlineSessions lists a user's sessions that are believed online, in a fixed order.
-func (n *Node) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
-	return slices.DeleteFunc(n.book.SessionIDs(user), func(id sessions.SessionID) bool {
-		e := n.edges[id]
-		return e == nil || !e.online
-	})
-}
-
-// live lists the sessions with a live association, in a fixed order.
-func (n *Node) live() (list []*edge) {
-	for _, id := range n.edgeIDs() {
-		if e := n.edges[id]; e.online && n.ep.Live(dgram.PeerID(id)) {
-			list = append(list, e)
-		}
-	}
-	return list
-}
-
-// peerAt finds the live session whose path ends at addr.
-func (n *Node) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
-	for _, id := range n.edgeIDs() {
-		if at, _, ok := n.ep.Path(dgram.PeerID(id)); ok && at == addr && n.edges[id].online {
-			return id, true
-		}
-	}
-	return sessions.SessionID{}, false
-}
-
-// advanceEdges does what is due at each edge.
-func (n *Node) advanceEdges(now time.Time) {
-	for e := n.timers.pop(now); e != nil; e = n.timers.pop(now) {
-		if due(e.quietAt, now) {
-			n.watch(now, e)
-		}
-		if due(e.refreshAt, now) {
-			e.refreshAt = time.Time{}
-			n.askForList(now, e)
-		}
-		if due(e.handAt, now) {
-			e.handAt = time.Time{}
-			if e.online {
-				n.handOver(now, e)
-			}
-		}
-		if due(e.retryAt, now) {
-			e.retryAt, e.busy = time.Time{}, false
-			n.pump(now, e)
-		}
-		if due(e.redialAt, now) {
-			n.redial(now, e)
-		}
-		if n.edges[e.id] == e {
-			n.plan(e)
-		}
-	}
-}
-
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+// vigil is the state of watching one silent neighbour.
+type vigil struct {
+	probes    int                  // unanswered
+	began     time.Time            // when the first of them was sent
+	since     time.Time            // suspected since then; zero: not suspected
+	until     time.Time            // lost then
+	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
+	indirect  vouching
+	asked     bool      // others were asked
+	answered  bool      // and somebody answered, whatever the answer
+	turn      time.Time // drawn for the next probe; zero: none was
+}
+
+// vouching is what others say of a neighbour that we do not hear.
+type vouching struct {
+	vouched time.Time          // when another one last reached it,
+	helper  sessions.SessionID // namely this one
+	asks    int                // questions so far
+}
+
+// after says whether a comes before b on the ring of session ids that begins at origin.
+func after(origin, a, b sessions.SessionID) bool {
+	past := func(id sessions.SessionID) bool { return bytes.Compare(id[:], origin[:]) > 0 }
+	if past(a) != past(b) {
+		return past(a)
+	}
+	return bytes.Compare(a[:], b[:]) < 0
+}
+
+// pull is a neighbour's list on its way to us.
+type pull struct {
+	request uint64 // id of the one under way; 0: none
+	cursor  []byte // which it asks to continue after
+	compare bool   // by digest with what we hold; false: the whole list is wanted
+	pages   int    // so far
+}

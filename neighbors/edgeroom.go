@@ -15,17 +15,17 @@ import (
 // that many from one place do not keep others out.
 
 // edge returns the edge to a session, making it when there is room; nil: there is none.
-func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
-	if e := n.edges[id]; e != nil {
+func (es *edges) edge(id sessions.SessionID, user sessions.UserKey) *edge {
+	if e := es.byID[id]; e != nil {
 		return e
 	}
-	p := n.findPayer(id)
+	p := es.findPayer(id)
 	p.Key = [32]byte(user)
-	if !n.budget.Fits(budget.Edges, p, 1) && !n.dropEdge(p) || !n.budget.Claim(budget.Edges, p, 1) {
+	if !es.budget.Fits(budget.Edges, p, 1) && !es.dropEdge(p) || !es.budget.Claim(budget.Edges, p, 1) {
 		return nil
 	}
 	e := &edge{id: id, user: user, payer: p}
-	n.edges[id], n.order = e, nil
+	es.byID[id], es.order = e, nil
 	return e
 }
 
@@ -34,22 +34,22 @@ func (n *Node) edge(id sessions.SessionID, user sessions.UserKey) *edge {
 const dropSample = 512
 
 // dropEdge makes room for a payer's edge; false when all others matter more.
-func (n *Node) dropEdge(p budget.Payer) bool {
-	crowded, yields := n.budget.Yields(budget.Edges, p)
+func (es *edges) dropEdge(p budget.Payer) bool {
+	crowded, yields := es.budget.Yields(budget.Edges, p)
 	var worst *edge
 	var place int
 	look := func(e *edge) {
-		at := n.giveWay(e, p, crowded, yields)
-		if at > 0 && (worst == nil || at > place || at == place && n.quieter(e, worst)) {
+		at := es.giveWay(e, p, crowded, yields)
+		if at > 0 && (worst == nil || at > place || at == place && es.quieter(e, worst)) {
 			worst, place = e, at
 		}
 	}
-	if len(n.edges) <= dropSample {
-		for _, id := range n.edgeIDs() {
-			look(n.edges[id])
+	if len(es.byID) <= dropSample {
+		for _, id := range es.edgeIDs() {
+			look(es.byID[id])
 		}
 	} else {
-		for _, e := range n.timers.heap[:min(len(n.timers.heap), dropSample)] {
+		for _, e := range es.timers.heap[:min(len(es.timers.heap), dropSample)] {
 			look(e)
 		}
 	}
@@ -57,16 +57,16 @@ func (n *Node) dropEdge(p budget.Payer) bool {
 		return false
 	}
 	if worst.online {
-		n.crowdedOut(worst)
+		es.happened(time.Time{}, crowdedOut{worst})
 	}
-	n.removeEdge(worst)
-	return n.budget.Fits(budget.Edges, p, 1)
+	es.removeEdge(worst)
+	return es.budget.Fits(budget.Edges, p, 1)
 }
 
 // giveWay says how readily an edge gives way to a payer, the higher the more; 0: not at all.
 // yields says that the group crowded must give up a place; otherwise it is the payer's own key
 // or network that is full, and only its offline edges count.
-func (n *Node) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields bool) int {
+func (es *edges) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields bool) int {
 	if !yields && p.Class > budget.Seed {
 		if !e.online && e.payer.Class == p.Class && (e.payer.Key == p.Key || e.payer.Prefix == p.Prefix) {
 			return 1
@@ -90,51 +90,44 @@ func (n *Node) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields boo
 }
 
 // quieter says whether a was last heard before b; an edge never heard comes first.
-func (n *Node) quieter(a, b *edge) bool {
-	at, bt := n.ep.LastHeard(dgram.PeerID(a.id)), n.ep.LastHeard(dgram.PeerID(b.id))
+func (es *edges) quieter(a, b *edge) bool {
+	at, bt := es.ep.LastHeard(dgram.PeerID(a.id)), es.ep.LastHeard(dgram.PeerID(b.id))
 	if !at.Equal(bt) {
 		return at.Before(bt)
 	}
 	return bytes.Compare(a.id[:], b.id[:]) < 0
 }
 
-// crowdedOut tells that we no longer keep in touch with somebody, for want of room.
-func (n *Node) crowdedOut(e *edge) {
-	n.book.SetPresence(e.id, sessions.PresenceUnknown)
-	n.contacts.offline(time.Time{}, n, e, ReasonRoom)
-	n.rumors.outdated(e.id)
-}
-
 // removeEdge ends an edge, once.
-func (n *Node) removeEdge(e *edge) {
-	if n.edges[e.id] != e {
+func (es *edges) removeEdge(e *edge) {
+	if es.byID[e.id] != e {
 		return
 	}
-	n.timers.set(e, time.Time{})
+	es.timers.set(e, time.Time{})
 	if e.online {
-		n.onlineOf[e.payer.Class]--
+		es.onlineOf[e.payer.Class]--
 	}
-	delete(n.edges, e.id)
-	n.order = nil
-	n.budget.Free(budget.Edges, e.payer, 1)
-	n.ep.Pin(dgram.PeerID(e.id), false)
+	delete(es.byID, e.id)
+	es.order = nil
+	es.budget.Free(budget.Edges, e.payer, 1)
+	es.ep.Pin(dgram.PeerID(e.id), false)
 }
 
 // reclass moves an edge to the payer that its session has now: its user was pinned, it was met
 // on the link, or it moved.
-func (n *Node) reclass(e *edge) {
-	p := n.findPayer(e.id)
+func (es *edges) reclass(e *edge) {
+	p := es.findPayer(e.id)
 	p.Key = [32]byte(e.user)
 	if p == e.payer {
 		return
 	}
-	n.budget.Move(budget.Edges, e.payer, p, 1)
+	es.budget.Move(budget.Edges, e.payer, p, 1)
 	if e.online {
-		n.onlineOf[e.payer.Class]--
-		n.onlineOf[p.Class]++
+		es.onlineOf[e.payer.Class]--
+		es.onlineOf[p.Class]++
 	}
 	e.payer = p
-	n.ep.Pin(dgram.PeerID(e.id), e.online && p.Class <= budget.Seed)
+	es.ep.Pin(dgram.PeerID(e.id), e.online && p.Class <= budget.Seed)
 }
 
 // counterparts says whether what other says or does may influence how we judge e: only if it is
@@ -143,8 +136,8 @@ func (n *Node) reclass(e *edge) {
 func counterparts(e, other *edge) bool { return other.payer.Class <= max(e.payer.Class, budget.Known) }
 
 // onlineBeside counts the online edges that share e's pace of probes.
-func (n *Node) onlineBeside(e *edge) (count int) {
-	for _, online := range n.onlineOf[:max(e.payer.Class, budget.Seed)+1] {
+func (es *edges) onlineBeside(e *edge) (count int) {
+	for _, online := range es.onlineOf[:max(e.payer.Class, budget.Seed)+1] {
 		count += online
 	}
 	return count

@@ -54,67 +54,67 @@ func newExplosions() explosions {
 	return explosions{origins: origins}
 }
 
-// Explode asks every neighbour to tell every neighbour of theirs that this user
+// explodeNow asks every neighbour to tell every neighbour of theirs that this user
 // is online at this address (paper, figure 2).
-func (n *Node) Explode(now time.Time) (Token, error) {
-	x := &n.explode
+func (rq *requests) explodeNow(now time.Time) (Token, error) {
+	x := &rq.explode
 	if wait := x.last.Add(explodeGap).Sub(now); !x.last.IsZero() && wait > 0 {
 		return 0, fmt.Errorf("the neighbours were asked a moment ago; wait %d s", int(wait.Seconds())+1)
 	}
-	live := n.live()
+	live := rq.edges.live()
 	if len(live) == 0 {
 		return 0, fmt.Errorf("there is no neighbour to ask: \\ping HOST [PORT] reaches a first one")
 	}
-	q, err := n.request(now, explodeAll, explodeWait)
+	q, err := rq.request(now, explodeAll, explodeWait)
 	if err != nil {
 		return 0, err
 	}
 	x.last, x.under, x.cost = now, q, 0
 	x.asked, x.beyond = map[uint64]asked{}, map[sessions.SessionID]bool{}
 	q.next = q.deadline
-	plan := n.assign(live)
+	plan := rq.assign(live)
 	for _, e := range live {
 		targets, known := plan[e.id]
 		switch {
 		case e.seed || known && len(targets) == 0:
-			n.explodeTo(now, e, dgram.Online{Record: n.signed}, nil) // it has nobody to tell, but should know too
+			rq.explodeTo(now, e, dgram.Online{Record: rq.own.signed}, nil) // it has nobody to tell, but should know too
 		case !known:
-			n.explodeTo(now, e, n.explodePing(now, e, nil), nil) // it has not told us whom it knows: pass on to all of them
+			rq.explodeTo(now, e, rq.explodePing(now, e, nil), nil) // it has not told us whom it knows: pass on to all of them
 		}
 		for len(targets) > 0 {
 			some := targets[:min(len(targets), explodeTargets)]
 			targets = targets[len(some):]
-			n.explodeTo(now, e, n.explodePing(now, e, some), some)
+			rq.explodeTo(now, e, rq.explodePing(now, e, some), some)
 		}
 	}
 	q.asked = len(live)
 	return q.token, nil
 }
 
-func (n *Node) explodePing(now time.Time, e *edge, targets []dgram.PeerID) dgram.Ping {
-	p := dgram.Ping{Scope: dgram.ScopeExplode, Record: n.signed, Targets: targets}
-	p.Ticket = n.ticket(now, e.id, p)
+func (rq *requests) explodePing(now time.Time, e *edge, targets []dgram.PeerID) dgram.Ping {
+	p := dgram.Ping{Scope: dgram.ScopeExplode, Record: rq.own.signed, Targets: targets}
+	p.Ticket = rq.finder.signTicket(now, e.id, p)
 	return p
 }
 
-func (n *Node) explodeTo(now time.Time, e *edge, body dgram.Body, targets []dgram.PeerID) {
-	id := n.ep.NextID()
-	if n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: body}) {
-		n.explode.asked[id] = asked{neighbor: e.id, targets: targets}
-		n.explode.cost += 1 + len(targets)
+func (rq *requests) explodeTo(now time.Time, e *edge, body dgram.Body, targets []dgram.PeerID) {
+	id := rq.ep.NextID()
+	if rq.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: body}) {
+		rq.explode.asked[id] = asked{neighbor: e.id, targets: targets}
+		rq.explode.cost += 1 + len(targets)
 	}
 }
 
 // assign gives each session two edges away to one or two of the neighbours that tell of it, so
 // that it hears of us once or twice and not from all of them. A neighbour that has told us
 // nothing yet is not in the plan.
-func (n *Node) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
+func (rq *requests) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
 	plan := map[sessions.SessionID][]dgram.PeerID{}
 	here := map[sessions.SessionID]bool{}
 	for _, e := range live {
 		here[e.id] = true
 	}
-	targets := n.rumors.of.Values()
+	targets := rq.rumors.of.Values()
 	slices.SortFunc(targets, func(a, b *rumor) int { // those that few can tell come first
 		return cmp.Or(cmp.Compare(len(a.tellers), len(b.tellers)), bytes.Compare(a.id[:], b.id[:]))
 	})
@@ -128,7 +128,7 @@ func (n *Node) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
 				}
 			}
 		}
-		if here[r.id] || r.id == n.self {
+		if here[r.id] || r.id == rq.own.session {
 			continue
 		}
 		slices.SortStableFunc(by, func(a, b sessions.SessionID) int { return cmp.Compare(len(plan[a]), len(plan[b])) })
@@ -140,8 +140,8 @@ func (n *Node) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
 }
 
 // exploded counts the neighbours that took our request.
-func (n *Node) exploded(a dgram.Settled) {
-	x := &n.explode
+func (rq *requests) exploded(a dgram.Settled) {
+	x := &rq.explode
 	q, ok := x.asked[a.ID]
 	if !ok || q.neighbor != sessions.SessionID(a.Peer) {
 		return
@@ -160,12 +160,12 @@ func (n *Node) exploded(a dgram.Settled) {
 			return
 		}
 	}
-	n.end(x.under, n.explodeEnd())
+	rq.end(x.under, rq.explodeEnd())
 }
 
 // explodeEnd returns the result of an explode.
-func (n *Node) explodeEnd() Exploded {
-	x := &n.explode
+func (rq *requests) explodeEnd() Exploded {
+	x := &rq.explode
 	missed := map[sessions.SessionID]bool{}
 	for _, q := range x.asked {
 		missed[q.neighbor] = true
@@ -175,8 +175,8 @@ func (n *Node) explodeEnd() Exploded {
 		Beyond: len(x.beyond), Datagrams: x.cost,
 	}
 	for id := range missed {
-		if s, ok := n.book.Session(id); ok {
-			e.Silent = append(e.Silent, n.book.Label(s.User))
+		if s, ok := rq.book.Session(id); ok {
+			e.Silent = append(e.Silent, rq.book.Label(s.User))
 		}
 	}
 	slices.Sort(e.Silent)
@@ -188,43 +188,43 @@ func (n *Node) explodeEnd() Exploded {
 
 // passOn gives the record of a neighbour that explodes to our neighbours: to those it names, or
 // to all. They do not pass it on.
-func (n *Node) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
-	rec, err := n.verify(p.Record)
-	at, _, live := n.ep.Path(dgram.PeerID(origin.ID))
-	from := n.edges[origin.ID]
-	if err != nil || rec.Session != origin.ID || !live || at != addr || from == nil || !n.ticketHolds(rec, n.self, p) {
+func (rq *requests) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
+	rec, err := rq.verify(p.Record)
+	at, _, live := rq.ep.Path(dgram.PeerID(origin.ID))
+	from := rq.edges.byID[origin.ID]
+	if err != nil || rec.Session != origin.ID || !live || at != addr || from == nil || !rq.ticketHolds(rec, rq.own.session, p) {
 		return dgram.ResultUnknownRecipient
 	}
-	targets := n.passTargets(from, p.Targets)
-	st, _ := n.explode.origins.Get(origin.ID)
+	targets := rq.passTargets(from, p.Targets)
+	st, _ := rq.explode.origins.Get(origin.ID)
 	if now.Sub(st.since) >= explodeGap {
 		st = explodeState{since: now}
 	} else if len(p.Targets) == 0 || st.targets+len(targets) > explodeMost {
 		return dgram.ResultBusy
 	}
 	st.targets += max(len(targets), 1)
-	n.explode.origins.Add(origin.ID, st)
+	rq.explode.origins.Add(origin.ID, st)
 	for _, e := range targets {
 		half := dgram.Ping{
 			Scope: dgram.ScopeExplode, Session: origin.ID[:], Record: p.Record,
-			Addrs: []netip.AddrPort{addr}, By: n.self[:], Ticket: p.Ticket,
+			Addrs: []netip.AddrPort{addr}, By: rq.own.session[:], Ticket: p.Ticket,
 		}
-		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: half})
+		rq.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: rq.ep.NextID(), Body: half})
 	}
-	return n.intro.answers.give(origin.ID, p.Ticket.Number, dgram.ResultDelivered)
+	return rq.finder.tickets.give(origin.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
 // passTargets lists the neighbours to which an origin's record goes: only those that we tell the
 // origin about anyway. A seed joins nobody to everybody.
-func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
-	if n.cfg.Seed {
+func (rq *requests) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
+	if rq.cfg.Seed {
 		return nil
 	}
-	for _, e := range n.live() {
-		if e == from || e.user == from.user || e.seed || n.edgeIsOwn(e) {
+	for _, e := range rq.edges.live() {
+		if e == from || e.user == from.user || e.seed || rq.edgeIsOwn(e) {
 			continue
 		}
-		if n.tells(e, from) && len(list) < explodeMost && (len(named) == 0 || slices.Contains(named, dgram.PeerID(e.id))) {
+		if rq.edges.tells(e, from) && len(list) < explodeMost && (len(named) == 0 || slices.Contains(named, dgram.PeerID(e.id))) {
 			list = append(list, e)
 		}
 	}
@@ -233,26 +233,25 @@ func (n *Node) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
 
 // explodeHeard: a neighbour passed on the record of one of its neighbours. We learn the record,
 // but dial only people our user knows.
-func (n *Node) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p dgram.Ping) {
-	if !n.ticketHolds(rec, by.ID, p) {
+func (rq *requests) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p dgram.Ping) {
+	if !rq.ticketHolds(rec, by.ID, p) {
 		return
 	}
-	if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {
+	if !rq.finder.tickets.fresh(rec.Session, p.Ticket.Number) {
 		return
 	}
-	n.intro.numbers.Add(rec.Session, p.Ticket.Number)
-	n.learn(now, rec.Session, rec, p.Record, r.Addr, false)
-	e := n.edges[rec.Session]
-	if !n.book.Trust(rec.User).Known() || e != nil && e.online {
+	rq.happened(now, recordBrought{rec, p.Record})
+	e := rq.edges.byID[rec.Session]
+	if !rq.book.Trust(rec.User).Known() || e != nil && e.online {
 		return
 	}
-	s, ok := n.book.Session(rec.Session)
+	s, ok := rq.book.Session(rec.Session)
 	if !ok {
 		return
 	}
 	for _, a := range p.Addrs[:min(len(p.Addrs), 1)] { // the neighbour has seen the origin at one address
-		if n.dialable(a, r.Addr.Addr()) {
-			n.dial(now, a, []dgram.Peer{peerOf(s)})
+		if rq.dialable(a, r.Addr.Addr()) {
+			rq.dial(now, a, []dgram.Peer{peerOf(s)})
 		}
 	}
 }

@@ -28,33 +28,33 @@ type favour struct {
 // own. Only neighbours that we tell of that session anyway get an answer, so it reveals nothing
 // about whom we know; and the probe goes to a session associated with us, never to an address,
 // and is smaller than the question.
-func (n *Node) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p dgram.Ping) {
+func (dt *detector) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p dgram.Ping) {
 	about := sessions.SessionID(p.Session)
-	e, by := n.edges[about], n.edges[asker.ID]
-	if e == nil || by == nil || !e.online || !n.tells(e, by) || n.cfg.Seed {
-		n.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+	e, by := dt.edges.byID[about], dt.edges.byID[asker.ID]
+	if e == nil || by == nil || !e.online || !dt.edges.tells(e, by) || dt.cfg.Seed {
+		dt.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
 		return
 	}
-	if now.Sub(n.ep.LastHeard(dgram.PeerID(about))) < recentLife {
-		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	if now.Sub(dt.ep.LastHeard(dgram.PeerID(about))) < recentLife {
+		dt.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 		return
 	}
-	if len(n.favours) >= maxFavours || n.favoursOf(by.id) >= maxFavoursOf {
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+	if len(dt.favours) >= maxFavours || dt.favoursOf(by.id) >= maxFavoursOf {
+		dt.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
 	// One probe answers all who ask in the meantime.
-	if !slices.ContainsFunc(n.favours, func(f favour) bool { return f.about == about }) {
-		n.ep.Probe(now, dgram.PeerID(about))
+	if !slices.ContainsFunc(dt.favours, func(f favour) bool { return f.about == about }) {
+		dt.ep.Probe(now, dgram.PeerID(about))
 	}
-	n.favours = append(n.favours, favour{r.Handle, about, by.id, now.Add(n.answerTime(e))})
-	n.wake(n.favours[0].until)
+	dt.favours = append(dt.favours, favour{r.Handle, about, by.id, now.Add(dt.answerTime(e))})
+	dt.wake(dt.favours[0].until)
 }
 
 // favoursOf counts the questions of one asker.
-func (n *Node) favoursOf(by sessions.SessionID) (count int) {
-	for i := range n.favours {
-		if n.favours[i].by == by {
+func (dt *detector) favoursOf(by sessions.SessionID) (count int) {
+	for i := range dt.favours {
+		if dt.favours[i].by == by {
 			count++
 		}
 	}
@@ -62,27 +62,27 @@ func (n *Node) favoursOf(by sessions.SessionID) (count int) {
 }
 
 // repay answers those who asked about a session that has now given a sign of life.
-func (n *Node) repay(now time.Time, id sessions.SessionID) {
-	if len(n.favours) == 0 {
+func (dt *detector) repay(now time.Time, id sessions.SessionID) {
+	if len(dt.favours) == 0 {
 		return
 	}
-	n.favours = slices.DeleteFunc(n.favours, func(f favour) bool {
+	dt.favours = slices.DeleteFunc(dt.favours, func(f favour) bool {
 		if !bytes.Equal(f.about[:], id[:]) {
 			return false
 		}
-		n.ep.Settle(now, f.handle, dgram.ResultDelivered, 0)
+		dt.ep.Settle(now, f.handle, dgram.ResultDelivered, 0)
 		return true
 	})
 }
 
 // advanceFavours answers the questions whose time is up.
-func (n *Node) advanceFavours(now time.Time) (next time.Time) {
-	n.favours = slices.DeleteFunc(n.favours, func(f favour) bool {
+func (dt *detector) advanceFavours(now time.Time) (next time.Time) {
+	dt.favours = slices.DeleteFunc(dt.favours, func(f favour) bool {
 		if f.until.After(now) {
 			next = earliest(next, f.until)
 			return false
 		}
-		n.ep.Settle(now, f.handle, dgram.ResultUnknownRecipient, 0)
+		dt.ep.Settle(now, f.handle, dgram.ResultUnknownRecipient, 0)
 		return true
 	})
 	return next

@@ -36,18 +36,3 @@ func (f *flaps) decayed(now time.Time) float64 {
 	}
 	return f.penalty * math.Exp2(-float64(now.Sub(f.at))/float64(flapHalf))
 }
-
-// flapping returns the time from which a neighbour's change may be told to others.
-func (n *Node) flapping(now time.Time, e *edge) (from time.Time) {
-	f := &e.flaps
-	switch {
-	case f.decayed(now) <= flapMost:
-		f.changed = now
-	case f.changed.After(now): // already scheduled; it will carry the state at that time
-	case f.changed.Add(flapGap).After(now):
-		f.changed = f.changed.Add(flapGap)
-	default:
-		f.changed = now
-	}
-	return f.changed
-}

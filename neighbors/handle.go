@@ -3,6 +3,7 @@ package neighbors
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 	"time"
 
 	"darkchat/dgram"
@@ -22,26 +23,27 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 	case dgram.Settled:
 		n.settled(now, e)
 		if len(n.last) > 0 {
-			n.wake(now) // it may have been the last goodbye that went through a relay
+			n.core.wake(now) // it may have been the last goodbye that went through a relay
 		}
 	case dgram.Lapsed:
 		switch e.Kind {
 		case dgram.KindText:
-			n.textLapsed(now, e)
+			n.outbound.textLapsed(now, e)
 		case dgram.KindHold, dgram.KindReceipt:
-			n.carriageSettled(now, sessions.SessionID(e.Peer), e.ID, 0, false)
+			n.custody.carriageSettled(now, sessions.SessionID(e.Peer), e.ID, 0, false)
 		case dgram.KindListRequest:
-			n.requestLapsed(now, e)
+			n.gossip.requestLapsed(now, e)
 		}
 	case dgram.Unanswered:
-		n.unanswered(now, e)
+		n.paths.stageOf(e)
+		n.requests.unanswered(now, e)
 	case dgram.Moved:
 		n.moved(now, e)
 	case dgram.Silent:
-		n.lookAtWays(now)
-		n.silent(now, sessions.SessionID(e.Peer))
+		n.core.ways.lookAtWays(now)
+		n.paths.silent(now, sessions.SessionID(e.Peer))
 	case dgram.Another:
-		n.anotherKey(now, e)
+		n.discovery.anotherKey(now, e)
 	case dgram.Closed:
 		n.closed(now, sessions.SessionID(e.Peer))
 	}
@@ -50,11 +52,11 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 // associated: a peer proved who they are. Both sides of a handshake get here.
 func (n *Node) associated(now time.Time, a dgram.Associated) {
 	id := sessions.SessionID(a.Peer.ID)
-	if sessions.UserKey(a.Peer.User) == n.user && id == n.self {
+	if sessions.UserKey(a.Peer.User) == n.core.own.user && id == n.core.own.session {
 		return
 	}
-	known, had := n.book.Session(id)
-	door := !a.Confirmed && n.notSought(id, a.Addr)
+	known, had := n.core.book.Session(id)
+	door := !a.Confirmed && n.core.edges.notSought(id, a.Addr)
 	if len(a.Record) > 0 {
 		rec, err := sessions.Decode(a.Record) // dgram has verified it: see check
 		direct := !door || had && rec.Seq < known.Seq
@@ -66,11 +68,11 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 			return
 		}
 	}
-	if _, ok := n.book.Session(id); !ok {
-		n.ep.Forget(a.Peer.ID) // we forgot this session: challenged without keys, it will bring its record
+	if _, ok := n.core.book.Session(id); !ok {
+		n.core.ep.Forget(a.Peer.ID) // we forgot this session: challenged without keys, it will bring its record
 		return
 	}
-	if !door || !n.notSought(id, a.Addr) { // not before the record is learnt: it may say that it is a seed's
+	if !door || !n.core.edges.notSought(id, a.Addr) { // not before the record is learnt: it may say that it is a seed's
 		n.met(now, id, encounter{a.Addr, a.Outbound, a.Fresh, a.Link})
 	}
 }
@@ -78,75 +80,83 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 // received: an authenticated peer said something.
 func (n *Node) received(now time.Time, r dgram.Received) {
 	id := sessions.SessionID(r.From)
-	s, ok := n.book.Session(id)
+	s, ok := n.core.book.Session(id)
 	if !ok {
 		n.unknownSaid(now, r)
 		return
 	}
-	blocked := n.book.Trust(s.User) == sessions.TrustBlocked
+	blocked := n.core.book.Trust(s.User) == sessions.TrustBlocked
 	if blocked {
 		if r.Message.Kind() != dgram.KindList {
-			n.ep.Settle(now, r.Handle, dgram.ResultNotTrusted, 0)
+			n.core.ep.Settle(now, r.Handle, dgram.ResultNotTrusted, 0)
 		}
 		return
 	}
-	if s.State == sessions.StateGone && n.ep.Shown(r.From) < s.Seq && !ofOneself(r.Message.Body) {
+	if s.State == sessions.StateGone && n.core.ep.Shown(r.From) < s.Seq && !ofOneself(r.Message.Body) {
 		return // its record is older than its goodbye: it is told so, and returns with another record or key
 	}
 	if _, bye := r.Message.Body.(dgram.Offline); !bye {
 		n.heardFrom(now, id, r.Addr)
 	}
-	if !n.budget.Spend(now, budget.Work, n.payer(id), n.cost(&r.Message, &s)) {
+	if !n.core.budget.Spend(now, budget.Work, n.core.edges.payer(id), n.core.cost(&r.Message, &s)) {
 		return // as if lost: an honest sender sends it again, with back-off
 	}
 	switch b := r.Message.Body.(type) {
 	case dgram.Text:
-		if n.atTheDoor(id, r.Addr) {
-			n.book.Authenticated(now, id, netip.AddrPort{}) // remember whoever leaves a line, so that it can be answered
+		if n.core.edges.atTheDoor(id, r.Addr) {
+			n.core.book.Authenticated(now, id, netip.AddrPort{}) // remember whoever leaves a line, so that it can be answered
 		}
 		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
 	case dgram.Online:
-		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
-		n.hurry(now, id)
+		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		n.outbound.hurry(now, id)
 		if len(b.Record) > 0 && n.heardRecord(now, id, r.Addr, b.Record) {
 			n.heardFrom(now, id, r.Addr) // until now it may have counted as gone
 		}
 		if b.Observed.IsValid() {
-			n.observed(now, id, r.Addr, b.Observed)
+			n.core.nat.observed(now, id, r.Addr, b.Observed)
 		}
 	case dgram.Offline:
-		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
-		if rec, err := n.verify(b.Record); err == nil {
+		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		if rec, err := n.core.verify(b.Record); err == nil {
 			n.learn(now, id, rec, b.Record, r.Addr, true)
 		}
 	case dgram.Ping:
 		n.pingReceived(now, s, r, b)
 	case dgram.Relay:
-		n.relayReceived(now, r, b)
+		n.relay.relayReceived(now, r, b)
 	case dgram.Hold:
-		n.holdReceived(now, s, r, b)
+		if sessions.SessionID(b.To) == n.core.own.session {
+			n.inbound.copyBrought(now, s, r, b)
+		} else {
+			n.custody.holdReceived(now, s, r, b)
+		}
 	case dgram.Receipt:
-		n.receiptReceived(now, s, r, b)
+		n.custody.receiptReceived(now, s, r, b)
 	case dgram.ListRequest:
-		n.listRequested(now, s, r, b)
+		n.gossip.listRequested(now, s, r, b)
 	case dgram.List:
-		n.listReceived(now, s, r, b)
+		if b.Request == 0 {
+			n.newsReceived(now, s, b)
+			break
+		}
+		n.gossip.listReceived(now, s, r, b)
 	}
-	for i := range n.plugins {
-		n.plugins[i].source.Heard(now, r.Addr, r.Message, host{n, i, now})
+	for i := range n.core.places.plugins {
+		n.core.places.plugins[i].source.Heard(now, r.Addr, r.Message, host{n.discovery, i, now})
 	}
 }
 
 // heardFrom: an authentic datagram of a session came from addr.
 func (n *Node) heardFrom(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
-	if n.atTheDoor(id, addr) {
+	if n.core.edges.atTheDoor(id, addr) {
 		return
 	}
-	if at, _, _ := n.ep.Path(dgram.PeerID(id)); at != addr {
+	if at, _, _ := n.core.ep.Path(dgram.PeerID(id)); at != addr {
 		addr = netip.AddrPort{} // not proved: a source may be forged, and we would call it for ever
 	}
 	n.alive(now, id, addr)
-	n.retryNow(now, id)
+	n.outbound.retryNow(now, id)
 }
 
 // ofOneself says whether a message is about its sender's own presence.
@@ -162,29 +172,29 @@ func ofOneself(b dgram.Body) bool {
 // datagram is challenged and brings the record; a goodbye needs no more than to be heard.
 func (n *Node) unknownSaid(now time.Time, r dgram.Received) {
 	if _, bye := r.Message.Body.(dgram.Offline); bye {
-		n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
-		n.ep.Dismiss(now, r.From)
+		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+		n.core.ep.Dismiss(now, r.From)
 		return
 	}
-	n.ep.Forget(r.From)
+	n.core.ep.Forget(r.From)
 }
 
 // heardRecord takes a record that a peer handed over inside declareOnline: its own, or one about
 // us that we ought to know. It returns whether the record says that the peer is there.
 func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.AddrPort, signed []byte) bool {
-	known, _ := n.book.Session(from)
-	verify := n.verify
+	known, _ := n.core.book.Session(from)
+	verify := n.core.verify
 	if bytes.Equal(signed, known.Record) {
 		verify = sessions.Decode // it was verified when it first came
 	}
 	rec, err := verify(signed)
 	switch {
 	case err != nil:
-	case rec.Session == n.self:
+	case rec.Session == n.core.own.session:
 		// Only its owner raises a record's number. One that we did not write was
 		// written by a copy of this session.
-		if rec.Seq > n.record.Seq || (rec.Seq == n.record.Seq && !bytes.Equal(signed, n.signed)) {
-			n.cloned = true
+		if rec.Seq > n.core.own.record.Seq || (rec.Seq == n.core.own.record.Seq && !bytes.Equal(signed, n.core.own.signed)) {
+			n.core.own.cloned = true
 		}
 	case rec.Session == from:
 		return n.learn(now, from, rec, signed, addr, true)
@@ -195,15 +205,15 @@ func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.Ad
 // learn takes a verified record of a session, and its signed form. direct: the session itself
 // sent it. It returns false if the record is stale, refused or says goodbye.
 func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, signed []byte, addr netip.AddrPort, direct bool) bool {
-	if rec.Session != id || id == n.self {
+	if rec.Session != id || id == n.core.own.session {
 		return false
 	}
-	known, had := n.book.Session(id)
+	known, had := n.core.book.Session(id)
 	if had && rec.Seq < known.Seq && direct {
 		// A copy of that session, or one restored from a backup: let it know what
 		// its key has signed since.
-		if n.ep.Live(dgram.PeerID(id)) {
-			n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: known.Record, Observed: addr}})
+		if n.core.ep.Live(dgram.PeerID(id)) {
+			n.core.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.core.ep.NextID(), Body: dgram.Online{Record: known.Record, Observed: addr}})
 		}
 		return known.State != sessions.StateGone
 	}
@@ -212,28 +222,28 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		prefix = addr.Addr()
 	}
 	if direct && (!had || !known.Heard) && n.invited(rec.User, addr) {
-		n.book.Invite(id)
+		n.core.book.Invite(id)
 	}
-	out, err := n.book.Learn(now, signed, rec, direct, prefix)
+	out, err := n.core.book.Learn(now, signed, rec, direct, prefix)
 	if err != nil {
 		return false
 	}
-	n.contacts.learned(now, n, id, rec, out)
-	if e := n.edges[id]; e != nil && rec.State != sessions.StateGone && rec.Seq > known.Seq && had {
+	n.core.notify.learned(now, id, rec, out)
+	if e := n.core.edges.byID[id]; e != nil && rec.State != sessions.StateGone && rec.Seq > known.Seq && had {
 		e.seed = rec.Flags&sessions.FlagSeed != 0
 		if e.online { // whoever brought it: it is signed
-			n.contacts.changed(now, n, e, known, rec)
-			e.flap(now, flapRecord)
-			n.changedEdge(now, e)
+			n.core.notify.changed(now, e, known, rec)
+			e.flaps.flap(now, flapRecord)
+			n.core.happened(now, changed{e})
 		}
 	}
 	if rec.State == sessions.StateGone {
 		n.gone(now, id, ReasonDeclared)
-		if n.ep.Shown(dgram.PeerID(id)) < rec.Seq {
-			n.ep.Dismiss(now, dgram.PeerID(id))
+		if n.core.ep.Shown(dgram.PeerID(id)) < rec.Seq {
+			n.core.ep.Dismiss(now, dgram.PeerID(id))
 		}
-		if r := n.rumors.rumor(id); r != nil {
-			n.reconsider(now, r)
+		if r := n.core.rumors.rumor(id); r != nil {
+			n.gossip.reconsider(now, r)
 		}
 		return false
 	}
@@ -241,39 +251,135 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 }
 
 func (n *Node) settled(now time.Time, s dgram.Settled) {
-	if id := sessions.SessionID(s.Peer); !n.atTheDoor(id, netip.AddrPort{}) {
+	if id := sessions.SessionID(s.Peer); !n.core.edges.atTheDoor(id, netip.AddrPort{}) {
 		n.alive(now, id, netip.AddrPort{})
 	}
 	switch s.Kind {
 	case dgram.KindOnline:
-		n.exploded(s)
+		n.requests.exploded(s)
 	case dgram.KindText:
-		n.textSettled(now, s)
+		n.outbound.textSettled(now, s)
 	case dgram.KindHold, dgram.KindReceipt:
-		n.carriageSettled(now, sessions.SessionID(s.Peer), s.ID, s.Result, true)
+		n.custody.carriageSettled(now, sessions.SessionID(s.Peer), s.ID, s.Result, true)
 	case dgram.KindPing:
-		n.reachSettled(now, s)
-		n.pingSettled(now, s)
+		n.detector.reachSettled(now, s)
+		n.requests.pingSettled(now, s)
 	}
 }
 
 func (n *Node) moved(now time.Time, m dgram.Moved) {
 	id := sessions.SessionID(m.Peer)
-	if n.atTheDoor(id, m.To) {
+	if n.core.edges.atTheDoor(id, m.To) {
 		return
 	}
 	n.alive(now, id, m.To)
-	if e := n.edges[id]; e != nil {
-		n.reclass(e)
+	if e := n.core.edges.byID[id]; e != nil {
+		n.core.edges.reclass(e)
 	}
-	n.lookAtWays(now)
+	n.core.ways.lookAtWays(now)
 	why := "it answers from " + m.To.String()
 	switch {
 	case dgram.Relayed(m.To.Addr()):
 		why = ""
 	case !dgram.Relayed(m.From.Addr()):
-		n.tellWhere(now, id, m.To)
+		n.core.nat.tellWhere(now, id, m.To)
 	}
-	n.wayChanged(now, id, m.RTT, why)
-	n.retryNow(now, id)
+	n.paths.wayChanged(now, id, m.RTT, why)
+	n.outbound.retryNow(now, id)
+}
+
+// newsReceived takes a neighbour's news. That of strangers is not believed: they could fill the
+// memory of the second edge.
+func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) {
+	e := n.core.edges.byID[from.ID]
+	if e == nil || !e.online || n.core.cfg.Seed {
+		return
+	}
+	if e.seed {
+		n.lookups.seedsNews(now, e, l.Summaries)
+		return
+	}
+	if n.core.edges.known(e) || n.core.edges.nearEdge(e) {
+		n.gossip.heardSummaries(now, e, l.Summaries, false)
+	}
+	n.detector.drawTurn(now, e) // its other neighbours were told the same
+	n.core.edges.plan(e)
+}
+
+// textReceived: a text came, from its sender or through a friend.
+func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
+	if refusal, ok := n.door.admit(now, s, id, b); !ok {
+		n.inbound.answerText(now, textKey{s.ID, id}, from, refusal)
+		return
+	}
+	n.detector.talk(now, n.core.edges.byID[s.ID])
+	n.inbound.offered(now, s, id, from, b)
+}
+
+// pingReceived: a peer looks for somebody, wants to be passed on, or is being introduced to us.
+// Package dgram answers probes.
+func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received, p dgram.Ping) {
+	switch {
+	case len(p.By) > 0:
+		n.introduced(now, s, r, p)
+		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	case p.Scope == dgram.ScopeFind, p.Scope == dgram.ScopeExplode:
+		result, again := n.core.finder.tickets.given(s.ID, p.Ticket.Number)
+		switch {
+		case again:
+		case p.Scope == dgram.ScopeFind:
+			result = n.introducer.introduce(now, s, r.Addr, p)
+		default:
+			result = n.requests.passOn(now, s, r.Addr, p)
+		}
+		n.core.ep.Settle(now, r.Handle, result, 0)
+	case p.Scope == dgram.ScopeReach:
+		n.detector.reachAsked(now, s, r, p)
+	}
+}
+
+// introduced: a common neighbour introduces somebody to us. A ticket of ours shows that we asked;
+// one that they signed, that they did.
+func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
+	v, ok := n.introducer.vet(by, r, p)
+	if !ok {
+		return
+	}
+	if p.Scope == dgram.ScopeExplode {
+		n.requests.explodeHeard(now, v.rec, by, r, p)
+		return
+	}
+	var addrs []netip.AddrPort
+	var delay time.Duration
+	if n.introducer.myTicket(by.ID, p) {
+		if !v.trusted || !n.introducer.lookingFor(now, v.rec, p) {
+			return
+		}
+		claimed := len(p.User) == 0 && n.requests.claimed(now, v.rec, p.Name)
+		addrs, delay, ok = n.introducer.answered(now, v, p, claimed)
+	} else {
+		addrs, delay, ok = n.introducer.introducedTo(now, v, r, p)
+	}
+	if ok {
+		n.paths.meet(now, by, v.rec, addrs, delay, n.requests.askedFor(v.rec))
+	}
+}
+
+// invited says whether the person asked for whoever is at addr, or for that user: then there is
+// room, however much strangers have filled.
+func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
+	for _, q := range n.requests.pings() {
+		if q.kind == pingAddr && q.addr == addr || !q.find.user.IsZero() && q.find.user == user {
+			return true
+		}
+	}
+	for i := range n.core.places.plugins {
+		for _, h := range n.core.places.plugins[i].hints {
+			_, print, whole := cutLast(h.user, '~')
+			if h.addr == addr && (!whole || strings.EqualFold(print, sessions.Fingerprint(user))) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -22,14 +22,14 @@ func (h *health) stretch(d time.Duration) time.Duration { return d * time.Durati
 
 // isolated says that everybody who was online is suspected at once: more likely we are cut off
 // than all of them are gone. Strangers count only when nobody else is here.
-func (n *Node) isolated() bool {
-	known := n.onlineOf[budget.Own]+n.onlineOf[budget.Known]+n.onlineOf[budget.Seed] > 0
+func (dt *detector) isolated() bool {
+	known := dt.edges.onlineOf[budget.Own]+dt.edges.onlineOf[budget.Known]+dt.edges.onlineOf[budget.Seed] > 0
 	count := 0
-	for _, e := range n.edges { // the order does not matter
+	for _, e := range dt.edges.byID { // the order does not matter
 		if !e.online || known && e.payer.Class > budget.Seed {
 			continue
 		}
-		if e.since.IsZero() {
+		if e.watch.since.IsZero() {
 			return false
 		}
 		count++
@@ -39,16 +39,16 @@ func (n *Node) isolated() bool {
 
 // healthOf is the health that applies to e. The silence of strangers raises no doubt about
 // people known.
-func (n *Node) healthOf(e *edge) *health {
+func (dt *detector) healthOf(e *edge) *health {
 	if e.payer.Class <= budget.Seed {
-		return &n.health[0]
+		return &dt.health[0]
 	}
-	return &n.health[1]
+	return &dt.health[1]
 }
 
 // outlived says that a suspect has been silent for longer than the lifetime of its record: it is
 // lost, whatever has prolonged the suspicion. A lifetime of 0 sets no such limit.
-func (n *Node) outlived(now time.Time, e *edge) bool {
-	s, _ := n.book.Session(e.id)
-	return s.Lifetime > 0 && now.Sub(n.lastLife(e)) >= s.Lifetime
+func (dt *detector) outlived(now time.Time, e *edge) bool {
+	s, _ := dt.book.Session(e.id)
+	return s.Lifetime > 0 && now.Sub(dt.lastLife(e)) >= s.Lifetime
 }

@@ -1,12 +1,7 @@
 package neighbors
 
 import (
-	"net/netip"
-	"strings"
 	"time"
-
-	"darkchat/dgram"
-	"darkchat/sessions"
 )
 
 // How long a session to which we keep no edge counts as here after a sign of life. It may have an
@@ -17,40 +12,3 @@ const (
 	hereSilent = 30 * time.Second
 	hereCame   = 5 * time.Second // what a session says within it is part of its arrival
 )
-
-// isHere is what the book asks before it forgets a session for a newcomer.
-func (n *Node) isHere(now time.Time, id sessions.SessionID) bool {
-	if e := n.edges[id]; e != nil && e.online {
-		return true
-	}
-	if n.ep == nil {
-		return false // the memory is being loaded
-	}
-	if !n.ep.Confirmed(dgram.PeerID(id)) {
-		return false // it called us, and may be gone already
-	}
-	heard := n.ep.LastHeard(dgram.PeerID(id))
-	if n.book.Since(id, heard) < hereCame {
-		return now.Sub(heard) < hereSilent
-	}
-	return now.Sub(heard) < hereFor
-}
-
-// invited says whether the person asked for whoever is at addr, or for that user: then there is
-// room, however much strangers have filled.
-func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
-	for _, q := range n.requests.pings() {
-		if q.kind == pingAddr && q.addr == addr || !q.find.user.IsZero() && q.find.user == user {
-			return true
-		}
-	}
-	for i := range n.plugins {
-		for _, h := range n.plugins[i].hints {
-			_, print, whole := cutLast(h.user, '~')
-			if h.addr == addr && (!whole || strings.EqualFold(print, sessions.Fingerprint(user))) {
-				return true
-			}
-		}
-	}
-	return false
-}

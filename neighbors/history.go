@@ -5,51 +5,11 @@ import (
 	"time"
 
 	"darkchat/sessions"
-	"darkchat/sessions/budget"
 )
 
 // The history of what was said here (package sessions keeps it). A received line is noted in the
 // same batch as the mark that it was shown, a typed line in the same batch as its place in the
 // outbox: so each is in the history exactly once, whenever the process dies.
-
-// said is what a node needs to note lines.
-type said struct {
-	past sessions.History
-	ends ends
-}
-
-// noteShown notes a line that is on the screen. A seed keeps no lines of strangers: it serves
-// them, and nobody reads their lines.
-func (n *Node) noteShown(now time.Time, s shown) {
-	stranger := n.userPayer(s.line.User).Class == budget.Stranger
-	if !n.keepsHistory() || n.cfg.Seed && stranger {
-		return
-	}
-	text := s.line.Text
-	if s.line.Lost != 0 {
-		text += " (missing from this line: " + s.line.Lost.String() + ")"
-	}
-	n.past.Note(now, sessions.HistoryEntry{
-		User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
-		Via: s.via, Text: text, Stranger: stranger,
-	})
-}
-
-// noteOwn notes a line that was typed here.
-func (n *Node) noteOwn(now time.Time, to sessions.UserKey, id uint64, line string) {
-	if n.keepsHistory() {
-		n.past.Note(now, sessions.HistoryEntry{User: to, ID: id, Sent: now, Text: line})
-	}
-}
-
-// noteEnd notes that a line typed here will not arrive, or was taken back.
-func (n *Node) noteEnd(now time.Time, p sessions.Progress) {
-	if n.keepsHistory() {
-		n.past.NoteEnd(now, p.To, p.ID, sessions.LineEnd{Reason: p.Reason, Acked: p.Acked})
-	}
-}
-
-func (n *Node) keepsHistory() bool { return !n.cfg.Unstored && !n.cfg.NoHistory }
 
 // Archive is where the history is read; *sessions.Store is one. Any goroutine may call it.
 type Archive interface {
@@ -97,8 +57,8 @@ func (c *Client) History(q Search) (Past, error) {
 	// Everything shown so far must be in it: hence change.
 	user, err := change(c, func(_ time.Time, n *Node) (user sessions.UserKey, err error) {
 		if q.User != "" {
-			user, _, err = n.resolve(q.User)
-			past.User = n.book.Label(user)
+			user, _, err = n.core.resolve(q.User)
+			past.User = n.core.book.Label(user)
 		}
 		return user, err
 	})
@@ -119,14 +79,14 @@ func (c *Client) History(q Search) (Past, error) {
 			waits[l.ID] = l.State
 		}
 		for _, e := range page.Entries {
-			past.Lines = append(past.Lines, n.pastLine(e, waits))
+			past.Lines = append(past.Lines, n.core.pastLine(e, waits))
 		}
 	})
 	return past, err
 }
 
-func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
-	l := PastLine{ID: e.ID, Own: e.Own(), User: n.nameOf(e.User), At: e.At, Sent: e.Sent, Late: e.Late, Text: e.Text}
+func (co *core) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
+	l := PastLine{ID: e.ID, Own: e.Own(), User: co.nameOf(e.User), At: e.At, Sent: e.Sent, Late: e.Late, Text: e.Text}
 	if l.Own {
 		l.State, l.Reason = waits[e.ID], e.End.Reason.String()
 		switch {
@@ -140,14 +100,7 @@ func (n *Node) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState)
 		l.Session = e.Session.String()
 	}
 	if !e.Via.IsZero() {
-		l.Via = n.nameOf(e.Via)
+		l.Via = co.nameOf(e.Via)
 	}
 	return l
-}
-
-func (n *Node) nameOf(user sessions.UserKey) string {
-	if label := n.book.Label(user); label != "" {
-		return label
-	}
-	return sessions.Fingerprint(user)
 }

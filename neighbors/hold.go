@@ -22,18 +22,16 @@ const (
 	maxCarried   = 1024             // copies and receipts under way
 )
 
-// holds is a node's state about held copies, in all three roles.
-type holds struct {
-	keys     sessions.HoldKeys
-	shelf    *sessions.Shelf
-	off      bool                   // keeps nothing for others
-	offers   map[copyKey]*offer     // of our own texts; at most maxOffers
-	carried  map[uint64]carriage    // messages under way, by id; at most maxCarried
-	handed   map[carriage]time.Time // copies already answered that the shelf still has, and when they may go again; at most what it has
-	verdicts verdicts               // on copies that were brought
-	keysAt   time.Time              // when the hold keys are next turned
-	shelfAt  time.Time              // when something on the shelf next expires
-	next     time.Time              // when copies are offered again; zero: there is nothing to offer
+// custody is what a node does for held copies as sender and as friend.
+type custody struct {
+	*core
+	shelf   *sessions.Shelf
+	off     bool                   // keeps nothing for others
+	offers  map[copyKey]*offer     // of our own texts; at most maxOffers
+	carried map[uint64]carriage    // messages under way, by id; at most maxCarried
+	handed  map[carriage]time.Time // copies already answered that the shelf still has, and when they may go again; at most what it has
+	shelfAt time.Time              // when something on the shelf next expires
+	next    time.Time              // when copies are offered again; zero: there is nothing to offer
 }
 
 // copyKey names a copy: a text for one session.
@@ -58,75 +56,56 @@ type carriage struct {
 	receipt bool
 }
 
-func (n *Node) newHolds(now time.Time) {
-	n.holds = holds{
-		shelf: sessions.NewShelf(), off: n.cfg.HoldOff || n.cfg.Seed,
+func newCustody(c *core) *custody {
+	cu := &custody{
+		core: c, shelf: sessions.NewShelf(), off: c.cfg.HoldOff || c.cfg.Seed,
 		offers: map[copyKey]*offer{}, carried: map[uint64]carriage{},
-		handed: map[carriage]time.Time{}, verdicts: newVerdicts(),
+		handed: map[carriage]time.Time{},
 	}
-	if n.cfg.Unstored {
-		n.holds.shelf.Unstored()
-		n.holds.keys.Unstored()
+	if c.cfg.Unstored {
+		cu.shelf.Unstored()
 	}
+	return cu
 }
 
-// startHolds makes the keys that our record publishes.
-func (n *Node) startHolds(now time.Time) {
-	if !n.cfg.Seed {
-		n.turnHoldKeys(now)
-	}
-	n.holds.shelfAt = n.holds.shelf.Expire(now)
-	n.holds.next = now
+// startHolds looks at what an earlier run left.
+func (cu *custody) startHolds(now time.Time) {
+	cu.shelfAt = cu.shelf.Expire(now)
+	cu.next = now
 }
 
-// turnHoldKeys makes and erases keys. A new one enters our record once it is on disk.
-func (n *Node) turnHoldKeys(now time.Time) {
-	if _, n.holds.keysAt = n.holds.keys.Turn(now, n.cfg.Random); n.cfg.Unstored {
-		n.holdKeyWritten(now)
-	}
-}
-
-func (n *Node) holdKeyWritten(now time.Time) {
-	if n.holds.keys.Written() && n.ep != nil && n.left.IsZero() {
-		_ = n.redeclare(now) // without a number the old key stays a while longer
-	}
-}
-
-// advanceHolds turns the keys, drops copies that have waited too long, and offers ours.
-func (n *Node) advanceHolds(now time.Time) (next time.Time) {
-	h := &n.holds
-	if due(h.keysAt, now) && n.left.IsZero() {
-		n.turnHoldKeys(now)
-	}
+// advanceHolds drops copies that have waited too long, and offers ours.
+func (cu *custody) advanceHolds(now time.Time) (next time.Time) {
+	h := cu
 	if due(h.shelfAt, now) {
 		h.shelfAt = h.shelf.Expire(now)
 	}
 	if due(h.next, now) {
 		h.next = time.Time{}
-		n.offerCopies(now)
+		cu.offerCopies(now)
 	}
-	return earliest(h.keysAt, earliest(h.shelfAt, h.next))
+	return earliest(h.shelfAt, h.next)
 }
 
 // offerSoon has copies offered after wait.
-func (n *Node) offerSoon(now time.Time, wait time.Duration) {
-	n.holds.next = earliest(n.holds.next, now.Add(wait))
-	n.wake(n.holds.next)
+func (cu *custody) offerSoon(now time.Time, wait time.Duration) {
+	cu.next = earliest(cu.next, now.Add(wait))
+	cu.wake(cu.next)
 }
 
 // offerCopies gives friends copies of the texts that wait for users who are away.
-func (n *Node) offerCopies(now time.Time) {
-	if n.cfg.Seed || !n.left.IsZero() {
+func (cu *custody) offerCopies(now time.Time) {
+	if cu.cfg.Seed || !cu.own.left.IsZero() {
 		return
 	}
-	n.forgetOffers()
-	for _, user := range n.outbox.Absent() {
-		if len(n.onlineSessions(user)) > 0 || n.book.Trust(user) == sessions.TrustBlocked {
+	cu.forgetOffers()
+	for _, user := range cu.outbox.Absent() {
+		if len(cu.edges.onlineSessions(user)) > 0 || cu.book.Trust(user) == sessions.TrustBlocked {
 			continue
 		}
-		for _, s := range n.lastSessions(user) {
-			if !n.offerTo(now, s) {
-				n.offerSoon(now, holdRetry)
+		for _, s := range cu.lastSessions(user) {
+			if !cu.offerTo(now, s) {
+				cu.offerSoon(now, holdRetry)
 			}
 		}
 	}
@@ -134,32 +113,32 @@ func (n *Node) offerCopies(now time.Time) {
 
 // lastSessions lists the sessions of a user to which copies are sealed, the most recently heard
 // first.
-func (n *Node) lastSessions(user sessions.UserKey) []sessions.Session {
-	list := slices.DeleteFunc(n.book.SessionsOf(user), func(s sessions.Session) bool { return s.Hold == sessions.HoldKey{} })
+func (cu *custody) lastSessions(user sessions.UserKey) []sessions.Session {
+	list := slices.DeleteFunc(cu.book.SessionsOf(user), func(s sessions.Session) bool { return s.Hold == sessions.HoldKey{} })
 	slices.SortStableFunc(list, func(a, b sessions.Session) int { return b.LastHeard.Compare(a.LastHeard) })
 	return list[:min(len(list), holdSessions)]
 }
 
 // offerTo gives friends the copies for one session; false: come again for the rest.
-func (n *Node) offerTo(now time.Time, s sessions.Session) (done bool) {
-	friends := n.commonFriends(s.ID)
+func (cu *custody) offerTo(now time.Time, s sessions.Session) (done bool) {
+	friends := cu.commonFriends(s.ID)
 	if len(friends) == 0 {
 		return true // we look again when a friend of theirs comes
 	}
 	done = true
-	for _, p := range n.outbox.Copies(s.User, s.ID, maxOffers) {
+	for _, p := range cu.outbox.Copies(s.User, s.ID, maxOffers) {
 		key := copyKey{s.ID, p.ID}
-		o := n.holds.offers[key]
+		o := cu.offers[key]
 		if o == nil {
-			if len(n.holds.offers) >= maxOffers {
+			if len(cu.offers) >= maxOffers {
 				return false
 			}
-			sealed, err := sessions.Copy{From: n.self, To: s.ID, Part: p}.Seal(n.cfg.Key, s.Hold)
+			sealed, err := sessions.Copy{From: cu.own.session, To: s.ID, Part: p}.Seal(cu.cfg.Key, s.Hold)
 			if err != nil {
 				return true // the hold key in its record is not valid
 			}
 			o = &offer{sealed: sealed}
-			n.holds.offers[key] = o
+			cu.offers[key] = o
 		}
 		for _, e := range friends {
 			if len(o.friends) >= holdFriends {
@@ -168,8 +147,8 @@ func (n *Node) offerTo(now time.Time, s sessions.Session) (done bool) {
 			if slices.Contains(o.friends, e.id) || slices.Contains(o.refused, e.id) {
 				continue
 			}
-			if n.carrying(e.id) >= holdAtOnce || !n.sendHeld(now, e.id, carriage{peer: e.id, copy: key}, dgram.Hold{
-				To: dgram.PeerID(s.ID), From: dgram.PeerID(n.self), Text: p.ID, Sealed: o.sealed,
+			if cu.carrying(e.id) >= holdAtOnce || !cu.sendHeld(now, e.id, carriage{peer: e.id, copy: key}, dgram.Hold{
+				To: dgram.PeerID(s.ID), From: dgram.PeerID(cu.own.session), Text: p.ID, Sealed: o.sealed,
 			}) {
 				done = false
 				continue
@@ -182,13 +161,13 @@ func (n *Node) offerTo(now time.Time, s sessions.Session) (done bool) {
 
 // commonFriends lists, in a fixed order, the neighbours that are here, known to our user, and
 // say that they have an edge to a session.
-func (n *Node) commonFriends(id sessions.SessionID) (list []*edge) {
-	r := n.rumors.rumor(id)
+func (cu *custody) commonFriends(id sessions.SessionID) (list []*edge) {
+	r := cu.rumors.rumor(id)
 	if r == nil {
 		return nil
 	}
 	for _, t := range r.tellers {
-		if e := n.edges[t.by]; e != nil && e.online && !e.seed && n.known(e) && n.ep.Live(dgram.PeerID(e.id)) {
+		if e := cu.edges.byID[t.by]; e != nil && e.online && !e.seed && cu.edges.known(e) && cu.ep.Live(dgram.PeerID(e.id)) {
 			list = append(list, e)
 		}
 	}
@@ -196,8 +175,8 @@ func (n *Node) commonFriends(id sessions.SessionID) (list []*edge) {
 }
 
 // carrying counts the messages about copies under way to one peer.
-func (n *Node) carrying(peer sessions.SessionID) (count int) {
-	for _, c := range n.holds.carried {
+func (cu *custody) carrying(peer sessions.SessionID) (count int) {
+	for _, c := range cu.carried {
 		if c.peer == peer {
 			count++
 		}
@@ -206,35 +185,35 @@ func (n *Node) carrying(peer sessions.SessionID) (count int) {
 }
 
 // sendHeld sends one message about a copy.
-func (n *Node) sendHeld(now time.Time, to sessions.SessionID, c carriage, body dgram.Body) bool {
-	id := n.ep.NextID()
-	if len(n.holds.carried) >= maxCarried || !n.ep.Send(now, dgram.PeerID(to), dgram.Message{ID: id, Body: body}) {
+func (cu *custody) sendHeld(now time.Time, to sessions.SessionID, c carriage, body dgram.Body) bool {
+	id := cu.ep.NextID()
+	if len(cu.carried) >= maxCarried || !cu.ep.Send(now, dgram.PeerID(to), dgram.Message{ID: id, Body: body}) {
 		return false
 	}
-	n.holds.carried[id] = c
+	cu.carried[id] = c
 	return true
 }
 
 // carriageSettled: a message about a copy was answered or given up.
-func (n *Node) carriageSettled(now time.Time, peer sessions.SessionID, id uint64, result dgram.Result, answered bool) {
-	c, ok := n.holds.carried[id]
+func (cu *custody) carriageSettled(now time.Time, peer sessions.SessionID, id uint64, result dgram.Result, answered bool) {
+	c, ok := cu.carried[id]
 	if !ok || c.peer != peer {
 		return
 	}
-	delete(n.holds.carried, id)
+	delete(cu.carried, id)
 	switch {
 	case c.receipt:
-		n.receiptHandedOver(now, c, result, answered)
+		cu.receiptHandedOver(now, c, result, answered)
 	case !c.from.IsZero():
-		n.copyHandedOver(now, c, result, answered)
+		cu.copyHandedOver(now, c, result, answered)
 	default:
-		n.copyOffered(now, c, result, answered)
+		cu.copyOffered(now, c, result, answered)
 	}
 }
 
 // copyOffered: a friend has taken a copy of ours, or refused it.
-func (n *Node) copyOffered(now time.Time, c carriage, result dgram.Result, answered bool) {
-	o := n.holds.offers[c.copy]
+func (cu *custody) copyOffered(now time.Time, c carriage, result dgram.Result, answered bool) {
+	o := cu.offers[c.copy]
 	if o == nil {
 		return
 	}
@@ -242,7 +221,7 @@ func (n *Node) copyOffered(now time.Time, c carriage, result dgram.Result, answe
 	switch {
 	case answered && result == dgram.ResultDelivered:
 		o.kept = append(o.kept, c.peer)
-		n.keptBy(now, c.peer, c.copy.id)
+		cu.keptBy(now, c.peer, c.copy.id)
 	default:
 		o.friends = slices.DeleteFunc(o.friends, func(id sessions.SessionID) bool { return id == c.peer })
 		if answered && result != dgram.ResultBusy && len(o.refused) < holdFriends {
@@ -251,54 +230,54 @@ func (n *Node) copyOffered(now time.Time, c carriage, result dgram.Result, answe
 			again = holdRetry
 		}
 	}
-	n.offerSoon(now, again)
+	cu.offerSoon(now, again)
 }
 
 // keptBy tells the person that a friend keeps a line, once that friend has all parts of it for
 // one of the recipient's sessions.
-func (n *Node) keptBy(now time.Time, friend sessions.SessionID, id uint64) {
-	line, ok := n.outbox.LineOf(id)
+func (cu *custody) keptBy(now time.Time, friend sessions.SessionID, id uint64) {
+	line, ok := cu.outbox.LineOf(id)
 	if !ok {
 		return
 	}
-	for _, s := range n.lastSessions(line.To) {
+	for _, s := range cu.lastSessions(line.To) {
 		all := true
 		for i := range uint64(line.Parts) {
-			o := n.holds.offers[copyKey{s.ID, line.ID + i}]
+			o := cu.offers[copyKey{s.ID, line.ID + i}]
 			all = all && o != nil && slices.Contains(o.kept, friend)
 		}
 		if all {
-			n.progress(now, n.outbox.Held(id, friend), 0)
+			cu.happened(now, progressed{cu.outbox.Held(id, friend)})
 			return
 		}
 	}
 }
 
 // forgetOffers drops the offers of lines that have left the outbox.
-func (n *Node) forgetOffers() {
-	for key := range n.holds.offers { // the order does not matter
-		if _, ok := n.outbox.LineOf(key.id); !ok {
-			delete(n.holds.offers, key)
+func (cu *custody) forgetOffers() {
+	for key := range cu.offers { // the order does not matter
+		if _, ok := cu.outbox.LineOf(key.id); !ok {
+			delete(cu.offers, key)
 		}
 	}
 }
 
 // receiptReceived: a friend brings a receipt for a text of ours, or a recipient gives us one for
 // somebody whose text we kept.
-func (n *Node) receiptReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Receipt) {
-	if sessions.SessionID(b.To) != n.self {
-		n.keepReceipt(now, by, r, b)
+func (cu *custody) receiptReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Receipt) {
+	if sessions.SessionID(b.To) != cu.own.session {
+		cu.keepReceipt(now, by, r, b)
 		return
 	}
-	from, ok := n.book.Session(sessions.SessionID(b.From))
-	word := sessions.Receipt{From: sessions.SessionID(b.From), To: n.self, ID: b.Text, Result: uint64(b.Result)}
-	line, waits := n.outbox.LineOf(b.Text)
+	from, ok := cu.book.Session(sessions.SessionID(b.From))
+	word := sessions.Receipt{From: sessions.SessionID(b.From), To: cu.own.session, ID: b.Text, Result: uint64(b.Result)}
+	line, waits := cu.outbox.LineOf(b.Text)
 	waits = ok && waits && line.To == from.User
-	if waits && !n.affords(now, by, costSignature) {
-		n.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+	if waits && !cu.affords(now, by, costSignature) {
+		cu.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
 		return
 	}
-	n.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	cu.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
 	if !waits || !word.Verify(from.User, b.Sig) {
 		return
 	}
@@ -309,34 +288,5 @@ func (n *Node) receiptReceived(now time.Time, by sessions.Session, r dgram.Recei
 	case dgram.ResultTooOld:
 		why = sessions.ReasonTooOld
 	}
-	moved := n.outbox.Receipt(from.ID, b.Text, why)
-	if e := n.edges[from.ID]; e != nil {
-		e.landed(b.Text)
-		n.ep.Cancel(dgram.PeerID(from.ID), dgram.KindText, b.Text)
-	}
-	n.progressVia(moved, by.User)
-	n.pumpAll(now, from.User)
-}
-
-// progressVia tells the progress that a friend brought.
-func (n *Node) progressVia(list []sessions.Progress, friend sessions.UserKey) {
-	for _, p := range list {
-		n.ends.note(n, p)
-		d := n.delivery(p)
-		d.By = n.book.Label(friend)
-		n.tell(d)
-	}
-}
-
-// heldBy names the friends who keep a line; empty: none.
-func (n *Node) heldBy(holders []sessions.SessionID) (names string) {
-	for _, id := range holders {
-		s, ok := n.book.Session(id)
-		if label := n.book.Label(s.User); ok && names == "" {
-			names = label
-		} else if ok && label != names {
-			names += ", " + label
-		}
-	}
-	return names
+	cu.happened(now, receiptCame{cu.outbox.Receipt(from.ID, b.Text, why), by.User, from, b.Text})
 }

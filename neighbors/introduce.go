@@ -31,8 +31,8 @@ type wish struct {
 }
 
 // wishOf returns a session's wish for a user, if it asked for that user lately.
-func (n *Node) wishOf(now time.Time, asker sessions.SessionID, target sessions.UserKey) *wish {
-	w, ok := n.intro.wishes.Get(wishKey{asker, target})
+func (in *introducer) wishOf(now time.Time, asker sessions.SessionID, target sessions.UserKey) *wish {
+	w, ok := in.wishes.Get(wishKey{asker, target})
 	if !ok || now.Sub(w.at) > wishTime {
 		return nil
 	}
@@ -40,20 +40,20 @@ func (n *Node) wishOf(now time.Time, asker sessions.SessionID, target sessions.U
 }
 
 // rememberWish stores an asker's wish.
-func (n *Node) rememberWish(now time.Time, asker sessions.SessionID, target sessions.UserKey, p dgram.Ping) *wish {
-	w, ok := n.intro.wishes.Get(wishKey{asker, target})
+func (in *introducer) rememberWish(now time.Time, asker sessions.SessionID, target sessions.UserKey, p dgram.Ping) *wish {
+	w, ok := in.wishes.Get(wishKey{asker, target})
 	if !ok {
 		w = &wish{}
 	}
 	w.name, w.user, w.ticket, w.at = p.Name, slices.Clone(p.User), p.Ticket, now
-	n.intro.wishes.Add(wishKey{asker, target}, w)
+	in.wishes.Add(wishKey{asker, target}, w)
 	return w
 }
 
 // serves says whether we introduce on behalf of an asker: a seed does for anybody, a person's
 // node for people our user knows and those on our own link.
-func (n *Node) serves(asker budget.Payer) bool {
-	return n.cfg.Seed || asker.Class <= budget.Known || asker.Class == budget.Link
+func (in *introducer) serves(asker budget.Payer) bool {
+	return in.cfg.Seed || asker.Class <= budget.Known || asker.Class == budget.Link
 }
 
 // findCost is what a search costs. One by key is cheap: names can be guessed, keys cannot, and
@@ -68,45 +68,45 @@ func findCost(p dgram.Ping) float64 {
 // introduce brings the asker together with those it looks for, if they want that: only if both
 // have a live association with us, and only with addresses that we validated ourselves. The
 // asker cannot tell somebody who is not here from somebody who does not want it (yet).
-func (n *Node) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
-	payer := n.payerAt(asker, addr)
-	at, _, live := n.direct(asker.ID)
-	if !live || at != addr || !n.serves(payer) {
+func (in *introducer) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
+	payer := in.edges.payerAt(asker, addr)
+	at, _, live := in.direct(asker.ID)
+	if !live || at != addr || !in.serves(payer) {
 		return dgram.ResultUnknownRecipient
 	}
-	if !n.budget.Spend(now, budget.Finds, payer, findCost(p)) {
+	if !in.budget.Spend(now, budget.Finds, payer, findCost(p)) {
 		return dgram.ResultBusy
 	}
-	rec, err := n.verify(p.Record)
-	if err != nil || rec.Session != asker.ID || !isMapped(p.Name) || !n.ticketHolds(rec, n.self, p) {
+	rec, err := in.verify(p.Record)
+	if err != nil || rec.Session != asker.ID || !isMapped(p.Name) || !in.ticketHolds(rec, in.own.session, p) {
 		return dgram.ResultUnknownRecipient
 	}
 	found := 0
-	for _, t := range n.targets(now, p, asker) {
-		to, _, ok := n.direct(t.ID)
+	for _, t := range in.targets(now, p, asker) {
+		to, _, ok := in.direct(t.ID)
 		if !ok {
 			continue
 		}
-		mine := n.rememberWish(now, asker.ID, t.User, p)
-		theirs := n.wishOf(now, t.ID, asker.User)
+		mine := in.rememberWish(now, asker.ID, t.User, p)
+		theirs := in.wishOf(now, t.ID, asker.User)
 		switch {
-		case introducesAtOnce(t.Flags, n.together(addr, to)):
+		case introducesAtOnce(t.Flags, in.together(addr, to)):
 			theirs = mine
 		case theirs != nil: // both asked
 		case t.Flags&sessions.FlagNoIntro == 0 && mine.knocks.allow(now, addr, to):
-			n.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: n.ep.NextID(), Body: n.half(mine, rec.Session, p.Record)})
+			in.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: in.ep.NextID(), Body: in.half(mine, rec.Session, p.Record)})
 			continue
 		default:
 			continue
 		}
 		found++
-		n.introducePair(now, rec, p.Record, addr, t, to, mine, theirs)
+		in.introducePair(now, rec, p.Record, addr, t, to, mine, theirs)
 	}
 	if found == 0 {
-		n.seekers.note(asker.ID, p.User)
-		return n.intro.answers.give(asker.ID, p.Ticket.Number, dgram.ResultUnknownRecipient)
+		in.seekers.note(asker.ID, p.User)
+		return in.finder.tickets.give(asker.ID, p.Ticket.Number, dgram.ResultUnknownRecipient)
 	}
-	return n.intro.answers.give(asker.ID, p.Ticket.Number, dgram.ResultDelivered)
+	return in.finder.tickets.give(asker.ID, p.Ticket.Number, dgram.ResultDelivered)
 }
 
 // isMapped says whether a name in a search is in its mapped form; an empty one is. Everybody on
@@ -117,29 +117,29 @@ func isMapped(name string) bool {
 }
 
 // introducePair tells asker and target of each other, each with the ticket of a wish.
-func (n *Node) introducePair(now time.Time, rec sessions.Record, signed []byte, addr netip.AddrPort,
+func (in *introducer) introducePair(now time.Time, rec sessions.Record, signed []byte, addr netip.AddrPort,
 	t sessions.Session, to netip.AddrPort, mine, theirs *wish) {
 	var pair [16]byte
 	copy(pair[:8], rec.Session[:])
 	copy(pair[8:], t.ID[:])
-	st, _ := n.intro.pairs.Get(pair)
+	st, _ := in.pairs.Get(pair)
 	other, err := sessions.Decode(t.Record) // the book's: it was verified
 	if !st.allow(now, addr, to) || err != nil {
 		return // they have been told already
 	}
-	n.intro.pairs.Add(pair, st)
-	half := n.half(theirs, rec.Session, signed)
+	in.pairs.Add(pair, st)
+	half := in.half(theirs, rec.Session, signed)
 	half.Addrs = candidates(rec, addr, to)
-	n.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: n.ep.NextID(), Body: half})
-	half = n.half(mine, t.ID, t.Record)
+	in.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: in.ep.NextID(), Body: half})
+	half = in.half(mine, t.ID, t.Record)
 	half.Addrs = candidates(other, to, addr)
-	n.ep.Send(now, dgram.PeerID(rec.Session), dgram.Message{ID: n.ep.NextID(), Body: half})
+	in.ep.Send(now, dgram.PeerID(rec.Session), dgram.Message{ID: in.ep.NextID(), Body: half})
 }
 
 // half makes the forwarded half of a request: it tells of a session, and why, by the ticket of w.
 // Without addresses it only says who asks.
-func (n *Node) half(w *wish, of sessions.SessionID, signed []byte) dgram.Ping {
-	return dgram.Ping{Scope: dgram.ScopeFind, Name: w.name, User: w.user, By: n.self[:], Ticket: w.ticket, Session: of[:], Record: signed}
+func (in *introducer) half(w *wish, of sessions.SessionID, signed []byte) dgram.Ping {
+	return dgram.Ping{Scope: dgram.ScopeFind, Name: w.name, User: w.user, By: in.own.session[:], Ticket: w.ticket, Session: of[:], Record: signed}
 }
 
 // introducesAtOnce says whether a session with these flags is introduced without being asked: to
@@ -156,9 +156,9 @@ func introducesAtOnce(flags uint64, together bool) bool {
 
 // together says whether two addresses belong to one place, as far as we can see: one public
 // address, one IPv6 subnet, or both on our own link.
-func (n *Node) together(a, b netip.AddrPort) bool {
+func (co *core) together(a, b netip.AddrPort) bool {
 	x, y := a.Addr(), b.Addr()
-	return oneHome(x, y) || n.links.near(x) && n.links.near(y)
+	return oneHome(x, y) || co.links.near(x) && co.links.near(y)
 }
 
 // oneHome says whether two addresses may be behind one router.
@@ -168,7 +168,7 @@ func oneHome(a, b netip.Addr) bool {
 
 // targets lists at most introduceTo sessions that p looks for and that we are associated with:
 // first those that look for the asker, then others at random.
-func (n *Node) targets(now time.Time, p dgram.Ping, asker sessions.Session) (list []sessions.Session) {
+func (in *introducer) targets(now time.Time, p dgram.Ping, asker sessions.Session) (list []sessions.Session) {
 	f := find{name: p.Name}
 	if len(p.User) == len(f.user) {
 		f.user = sessions.UserKey(p.User)
@@ -176,11 +176,11 @@ func (n *Node) targets(now time.Time, p dgram.Ping, asker sessions.Session) (lis
 		return nil
 	}
 	var others []sessions.Session
-	for _, s := range n.meant(f) {
-		e := n.edges[s.ID]
+	for _, s := range in.meant(f) {
+		e := in.edges.byID[s.ID]
 		switch {
-		case e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !n.ep.Live(dgram.PeerID(s.ID)):
-		case n.wishOf(now, s.ID, asker.User) != nil:
+		case e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !in.ep.Live(dgram.PeerID(s.ID)):
+		case in.wishOf(now, s.ID, asker.User) != nil:
 			list = append(list, s)
 		default:
 			others = append(others, s)
@@ -218,12 +218,12 @@ func neighborSubnet(a netip.Addr) netip.Prefix {
 }
 
 // meant lists the sessions of the users that f means.
-func (n *Node) meant(f find) (list []sessions.Session) {
+func (co *core) meant(f find) (list []sessions.Session) {
 	if !f.user.IsZero() {
-		return n.book.SessionsOf(f.user)
+		return co.book.SessionsOf(f.user)
 	}
-	for _, u := range n.book.Named(f.name) {
-		list = append(list, n.book.SessionsOf(u)...)
+	for _, u := range co.book.Named(f.name) {
+		list = append(list, co.book.SessionsOf(u)...)
 	}
 	return list
 }

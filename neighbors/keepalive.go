@@ -12,24 +12,24 @@ const (
 
 // throughNAT says whether the path to e may need keep-alives for a NAT: not on our own link, and
 // not if others see us at an address of our own.
-func (n *Node) throughNAT(e *edge) bool {
-	at, _, ok := n.direct(e.id)
-	return ok && !n.links.near(at.Addr()) && n.nat() != NATNone
+func (rx *reflexive) throughNAT(e *edge) bool {
+	at, _, ok := rx.direct(e.id)
+	return ok && !rx.links.near(at.Addr()) && rx.nat() != NATNone
 }
 
 // mappingLife is how long a NAT is trusted to keep our mapping towards e. Towards seeds and
 // introducers it is never the longer time: as long as these reach us, a mapping lost elsewhere
 // is made again within a second.
-func (n *Node) mappingLife(now time.Time, e *edge) time.Duration {
-	if now.Sub(n.keepSign) < keepGrow || e.seed || n.introducer(e) {
+func (rx *reflexive) mappingLife(now time.Time, e *edge) time.Duration {
+	if now.Sub(rx.keepSign) < keepGrow || e.seed || rx.introducer(e) {
 		return keepMapping
 	}
 	return keepLonger
 }
 
 // introducer says whether e introduced us to somebody.
-func (n *Node) introducer(e *edge) bool {
-	for _, w := range n.relays.ways { // the order does not matter
+func (rx *reflexive) introducer(e *edge) bool {
+	for _, w := range rx.ways.byID { // the order does not matter
 		if w.by == e.id {
 			return true
 		}
@@ -38,4 +38,4 @@ func (n *Node) introducer(e *edge) bool {
 }
 
 // mappingLost: something shows that a NAT has forgotten us, though our network is the same.
-func (n *Node) mappingLost(now time.Time) { n.keepSign = now }
+func (rx *reflexive) mappingLost(now time.Time) { rx.keepSign = now }

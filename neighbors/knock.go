@@ -37,125 +37,125 @@ type knocker struct {
 	at   time.Time          // when
 }
 
-// introduced: a common neighbour says that we and somebody else should meet, or that somebody
-// would like to. A ticket of ours shows that we asked; one that they signed, that they did.
-func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
-	class := n.payerAt(by, r.Addr).Class
-	trusted := class <= budget.Seed
-	if p.Scope == dgram.ScopeFind && !trusted && n.cfg.Intro != IntroAll && n.cfg.Intro != IntroLink {
-		return // we ask no such neighbour and let none introduce us, so no signature is worth checking
-	}
-	rec, err := n.verify(p.Record)
-	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, rec.Session[:]) || rec.Session == n.self {
-		return
-	}
-	if n.book.Trust(rec.User) == sessions.TrustBlocked {
-		return
-	}
-	if p.Scope == dgram.ScopeExplode {
-		n.explodeHeard(now, rec, by, r, p)
-		return
-	}
-	var addrs []netip.AddrPort
-	for _, a := range p.Addrs {
-		if n.dialable(a, r.Addr.Addr()) {
-			addrs = append(addrs, a)
-		}
-	}
-	if n.myTicket(by.ID, p) {
-		if trusted && n.lookingFor(now, rec, p) {
-			n.answered(now, by, rec, p, addrs)
-		}
-		return
-	}
-	if !n.ticketHolds(rec, by.ID, p) || !n.means(p) {
-		return
-	}
-	if last, ok := n.intro.numbers.Get(rec.Session); ok && p.Ticket.Number <= last {
-		return
-	}
-	n.intro.numbers.Add(rec.Session, p.Ticket.Number)
-	switch {
-	case len(p.Addrs) > 0 && introducesAtOnce(n.cfg.Intro.flags(), n.beside(p.Addrs)):
-		if !trusted && len(addrs) > 1 {
-			addrs = addrs[len(addrs)-1:] // the one that the introducer says it has proved
-		}
-		n.meet(now, by, rec, n.affordable(now, by, r.Addr, addrs, helloPerAddr), n.halfWay(by))
-	case trusted && n.cfg.Intro != IntroNone:
-		n.knocked(now, by, rec, p.Record)
-	}
+// vetted is an introduction whose record is sound.
+type vetted struct {
+	by      sessions.Session
+	rec     sessions.Record
+	addrs   []netip.AddrPort // those that may be dialled
+	trusted bool             // we would ask the introducer ourselves
 }
 
-// answered: the introduced session is one we asked for. An \add of our user's is charged to
-// nobody; somebody found by it earlier may be introduced by the same ticket again.
-func (n *Node) answered(now time.Time, by sessions.Session, rec sessions.Record, p dgram.Ping, addrs []netip.AddrPort) {
-	at, _, _ := n.direct(by.ID)
+// vet checks an introduction: a common neighbour says that we and somebody else should meet, or
+// that somebody would like to.
+func (in *introducer) vet(by sessions.Session, r dgram.Received, p dgram.Ping) (v vetted, ok bool) {
+	v = vetted{by: by, trusted: in.edges.payerAt(by, r.Addr).Class <= budget.Seed}
+	if p.Scope == dgram.ScopeFind && !v.trusted && in.cfg.Intro != IntroAll && in.cfg.Intro != IntroLink {
+		return v, false // we ask no such neighbour and let none introduce us, so no signature is worth checking
+	}
+	var err error
+	v.rec, err = in.verify(p.Record)
+	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, v.rec.Session[:]) || v.rec.Session == in.own.session {
+		return v, false
+	}
+	if in.book.Trust(v.rec.User) == sessions.TrustBlocked {
+		return v, false
+	}
+	for _, a := range p.Addrs {
+		if in.dialable(a, r.Addr.Addr()) {
+			v.addrs = append(v.addrs, a)
+		}
+	}
+	return v, true
+}
+
+// introducedTo acts on an introduction that we did not ask for, if its ticket shows that they did.
+// It returns where and when to meet them; false: not at all.
+func (in *introducer) introducedTo(now time.Time, v vetted, r dgram.Received, p dgram.Ping) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
+	if !in.ticketHolds(v.rec, v.by.ID, p) || !in.means(p) || !in.finder.tickets.fresh(v.rec.Session, p.Ticket.Number) {
+		return nil, 0, false
+	}
 	switch {
-	case len(p.User) == 0 && n.claimed(now, rec, p.Name):
-	case len(p.User) > 0 || n.book.Trust(rec.User).Known():
-		addrs = n.affordable(now, by, at, addrs, 1)
+	case len(p.Addrs) > 0 && introducesAtOnce(in.cfg.Intro.flags(), in.beside(p.Addrs)):
+		if !v.trusted && len(v.addrs) > 1 {
+			v.addrs = v.addrs[len(v.addrs)-1:] // the one that the introducer says it has proved
+		}
+		return in.affordable(now, v.by, r.Addr, v.addrs, helloPerAddr), in.halfWay(v.by), true
+	case v.trusted && in.cfg.Intro != IntroNone:
+		in.knocked(now, v.by, v.rec, p.Record)
+	}
+	return nil, 0, false
+}
+
+// answered acts on an introduction that we asked for. It returns where and when to meet them;
+// false: not at all. An \add of our user's (claimed) is charged to nobody; somebody found by it
+// earlier may be introduced by the same ticket again.
+func (in *introducer) answered(now time.Time, v vetted, p dgram.Ping, claimed bool) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
+	at, _, _ := in.direct(v.by.ID)
+	switch {
+	case claimed:
+	case len(p.User) > 0 || in.book.Trust(v.rec.User).Known():
+		v.addrs = in.affordable(now, v.by, at, v.addrs, 1)
 	default:
-		return
+		return nil, 0, false
 	}
-	delay := time.Duration(0)
-	if !n.begins(rec) {
-		delay = n.halfWay(by)
+	if !in.begins(v.rec) {
+		delay = in.halfWay(v.by)
 	}
-	n.meet(now, by, rec, addrs, delay)
+	return v.addrs, delay, true
 }
 
 // halfWay is how long the side that does not begin waits: the first packets of both must not
 // cross.
-func (n *Node) halfWay(by sessions.Session) time.Duration {
-	_, rtt, _ := n.ep.Path(dgram.PeerID(by.ID))
+func (in *introducer) halfWay(by sessions.Session) time.Duration {
+	_, rtt, _ := in.ep.Path(dgram.PeerID(by.ID))
 	return rtt / 2
 }
 
 // begins says whether we begin when both sides got their own ticket back. A session that is
 // introduced to anybody waits, as one that did not ask does; otherwise the ids decide.
-func (n *Node) begins(rec sessions.Record) bool {
-	mine, theirs := n.cfg.Intro == IntroAll, introducesAtOnce(rec.Flags, false)
+func (in *introducer) begins(rec sessions.Record) bool {
+	mine, theirs := in.cfg.Intro == IntroAll, introducesAtOnce(rec.Flags, false)
 	if mine != theirs {
 		return theirs
 	}
-	return mine || bytes.Compare(n.self[:], rec.Session[:]) < 0
+	return mine || bytes.Compare(in.own.session[:], rec.Session[:]) < 0
 }
 
 // beside says whether somebody seen at these addresses is in one place with us.
-func (n *Node) beside(addrs []netip.AddrPort) bool {
+func (in *introducer) beside(addrs []netip.AddrPort) bool {
 	return slices.ContainsFunc(addrs, func(a netip.AddrPort) bool {
 		home := func(own netip.AddrPort) bool { return oneHome(own.Addr(), a.Addr()) }
-		return n.links.near(a.Addr()) || slices.ContainsFunc(n.outside.adopted, home) || slices.ContainsFunc(n.cfg.Listen, home)
+		return in.links.near(a.Addr()) || slices.ContainsFunc(in.nat.adopted, home) || slices.ContainsFunc(in.cfg.Listen, home)
 	})
 }
 
 // affordable returns addrs if the introducer's budget covers HELLOs to each of them, else
 // nothing.
-func (n *Node) affordable(now time.Time, by sessions.Session, at netip.AddrPort, addrs []netip.AddrPort, each int) []netip.AddrPort {
+func (in *introducer) affordable(now time.Time, by sessions.Session, at netip.AddrPort, addrs []netip.AddrPort, each int) []netip.AddrPort {
 	cost := min(each*len(addrs), helloPerPunch)
-	if !n.budget.Spend(now, budget.Hellos, n.payerAt(by, at), float64(cost)) {
+	if !in.budget.Spend(now, budget.Hellos, in.edges.payerAt(by, at), float64(cost)) {
 		return nil
 	}
 	return addrs
 }
 
 // means tells whether p looks for us.
-func (n *Node) means(p dgram.Ping) bool {
+func (in *introducer) means(p dgram.Ping) bool {
 	if len(p.User) > 0 {
-		return bytes.Equal(p.User, n.user[:])
+		return bytes.Equal(p.User, in.own.user[:])
 	}
-	own, err := sessions.MapName(n.cfg.Name)
+	own, err := sessions.MapName(in.cfg.Name)
 	return err == nil && own == p.Name
 }
 
 // myTicket tells whether we signed the ticket of p ourselves.
-func (n *Node) myTicket(by sessions.SessionID, p dgram.Ping) bool {
-	return n.ticketHolds(n.record, by, p)
+func (in *introducer) myTicket(by sessions.SessionID, p dgram.Ping) bool {
+	return in.ticketHolds(in.own.record, by, p)
 }
 
 // lookingFor tells whether rec is somebody we asked for a short time ago. The numbers of our
 // tickets are times of asking, or later ones.
-func (n *Node) lookingFor(now time.Time, rec sessions.Record, p dgram.Ping) bool {
+func (in *introducer) lookingFor(now time.Time, rec sessions.Record, p dgram.Ping) bool {
 	if signed := time.UnixMilli(int64(min(p.Ticket.Number, sessions.MaxSeq))); now.Sub(signed) > wishTime {
 		return false
 	}
@@ -168,46 +168,46 @@ func (n *Node) lookingFor(now time.Time, rec sessions.Record, p dgram.Ping) bool
 
 // knocked: somebody asks for us. If our user knows them, we ask for them too, and that brings us
 // together. If not, the person is told, once.
-func (n *Node) knocked(now time.Time, by sessions.Session, rec sessions.Record, signed []byte) {
-	if n.book.Trust(rec.User).Known() || rec.User == n.user {
-		if e := n.edges[by.ID]; e != nil {
-			n.askOne(now, e, find{user: rec.User})
+func (in *introducer) knocked(now time.Time, by sessions.Session, rec sessions.Record, signed []byte) {
+	if in.book.Trust(rec.User).Known() || rec.User == in.own.user {
+		if e := in.edges.byID[by.ID]; e != nil {
+			in.finder.askOne(now, e, find{user: rec.User})
 		}
 		return
 	}
-	list := n.knockers(now)
+	list := in.knockers(now)
 	if i := slices.IndexFunc(list, func(k knocker) bool { return k.user == rec.User }); i >= 0 {
 		list[i].by, list[i].at = by.ID, now
 		return
 	}
-	if n.cfg.Seed || !n.budget.Spend(now, budget.Told, n.userPayer(rec.User), knockCost) {
+	if in.cfg.Seed || !in.budget.Spend(now, budget.Told, in.userPayer(rec.User), knockCost) {
 		return
 	}
-	if _, err := n.book.Learn(now, signed, rec, false, netip.Addr{}); err != nil {
+	if _, err := in.book.Learn(now, signed, rec, false, netip.Addr{}); err != nil {
 		return
 	}
 	if len(list) == maxKnocks {
 		list = list[1:]
 	}
-	n.intro.knocks = append(list, knocker{rec.User, rec.Name, by.ID, now})
-	n.tell(Knock{User: n.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: n.book.Label(by.User), Who: Who(rec.User)})
+	in.knocks = append(list, knocker{rec.User, rec.Name, by.ID, now})
+	in.emit(Knock{User: in.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: in.book.Label(by.User), Who: Who(rec.User)})
 }
 
 // knockers lists the strangers who ask for us, the earliest first. It forgets those whose wish
 // has expired and those about whom our user has decided.
-func (n *Node) knockers(now time.Time) []knocker {
-	n.intro.knocks = slices.DeleteFunc(n.intro.knocks, func(k knocker) bool {
-		return now.Sub(k.at) > wishTime || n.book.Trust(k.user) != sessions.TrustNew
+func (in *introducer) knockers(now time.Time) []knocker {
+	in.knocks = slices.DeleteFunc(in.knocks, func(k knocker) bool {
+		return now.Sub(k.at) > wishTime || in.book.Trust(k.user) != sessions.TrustNew
 	})
-	return n.intro.knocks
+	return in.knocks
 }
 
 // gate shows the knockers to the door.
-type gate struct{ n *Node }
+type gate struct{ *introducer }
 
 func (g gate) knocks(now time.Time) (list []knock) {
-	for _, k := range g.n.knockers(now) {
-		label := g.n.book.Label(k.user)
+	for _, k := range g.introducer.knockers(now) {
+		label := g.introducer.book.Label(k.user)
 		if label == "" { // forgotten meanwhile
 			label = k.name + "~" + sessions.Fingerprint(k.user)
 		}
@@ -216,28 +216,30 @@ func (g gate) knocks(now time.Time) (list []knock) {
 	return list
 }
 
-func (g gate) letIn(now time.Time, user sessions.UserKey) error { return g.n.acceptKnock(now, user) }
+func (g gate) letIn(now time.Time, user sessions.UserKey) error {
+	return g.introducer.acceptKnock(now, user)
+}
 
 // turnAway has nothing to do: once our user has decided about them they are not knockers.
 func (g gate) turnAway(time.Time, sessions.UserKey) {}
 
 // acceptKnock pins a stranger who asks for us, and asks for them, which tells the introducer that
 // both want to meet.
-func (n *Node) acceptKnock(now time.Time, user sessions.UserKey) error {
-	list := n.knockers(now)
+func (in *introducer) acceptKnock(now time.Time, user sessions.UserKey) error {
+	list := in.knockers(now)
 	i := slices.IndexFunc(list, func(k knocker) bool { return k.user == user })
 	if i < 0 {
 		return sessions.ErrUnknownUser
 	}
 	k := list[i]
-	n.pin(now, user)
-	if err := n.book.Contact(now, user, k.name); err != nil { // they may have been forgotten meanwhile
+	in.happened(now, meant{user})
+	if err := in.book.Contact(now, user, k.name); err != nil { // they may have been forgotten meanwhile
 		return err
 	}
-	n.reserve()
-	if e := n.edges[k.by]; e != nil && e.online {
-		n.askOne(now, e, find{user: user})
+	in.reserve()
+	if e := in.edges.byID[k.by]; e != nil && e.online {
+		in.finder.askOne(now, e, find{user: user})
 	}
-	n.seek(now, user)
+	in.happened(now, wanted{user})
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/sessions"
 )
 
 // A \ping ends within PingTimeout, since a script waits for it. On a slow path the answer cannot
@@ -22,22 +23,22 @@ const (
 func (r *requests) pings() []*request { return slices.Concat(r.list, r.late) }
 
 // probePause is the time between two probes of one \ping: an answer under way comes first.
-func (n *Node) probePause(q *request) time.Duration {
+func (rq *requests) probePause(q *request) time.Duration {
 	pause := time.Second / 2
-	for _, id := range n.pinged(q) {
-		pause = max(pause, n.ep.Trip(id)*3/2)
+	for _, id := range rq.pinged(q) {
+		pause = max(pause, rq.ep.Trip(id)*3/2)
 	}
 	return pause
 }
 
 // pinged lists the sessions that a \ping sends probes to.
-func (n *Node) pinged(q *request) (list []dgram.PeerID) {
+func (rq *requests) pinged(q *request) (list []dgram.PeerID) {
 	if q.kind == pingAddr && !q.peer.IsZero() {
 		return []dgram.PeerID{dgram.PeerID(q.peer)}
 	}
 	if q.kind == pingUser {
-		for _, s := range n.book.SessionsOf(q.find.user) {
-			if id := dgram.PeerID(s.ID); n.ep.Live(id) && (q.peer.IsZero() || q.peer == s.ID) {
+		for _, s := range rq.book.SessionsOf(q.find.user) {
+			if id := dgram.PeerID(s.ID); rq.ep.Live(id) && (q.peer.IsZero() || q.peer == s.ID) {
 				list = append(list, id)
 			}
 		}
@@ -47,19 +48,19 @@ func (n *Node) pinged(q *request) (list []dgram.PeerID) {
 
 // underWay says whether a \ping may still be answered, and whether anything came back since
 // it began.
-func (n *Node) underWay(now time.Time, q *request) (going, signs bool) {
-	for _, id := range n.pinged(q) {
-		heard := n.ep.LastHeard(id).After(q.started)
-		going = going || heard || now.Sub(q.started) < slowTrips*n.ep.Trip(id)
+func (rq *requests) underWay(now time.Time, q *request) (going, signs bool) {
+	for _, id := range rq.pinged(q) {
+		heard := rq.ep.LastHeard(id).After(q.started)
+		going = going || heard || now.Sub(q.started) < slowTrips*rq.ep.Trip(id)
 		signs = signs || heard
 	}
 	if q.kind == pingAddr {
-		challenged, dialling := n.ep.Dialling(q.addr)
+		challenged, dialling := rq.ep.Dialling(q.addr)
 		return going || dialling, signs || challenged
 	}
-	for _, s := range n.book.SessionsOf(q.find.user) {
+	for _, s := range rq.book.SessionsOf(q.find.user) {
 		for _, seen := range s.Seen {
-			challenged, dialling := n.ep.Dialling(seen.Addr)
+			challenged, dialling := rq.ep.Dialling(seen.Addr)
 			going, signs = going || dialling, signs || challenged
 		}
 	}
@@ -68,17 +69,17 @@ func (n *Node) underWay(now time.Time, q *request) (going, signs bool) {
 
 // pingFailure is what the person is told of a \ping that was not answered in time. If an answer
 // may still come, it goes on.
-func (n *Node) pingFailure(now time.Time, q *request) string {
-	going, signs := n.underWay(now, q)
+func (rq *requests) pingFailure(now time.Time, q *request) string {
+	going, signs := rq.underWay(now, q)
 	if going {
-		n.goesOn(now, q)
+		rq.goesOn(now, q)
 	}
 	what, trip := q.addr.String(), time.Duration(0)
 	if q.kind == pingUser {
 		what = q.find.name
 	}
-	for _, id := range n.pinged(q) {
-		trip = max(trip, n.ep.Trip(id))
+	for _, id := range rq.pinged(q) {
+		trip = max(trip, rq.ep.Trip(id))
 	}
 	switch {
 	case now.Sub(q.started) < slowTrips*trip:
@@ -86,7 +87,7 @@ func (n *Node) pingFailure(now time.Time, q *request) string {
 	case signs:
 		return fmt.Sprintf("no pong from %s yet: datagrams come back, but slowly. Trying goes on for a minute, and you are told when they answer", what)
 	case q.kind == pingUser:
-		return fmt.Sprintf("no answer from %s%s; messages are kept and delivered when they return", what, n.lastStages(q.find.user))
+		return fmt.Sprintf("no answer from %s%s; messages are kept and delivered when they return", what, rq.lastStages(q.find.user))
 	case going:
 		return fmt.Sprintf("no answer from %s: check the address and the port, that darkchat runs there, and that its firewall lets UDP in. Trying goes on for a while, and you are told if it answers", what)
 	}
@@ -94,35 +95,45 @@ func (n *Node) pingFailure(now time.Time, q *request) string {
 }
 
 // goesOn keeps a \ping after its end. The oldest makes room; one of the same target is replaced.
-func (n *Node) goesOn(now time.Time, q *request) {
+func (rq *requests) goesOn(now time.Time, q *request) {
 	late := *q
-	late.late, late.deadline, late.next, late.asked = true, now.Add(lateTime), now.Add(max(n.probePause(q), lateFirst)), 0
-	list := slices.DeleteFunc(slices.Clone(n.requests.late), func(p *request) bool {
+	late.late, late.deadline, late.next, late.asked = true, now.Add(lateTime), now.Add(max(rq.probePause(q), lateFirst)), 0
+	list := slices.DeleteFunc(slices.Clone(rq.late), func(p *request) bool {
 		return p.kind == q.kind && p.addr == q.addr && p.find == q.find && p.peer == q.peer
 	})
 	if len(list) == maxLate {
 		list = list[1:]
 	}
-	n.requests.late = append(list, &late)
-	n.wake(late.next)
+	rq.late = append(list, &late)
+	rq.wake(late.next)
 }
 
 // advanceLate probes again where there are keys by now, and ends those that took too long without
 // a word: the person has been told that no answer came.
-func (n *Node) advanceLate(now time.Time) (next time.Time) {
-	for _, q := range slices.Clone(n.requests.late) {
+func (rq *requests) advanceLate(now time.Time) (next time.Time) {
+	for _, q := range slices.Clone(rq.late) {
 		if !q.deadline.After(now) {
-			n.end(q, nil)
+			rq.end(q, nil)
 			continue
 		}
 		if !q.next.After(now) {
-			for _, id := range n.pinged(q) {
-				q.probes = append(q.probes, n.ep.ProbeAsked(now, id))
+			for _, id := range rq.pinged(q) {
+				q.probes = append(q.probes, rq.ep.ProbeAsked(now, id))
 			}
-			q.next = now.Add(max(n.probePause(q), lateFirst<<q.asked))
+			q.next = now.Add(max(rq.probePause(q), lateFirst<<q.asked))
 			q.asked = min(q.asked+1, lateDoubled)
 		}
 		next = earliest(next, earliest(q.next, q.deadline))
 	}
 	return next
+}
+
+// lastStages tells how far the failed contacts with a user got.
+func (rq *requests) lastStages(user sessions.UserKey) (text string) {
+	for _, s := range rq.book.SessionsOf(user) {
+		if e := rq.edges.byID[s.ID]; e != nil && e.stage != "" && !e.online {
+			text += " (" + e.stage + ")"
+		}
+	}
+	return text
 }

@@ -7,12 +7,6 @@ import (
 	"darkchat/sessions"
 )
 
-// leaving is how far our goodbyes have got.
-type leaving struct {
-	left time.Time            // when we began to leave; zero: we stay
-	last []sessions.SessionID // relays that carry our goodbye to others, and so hear it last; at most maxRelays
-}
-
 // leaveRelayed is how long relays are kept for the goodbyes that they carry. It must fit into the
 // loop's leaveTime.
 const leaveRelayed = 700 * time.Millisecond
@@ -20,32 +14,32 @@ const leaveRelayed = 700 * time.Millisecond
 // Leave says goodbye: a signed "gone" to every neighbour. Left reports whether all of them have
 // acknowledged it; the caller may stop waiting.
 func (n *Node) Leave(now time.Time) {
-	if !n.left.IsZero() {
+	if !n.core.own.left.IsZero() {
 		return
 	}
-	n.left = now
-	n.book.Freshen()
+	n.core.own.left = now
+	n.core.book.Freshen()
 	if n.sign(sessions.StateGone) != nil {
 		return
 	}
 	carries := map[sessions.SessionID]bool{}
-	for _, e := range n.live() {
-		if relay, ok := n.throughRelay(e.id); ok {
+	for _, e := range n.core.edges.live() {
+		if relay, ok := n.core.ways.throughRelay(e.id); ok {
 			carries[relay] = true
 		}
 	}
-	for _, e := range n.live() {
+	for _, e := range n.core.edges.live() {
 		if carries[e.id] {
 			n.last = append(n.last, e.id) // a relay carries nothing for a session that has left it
 			continue
 		}
 		n.goodbye(now, e.id)
 	}
-	n.wake(now)
+	n.core.wake(now)
 }
 
 func (n *Node) goodbye(now time.Time, id sessions.SessionID) {
-	n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Offline{Record: n.signed}})
+	n.core.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.core.ep.NextID(), Body: dgram.Offline{Record: n.core.own.signed}})
 }
 
 // advanceLeaving says goodbye to the relays once they have carried the others' goodbyes.
@@ -53,7 +47,7 @@ func (n *Node) advanceLeaving(now time.Time) (next time.Time) {
 	if len(n.last) == 0 {
 		return time.Time{}
 	}
-	if until := n.left.Add(leaveRelayed); until.After(now) && n.relaysNeeded() {
+	if until := n.core.own.left.Add(leaveRelayed); until.After(now) && n.core.ways.relaysNeeded() {
 		return until
 	}
 	for _, id := range n.last {
@@ -64,9 +58,9 @@ func (n *Node) advanceLeaving(now time.Time) (next time.Time) {
 }
 
 // relaysNeeded says whether a goodbye through a relay is still unanswered.
-func (n *Node) relaysNeeded() bool {
-	for _, e := range n.live() {
-		if _, ok := n.throughRelay(e.id); ok && !n.ep.Idle(dgram.PeerID(e.id)) {
+func (ws *ways) relaysNeeded() bool {
+	for _, e := range ws.edges.live() {
+		if _, ok := ws.throughRelay(e.id); ok && !ws.ep.Idle(dgram.PeerID(e.id)) {
 			return true
 		}
 	}
@@ -75,11 +69,11 @@ func (n *Node) relaysNeeded() bool {
 
 // Left reports whether all neighbours have acknowledged our goodbye.
 func (n *Node) Left() bool {
-	if n.left.IsZero() || len(n.last) > 0 {
+	if n.core.own.left.IsZero() || len(n.last) > 0 {
 		return false
 	}
-	for _, e := range n.live() {
-		if !n.ep.Idle(dgram.PeerID(e.id)) {
+	for _, e := range n.core.edges.live() {
+		if !n.core.ep.Idle(dgram.PeerID(e.id)) {
 			return false
 		}
 	}

@@ -12,9 +12,15 @@ import (
 	"darkchat/sessions"
 )
 
-// Say sends one line to all online sessions of a user, or to one session. With
+// outbound is our own lines: what was typed here, on its way to others.
+type outbound struct {
+	*core
+	ends ends
+}
+
+// say sends one line to all online sessions of a user, or to one session. With
 // none online it is queued. An error means that nothing was sent or kept.
-func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
+func (ob *outbound) say(now time.Time, to Target, line string) (Token, error) {
 	switch {
 	case len(line) > MaxLine:
 		return 0, ErrLineTooLong
@@ -26,10 +32,10 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		return 0, errors.New("the line is not UTF-8; set your terminal to UTF-8 and type it again")
 	}
 	user := sessions.UserKey(to.key)
-	if n.book.Trust(user) == sessions.TrustBlocked {
+	if ob.book.Trust(user) == sessions.TrustBlocked {
 		return 0, errors.New(to.User + " is blocked: \\unblock " + to.User + " first")
 	}
-	online := n.onlineSessions(user)
+	online := ob.edges.onlineSessions(user)
 	var only *sessions.SessionID
 	if to.Session != "" {
 		id, err := sessions.ParseSessionID(to.Session)
@@ -39,214 +45,204 @@ func (n *Node) Say(now time.Time, to Target, line string) (Token, error) {
 		only = &id
 	}
 	parts := split(line, sessions.MaxCopyText)
-	first, err := n.numbers.take(sessions.CounterIDs, uint64(len(parts)))
+	first, err := ob.own.numbers.take(sessions.CounterIDs, uint64(len(parts)))
 	if err != nil {
 		return 0, err
 	}
-	progress, err := n.outbox.Put(now, first, user, only, parts, online)
+	progress, err := ob.outbox.Put(now, first, user, only, parts, online)
 	if err != nil {
-		n.whenWritten(now, progress, 0)
+		ob.writes.whenWritten(now, progress, 0)
 	}
 	if errors.Is(err, sessions.ErrOutboxFull) {
 		return 0, ErrOutboxFull
 	} else if err != nil {
 		return 0, err
 	}
-	n.pin(now, user)
-	n.noteOwn(now, user, first, line)
-	n.ends.last = first
-	n.requests.last++
-	token := n.requests.last
-	n.whenWritten(now, progress, token)
+	ob.happened(now, meant{user})
+	ob.noteOwn(now, user, first, line)
+	ob.ends.last = first
+	token := ob.nextToken()
+	ob.writes.whenWritten(now, progress, token)
 	if progress[len(progress)-1].State == sessions.DeliveryQueued {
-		n.seek(now, user)
+		ob.happened(now, wanted{user})
 	}
 	return token, nil
 }
 
 // returned: a session is back. Lines queued for its user go to the sessions that are online now;
 // lines that this one missed go to it.
-func (n *Node) returned(now time.Time, e *edge) {
-	n.whenWritten(now, n.outbox.Online(e.user, n.onlineSessions(e.user)), 0)
-	e.retryAt, e.retryWait, e.spoke = time.Time{}, 0, time.Time{}
-	n.pump(now, e)
+func (ob *outbound) returned(now time.Time, e *edge) {
+	ob.writes.whenWritten(now, ob.outbox.Online(e.user, ob.edges.onlineSessions(e.user)), 0)
+	e.send.retryAt, e.send.retryWait, e.talk.spoke = time.Time{}, 0, time.Time{}
+	ob.pump(now, e)
 }
 
-// whenWritten tells the progress of own lines, and sends them, once the batch of this turn is
-// written.
-func (n *Node) whenWritten(now time.Time, list []sessions.Progress, token Token) {
-	if len(list) > 0 {
-		n.texts.gathered.lines = append(n.texts.gathered.lines, ownLine{token, list})
-		n.wake(now)
-	}
-}
-
-func (n *Node) pumpAll(now time.Time, user sessions.UserKey) {
-	for _, id := range n.onlineSessions(user) {
-		n.pump(now, n.edges[id])
+func (ob *outbound) pumpAll(now time.Time, user sessions.UserKey) {
+	for _, id := range ob.edges.onlineSessions(user) {
+		ob.pump(now, ob.edges.byID[id])
 	}
 }
 
 // pump hands texts to the wire in order, as many as inFlight allows.
-func (n *Node) pump(now time.Time, e *edge) {
-	most := cmp.Or(e.atOnce, inFlight)
-	if !e.online || len(e.flying) >= most || !e.retryAt.IsZero() || !n.outbox.Waiting(e.id) {
+func (ob *outbound) pump(now time.Time, e *edge) {
+	most := cmp.Or(e.send.atOnce, inFlight)
+	if !e.online || len(e.send.flying) >= most || !e.send.retryAt.IsZero() || !ob.outbox.Waiting(e.id) {
 		return
 	}
-	n.talk(now, e)
-	for _, p := range n.outbox.Next(e.id, most-len(e.flying)) {
+	ob.happened(now, texted{e})
+	for _, p := range ob.outbox.Next(e.id, most-len(e.send.flying)) {
 		m := dgram.Message{ID: p.ID, Body: dgram.Text{
 			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,
 		}}
-		if !e.retryAt.IsZero() || !n.ep.Send(now, dgram.PeerID(e.id), m) {
-			n.outbox.PutBack(e.id, p.ID)
-			n.retryLater(now, e)
+		if !e.send.retryAt.IsZero() || !ob.ep.Send(now, dgram.PeerID(e.id), m) {
+			ob.outbox.PutBack(e.id, p.ID)
+			ob.retryLater(now, e)
 			continue
 		}
-		n.expectAnswer(now, e)
-		e.flying = append(e.flying, p.ID)
+		ob.expectAnswer(now, e)
+		e.send.flying = append(e.send.flying, p.ID)
 	}
-	if len(e.flying) > 0 && !n.ep.Live(dgram.PeerID(e.id)) {
-		if s, ok := n.book.Session(e.id); ok {
-			n.dialSession(now, s) // its keys were evicted: say HELLO again
+	if len(e.send.flying) > 0 && !ob.ep.Live(dgram.PeerID(e.id)) {
+		if s, ok := ob.book.Session(e.id); ok {
+			ob.dialSession(now, s) // its keys were evicted: say HELLO again
 		}
 	}
 }
 
 // expectAnswer schedules a look at e, which owes an answer to a text. An attempt that ended
 // without an answer does not change that.
-func (n *Node) expectAnswer(now time.Time, e *edge) {
-	if !e.spoke.IsZero() {
+func (ob *outbound) expectAnswer(now time.Time, e *edge) {
+	if !e.talk.spoke.IsZero() {
 		return
 	}
-	e.spoke, e.waited = now, 0
-	if at := now.Add(textPatience); e.quietAt.After(at) && e.probes == 0 {
+	e.talk.spoke, e.talk.waited = now, 0
+	if at := now.Add(textPatience); e.quietAt.After(at) && e.watch.probes == 0 {
 		e.quietAt = at
-		n.plan(e)
+		ob.edges.plan(e)
 	}
 }
 
 // landed: a text is no longer under way to e.
 func (e *edge) landed(id uint64) {
-	if i := slices.Index(e.flying, id); i >= 0 {
-		e.flying = slices.Delete(e.flying, i, i+1)
+	if i := slices.Index(e.send.flying, id); i >= 0 {
+		e.send.flying = slices.Delete(e.send.flying, i, i+1)
 	}
 }
 
 // retryLater sends the texts for e again by a timer, while it is believed online.
-func (n *Node) retryLater(now time.Time, e *edge) {
-	if !e.retryAt.IsZero() || n.edges[e.id] != e {
+func (ob *outbound) retryLater(now time.Time, e *edge) {
+	if !e.send.retryAt.IsZero() || ob.edges.byID[e.id] != e {
 		return
 	}
-	e.retryWait = min(max(2*e.retryWait, retryFirst), retryLast)
-	e.retryAt = now.Add(n.spread(e.retryWait))
-	n.plan(e)
+	e.send.retryWait = min(max(2*e.send.retryWait, retryFirst), retryLast)
+	e.send.retryAt = now.Add(ob.spread(e.send.retryWait))
+	ob.edges.plan(e)
 }
 
 // retryNow: the session said something, so texts whose attempt ended go again, unless it asked
 // for a pause.
-func (n *Node) retryNow(now time.Time, id sessions.SessionID) {
-	if e := n.edges[id]; e != nil && !e.busy && !e.retryAt.IsZero() {
-		e.retryAt = time.Time{}
-		n.pump(now, e)
-		n.plan(e)
+func (ob *outbound) retryNow(now time.Time, id sessions.SessionID) {
+	if e := ob.edges.byID[id]; e != nil && !e.send.busy && !e.send.retryAt.IsZero() {
+		e.send.retryAt = time.Time{}
+		ob.pump(now, e)
+		ob.edges.plan(e)
 	}
 }
 
 // textSettled: a text of ours was answered.
-func (n *Node) textSettled(now time.Time, s dgram.Settled) {
+func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 	id := sessions.SessionID(s.Peer)
-	e := n.edges[id]
+	e := ob.edges.byID[id]
 	if e == nil {
 		e = &edge{id: id} // its edge gave way to another; its answer still counts
 	}
 	e.landed(s.ID)
-	if e.spoke, e.waited = now, 0; len(e.flying) == 0 {
-		e.spoke = time.Time{}
+	if e.talk.spoke, e.talk.waited = now, 0; len(e.send.flying) == 0 {
+		e.talk.spoke = time.Time{}
 	}
 	var moved []sessions.Progress
 	switch s.Result {
 	case dgram.ResultDelivered:
-		e.retryWait, e.busy, e.tries = 0, false, 0
-		if e.atOnce *= 2; e.atOnce >= inFlight {
-			e.atOnce = 0
+		e.send.retryWait, e.send.busy, e.send.tries = 0, false, 0
+		if e.send.atOnce *= 2; e.send.atOnce >= inFlight {
+			e.send.atOnce = 0
 		}
-		moved = n.outbox.Acked(id, s.ID)
+		moved = ob.outbox.Acked(id, s.ID)
 	case dgram.ResultGap:
-		if n.outbox.Gap(id, s.ID, s.Have) { // it may never say anything else
-			e.busy = true
-			n.retryLater(now, e)
+		if ob.outbox.Gap(id, s.ID, s.Have) { // it may never say anything else
+			e.send.busy = true
+			ob.retryLater(now, e)
 		}
 	case dgram.ResultUnknownRecipient:
-		moved = n.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
+		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
 	case dgram.ResultNotTrusted:
-		moved = n.outbox.Refused(id, s.ID, sessions.ReasonNotTrusted)
+		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonNotTrusted)
 	case dgram.ResultTooOld:
-		moved = n.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
+		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
 	default:
-		e.busy, e.atOnce = true, 1
-		n.outbox.PutBack(id, s.ID)
-		n.retryLater(now, e)
+		e.send.busy, e.send.atOnce = true, 1
+		ob.outbox.PutBack(id, s.ID)
+		ob.retryLater(now, e)
 	}
 	if s.Result != dgram.ResultDelivered {
-		n.takeBack(e, moved)
+		ob.takeBack(e, moved)
 	}
-	n.progress(now, moved, 0)
-	n.pump(now, e)
+	ob.progress(now, moved, 0)
+	ob.pump(now, e)
 }
 
 // takeBack stops sending the other parts of lines that were refused.
-func (n *Node) takeBack(e *edge, refused []sessions.Progress) {
+func (ob *outbound) takeBack(e *edge, refused []sessions.Progress) {
 	for _, p := range refused {
-		n.withdraw(e, p)
+		ob.withdraw(e, p)
 	}
 }
 
 // textLapsed: five sends went unanswered. That ends the attempt, never the text.
-func (n *Node) textLapsed(now time.Time, l dgram.Lapsed) {
+func (ob *outbound) textLapsed(now time.Time, l dgram.Lapsed) {
 	id := sessions.SessionID(l.Peer)
-	n.outbox.Lapsed(id, l.ID)
-	if e := n.edges[id]; e != nil {
+	ob.outbox.Lapsed(id, l.ID)
+	if e := ob.edges.byID[id]; e != nil {
 		e.landed(l.ID)
-		e.tries++
+		e.send.tries++
 		if e.online {
-			n.retryLater(now, e)
+			ob.retryLater(now, e)
 		}
 	}
 }
 
 // textsBack takes the texts under way to a session back into the outbox.
-func (n *Node) textsBack(e *edge) {
-	for _, id := range e.flying {
-		n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
-		n.outbox.Lapsed(e.id, id)
+func (ob *outbound) textsBack(e *edge) {
+	for _, id := range e.send.flying {
+		ob.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+		ob.outbox.Lapsed(e.id, id)
 	}
-	e.flying = nil
+	e.send.flying = nil
 }
 
 // progress tells how far lines have got; the token belongs to the last one.
-func (n *Node) progress(now time.Time, list []sessions.Progress, token Token) {
+func (ob *outbound) progress(now time.Time, list []sessions.Progress, token Token) {
 	for i, p := range list {
-		n.ends.note(n, p)
+		ob.noteStep(p)
 		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // the history notes those
-			n.noteEnd(now, p)
+			ob.noteEnd(now, p)
 		}
-		d := n.delivery(p)
+		d := ob.delivery(p)
 		if i == len(list)-1 {
 			d.Token = token
 		}
-		n.tell(d)
+		ob.emit(d)
 	}
 }
 
 // delivery is one step of a line, as the person is told.
-func (n *Node) delivery(p sessions.Progress) Delivery {
+func (ob *outbound) delivery(p sessions.Progress) Delivery {
 	d := Delivery{
-		ID: p.ID, To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
+		ID: p.ID, To: ob.book.Label(p.To), State: DeliveryState(p.State.String()),
 		Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting), Text: p.Text,
 	}
 	if p.State == sessions.DeliveryHeld {
-		d.By = n.heldBy(p.Holders)
+		d.By = ob.heldBy(p.Holders)
 	}
 	return d
 }
@@ -256,4 +252,60 @@ func names(ids []sessions.SessionID) (list []string) {
 		list = append(list, id.String())
 	}
 	return list
+}
+
+// receiptCame: a friend has brought the receipt of a session for a text of ours.
+func (ob *outbound) receiptCame(now time.Time, r receiptCame) {
+	if e := ob.edges.byID[r.from.ID]; e != nil {
+		e.landed(r.text)
+		ob.ep.Cancel(dgram.PeerID(r.from.ID), dgram.KindText, r.text)
+	}
+	ob.progressVia(r.list, r.friend)
+	ob.pumpAll(now, r.from.User)
+}
+
+// progressVia tells the progress that a friend brought.
+func (ob *outbound) progressVia(list []sessions.Progress, friend sessions.UserKey) {
+	for _, p := range list {
+		ob.noteStep(p)
+		d := ob.delivery(p)
+		d.By = ob.book.Label(friend)
+		ob.emit(d)
+	}
+}
+
+// heldBy names the friends who keep a line; empty: none.
+func (ob *outbound) heldBy(holders []sessions.SessionID) (names string) {
+	for _, id := range holders {
+		s, ok := ob.book.Session(id)
+		if label := ob.book.Label(s.User); ok && names == "" {
+			names = label
+		} else if ok && label != names {
+			names += ", " + label
+		}
+	}
+	return names
+}
+
+// nowTrue brings the progress of lines up to date, now that it is written.
+func (ob *outbound) nowTrue(list []sessions.Progress) []sessions.Progress {
+	rest := list[:0]
+	for _, p := range list {
+		if p, ok := ob.outbox.Written(p); ok {
+			rest = append(rest, p)
+		}
+	}
+	return rest
+}
+
+// hurry: somebody who had no room for our texts declares to be online. There may be room now,
+// so the texts go again soon, as after the first refusal.
+func (ob *outbound) hurry(now time.Time, id sessions.SessionID) {
+	e := ob.edges.byID[id]
+	if e == nil || !e.send.busy || e.send.retryAt.IsZero() {
+		return
+	}
+	e.send.retryWait = 0
+	e.send.retryAt = earliest(e.send.retryAt, now.Add(retryFirst))
+	ob.edges.plan(e)
 }

@@ -10,6 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // Bounds of pulling.
@@ -23,14 +24,6 @@ const (
 
 	wantPatience = time.Second // after this another teller is asked too
 )
-
-// pull is a neighbour's list on its way to us.
-type pull struct {
-	request uint64 // id of the one under way; 0: none
-	cursor  []byte // which it asks to continue after
-	compare bool   // by digest with what we hold; false: the whole list is wanted
-	pages   int    // so far
-}
 
 // wants is the records that we lack and somebody told of (record pulls).
 type wants struct {
@@ -48,29 +41,29 @@ type want struct {
 
 // askForList pulls a neighbour's list: what it knows propagates to us (paper, section 2.2). Only
 // people our user knows are asked, no seeds: a seed joins nobody to everybody.
-func (n *Node) askForList(now time.Time, e *edge) {
-	if e == nil || n.cfg.Seed || e.seed || e.user == n.user || !n.ep.Live(dgram.PeerID(e.id)) || !n.known(e) {
+func (g *gossip) askForList(now time.Time, e *edge) {
+	if e == nil || g.cfg.Seed || e.seed || e.user == g.own.user || !g.ep.Live(dgram.PeerID(e.id)) || !g.edges.known(e) {
 		return
 	}
-	e.pull = pull{compare: n.rumors.toldBy[e.id] > 0}
-	n.askForPage(now, e, nil)
-	e.refreshAt = now.Add(n.spread(n.cfg.Profile.Refresh))
-	n.plan(e)
+	e.pull = pull{compare: g.rumors.toldBy[e.id] > 0}
+	g.askForPage(now, e, nil)
+	e.refreshAt = now.Add(g.spread(g.cfg.Profile.Refresh))
+	g.edges.plan(e)
 }
 
 // askForPage asks for the page after cursor. The digest of what we hold is made anew for each
 // page, since the one before has changed it.
-func (n *Node) askForPage(now time.Time, e *edge, cursor []byte) {
+func (g *gossip) askForPage(now time.Time, e *edge, cursor []byte) {
 	e.pull.pages++
 	e.pull.cursor = cursor
-	id := n.ep.NextID()
+	id := g.ep.NextID()
 	var digest []byte
 	if e.pull.compare {
 		var salt [8]byte
-		io.ReadFull(n.cfg.Random, salt[:])
-		digest = dgram.Digest(salt, n.rumors.held(e.id))
+		io.ReadFull(g.cfg.Random, salt[:])
+		digest = dgram.Digest(salt, g.rumors.held(e.id))
 	}
-	if n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: dgram.ListRequest{Digest: digest, Cursor: cursor, Credit: 1}}) {
+	if g.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: dgram.ListRequest{Digest: digest, Cursor: cursor, Credit: 1}}) {
 		e.pull.request = id
 	}
 }
@@ -78,30 +71,30 @@ func (n *Node) askForPage(now time.Time, e *edge, cursor []byte) {
 // listRequested answers with summaries of our own neighbours, or with the records of one. A peer
 // without an edge to us gets an empty list, as if we had no friends (the rule of the 2010
 // program).
-func (n *Node) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
+func (g *gossip) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
 	page := dgram.List{Request: r.Message.ID}
-	asker := n.edges[s.ID]
-	if n.cfg.Seed {
+	asker := g.edges.byID[s.ID]
+	if g.cfg.Seed {
 		asker = nil
 	}
 	switch {
 	case len(q.Of) == 0:
-		fillPage(&page, n.told(asker), q)
+		fillPage(&page, g.told(asker), q)
 	case asker != nil:
-		n.fillRecords(&page, asker, q.Of)
+		g.fillRecords(&page, asker, q.Of)
 	}
-	n.ep.Send(now, r.From, dgram.Message{ID: n.ep.NextID(), Body: page})
+	g.ep.Send(now, r.From, dgram.Message{ID: g.ep.NextID(), Body: page})
 }
 
 // told lists our summaries of all neighbours that an asker is told of, by session id; a nil asker
 // is told of nobody. They are few enough to make the list anew for each question (costList).
-func (n *Node) told(asker *edge) (list []dgram.Summary) {
+func (g *gossip) told(asker *edge) (list []dgram.Summary) {
 	if asker == nil {
 		return nil
 	}
-	for _, id := range n.edgeIDs() {
-		if e := n.edges[id]; n.tells(e, asker) {
-			if s, ok := n.summaryOf(e); ok {
+	for _, id := range g.edges.edgeIDs() {
+		if e := g.edges.byID[id]; g.edges.tells(e, asker) {
+			if s, ok := g.edges.summaryOf(e); ok {
 				list = append(list, s)
 			}
 		}
@@ -129,23 +122,16 @@ func fillPage(page *dgram.List, list []dgram.Summary, q dgram.ListRequest) {
 	}
 }
 
-// covers says whether a page asked for behind cursor would tell of a session if its teller had
-// it.
-func covers(l *dgram.List, cursor []byte, id dgram.PeerID) bool {
-	return (!l.Part || l.Buckets.Has(id)) && (len(cursor) == 0 || bytes.Compare(id[:], cursor) > 0) &&
-		(len(l.Next) == 0 || bytes.Compare(id[:], l.Next) <= 0)
-}
-
 // fillRecords fills a page with the record of one session, or those of one user's sessions.
-func (n *Node) fillRecords(page *dgram.List, asker *edge, of []byte) {
+func (g *gossip) fillRecords(page *dgram.List, asker *edge, of []byte) {
 	room := listPage
-	for _, id := range n.edgeIDs() {
-		e := n.edges[id]
-		if !bytes.Equal(of, id[:]) && !bytes.Equal(of, e.user[:]) || !n.tells(e, asker) {
+	for _, id := range g.edges.edgeIDs() {
+		e := g.edges.byID[id]
+		if !bytes.Equal(of, id[:]) && !bytes.Equal(of, e.user[:]) || !g.edges.tells(e, asker) {
 			continue
 		}
-		s, ok := n.book.Session(id)
-		sum, _ := n.summaryOf(e)
+		s, ok := g.book.Session(id)
+		sum, _ := g.edges.summaryOf(e)
 		if !ok || len(page.Records) == listRecords || len(s.Record) > room {
 			continue
 		}
@@ -156,18 +142,14 @@ func (n *Node) fillRecords(page *dgram.List, asker *edge, of []byte) {
 	page.Total = uint64(len(page.Records))
 }
 
-// listReceived takes a page of a list, or news, which nobody asks for. A page that answers no
+// listReceived takes a page of a list. A page that answers no
 // request of ours is dropped. Records are hearsay: they make names known, nobody online.
-func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Received, l dgram.List) {
-	if l.Request == 0 {
-		n.newsReceived(now, from, l)
-		return
-	}
-	e := n.edges[from.ID]
-	if w, ok := n.wants.flying[l.Request]; ok && w.by == from.ID {
-		n.wantEnded(l.Request, w)
-		n.recordsReceived(now, w, from, r.Addr, l)
-		n.pumpWants(now)
+func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Received, l dgram.List) {
+	e := g.edges.byID[from.ID]
+	if w, ok := g.wants.flying[l.Request]; ok && w.by == from.ID {
+		g.wantEnded(l.Request, w)
+		g.recordsReceived(now, w, from, r.Addr, l)
+		g.pumpWants(now)
 		return
 	}
 	if e == nil || e.pull.request != l.Request {
@@ -175,83 +157,83 @@ func (n *Node) listReceived(now time.Time, from sessions.Session, r dgram.Receiv
 	}
 	cursor := e.pull.cursor
 	e.pull.request = 0
-	for _, gone := range n.rumors.replace(e.id, cursor, &l) {
-		n.reconsider(now, gone)
+	for _, gone := range g.rumors.replace(e.id, cursor, &l) {
+		g.reconsider(now, gone)
 	}
-	n.heardSummaries(now, e, l.Summaries, true)
+	g.heardSummaries(now, e, l.Summaries, true)
 	if bytes.Compare(l.Next, cursor) > 0 && e.pull.pages < listPages {
-		n.askForPage(now, e, l.Next)
+		g.askForPage(now, e, l.Next)
 	}
 }
 
 // recordsReceived takes the record of a session that a neighbour told of.
-func (n *Node) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l dgram.List) {
+func (g *gossip) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l dgram.List) {
 	got := false
 	for _, signed := range l.Records {
-		rec, err := n.verify(signed)
-		if err != nil || rec.Session != w.id || rec.User == n.user {
+		rec, err := g.verify(signed)
+		if err != nil || rec.Session != w.id || rec.User == g.own.user {
 			continue // not what was asked for
 		}
 		got = true
-		n.learn(now, rec.Session, rec, signed, addr, false)
-		if n.isNear(addr) || n.onSite(addr.Addr()) {
-			n.dialNear(now, rec.Session, addr.Addr())
+		g.happened(now, recordBrought{rec, signed})
+		if g.isNear(addr) || g.onSite(addr.Addr()) {
+			g.dialNear(now, rec.Session, addr.Addr())
 		}
 	}
-	r := n.rumors.rumor(w.id)
+	r := g.rumors.rumor(w.id)
 	switch {
 	case r == nil:
 	case got:
-		if by := n.edges[from.ID]; by != nil {
-			n.again(now, r, by)
+		if by := g.edges.byID[from.ID]; by != nil {
+			g.again(now, r, by)
 		}
 	default:
-		n.wantFromAnother(now, r, w)
+		g.wantFromAnother(now, r, w)
 	}
 }
 
 // again looks at a rumor again once its record is known.
-func (n *Node) again(now time.Time, r *rumor, by *edge) {
-	if e := n.edges[r.id]; e == nil || !e.online {
-		if state, _ := n.via(r); state == Online || state == Away {
-			n.sighted(now, r.id, by)
+func (g *gossip) again(now time.Time, r *rumor, by *edge) {
+	if e := g.edges.byID[r.id]; e == nil || !e.online {
+		if state, _ := g.rumors.via(r); state == Online || state == Away {
+			g.happened(now, sighted{r.id, by})
 		}
 	}
-	n.reconsider(now, r)
+	g.reconsider(now, r)
 }
 
 // want queues the pull of a record from the neighbour that told of it.
-func (n *Node) want(now time.Time, id, by sessions.SessionID) {
-	for _, w := range n.wants.flying {
+func (g *gossip) want(now time.Time, id, by sessions.SessionID) {
+	for _, w := range g.wants.flying {
 		if w.id == id && (w.by == by || !w.next.IsZero()) {
 			return // a request that is overdue does not keep another one from going
 		}
 	}
-	i := slices.IndexFunc(n.wants.queue, func(w want) bool { return w.id == id })
+	i := slices.IndexFunc(g.wants.queue, func(w want) bool { return w.id == id })
 	if i < 0 {
-		if len(n.wants.queue) < maxWants {
-			n.wants.queue = append(n.wants.queue, want{id: id, by: by})
+		if len(g.wants.queue) < maxWants {
+			g.wants.queue = append(g.wants.queue, want{id: id, by: by})
 		}
 		return
 	}
 	// Do not wait for a neighbour that has too many requests already.
-	if e := n.edges[n.wants.queue[i].by]; e == nil || e.asking >= wantsOfOne {
-		n.wants.queue[i].by = by
+	if e := g.edges.byID[g.wants.queue[i].by]; e == nil || e.said.asking >= wantsOfOne {
+		g.wants.queue[i].by = by
 	}
 }
 
 // wantFromAnother asks the next teller when one did not give the record. Only tellers that claim
 // to have it are asked, each once, so a sequence number that nobody signed costs others nothing.
-func (n *Node) wantFromAnother(now time.Time, r *rumor, w want) {
-	known, ok := n.book.Session(w.id)
+func (g *gossip) wantFromAnother(now time.Time, r *rumor, w want) {
+	known, ok := g.book.Session(w.id)
 	i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == w.by })
 	for k := range r.tellers {
 		t := r.tellers[(i+1+k)%len(r.tellers)]
-		if e := n.edges[t.by]; t.by == w.by || e == nil || !e.online || ok && t.seq <= known.Seq {
+		if e := g.edges.byID[t.by]; t.by == w.by || e == nil || !e.online || ok && t.seq <= known.Seq {
 			continue
 		}
-		if len(n.wants.queue) < maxWants && w.tries < len(r.tellers) {
-			n.wants.queue = append(n.wants.queue, want{id: w.id, by: t.by, tries: w.tries + 1})
+		if len(g.wants.queue) < maxWants && w.tries < len(r.tellers) {
+			g.wants.queue = append(g.wants.queue, want{id: w.id, by: t.by, tries: w.tries + 1})
 		}
 		return
 	}
@@ -259,96 +241,87 @@ func (n *Node) wantFromAnother(now time.Time, r *rumor, w want) {
 
 // pumpWants sends as many requests for records as may be under way. A neighbour with too many of
 // them holds up only the records that it was to give.
-func (n *Node) pumpWants(now time.Time) {
-	queue := n.wants.queue
+func (g *gossip) pumpWants(now time.Time) {
+	queue := g.wants.queue
 	kept := queue[:0]
 	for i, w := range queue {
-		if len(n.wants.flying) >= wantsAtOnce {
+		if len(g.wants.flying) >= wantsAtOnce {
 			kept = append(kept, queue[i:]...)
 			break
 		}
-		e := n.edges[w.by]
+		e := g.edges.byID[w.by]
 		if e == nil || !e.online {
 			continue
 		}
-		if e.asking >= wantsOfOne {
+		if e.said.asking >= wantsOfOne {
 			kept = append(kept, w)
 			continue
 		}
-		id := n.ep.NextID()
-		if n.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
-			w.next = now.Add(max(wantPatience, 2*n.ep.Trip(dgram.PeerID(w.by))))
-			n.wants.flying[id] = w
-			n.wants.next = earliest(n.wants.next, w.next)
-			n.wake(w.next)
-			e.asking++
+		id := g.ep.NextID()
+		if g.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
+			w.next = now.Add(max(wantPatience, 2*g.ep.Trip(dgram.PeerID(w.by))))
+			g.wants.flying[id] = w
+			g.wants.next = earliest(g.wants.next, w.next)
+			g.wake(w.next)
+			e.said.asking++
 		}
 	}
-	n.wants.queue = kept
+	g.wants.queue = kept
 }
 
 // advanceWants asks others too for records that somebody has not given in time.
-func (n *Node) advanceWants(now time.Time) (next time.Time) {
-	if !due(n.wants.next, now) {
-		return n.wants.next
+func (g *gossip) advanceWants(now time.Time) (next time.Time) {
+	if !due(g.wants.next, now) {
+		return g.wants.next
 	}
-	n.wants.next = time.Time{}
-	for _, id := range slices.Sorted(maps.Keys(n.wants.flying)) {
-		w := n.wants.flying[id]
+	g.wants.next = time.Time{}
+	for _, id := range slices.Sorted(maps.Keys(g.wants.flying)) {
+		w := g.wants.flying[id]
 		if !due(w.next, now) {
-			n.wants.next = earliest(n.wants.next, w.next)
+			g.wants.next = earliest(g.wants.next, w.next)
 			continue
 		}
 		w.next = time.Time{}
-		n.wants.flying[id] = w
-		if r := n.rumors.rumor(w.id); r != nil {
-			n.wantFromAnother(now, r, w)
+		g.wants.flying[id] = w
+		if r := g.rumors.rumor(w.id); r != nil {
+			g.wantFromAnother(now, r, w)
 		}
 	}
-	n.pumpWants(now)
-	return n.wants.next
+	g.pumpWants(now)
+	return g.wants.next
 }
 
 // wantEnded: a request for a record was answered, or given up.
-func (n *Node) wantEnded(id uint64, w want) {
-	delete(n.wants.flying, id)
-	if e := n.edges[w.by]; e != nil {
-		e.asking = max(e.asking-1, 0)
+func (g *gossip) wantEnded(id uint64, w want) {
+	delete(g.wants.flying, id)
+	if e := g.edges.byID[w.by]; e != nil {
+		e.said.asking = max(e.said.asking-1, 0)
 	}
 }
 
 // requestLapsed: a request for a list was not answered.
-func (n *Node) requestLapsed(now time.Time, l dgram.Lapsed) {
-	if w, ok := n.wants.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
-		n.wantEnded(l.ID, w)
-		if r := n.rumors.rumor(w.id); r != nil && !w.next.IsZero() {
-			n.wantFromAnother(now, r, w)
+func (g *gossip) requestLapsed(now time.Time, l dgram.Lapsed) {
+	if w, ok := g.wants.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
+		g.wantEnded(l.ID, w)
+		if r := g.rumors.rumor(w.id); r != nil && !w.next.IsZero() {
+			g.wantFromAnother(now, r, w)
 		}
-		n.pumpWants(now)
+		g.pumpWants(now)
 		return
 	}
-	if e := n.edges[sessions.SessionID(l.Peer)]; e != nil && e.pull.request == l.ID {
+	if e := g.edges.byID[sessions.SessionID(l.Peer)]; e != nil && e.pull.request == l.ID {
 		e.pull.request = 0
-		e.refreshAt = now.Add(n.spread(n.cfg.Profile.Search))
-		n.plan(e)
+		e.refreshAt = now.Add(g.spread(g.cfg.Profile.Search))
+		g.edges.plan(e)
 	}
 }
 
-// isNear says that an address is that of another host on one of our own links.
-func (n *Node) isNear(a netip.AddrPort) bool {
-	return n.links.near(a.Addr()) && !a.Addr().IsLoopback()
-}
-
-// dialNear says HELLO to a session that a neighbour on our link or site told us of, if its record
-// says that it is there too: announcements may not reach it.
-func (n *Node) dialNear(now time.Time, id sessions.SessionID, teller netip.Addr) {
-	s, ok := n.book.Session(id)
-	if e := n.edges[id]; !ok || e != nil && e.online || n.book.Trust(s.User) == sessions.TrustBlocked {
+// wantSender asks whoever brings a copy for its sender's record, which says whose key must
+// have signed it. Strangers can fill only a part of that queue.
+func (g *gossip) wantSender(now time.Time, from sessions.SessionID, by sessions.Session) {
+	if g.edges.payer(by.ID).Class == budget.Stranger && len(g.wants.queue) >= maxWants/4 || !g.affords(now, by, costSignature) {
 		return
 	}
-	for _, a := range s.Addrs {
-		if (n.isNear(a.Addr) || n.onSite(a.Addr.Addr())) && n.dialable(a.Addr, teller) {
-			n.dial(now, a.Addr, []dgram.Peer{peerOf(s)})
-		}
-	}
+	g.want(now, from, by.ID)
+	g.pumpWants(now)
 }

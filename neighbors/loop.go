@@ -184,10 +184,10 @@ func (l *Loop) Run(ctx context.Context) error {
 
 // renew gives the session a new key, because a copy of it runs elsewhere.
 func (l *Loop) renew(now time.Time) error {
-	if l.node.cfg.Renew == nil {
+	if l.node.core.cfg.Renew == nil {
 		return ErrCloned
 	}
-	key, err := l.node.cfg.Renew()
+	key, err := l.node.core.cfg.Renew()
 	if err == nil {
 		err = l.node.Renewed(now, key)
 	}
@@ -236,7 +236,7 @@ func (l hands) Send(d dgram.Datagram) error {
 	if l.trace != nil {
 		l.trace(d.Trace())
 	}
-	if l.node.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
+	if l.node.core.cfg.LoopbackOnly && !d.To.Addr().IsLoopback() {
 		l.lost.Add(1)
 		return nil
 	}

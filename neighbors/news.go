@@ -21,6 +21,15 @@ const (
 	maxNews    = 512                    // changes that wait to be told; the oldest goes
 )
 
+// gossip tells neighbours what changes at others, and hears it from them.
+type gossip struct {
+	*core
+	news  news
+	wants wants
+}
+
+func newGossip(c *core) *gossip { return &gossip{core: c, wants: wants{flying: map[uint64]want{}}} }
+
 // news is the changes still to be told to the neighbours.
 type news struct {
 	items []newsItem // oldest change first, at most maxNews
@@ -42,57 +51,13 @@ type saying struct {
 	known bool // our user knows them
 }
 
-// tells says whether we tell to about e: our user knows both, or e is on our link and to is near
-// (spec/theory.md 6.1).
-func (n *Node) tells(e, to *edge) bool { return n.tellsOf(e, n.known(e), to, n.known(to)) }
-
-func (n *Node) tellsOf(e *edge, knownE bool, to *edge, knownTo bool) bool {
-	if e.user == to.user || e.user == n.user || to.user == n.user || e.seed || to.seed {
-		return false
-	}
-	if knownE && knownTo {
-		return true
-	}
-	return e.link && e.online && n.nearEdge(to)
-}
-
-// known says whether our user knows the user of an edge.
-func (n *Node) known(e *edge) bool { return n.book.Trust(e.user).Known() }
-
-// nearEdge says whether a neighbour is on our link or site.
-func (n *Node) nearEdge(e *edge) bool {
-	at, _, ok := n.direct(e.id)
-	return ok && (n.isNear(at) || n.onSite(at.Addr()))
-}
-
-// summaryOf makes our summary of a neighbour.
-func (n *Node) summaryOf(e *edge) (s dgram.Summary, ok bool) {
-	known, ok := n.book.Session(e.id)
-	if !ok {
-		return s, false
-	}
-	s = dgram.Summary{Session: dgram.PeerID(e.id), Seq: known.Seq, State: uint64(known.State)}
-	switch {
-	case known.State == sessions.StateGone:
-	case !e.online:
-		s.State = dgram.SummaryLost
-	case !e.since.IsZero():
-		s.State = dgram.SummarySuspect
-	}
-	return s, true
-}
-
-// changedEdge queues the news that a neighbour changed: online, suspect, lost, gone, or a new
+// queueNews queues the news that a neighbour changed: online, suspect, lost, gone, or a new
 // record.
-func (n *Node) changedEdge(now time.Time, e *edge) {
-	if n.cfg.Seed {
-		n.tellSeekers(now, e)
+func (g *gossip) queueNews(now time.Time, e *edge) {
+	if e.seed || e.user == g.own.user || !g.own.left.IsZero() || !g.edges.known(e) && !e.link {
 		return
 	}
-	if e.seed || e.user == n.user || !n.left.IsZero() || !n.known(e) && !e.link {
-		return
-	}
-	w := &n.news
+	w := &g.news
 	w.items = slices.DeleteFunc(w.items, func(i newsItem) bool { return i.id == e.id })
 	if len(w.items) == maxNews {
 		w.items = w.items[1:]
@@ -101,17 +66,17 @@ func (n *Node) changedEdge(now time.Time, e *edge) {
 	if soon := w.last.Add(newsGap); soon.After(at) {
 		at = soon
 	}
-	if calm := n.flapping(now, e); calm.After(at) {
+	if calm := g.flapping(now, e); calm.After(at) {
 		at = calm
 	}
 	w.items = append(w.items, newsItem{id: e.id, at: at})
 	w.next = earliest(w.next, at)
-	n.wake(at)
+	g.wake(at)
 }
 
 // advanceNews tells the changes that are due, together with those due within newsGap.
-func (n *Node) advanceNews(now time.Time) (next time.Time) {
-	w := &n.news
+func (g *gossip) advanceNews(now time.Time) (next time.Time) {
+	w := &g.news
 	if !due(w.next, now) {
 		return w.next
 	}
@@ -120,7 +85,7 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 	w.next = time.Time{}
 	kept := w.items[:0]
 	for _, i := range w.items {
-		e := n.edges[i.id]
+		e := g.edges.byID[i.id]
 		if e == nil {
 			continue
 		}
@@ -141,28 +106,28 @@ func (n *Node) advanceNews(now time.Time) (next time.Time) {
 		w.last = now // a further copy delays nothing new
 	}
 	if len(changed) > 0 {
-		n.spreadNews(now, changed)
+		g.spreadNews(now, changed)
 	}
 	return w.next
 }
 
 // spreadNews sends summaries of changed neighbours to everybody who is told of them.
-func (n *Node) spreadNews(now time.Time, changed []*edge) {
+func (g *gossip) spreadNews(now time.Time, changed []*edge) {
 	slices.SortFunc(changed, func(a, b *edge) int { return bytes.Compare(a.id[:], b.id[:]) })
 	said := make([]saying, 0, len(changed))
 	for _, e := range changed {
-		if s, ok := n.summaryOf(e); ok {
-			said = append(said, saying{e, s, n.known(e)})
+		if s, ok := g.edges.summaryOf(e); ok {
+			said = append(said, saying{e, s, g.edges.known(e)})
 		}
 	}
-	live := n.live()
-	fingers := n.fingers(live)
+	live := g.edges.live()
+	fingers := g.fingers(live)
 	for _, to := range live {
 		page := make([]dgram.Summary, 0, len(said))
-		known := n.known(to)
+		known := g.edges.known(to)
 		for i := range said {
 			w := &said[i]
-			if w.of == to || !n.tellsOf(w.of, w.known, to, known) {
+			if w.of == to || !g.edges.tellsOf(w.of, w.known, to, known) {
 				continue
 			}
 			if w.of.link && to.link && !(w.known && known) {
@@ -172,14 +137,14 @@ func (n *Node) spreadNews(now time.Time, changed []*edge) {
 			}
 			page = append(page, w.word)
 		}
-		n.sendNews(now, to, page)
+		g.sendNews(now, to, page)
 	}
 }
 
 // fingers are the neighbours on our own link that are 1, 2, 4, ... places behind us on the ring
 // of session ids, at most newsOnLink, as in Chord (Stoica et al. 2001). When each node tells its
 // own fingers, everybody on the link knows after a few steps.
-func (n *Node) fingers(live []*edge) (list []*edge) {
+func (g *gossip) fingers(live []*edge) (list []*edge) {
 	ring := make([]*edge, 0, len(live))
 	for _, e := range live {
 		if e.link {
@@ -187,7 +152,7 @@ func (n *Node) fingers(live []*edge) (list []*edge) {
 		}
 	}
 	slices.SortFunc(ring, func(a, b *edge) int {
-		if after(n.self, a.id, b.id) {
+		if after(g.own.session, a.id, b.id) {
 			return -1
 		}
 		return 1
@@ -200,37 +165,34 @@ func (n *Node) fingers(live []*edge) (list []*edge) {
 
 // acquainted: from now on our user knows a neighbour. The others are told of it, it is told of
 // them, and we ask for its list.
-func (n *Node) acquainted(now time.Time, e *edge) {
-	n.askForList(now, e)
-	n.changedEdge(now, e)
-	if !n.cfg.Seed {
-		n.sendNews(now, e, n.told(e))
+func (g *gossip) acquainted(now time.Time, e *edge) {
+	g.askForList(now, e)
+	g.happened(now, changed{e})
+	if !g.cfg.Seed {
+		g.sendNews(now, e, g.told(e))
 	}
 }
 
 // sendNews sends sorted summaries to one neighbour.
-func (n *Node) sendNews(now time.Time, to *edge, list []dgram.Summary) {
+func (g *gossip) sendNews(now time.Time, to *edge, list []dgram.Summary) {
 	for len(list) > 0 {
 		page := list[:min(len(list), newsPage)]
 		list = list[len(page):]
-		n.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: page}})
+		g.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: page}})
 	}
 }
 
-// newsReceived takes a neighbour's news. That of strangers is not believed: they could fill the
-// memory of the second edge.
-func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) {
-	e := n.edges[from.ID]
-	if e == nil || !e.online || n.cfg.Seed {
-		return
+// flapping returns the time from which a neighbour's change may be told to others.
+func (g *gossip) flapping(now time.Time, e *edge) (from time.Time) {
+	f := &e.flaps
+	switch {
+	case f.decayed(now) <= flapMost:
+		f.changed = now
+	case f.changed.After(now): // already scheduled; it will carry the state at that time
+	case f.changed.Add(flapGap).After(now):
+		f.changed = f.changed.Add(flapGap)
+	default:
+		f.changed = now
 	}
-	if e.seed {
-		n.seedsNews(now, e, l.Summaries)
-		return
-	}
-	if n.known(e) || n.nearEdge(e) {
-		n.heardSummaries(now, e, l.Summaries, false)
-	}
-	n.drawTurn(now, e) // its other neighbours were told the same
-	n.plan(e)
+	return f.changed
 }

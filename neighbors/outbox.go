@@ -24,11 +24,8 @@ type ends struct {
 	last  uint64              // the line that was typed last
 }
 
-// note takes one step of a line's progress. It is called for every step of every line.
-func (s *ends) note(n *Node, p sessions.Progress) {
-	if n.outbox.Has(p.ID) {
-		return
-	}
+// note remembers how a line ended.
+func (s *ends) note(p sessions.Progress) {
 	p.Text = "" // told only once
 	if len(s.lines) < maxEnds {
 		s.lines = append(s.lines, p)
@@ -39,20 +36,20 @@ func (s *ends) note(n *Node, p sessions.Progress) {
 }
 
 // endedLines lists the lines that ended last, oldest first.
-func (n *Node) endedLines() (list []OutboxLine) {
-	s := &n.ends
+func (ob *outbound) endedLines() (list []OutboxLine) {
+	s := &ob.ends
 	for i := range s.lines {
 		p := s.lines[(s.next+i)%len(s.lines)]
 		list = slices.DeleteFunc(list, func(l OutboxLine) bool { return l.ID == p.ID }) // the later entry counts
-		list = append(list, n.outboxLine(p))
+		list = append(list, ob.outboxLine(p))
 	}
 	return list
 }
 
-// Outbox lists the lines that are not yet delivered, oldest first.
-func (n *Node) Outbox() (list []OutboxLine) {
-	for _, l := range n.outbox.List() {
-		list = append(list, n.outboxLine(l.Progress))
+// waiting lists the lines that are not yet delivered, oldest first.
+func (ob *outbound) waiting() (list []OutboxLine) {
+	for _, l := range ob.outbox.List() {
+		list = append(list, ob.outboxLine(l.Progress))
 	}
 	shorten(list)
 	return list
@@ -69,12 +66,12 @@ func shorten(lines []OutboxLine) {
 	}
 }
 
-func (n *Node) outboxLine(p sessions.Progress) OutboxLine {
+func (ob *outbound) outboxLine(p sessions.Progress) OutboxLine {
 	l := OutboxLine{
-		ID: p.ID, Handle: strconv.FormatUint(p.ID, 10), To: n.book.Label(p.To), State: DeliveryState(p.State.String()),
+		ID: p.ID, Handle: strconv.FormatUint(p.ID, 10), To: ob.book.Label(p.To), State: DeliveryState(p.State.String()),
 		Sent: p.Put, Bytes: p.Bytes,
 		Acked: p.Acked, Sessions: p.Sessions, Delivered: names(p.Arrived), Waiting: names(p.Waiting),
-		By: n.heldBy(p.Holders), Reason: p.Reason.String(),
+		By: ob.heldBy(p.Holders), Reason: p.Reason.String(),
 	}
 	waiting := p.Waiting
 	switch {
@@ -82,12 +79,12 @@ func (n *Node) outboxLine(p sessions.Progress) OutboxLine {
 	case p.State == sessions.DeliveryQueued && !p.Only.IsZero():
 		waiting = []sessions.SessionID{p.Only}
 	case p.Sessions == 0:
-		waiting = n.book.SessionIDs(p.To)
+		waiting = ob.book.SessionIDs(p.To)
 	}
 	for _, id := range waiting {
-		if e := n.edges[id]; e != nil {
-			l.Attempts = max(l.Attempts, e.tries)
-			l.Next = earliest(l.Next, earliest(e.retryAt, e.redialAt))
+		if e := ob.edges.byID[id]; e != nil {
+			l.Attempts = max(l.Attempts, e.send.tries)
+			l.Next = earliest(l.Next, earliest(e.send.retryAt, e.redialAt))
 		}
 	}
 	return l
@@ -138,19 +135,19 @@ func lineMeant(lines []OutboxLine, typed string) (hits []OutboxLine) {
 	return hits
 }
 
-// Status tells where a line is: one that waits, or one of the last that ended. typed is
+// status tells where a line is: one that waits, or one of the last that ended. typed is
 // its number, or the end of it; empty: the line that was typed last.
-func (n *Node) Status(typed string) (OutboxLine, error) {
-	waiting := n.Outbox()
+func (ob *outbound) status(typed string) (OutboxLine, error) {
+	waiting := ob.waiting()
 	if typed == "" {
-		if n.ends.last == 0 {
+		if ob.ends.last == 0 {
 			return OutboxLine{}, errors.New("nothing was typed yet in this run; \\outbox shows what waits of earlier ones")
 		}
-		typed = strconv.FormatUint(n.ends.last, 10)
+		typed = strconv.FormatUint(ob.ends.last, 10)
 	}
 	hits := lineMeant(waiting, typed)
 	if len(hits) == 0 {
-		all := slices.Concat(waiting, n.endedLines())
+		all := slices.Concat(waiting, ob.endedLines())
 		shorten(all)
 		hits = lineMeant(all[len(waiting):], typed)
 	}
@@ -167,33 +164,40 @@ func oneLine(hits []OutboxLine, typed string) (OutboxLine, error) {
 	return OutboxLine{}, fmt.Errorf("%d lines end with %s: type more of the number", len(hits), typed)
 }
 
-// Cancel takes back a line that waits: a session that does not have it yet will not get it from
+// cancel takes back a line that waits: a session that does not have it yet will not get it from
 // us.
-func (n *Node) Cancel(now time.Time, typed string) (OutboxLine, error) {
-	l, err := oneLine(lineMeant(n.Outbox(), typed), typed)
+func (ob *outbound) cancel(now time.Time, typed string) (OutboxLine, error) {
+	l, err := oneLine(lineMeant(ob.waiting(), typed), typed)
 	if err != nil {
 		return OutboxLine{}, err
 	}
-	p, ok := n.outbox.Cancel(l.ID)
+	p, ok := ob.outbox.Cancel(l.ID)
 	if !ok {
 		return OutboxLine{}, fmt.Errorf("the line %s has just been delivered", typed)
 	}
-	for _, id := range n.edgeIDs() {
-		n.withdraw(n.edges[id], p)
+	for _, id := range ob.edges.edgeIDs() {
+		ob.withdraw(ob.edges.byID[id], p)
 	}
-	n.noteEnd(now, p)
-	n.whenWritten(now, []sessions.Progress{p}, 0)
-	ended := n.outboxLine(p)
+	ob.noteEnd(now, p)
+	ob.writes.whenWritten(now, []sessions.Progress{p}, 0)
+	ended := ob.outboxLine(p)
 	ended.Handle, ended.By = l.Handle, l.By
 	return ended, nil
 }
 
 // withdraw stops sending the parts of a line to a session.
-func (n *Node) withdraw(e *edge, p sessions.Progress) {
+func (ob *outbound) withdraw(e *edge, p sessions.Progress) {
 	for id := p.ID; id < p.ID+uint64(p.Parts); id++ {
-		if slices.Contains(e.flying, id) {
+		if slices.Contains(e.send.flying, id) {
 			e.landed(id)
-			n.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+			ob.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
 		}
+	}
+}
+
+// noteStep takes one step of a line's progress. It is called for every step of every line.
+func (ob *outbound) noteStep(p sessions.Progress) {
+	if !ob.outbox.Has(p.ID) {
+		ob.ends.note(p)
 	}
 }

@@ -16,14 +16,21 @@ const (
 	maxAdopted   = 2  // one address of each family
 )
 
-// outside is what we look like from outside: the addresses at which others see us (STUN's
-// reflexive addresses, and the kind of NAT).
-type outside struct {
-	seen    []sighting       // oldest first, at most maxSightings, one for each observer and family
-	adopted []netip.AddrPort // those that enough observers agree on, IPv4 first; at most maxAdopted
-	hard    bool             // each destination sees a different port of ours
-	changed bool             // since the record was last signed
-	signed  time.Time        // when the record last said where we are
+// reflexive is what we look like from outside: the reflexive addresses, at which others see us
+// (RFC 8489), and the kind of NAT.
+type reflexive struct {
+	*core
+	seen     []sighting       // oldest first, at most maxSightings, one for each observer and family
+	adopted  []netip.AddrPort // those that enough observers agree on, IPv4 first; at most maxAdopted
+	hard     bool             // each destination sees a different port of ours
+	changed  bool             // since the record was last signed
+	signed   time.Time        // when the record last said where we are
+	keepSign time.Time        // when a NAT was last seen to forget us, or our network changed
+}
+
+// reset forgets what others saw: our own network has changed.
+func (rx *reflexive) reset() {
+	rx.seen, rx.adopted, rx.hard, rx.changed, rx.signed = nil, nil, false, false, time.Time{}
 }
 
 // sighting is one observer's observation. We remember everybody's, since our user may get to know
@@ -38,26 +45,26 @@ type sighting struct {
 
 // tellWhere tells a neighbour at which address we see it, once for each address: it cannot know
 // by itself what its NAT does.
-func (n *Node) tellWhere(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
-	e := n.edges[id]
-	if e == nil || e.told == addr || addr.Addr().IsLoopback() || dgram.Relayed(addr.Addr()) || n.edgeIsOwn(e) {
+func (rx *reflexive) tellWhere(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+	e := rx.edges.byID[id]
+	if e == nil || e.told == addr || addr.Addr().IsLoopback() || dgram.Relayed(addr.Addr()) || rx.edgeIsOwn(e) {
 		return
 	}
 	e.told = addr
-	n.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Observed: addr}})
+	rx.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: rx.ep.NextID(), Body: dgram.Online{Observed: addr}})
 }
 
-func (n *Node) edgeIsOwn(e *edge) bool { return e.user == n.user }
+func (co *core) edgeIsOwn(e *edge) bool { return e.user == co.own.user }
 
 // observed takes a neighbour's observation of our own address. A neighbour on our own link does
 // not see us from outside.
-func (n *Node) observed(now time.Time, by sessions.SessionID, from, addr netip.AddrPort) {
-	if at, _, ok := n.direct(by); !ok || at != from || n.links.near(from.Addr()) || !outward(addr) {
+func (rx *reflexive) observed(now time.Time, by sessions.SessionID, from, addr netip.AddrPort) {
+	if at, _, ok := rx.direct(by); !ok || at != from || rx.links.near(from.Addr()) || !outward(addr) {
 		return
 	}
-	o := &n.outside
+	o := rx
 	same := func(s sighting) bool { return s.by == by && s.addr.Addr().Is4() == addr.Addr().Is4() }
-	if i := slices.IndexFunc(o.seen, same); i >= 0 && o.seen[i].addr != addr && !o.seen[i].old && n.counts(by) {
+	if i := slices.IndexFunc(o.seen, same); i >= 0 && o.seen[i].addr != addr && !o.seen[i].old && rx.counts(by) {
 		// The mapping has changed. Observations of the old one must not be compared with
 		// it, or the NAT would look as if each destination had its own port.
 		for j := range o.seen {
@@ -65,20 +72,20 @@ func (n *Node) observed(now time.Time, by sessions.SessionID, from, addr netip.A
 		}
 	}
 	o.seen = slices.DeleteFunc(o.seen, same)
-	if len(o.seen) == maxSightings && !n.forgetSighting(by) {
+	if len(o.seen) == maxSightings && !rx.forgetSighting(by) {
 		return
 	}
 	o.seen = append(o.seen, sighting{by: by, from: from.Addr(), addr: addr, at: now})
-	n.judge(now)
+	rx.judge(now)
 }
 
 // forgetSighting makes room for an observer's sighting: the oldest that does not count goes or,
 // if the new one counts, the oldest of all.
-func (n *Node) forgetSighting(by sessions.SessionID) bool {
-	o := &n.outside
-	i := slices.IndexFunc(o.seen, func(s sighting) bool { return !n.counts(s.by) })
+func (rx *reflexive) forgetSighting(by sessions.SessionID) bool {
+	o := rx
+	i := slices.IndexFunc(o.seen, func(s sighting) bool { return !rx.counts(s.by) })
 	if i < 0 {
-		if !n.counts(by) {
+		if !rx.counts(by) {
 			return false
 		}
 		i = 0
@@ -88,15 +95,15 @@ func (n *Node) forgetSighting(by sessions.SessionID) bool {
 }
 
 // counts says whether an observer's sighting of us counts.
-func (n *Node) counts(observer sessions.SessionID) bool {
-	return n.payer(observer).Class <= budget.Seed
+func (rx *reflexive) counts(observer sessions.SessionID) bool {
+	return rx.edges.payer(observer).Class <= budget.Seed
 }
 
 // observers are the sightings that count, by observers that are here, of one family, the newest
 // first.
-func (n *Node) observers(four bool) (list []sighting) {
-	for _, s := range slices.Backward(n.outside.seen) {
-		if s.addr.Addr().Is4() == four && n.isOnline(s.by) && n.counts(s.by) {
+func (rx *reflexive) observers(four bool) (list []sighting) {
+	for _, s := range slices.Backward(rx.seen) {
+		if s.addr.Addr().Is4() == four && rx.edges.isOnline(s.by) && rx.counts(s.by) {
 			list = append(list, s)
 		}
 	}
@@ -109,60 +116,41 @@ func outward(a netip.AddrPort) bool {
 	return a.Port() != 0 && ip.IsGlobalUnicast() && !ip.Is4In6() && !dgram.Relayed(ip)
 }
 
-// named says whether the person named that node as a seed, in this run or an earlier one.
-func (n *Node) named(id sessions.SessionID, at netip.AddrPort) bool {
-	s, ok := n.book.Session(id)
-	return ok && (n.book.NamedSeed(s.User) || n.hintedSeed(s, at))
-}
-
-// hintedSeed says whether the person named the node at an address as a seed: by address alone,
-// or by name if its record says that it is a seed.
-func (n *Node) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
-	for _, p := range n.plugins {
-		for _, h := range p.hints {
-			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && h.fits(n, s)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // judge adopts the addresses that a majority of the counting observers report, and classifies the
 // NAT: whether the port depends on the destination. Observers in one network count once. A single
 // observer is believed only if it is a seed that the person named.
-func (n *Node) judge(now time.Time) {
-	o := &n.outside
+func (rx *reflexive) judge(now time.Time) {
+	o := rx
 	var adopted []netip.AddrPort
 	hard := false
 	for _, four := range []bool{true, false} {
-		words := n.observers(four)
-		if addr, ok := n.majority(words); ok {
+		words := rx.observers(four)
+		if addr, ok := rx.majority(words); ok {
 			adopted = append(adopted, addr)
 		}
 		hard = hard || portsDiffer(words)
 	}
 	if !slices.Equal(adopted, o.adopted) || hard != o.hard {
 		if len(o.adopted) > 0 {
-			n.mappingLost(now)
+			rx.mappingLost(now)
 		}
 		o.adopted, o.hard = adopted, hard
 		o.changed = true
-		n.wake(now)
+		rx.wake(now)
 	}
 }
 
 // majority is the address at which more than half of the observers' networks see us, by the
 // newest sighting of each: at least two networks, or a single one with a seed that the person
 // named in it.
-func (n *Node) majority(words []sighting) (addr netip.AddrPort, ok bool) {
+func (rx *reflexive) majority(words []sighting) (addr netip.AddrPort, ok bool) {
 	voted := map[netip.Prefix]bool{}
 	votes := map[netip.AddrPort]int{}
 	sure, best := false, 0
 	for _, s := range words {
 		network := neighborhood(s.from)
-		at, _, _ := n.direct(s.by)
-		sure = sure || n.named(s.by, at)
+		at, _, _ := rx.direct(s.by)
+		sure = sure || rx.places.named(s.by, at)
 		if voted[network] {
 			continue
 		}
@@ -204,43 +192,32 @@ func neighborhood(a netip.Addr) netip.Prefix {
 
 // advanceOutside puts what we learnt into our record, now and then. A seed's record stays as it
 // is: people reach a seed at the address they were given.
-func (n *Node) advanceOutside(now time.Time) (next time.Time) {
-	o := &n.outside
-	if !o.changed || n.cfg.Seed || !n.left.IsZero() {
+func (rx *reflexive) advanceOutside(now time.Time) (next time.Time) {
+	o := rx
+	if !o.changed || rx.cfg.Seed || !rx.own.left.IsZero() {
 		return time.Time{}
 	}
 	if at := o.signed.Add(signGap); !o.signed.IsZero() && at.After(now) {
 		return at
 	}
 	o.changed, o.signed = false, now
-	if slices.Equal(n.recordAddrs(), n.record.Addrs) && o.hard == (n.record.Flags&sessions.FlagHardNAT != 0) {
+	if slices.Equal(rx.recordAddrs(), rx.own.record.Addrs) && o.hard == (rx.own.record.Flags&sessions.FlagHardNAT != 0) {
 		return time.Time{}
 	}
-	_ = n.redeclare(now) // the next change will try again
+	rx.happened(now, restated{}) // without a number the next change will try again
 	return time.Time{}
-}
-
-// redeclare signs our record anew and hands it to every neighbour.
-func (n *Node) redeclare(now time.Time) error {
-	if err := n.sign(n.presence()); err != nil {
-		return err // without a number the old record stands a while longer
-	}
-	for _, e := range n.live() {
-		n.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.ep.NextID(), Body: dgram.Online{Record: n.signed, Observed: e.told}})
-	}
-	return nil
 }
 
 // recordAddrs lists the addresses for our record: those of the machine, and those that others
 // see.
-func (n *Node) recordAddrs() (list []sessions.Address) {
+func (rx *reflexive) recordAddrs() (list []sessions.Address) {
 	add := func(scope uint8, a netip.AddrPort) {
 		if len(list) < sessions.MaxAddrs && !slices.ContainsFunc(list, func(b sessions.Address) bool { return b.Addr == a }) {
 			list = append(list, sessions.Address{Scope: scope, Addr: a})
 		}
 	}
-	host := n.cfg.Listen
-	if room := sessions.MaxAddrs - len(n.outside.adopted); len(host) > room {
+	host := rx.cfg.Listen
+	if room := sessions.MaxAddrs - len(rx.adopted); len(host) > room {
 		host = host[:room]
 	}
 	for _, a := range host {
@@ -248,16 +225,16 @@ func (n *Node) recordAddrs() (list []sessions.Address) {
 			add(sessions.ScopeHost, a)
 		}
 	}
-	for _, a := range n.outside.adopted {
+	for _, a := range rx.adopted {
 		add(sessions.ScopeObserved, a)
 	}
 	return list
 }
 
 // agreed says whether two observers see us at one address and port.
-func (n *Node) agreed() bool {
+func (rx *reflexive) agreed() bool {
 	for _, four := range []bool{true, false} {
-		words := n.observers(four)
+		words := rx.observers(four)
 		for i, s := range words {
 			if slices.ContainsFunc(words[:i], func(t sighting) bool { return t.addr == s.addr && t.from != s.from }) {
 				return true
@@ -268,12 +245,27 @@ func (n *Node) agreed() bool {
 }
 
 // hidden says whether, as far as we know, a NAT stands between us and the outside.
-func (n *Node) hidden() bool {
-	return slices.ContainsFunc(n.outside.adopted, func(a netip.AddrPort) bool { return !n.ownAddr(a.Addr()) })
+func (rx *reflexive) hidden() bool {
+	return slices.ContainsFunc(rx.adopted, func(a netip.AddrPort) bool { return !rx.ownAddr(a.Addr()) })
 }
 
-// ownAddr says whether an address belongs to this machine.
-func (n *Node) ownAddr(a netip.Addr) bool {
-	return slices.ContainsFunc(n.cfg.Listen, func(l netip.AddrPort) bool { return l.Addr() == a }) ||
-		slices.ContainsFunc(n.cfg.Interfaces, func(p netip.Prefix) bool { return p.Addr() == a })
+// seenElsewhere says whether all see us at one address, and it is not our own.
+func (rx *reflexive) seenElsewhere(at []netip.AddrPort) bool {
+	return len(at) > 0 && !rx.ownAddr(at[0].Addr()) &&
+		!slices.ContainsFunc(at, func(a netip.AddrPort) bool { return a.Addr() != at[0].Addr() })
+}
+
+// nat says what kind of NAT we are behind.
+func (rx *reflexive) nat() NAT {
+	switch {
+	case rx.hard:
+		return NATHard
+	case len(rx.adopted) == 0:
+		return NATUnknown
+	case !rx.hidden():
+		return NATNone
+	case rx.agreed():
+		return NATEasy
+	}
+	return NATSome // one observer alone cannot tell more
 }

@@ -39,8 +39,8 @@ type namesake struct {
 
 // claimed: a common neighbour introduced somebody we asked for by name. false: no quest wants
 // that key, so we do not call it either.
-func (n *Node) claimed(now time.Time, rec sessions.Record, name string) (wanted bool) {
-	for _, q := range n.quests() {
+func (rq *requests) claimed(now time.Time, rec sessions.Record, name string) (wanted bool) {
+	for _, q := range rq.quests() {
 		switch {
 		case q.name != name || q.print != "" && !sessions.HasDigits(rec.User, q.print):
 			continue
@@ -55,7 +55,7 @@ func (n *Node) claimed(now time.Time, rec sessions.Record, name string) (wanted 
 		}
 		wanted = true
 		q.claim(now, namesake{rec.User, rec.Name})
-		n.wake(q.weigh)
+		rq.wake(q.weigh)
 	}
 	return wanted
 }
@@ -71,28 +71,28 @@ func (q *quest) claim(now time.Time, c namesake) {
 }
 
 // quests lists the quests under way and the standing ones, the oldest first.
-func (n *Node) quests() (list []*quest) {
-	for _, q := range n.requests.list {
+func (rq *requests) quests() (list []*quest) {
+	for _, q := range rq.list {
 		if q.quest != nil {
 			list = append(list, q.quest)
 		}
 	}
-	return append(list, n.requests.standing...)
+	return append(list, rq.standing...)
 }
 
 // newQuest begins a quest. New users who are here under that name claim it at once; so does one
 // who was here earlier, if there is no other.
-func (n *Node) newQuest(now time.Time, typed, mapped, print string) *quest {
+func (rq *requests) newQuest(now time.Time, typed, mapped, print string) *quest {
 	q := &quest{name: mapped, typed: typed, print: print}
 	if print != "" {
 		return q
 	}
 	var here, were []namesake
-	for _, user := range n.book.Named(mapped) {
-		u, _ := n.book.User(user)
+	for _, user := range rq.book.Named(mapped) {
+		u, _ := rq.book.User(user)
 		switch {
-		case u.Trust != sessions.TrustNew || user == n.user:
-		case len(n.onlineSessions(user)) > 0:
+		case u.Trust != sessions.TrustNew || user == rq.own.user:
+		case len(rq.edges.onlineSessions(user)) > 0:
 			here = append(here, namesake{user, u.Name})
 		default:
 			were = append(were, namesake{user, u.Name})
@@ -100,7 +100,7 @@ func (n *Node) newQuest(now time.Time, typed, mapped, print string) *quest {
 	}
 	if len(here) == 0 && len(were) == 1 {
 		here = were
-		n.missAll(now, were[0].user)
+		rq.happened(now, missed{were[0].user})
 	}
 	for _, c := range here[:min(len(here), maxNamesakes)] {
 		q.claim(now, c)
@@ -110,7 +110,7 @@ func (n *Node) newQuest(now time.Time, typed, mapped, print string) *quest {
 
 // weighed decides, when it is time: either one key is meant, or the error lists those that claim
 // the name.
-func (n *Node) weighed(now time.Time, q *quest) error {
+func (rq *requests) weighed(now time.Time, q *quest) error {
 	if !due(q.weigh, now) {
 		return nil
 	}
@@ -130,28 +130,28 @@ func (n *Node) weighed(now time.Time, q *quest) error {
 
 // advanceQuest does the next step of an \add by name and returns how long to wait for the one
 // after.
-func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
+func (rq *requests) advanceQuest(now time.Time, r *request) time.Duration {
 	q := r.quest
-	if err := n.weighed(now, q); err != nil {
-		n.end(r, Failed{r.token, err.Error()})
+	if err := rq.weighed(now, q); err != nil {
+		rq.end(r, Failed{r.token, err.Error()})
 		return time.Hour
 	}
 	if !q.chosen.IsZero() {
-		n.reached(now, r)
+		rq.reached(now, r)
 		return time.Hour // until they are online
 	}
 	wait := 100 * time.Millisecond // nobody to ask yet: a seed may be about to answer
 	if !r.asking.After(now) {
-		asked := n.askFor(now, find{name: q.name})
+		asked := rq.finder.askFor(now, find{name: q.name})
 		q.asked += asked
 		switch {
 		case asked > 0:
-			wait = n.askPause()
+			wait = rq.finder.askPause()
 			r.asking = now.Add(wait)
-		case q.asked == 0 && len(q.claims) > 0 && n.alone():
+		case q.asked == 0 && len(q.claims) > 0 && rq.alone():
 			q.weigh = now // nobody will name anybody else
 			wait = 0
-		case q.asked == 0 && n.alone():
+		case q.asked == 0 && rq.alone():
 			end := r.started.Add(askNobody)
 			if end.Before(now) {
 				end = now // all who might have answered have been silent since
@@ -165,70 +165,70 @@ func (n *Node) advanceQuest(now time.Time, r *request) time.Duration {
 }
 
 // reached ends an \add whose key is known, if that user is online.
-func (n *Node) reached(now time.Time, r *request) {
+func (rq *requests) reached(now time.Time, r *request) {
 	user := r.quest.chosen
-	n.pin(now, user)
-	online := n.onlineSessions(user)
+	rq.happened(now, meant{user})
+	online := rq.edges.onlineSessions(user)
 	if len(online) == 0 {
 		return
 	}
-	n.tellOnline(now, user, online)
-	n.end(r, Done{r.token})
+	rq.tellOnline(now, user, online)
+	rq.end(r, Done{r.token})
 }
 
 // tellOnline tells again who is online: the one who asked waits for this line, or for an error.
-func (n *Node) tellOnline(now time.Time, user sessions.UserKey, online []sessions.SessionID) {
+func (rq *requests) tellOnline(now time.Time, user sessions.UserKey, online []sessions.SessionID) {
 	for _, id := range online {
-		n.contacts.again(now, n, id, CameOnline{User: n.book.Label(user), Session: id.String(), Trust: n.book.Trust(user).String()})
+		rq.notify.again(now, id, CameOnline{User: rq.book.Label(user), Session: id.String(), Trust: rq.book.Trust(user).String()})
 	}
 }
 
 // stand lets a quest go on in the background: the user looked for may have to agree first. The
 // oldest makes room.
-func (n *Node) stand(now time.Time, q *quest) {
-	list := slices.DeleteFunc(n.requests.standing, func(o *quest) bool { return o.name == q.name && o.print == q.print })
+func (rq *requests) stand(now time.Time, q *quest) {
+	list := slices.DeleteFunc(rq.standing, func(o *quest) bool { return o.name == q.name && o.print == q.print })
 	if len(list) == maxStanding {
 		list = list[1:]
 	}
 	q.next, q.end = now.Add(standAgain), now.Add(standTime)
-	n.requests.standing = append(list, q)
+	rq.standing = append(list, q)
 }
 
 // advanceStanding asks again for the users of standing quests, and ends quests that are over.
-func (n *Node) advanceStanding(now time.Time) (next time.Time) {
-	kept := n.requests.standing[:0]
-	for _, q := range n.requests.standing {
-		if err := n.weighed(now, q); err != nil {
-			n.tell(Notice{err.Error()})
+func (rq *requests) advanceStanding(now time.Time) (next time.Time) {
+	kept := rq.standing[:0]
+	for _, q := range rq.standing {
+		if err := rq.weighed(now, q); err != nil {
+			rq.emit(Notice{err.Error()})
 			continue
 		}
-		if !q.end.After(now) || !q.chosen.IsZero() && n.foundOne(now, q) {
+		if !q.end.After(now) || !q.chosen.IsZero() && rq.foundOne(now, q) {
 			continue
 		}
 		if !q.next.After(now) {
 			q.next = now.Add(standAgain)
 			if q.chosen.IsZero() {
-				n.askFor(now, find{name: q.name})
+				rq.finder.askFor(now, find{name: q.name})
 			}
 		}
 		kept = append(kept, q)
 		next = earliest(earliest(next, q.next), q.weigh)
 	}
-	clear(n.requests.standing[len(kept):])
-	n.requests.standing = kept
+	clear(rq.standing[len(kept):])
+	rq.standing = kept
 	return next
 }
 
 // foundOne pins the user that a standing quest has found, once they are online, and tells the
 // person.
-func (n *Node) foundOne(now time.Time, q *quest) bool {
-	n.pin(now, q.chosen)
-	online := n.onlineSessions(q.chosen)
+func (rq *requests) foundOne(now time.Time, q *quest) bool {
+	rq.happened(now, meant{q.chosen})
+	online := rq.edges.onlineSessions(q.chosen)
 	if len(online) == 0 {
 		return false
 	}
-	n.tellOnline(now, q.chosen, online)
-	label := n.book.Label(q.chosen)
-	n.tell(Notice{fmt.Sprintf("%s (%s) has agreed to meet you and is added: \\chat %s", label, sessions.Fingerprint(q.chosen), label)})
+	rq.tellOnline(now, q.chosen, online)
+	label := rq.book.Label(q.chosen)
+	rq.emit(Notice{fmt.Sprintf("%s (%s) has agreed to meet you and is added: \\chat %s", label, sessions.Fingerprint(q.chosen), label)})
 	return true
 }

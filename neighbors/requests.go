@@ -37,45 +37,46 @@ const (
 	explodeAll
 )
 
-// requests holds what is under way, at most maxRequests, oldest first.
+// requests is what the person asked for and waits for.
 type requests struct {
-	last     Token
-	list     []*request
+	*core
+	list     []*request // under way, at most maxRequests, oldest first
+	explode  explosions
 	standing []*quest   // \adds that ended without an answer and go on; at most maxStanding, oldest first
 	late     []*request // \pings that did; at most maxLate, oldest first
 }
 
-func (n *Node) request(now time.Time, kind requestKind, limit time.Duration) (*request, error) {
-	if len(n.requests.list) >= maxRequests {
+func (rq *requests) request(now time.Time, kind requestKind, limit time.Duration) (*request, error) {
+	if len(rq.list) >= maxRequests {
 		return nil, ErrBusy
 	}
-	n.requests.last++
+	token := rq.nextToken()
 	// A little early, so that the person is told within the limit.
-	q := &request{token: n.requests.last, kind: kind, deadline: now.Add(limit - limit/20), started: now}
-	n.requests.list = append(n.requests.list, q)
-	n.wake(now)
+	q := &request{token: token, kind: kind, deadline: now.Add(limit - limit/20), started: now}
+	rq.list = append(rq.list, q)
+	rq.wake(now)
 	return q, nil
 }
 
 // end ends a request, and tells how; nil: there is nothing to tell.
-func (n *Node) end(q *request, e Event) {
-	list := &n.requests.list
+func (rq *requests) end(q *request, e Event) {
+	list := &rq.list
 	if q.late {
-		list = &n.requests.late
+		list = &rq.late
 	}
 	if i := slices.Index(*list, q); i >= 0 {
 		*list = slices.Delete(slices.Clone(*list), i, i+1)
 		if e != nil {
-			n.tell(e)
+			rq.emit(e)
 		}
 	}
 }
 
-// Ping asks whoever answers at addr who it is.
-func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
+// pingAddress asks whoever answers at addr who it is.
+func (rq *requests) pingAddress(now time.Time, addr netip.AddrPort) (Token, error) {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
-	for _, own := range n.cfg.Listen {
-		if own == addr || own.Port() == addr.Port() && addr.Addr().IsLoopback() && !n.cfg.LoopbackOnly {
+	for _, own := range rq.cfg.Listen {
+		if own == addr || own.Port() == addr.Port() && addr.Addr().IsLoopback() && !rq.cfg.LoopbackOnly {
 			return 0, fmt.Errorf("%s is this node itself: give the other's port, \\ping HOST PORT", addr)
 		}
 	}
@@ -84,13 +85,13 @@ func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
 			return 0, err
 		}
 	}
-	if !n.dialable(addr, netip.Addr{}) {
-		if n.cfg.LoopbackOnly && !addr.Addr().IsLoopback() {
+	if !rq.dialable(addr, netip.Addr{}) {
+		if rq.cfg.LoopbackOnly && !addr.Addr().IsLoopback() {
 			return 0, fmt.Errorf("this node listens on loopback alone and cannot reach %s; start it without -listen", addr)
 		}
 		return 0, fmt.Errorf("%s is not the address of a node", addr)
 	}
-	q, err := n.request(now, pingAddr, PingTimeout)
+	q, err := rq.request(now, pingAddr, PingTimeout)
 	if err != nil {
 		return 0, err
 	}
@@ -98,13 +99,13 @@ func (n *Node) Ping(now time.Time, addr netip.AddrPort) (Token, error) {
 	return q.token, nil
 }
 
-// PingUser probes a known user.
-func (n *Node) PingUser(now time.Time, typed string) (Token, error) {
-	user, only, err := n.resolve(typed)
+// pingUser probes a known user.
+func (rq *requests) pingUser(now time.Time, typed string) (Token, error) {
+	user, only, err := rq.resolve(typed)
 	if err != nil {
 		return 0, err
 	}
-	q, err := n.request(now, pingUser, PingTimeout)
+	q, err := rq.request(now, pingUser, PingTimeout)
 	if err != nil {
 		return 0, err
 	}
@@ -115,9 +116,9 @@ func (n *Node) PingUser(now time.Time, typed string) (Token, error) {
 	return q.token, nil
 }
 
-// Add asks seeds and people known for a user by name; with a fingerprint it accepts only that
+// add asks seeds and people known for a user by name; with a fingerprint it accepts only that
 // key.
-func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
+func (rq *requests) add(now time.Time, name, fingerprint string) (Token, error) {
 	print := ""
 	if fingerprint != "" {
 		var err error
@@ -125,8 +126,8 @@ func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
 			return 0, fmt.Errorf("%q: %w", fingerprint, err)
 		}
 	}
-	if user, ok := n.addable(name, print); ok {
-		return n.addUser(now, user, name)
+	if user, ok := rq.addable(name, print); ok {
+		return rq.addUser(now, user, name)
 	}
 	if err := sessions.CheckName(name); err != nil {
 		return 0, fmt.Errorf("%q cannot be a name: %w", name, err)
@@ -135,116 +136,116 @@ func (n *Node) Add(now time.Time, name, fingerprint string) (Token, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q cannot be a name: %w", name, err)
 	}
-	if own, _ := sessions.MapName(n.cfg.Name); own == mapped {
+	if own, _ := sessions.MapName(rq.cfg.Name); own == mapped {
 		return 0, fmt.Errorf("%s is your own name", name)
 	}
-	q, err := n.request(now, addUser, AddTimeout)
+	q, err := rq.request(now, addUser, AddTimeout)
 	if err != nil {
 		return 0, err
 	}
-	q.quest = n.newQuest(now, name, mapped, print)
+	q.quest = rq.newQuest(now, name, mapped, print)
 	return q.token, nil
 }
 
 // addable is the one key that is meant, if it is known already: by a fingerprint, by a name that
 // is bound to a key, or by a name with part of a fingerprint, as a user is shown.
-func (n *Node) addable(name, print string) (user sessions.UserKey, ok bool) {
+func (rq *requests) addable(name, print string) (user sessions.UserKey, ok bool) {
 	if print != "" {
-		list := slices.DeleteFunc(n.book.Named(name), func(u sessions.UserKey) bool { return !sessions.HasDigits(u, print) })
+		list := slices.DeleteFunc(rq.book.Named(name), func(u sessions.UserKey) bool { return !sessions.HasDigits(u, print) })
 		if len(list) == 0 {
 			return user, false
 		}
 		return list[0], true
 	}
-	user, _, err := n.resolve(name)
-	return user, err == nil && (n.book.Trust(user) != sessions.TrustNew || strings.ContainsAny(name, "~/"))
+	user, _, err := rq.resolve(name)
+	return user, err == nil && (rq.book.Trust(user) != sessions.TrustNew || strings.ContainsAny(name, "~/"))
 }
 
 // addUser is \add of a key that is known.
-func (n *Node) addUser(now time.Time, user sessions.UserKey, typed string) (Token, error) {
-	q, err := n.request(now, addUser, AddTimeout)
+func (rq *requests) addUser(now time.Time, user sessions.UserKey, typed string) (Token, error) {
+	q, err := rq.request(now, addUser, AddTimeout)
 	if err != nil {
 		return 0, err
 	}
 	q.find = find{user: user, name: typed}
-	n.pin(now, user)
-	if online := n.onlineSessions(user); len(online) > 0 {
-		n.tellOnline(now, user, online)
-		n.end(q, Done{q.token})
+	rq.happened(now, meant{user})
+	if online := rq.edges.onlineSessions(user); len(online) > 0 {
+		rq.tellOnline(now, user, online)
+		rq.end(q, Done{q.token})
 	} else {
-		n.seek(now, user)
+		rq.happened(now, wanted{user})
 	}
 	return q.token, nil
 }
 
 // advanceRequests asks again, probes again, and ends requests that took too long.
-func (n *Node) advanceRequests(now time.Time) (next time.Time) {
-	for _, q := range append([]*request(nil), n.requests.list...) {
+func (rq *requests) advanceRequests(now time.Time) (next time.Time) {
+	for _, q := range append([]*request(nil), rq.list...) {
 		switch {
 		case !q.deadline.After(now):
-			n.end(q, n.failure(now, q))
+			rq.end(q, rq.failure(now, q))
 			continue
 		case !q.next.After(now), q.quest != nil && due(q.quest.weigh, now):
-			q.next = now.Add(n.advanceRequest(now, q))
+			q.next = now.Add(rq.advanceRequest(now, q))
 		}
 		next = earliest(next, earliest(q.next, q.deadline))
 		if q.quest != nil {
 			next = earliest(next, q.quest.weigh)
 		}
 	}
-	return earliest(earliest(next, n.advanceLate(now)), n.advanceStanding(now))
+	return earliest(earliest(next, rq.advanceLate(now)), rq.advanceStanding(now))
 }
 
 // advanceRequest does the next step of q and returns how long to wait for the one after.
-func (n *Node) advanceRequest(now time.Time, q *request) time.Duration {
+func (rq *requests) advanceRequest(now time.Time, q *request) time.Duration {
 	switch q.kind {
 	case pingAddr:
 		if q.peer.IsZero() {
-			q.peer, _ = n.peerAt(q.addr)
+			q.peer, _ = rq.edges.peerAt(q.addr)
 		}
 		if !q.peer.IsZero() {
-			q.send(now, n, q.peer)
+			rq.probe(now, q, q.peer)
 		}
 		if q.peer.IsZero() || len(q.probes) == 2 {
-			n.dialAsked(now, q.addr, nil) // a different node may be there by now
+			rq.dialAsked(now, q.addr, nil) // a different node may be there by now
 		}
-		return n.probePause(q)
+		return rq.probePause(q)
 	case pingUser:
-		for _, s := range n.book.SessionsOf(q.find.user) {
+		for _, s := range rq.book.SessionsOf(q.find.user) {
 			if !q.peer.IsZero() && s.ID != q.peer {
 				continue
 			}
-			if n.ep.Live(dgram.PeerID(s.ID)) {
-				q.send(now, n, s.ID)
+			if rq.ep.Live(dgram.PeerID(s.ID)) {
+				rq.probe(now, q, s.ID)
 			}
-			if q.asked == 1 || !n.ep.Live(dgram.PeerID(s.ID)) {
-				n.callSession(now, s, true)
+			if q.asked == 1 || !rq.ep.Live(dgram.PeerID(s.ID)) {
+				rq.callSession(now, s, true)
 			}
 		}
 		q.asked++
-		return n.probePause(q)
+		return rq.probePause(q)
 	case addUser:
 		if q.quest != nil {
-			return n.advanceQuest(now, q)
+			return rq.advanceQuest(now, q)
 		}
-		if n.askFor(now, q.find) == 0 {
+		if rq.finder.askFor(now, q.find) == 0 {
 			return 100 * time.Millisecond // nobody to ask yet: a seed may be about to answer
 		}
-		return n.askPause()
+		return rq.finder.askPause()
 	}
 	return time.Hour
 }
 
 // alone tells whether nobody could be about to answer: no place that a Source names, unless it is
 // silent, and none of the neighbours that we would ask.
-func (n *Node) alone() bool {
-	for _, p := range n.plugins {
+func (rq *requests) alone() bool {
+	for _, p := range rq.places.plugins {
 		if s, ok := p.source.(Places); ok && s.Expecting() || !ok && len(p.hints) > 0 {
 			return false
 		}
 	}
-	for _, e := range n.edges { // the order does not matter
-		if n.askable(e) {
+	for _, e := range rq.edges.byID { // the order does not matter
+		if rq.finder.askable(e) {
 			return false
 		}
 	}
@@ -253,73 +254,73 @@ func (n *Node) alone() bool {
 
 // firstNode says what to do when there is nobody to ask, beginning with a named seed that is
 // silent.
-func (n *Node) firstNode() string {
-	if silent := n.silentPlaces(); len(silent) > 0 {
+func (rq *requests) firstNode() string {
+	if silent := rq.places.silentPlaces(); len(silent) > 0 {
 		return fmt.Sprintf("the seed %s does not answer (check its address and port, that it runs, and that firewalls let UDP through); \\ping HOST [PORT] reaches another node", strings.Join(silent[:min(len(silent), 2)], " "))
 	}
 	return "\\ping HOST [PORT] reaches a first node, -sip names a seed"
 }
 
-func (n *Node) failure(now time.Time, q *request) Event {
+func (rq *requests) failure(now time.Time, q *request) Event {
 	text := ""
 	switch q.kind {
 	case explodeAll:
-		return n.explodeEnd()
+		return rq.explodeEnd()
 	case pingAddr, pingUser:
-		text = n.pingFailure(now, q)
+		text = rq.pingFailure(now, q)
 	case addUser:
 		switch {
 		case q.quest == nil:
 			text = fmt.Sprintf("%s does not answer; messages are kept and delivered when they return", q.find.name)
 		case !q.quest.chosen.IsZero():
-			n.stand(now, q.quest)
+			rq.stand(now, q.quest)
 			text = fmt.Sprintf("%s (%s) was introduced, but has not been reached yet; you are told when they are", q.quest.typed, sessions.Fingerprint(q.quest.chosen))
 		case q.quest.asked == 0:
-			text = fmt.Sprintf("there is nobody to ask for %s: %s", q.quest.typed, n.firstNode())
+			text = fmt.Sprintf("there is nobody to ask for %s: %s", q.quest.typed, rq.firstNode())
 		default:
-			n.stand(now, q.quest)
-			text = fmt.Sprintf("nobody has introduced %s: check the name; they may have to type \\accept %s first. You are told when they do: the request stands for 10 minutes", q.quest.typed, n.cfg.Name)
+			rq.stand(now, q.quest)
+			text = fmt.Sprintf("nobody has introduced %s: check the name; they may have to type \\accept %s first. You are told when they do: the request stands for 10 minutes", q.quest.typed, rq.cfg.Name)
 		}
 	}
 	return Failed{q.token, text}
 }
 
 // requestAssociated: somebody answered at addr.
-func (n *Node) requestAssociated(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
-	for _, q := range n.requests.pings() {
+func (rq *requests) requestAssociated(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+	for _, q := range rq.pings() {
 		switch {
 		case q.late && len(q.probes) > 0 && q.next.After(now):
 			// it has been sent
 		case q.kind == pingAddr && q.addr == addr:
 			q.peer = id
-			q.send(now, n, id)
+			rq.probe(now, q, id)
 		case q.kind == pingUser:
-			if s, ok := n.book.Session(id); ok && s.User == q.find.user && (q.peer.IsZero() || q.peer == id) {
-				q.send(now, n, id)
+			if s, ok := rq.book.Session(id); ok && s.User == q.find.user && (q.peer.IsZero() || q.peer == id) {
+				rq.probe(now, q, id)
 			}
 		}
 	}
 }
 
-func (q *request) send(now time.Time, n *Node, to sessions.SessionID) {
-	q.probes = append(q.probes, n.ep.ProbeAsked(now, dgram.PeerID(to)))
-	q.next = now.Add(n.probePause(q))
+func (rq *requests) probe(now time.Time, q *request, to sessions.SessionID) {
+	q.probes = append(q.probes, rq.ep.ProbeAsked(now, dgram.PeerID(to)))
+	q.next = now.Add(rq.probePause(q))
 }
 
 // requestOnline: a session came online; an \add of that key may have been waiting for it.
-func (n *Node) requestOnline(now time.Time, s sessions.Session) {
-	for _, q := range append([]*request(nil), n.requests.list...) {
+func (rq *requests) requestOnline(now time.Time, s sessions.Session) {
+	for _, q := range append([]*request(nil), rq.list...) {
 		switch {
 		case q.kind != addUser:
 		case q.quest == nil && q.find.user == s.User:
-			n.pin(now, s.User)
-			n.end(q, Done{q.token})
+			rq.happened(now, meant{s.User})
+			rq.end(q, Done{q.token})
 		case q.quest != nil && q.quest.chosen == s.User:
-			n.reached(now, q)
+			rq.reached(now, q)
 		}
 	}
-	if len(n.requests.standing) > 0 {
-		n.wake(now)
+	if len(rq.standing) > 0 {
+		rq.wake(now)
 	}
 }
 
@@ -332,35 +333,34 @@ func (q *request) waitsFor(user sessions.UserKey) bool {
 }
 
 // pingSettled: a probe was answered.
-func (n *Node) pingSettled(now time.Time, a dgram.Settled) {
-	n.exploded(a)
+func (rq *requests) pingSettled(now time.Time, a dgram.Settled) {
+	rq.exploded(a)
 	id := sessions.SessionID(a.Peer)
-	s, ok := n.book.Session(id)
+	s, ok := rq.book.Session(id)
 	if !ok {
 		return
 	}
-	for _, q := range n.requests.pings() {
+	for _, q := range rq.pings() {
 		switch q.kind {
 		case pingAddr, pingUser:
 			if !slices.Contains(q.probes, a.ID) || a.Result != dgram.ResultDelivered {
 				continue
 			}
-			at, _, _ := n.ep.Path(a.Peer)
-			addr, path := n.shownAddr(at)
+			at, _, _ := rq.ep.Path(a.Peer)
+			addr, path := rq.ways.shownAddr(at)
 			if q.kind == pingAddr {
 				addr, path = q.addr, PathDirect
 			}
-			n.pin(now, s.User)
-			n.contacts.flush(n, id) // online comes before pong
-			n.end(q, Pong{Token: q.token, Late: q.late, Addr: addr, User: n.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
+			rq.happened(now, meant{s.User})
+			rq.notify.flush(id) // online comes before pong
+			rq.end(q, Pong{Token: q.token, Late: q.late, Addr: addr, User: rq.book.Label(s.User), Session: id.String(), RTT: a.RTT, Path: path})
 		}
 	}
 }
 
 // unanswered: nobody, or somebody else, was there.
-func (n *Node) unanswered(_ time.Time, u dgram.Unanswered) {
-	n.stageOf(u)
-	for _, q := range n.requests.pings() {
+func (rq *requests) unanswered(_ time.Time, u dgram.Unanswered) {
+	for _, q := range rq.pings() {
 		if q.kind != pingAddr || q.addr != u.Addr || !q.peer.IsZero() {
 			continue
 		}
@@ -375,11 +375,11 @@ func (n *Node) unanswered(_ time.Time, u dgram.Unanswered) {
 		}
 		switch {
 		case q.late && text == "":
-			n.end(q, nil) // the person has been told
+			rq.end(q, nil) // the person has been told
 		case q.late:
-			n.end(q, Notice{"\\ping: " + text})
+			rq.end(q, Notice{"\\ping: " + text})
 		case text != "" && u.Stage != dgram.StageChallenged:
-			n.end(q, Failed{q.token, text})
+			rq.end(q, Failed{q.token, text})
 		}
 	}
 }

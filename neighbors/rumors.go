@@ -25,6 +25,7 @@ const (
 // what each neighbour believes of them. It makes nobody online here (that takes a datagram of
 // their own); it says whom to ask, and what the person sees of sessions two edges away.
 type rumors struct {
+	*core
 	of     *simplelru.LRU[sessions.SessionID, *rumor]
 	toldBy map[sessions.SessionID]int // how many sessions each teller tells of; as many entries as tellers
 }
@@ -44,8 +45,8 @@ type telling struct {
 	state uint64 // of dgram.Summary
 }
 
-func newRumors() rumors {
-	r := rumors{toldBy: map[sessions.SessionID]int{}}
+func newRumors(c *core) *rumors {
+	r := &rumors{core: c, toldBy: map[sessions.SessionID]int{}}
 	of, err := simplelru.NewLRU(maxHearsay, func(_ sessions.SessionID, gone *rumor) {
 		for _, t := range gone.tellers {
 			r.untold(t.by)
@@ -177,17 +178,17 @@ func (h *rumors) held(by sessions.SessionID) (list []dgram.Summary) {
 
 // via returns the best state that neighbours which are here claim for a session, and who claims
 // it. Only claims about the newest record count.
-func (n *Node) via(r *rumor) (state State, by *edge) {
+func (h *rumors) via(r *rumor) (state State, by *edge) {
 	state = Unknown
 	seq := uint64(0)
-	if s, ok := n.book.Session(r.id); ok {
+	if s, ok := h.book.Session(r.id); ok {
 		if seq = s.Seq; s.State == sessions.StateGone {
 			return Offline, nil
 		}
 	}
 	rank := slices.Index(states[:], Unknown)
 	for _, t := range r.tellers {
-		e := n.edges[t.by]
+		e := h.edges.byID[t.by]
 		if e == nil || !e.online || t.seq < seq {
 			continue
 		}
@@ -215,97 +216,9 @@ func saidState(s uint64) State {
 	return Offline
 }
 
-// heardSummaries takes a neighbour's summaries: we act on what is new, and pull each record that
-// we lack from that neighbour, once. Beyond the neighbour's allowance we only store the claims.
-// asked: they answer our request, and are not news.
-func (n *Node) heardSummaries(now time.Time, by *edge, list []dgram.Summary, asked bool) {
-	for _, s := range list {
-		id := sessions.SessionID(s.Session)
-		if id == n.self || id == by.id {
-			continue
-		}
-		r, news, was := n.rumors.note(by.id, n.known(by), s, asked)
-		if r == nil {
-			continue
-		}
-		known, ok := n.book.Session(id)
-		lacking := !ok || s.Seq > known.Seq
-		if ok && known.User == n.user || !news && !lacking || !by.words.take(now, wordsAtOnce, wordsGap) {
-			continue
-		}
-		if lacking {
-			n.want(now, id, by.id)
-		}
-		if news {
-			n.rumored(now, r, by, s, was)
-			if n.outbox.Len() > 0 {
-				n.offerSoon(now, 0) // the teller may keep copies that wait
-			}
-		}
-	}
-	n.pumpWants(now)
+// covers says whether a page asked for behind cursor would tell of a session if its teller had
+// it.
+func covers(l *dgram.List, cursor []byte, id dgram.PeerID) bool {
+	return (!l.Part || l.Buckets.Has(id)) && (len(cursor) == 0 || bytes.Compare(id[:], cursor) > 0) &&
+		(len(l.Next) == 0 || bytes.Compare(id[:], l.Next) <= 0)
 }
-
-// rumored acts on a neighbour's new claim; was is the claim before it.
-func (n *Node) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary, was uint64) {
-	e := n.edges[r.id]
-	switch said := saidState(s.State); {
-	case e != nil && e.online:
-		if s.State == dgram.SummarySuspect || s.State == dgram.SummaryLost {
-			n.suspected(now, e, by.id)
-		}
-	case said == Online || said == Away:
-		n.sighted(now, r.id, by)
-		if was == dgram.SummaryLost && n.known(by) {
-			n.echo(now)
-		}
-	}
-	n.reconsider(now, r)
-}
-
-// reconsider tells the person what is believed of a session two edges away, if that has changed.
-// Suspicion is not told: it passes, or becomes more.
-func (n *Node) reconsider(now time.Time, r *rumor) {
-	s, ok := n.book.Session(r.id)
-	if !ok || s.User == n.user {
-		return
-	}
-	if e := n.edges[r.id]; e != nil && e.online {
-		r.shown = Online
-		return
-	}
-	state, by := n.via(r)
-	if state == r.shown || state == Suspect || r.shown == "" && (state == Offline || state == Unknown) {
-		return
-	}
-	r.shown = state
-	trust := n.book.Trust(s.User)
-	if trust == sessions.TrustBlocked {
-		return
-	}
-	h := HeardOf{User: n.book.Label(s.User), Session: r.id.String(), State: state, Trust: trust.String()}
-	if by != nil {
-		h.Via = n.book.Label(by.user)
-	}
-	n.contacts.heard(now, n, r.id, h)
-}
-
-// forgetTeller: a neighbour is no longer here, so what it told may no longer be true.
-func (n *Node) forgetTeller(now time.Time, id sessions.SessionID) {
-	for _, r := range n.rumors.drop(id) {
-		n.reconsider(now, r)
-	}
-}
-
-// Believes returns what this node believes of a session, by itself or from its neighbours; false:
-// it never heard of it.
-func (n *Node) Believes(id sessions.SessionID) (State, bool) {
-	s, ok := n.book.Session(id)
-	if !ok {
-		return Unknown, false
-	}
-	return n.stateOf(s), true
-}
-
-// Heard is how many sessions others tell of.
-func (n *Node) Heard() int { return n.rumors.of.Len() }

@@ -34,113 +34,113 @@ type search struct {
 
 // advanceSearch calls, when it is time, one missing session of somebody our user knows. Unlike
 // redial it needs no edge, so it also finds people for whom there was no room among the edges.
-func (n *Node) advanceSearch(now time.Time) (next time.Time) {
-	s := &n.search
+func (lk *lookups) advanceSearch(now time.Time) (next time.Time) {
+	s := &lk.search
 	if !due(s.next, now) {
 		return s.next
 	}
 	s.next = time.Time{}
-	if n.cfg.Seed || !n.left.IsZero() {
+	if lk.cfg.Seed || !lk.own.left.IsZero() {
 		return time.Time{}
 	}
-	missing, ok := n.book.NextKnown(s.last, func(s sessions.Session) bool {
-		return !n.isOnline(s.ID) && len(s.Seen) > 0
+	missing, ok := lk.book.NextKnown(s.last, func(s sessions.Session) bool {
+		return !lk.edges.isOnline(s.ID) && len(s.Seen) > 0
 	})
 	if !ok {
 		return time.Time{} // nobody is missing
 	}
 	s.last = missing.ID
-	n.dialSession(now, missing)
-	s.next = now.Add(n.spread(n.cfg.Profile.Search))
+	lk.dialSession(now, missing)
+	s.next = now.Add(lk.spread(lk.cfg.Profile.Search))
 	return s.next
 }
 
 // searchSoon begins the walk, unless it is under way.
-func (n *Node) searchSoon(now time.Time) {
-	if n.search.next.IsZero() && !n.cfg.Seed {
-		n.search.next = now.Add(n.spread(n.cfg.Profile.Search))
-		n.wake(n.search.next)
+func (lk *lookups) searchSoon(now time.Time) {
+	if lk.search.next.IsZero() && !lk.cfg.Seed {
+		lk.search.next = now.Add(lk.spread(lk.cfg.Profile.Search))
+		lk.wake(lk.search.next)
 	}
 }
 
 // sighted: a neighbour says that a session is there which we do not reach. If our user knows its
 // user, we call it and ask the neighbour to introduce us. It may be a lie, so it leaves the
 // back-off alone and is rate-limited.
-func (n *Node) sighted(now time.Time, id sessions.SessionID, by *edge) {
-	s, ok := n.book.Session(id)
-	e := n.edges[id]
-	if !ok || e != nil && (e.online || now.Sub(e.sightedAt) < seekFirst) || !n.book.Trust(s.User).Known() ||
-		!by.sightings.take(now, sightingsAtOnce, sightingsGap) {
+func (lk *lookups) sighted(now time.Time, id sessions.SessionID, by *edge) {
+	s, ok := lk.book.Session(id)
+	e := lk.edges.byID[id]
+	if !ok || e != nil && (e.online || now.Sub(e.said.sightedAt) < seekFirst) || !lk.book.Trust(s.User).Known() ||
+		!by.said.sightings.take(now, sightingsAtOnce, sightingsGap) {
 		return
 	}
 	if e == nil || e.lostAt.IsZero() {
-		if e = n.edge(id, s.User); e == nil {
+		if e = lk.edges.edge(id, s.User); e == nil {
 			return
 		}
 	} else {
-		n.hope(now)
+		lk.hope(now)
 	}
-	e.sightedAt = now
-	n.callAt(e, now)
-	n.askOne(now, by, find{user: s.User})
+	e.said.sightedAt = now
+	lk.callAt(e, now)
+	lk.finder.askOne(now, by, find{user: s.User})
 }
 
 // callAt has a missing session called at a time, or sooner. The back-off goes on.
-func (n *Node) callAt(e *edge, at time.Time) {
+func (lk *lookups) callAt(e *edge, at time.Time) {
 	e.redialAt = earliest(e.redialAt, at)
-	n.searchSoon(at)
-	n.plan(e)
+	lk.searchSoon(at)
+	lk.edges.plan(e)
 }
 
 // cameBack: a lost session is here again. With strangers, and with somebody who comes and goes,
 // that is not a sign.
-func (n *Node) cameBack(now time.Time, e *edge) {
+func (lk *lookups) cameBack(now time.Time, e *edge) {
 	if e.lostAt.IsZero() {
 		return
 	}
 	e.lostAt = time.Time{}
-	if n.known(e) && e.flaps.decayed(now) <= flapMost {
-		n.search.gap, n.search.wait = 0, 0
-		n.hope(now)
+	if lk.edges.known(e) && e.flaps.decayed(now) <= flapMost {
+		lk.search.gap, lk.search.wait = 0, 0
+		lk.hope(now)
 	}
 }
 
 // hope calls all lost sessions, because one of them has been seen again.
-func (n *Node) hope(now time.Time) {
-	h := &n.search
-	if !h.hoped.IsZero() && now.Sub(h.hoped) < max(h.gap, hopeGap) || n.cfg.Seed {
+func (lk *lookups) hope(now time.Time) {
+	h := &lk.search
+	if !h.hoped.IsZero() && now.Sub(h.hoped) < max(h.gap, hopeGap) || lk.cfg.Seed {
 		return
 	}
 	h.hoped, h.gap = now, min(max(2*h.gap, hopeGap), hopeLast)
-	n.callLost(now)
-	for _, w := range n.seeking {
+	lk.callLost(now)
+	for _, w := range lk.seeking {
 		w.soon(now)
 	}
-	n.seekAt = time.Time{}
-	n.wake(now)
+	lk.seekAt = time.Time{}
+	lk.wake(now)
 }
 
 // echo: a neighbour has found a session again that it had lost. So pieces of the network may touch
 // again elsewhere, and everybody who hears of it helps to join them. The doubling wait makes this
 // rare in a network where people come and go all the time.
-func (n *Node) echo(now time.Time) {
-	h := &n.search
-	if !h.echo.IsZero() && now.Sub(h.echo) < max(h.wait, echoGap) || n.cfg.Seed {
+func (lk *lookups) echo(now time.Time) {
+	h := &lk.search
+	if !h.echo.IsZero() && now.Sub(h.echo) < max(h.wait, echoGap) || lk.cfg.Seed {
 		return
 	}
-	if n.callLost(now) > 0 {
+	if lk.callLost(now) > 0 {
 		h.echo, h.wait = now, min(max(2*h.wait, echoGap), hopeLast)
 	}
 }
 
 // callLost calls all sessions that were lost in the last day, within a second.
-func (n *Node) callLost(now time.Time) (called int) {
-	for _, id := range n.edgeIDs() {
-		e := n.edges[id]
+func (lk *lookups) callLost(now time.Time) (called int) {
+	for _, id := range lk.edges.edgeIDs() {
+		e := lk.edges.byID[id]
 		if e.online || e.lostAt.IsZero() || now.Sub(e.lostAt) > hopeTime {
 			continue
 		}
-		n.callAt(e, now.Add(4*(n.spread(hopeSpread)-hopeSpread)))
+		lk.callAt(e, now.Add(4*(lk.spread(hopeSpread)-hopeSpread)))
 		called++
 	}
 	return called

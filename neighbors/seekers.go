@@ -47,47 +47,31 @@ func (s *seekers) note(asker sessions.SessionID, user []byte) {
 
 // tellSeekers tells those who asked for a user, and to whom the user would be introduced, that the
 // user is here now. The seekers then ask again.
-func (n *Node) tellSeekers(now time.Time, e *edge) {
+func (in *introducer) tellSeekers(now time.Time, e *edge) {
 	if !e.online {
 		return
 	}
-	list, ok := n.seekers.of.Peek(e.user)
-	s, known := n.summaryOf(e)
+	list, ok := in.seekers.of.Peek(e.user)
+	s, known := in.edges.summaryOf(e)
 	if !ok || !known {
 		return
 	}
-	n.seekers.of.Remove(e.user)
+	in.seekers.of.Remove(e.user)
 	for _, id := range list {
-		if to := n.edges[id]; to != nil && to.online && n.welcome(now, e, to) {
-			n.ep.Send(now, dgram.PeerID(id), dgram.Message{Body: dgram.List{Summaries: []dgram.Summary{s}}})
+		if to := in.edges.byID[id]; to != nil && to.online && in.welcome(now, e, to) {
+			in.ep.Send(now, dgram.PeerID(id), dgram.Message{Body: dgram.List{Summaries: []dgram.Summary{s}}})
 		}
 	}
 }
 
 // welcome says whether a seeker may know that e is here: only if it would be introduced at once.
 // All others wait until e asks for them.
-func (n *Node) welcome(now time.Time, e, seeker *edge) bool {
-	s, known := n.book.Session(e.id)
-	at, _, ok := n.direct(e.id)
-	from, _, ok2 := n.direct(seeker.id)
+func (in *introducer) welcome(now time.Time, e, seeker *edge) bool {
+	s, known := in.book.Session(e.id)
+	at, _, ok := in.direct(e.id)
+	from, _, ok2 := in.direct(seeker.id)
 	if !known || !ok || !ok2 {
 		return false
 	}
-	return introducesAtOnce(s.Flags, n.together(at, from)) || n.wishOf(now, e.id, seeker.user) != nil
-}
-
-// seedsNews: a seed says that somebody we asked it for is there. What it says of others is
-// ignored.
-func (n *Node) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
-	if !n.askable(seed) {
-		return
-	}
-	for _, s := range list {
-		known, ok := n.book.Session(sessions.SessionID(s.Session))
-		if w := n.seeking[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
-			w.asked, w.wait, w.next = now, 0, now.Add(n.spread(seekFirst))
-			n.seekAt = time.Time{}
-			n.askOne(now, seed, find{user: known.User})
-		}
-	}
+	return introducesAtOnce(s.Flags, in.together(at, from)) || in.wishOf(now, e.id, seeker.user) != nil
 }

@@ -9,30 +9,27 @@ import (
 // Every step against a silent neighbour allows for the round trip, which may take many seconds: by
 // satellite, by radio, behind a full uplink (spec/theory.md 5.2).
 
-// slowTrips is how many round trips pass before a silence means anything.
-const slowTrips = 3
-
 // slowest is how long an answer of e may take.
-func (n *Node) slowest(e *edge) time.Duration { return slowTrips * n.ep.Trip(dgram.PeerID(e.id)) }
+func (dt *detector) slowest(e *edge) time.Duration { return slowTrips * dt.ep.Trip(dgram.PeerID(e.id)) }
 
 // answerTime is how long a probe of e may take.
-func (n *Node) answerTime(e *edge) time.Duration {
-	return n.healthOf(e).stretch(max(n.cfg.Profile.Wait, n.slowest(e)))
+func (dt *detector) answerTime(e *edge) time.Duration {
+	return dt.healthOf(e).stretch(max(dt.cfg.Profile.Wait, dt.slowest(e)))
 }
 
 // gap is the time between two probes of a suspect, long enough that only a few are on their way.
-func (n *Node) gap(e *edge) time.Duration {
-	return max(n.cfg.Profile.Gap, n.ep.Trip(dgram.PeerID(e.id))/slowTrips)
+func (dt *detector) gap(e *edge) time.Duration {
+	return max(dt.cfg.Profile.Gap, dt.ep.Trip(dgram.PeerID(e.id))/slowTrips)
 }
 
 // patient is how long after a change of our own network e cannot be lost.
-func (n *Node) patient(e *edge) time.Duration { return max(patience, 2*n.slowest(e)) }
+func (dt *detector) patient(e *edge) time.Duration { return max(patience, 2*dt.slowest(e)) }
 
 // ignored returns when e will have left texts of ours unanswered for too long; zero: it owes no
 // answer. A live peer that does not acknowledge (a stopped terminal) is probed with back-off.
-func (n *Node) ignored(e *edge) time.Time {
-	if e.spoke.IsZero() {
+func (dt *detector) ignored(e *edge) time.Time {
+	if e.talk.spoke.IsZero() {
 		return time.Time{}
 	}
-	return e.spoke.Add(max(textPatience, n.slowest(e)) << e.waited)
+	return e.talk.spoke.Add(max(textPatience, dt.slowest(e)) << e.talk.waited)
 }

@@ -58,41 +58,6 @@ type Places interface {
 	Expecting() bool
 }
 
-// host is the node as one Source sees it, so that \presence can say which
-// Source knows whom.
-type host struct {
-	node   *Node
-	source int
-	now    time.Time
-}
-
-func (h host) Self() string { return h.node.cfg.Name }
-
-func (h host) Notice(text string) { h.node.tell(Notice{text}) }
-
-func (h host) Announce() bool { return h.node.announce(h.now, h.source) }
-
-func (h host) Again(at time.Time) {
-	p := &h.node.plugins[h.source]
-	if p.idle || at.Before(p.next) {
-		p.idle, p.next = false, at
-	}
-	h.node.wake(at)
-}
-
-func (h host) Near(a netip.Addr) bool { return h.node.links.near(a) }
-
-func (h host) Spread(d time.Duration) time.Duration { return h.node.spread(d) }
-
-func (h host) Live(addr netip.AddrPort) bool {
-	_, ok := h.node.peerAt(addr)
-	return ok
-}
-
-func (h host) Found(user string, addr netip.AddrPort) {
-	h.node.found(h.now, h.source, user, addr)
-}
-
 // hint is one finding of a Source.
 type hint struct {
 	user string
@@ -103,11 +68,19 @@ type hint struct {
 // maxHints bounds the findings remembered for each Source; the oldest goes.
 const maxHints = 4096
 
-// finding is how a node finds people.
-type finding struct {
+// places are the Sources, and what they found.
+type places struct {
+	*core
 	plugins   []plugin
-	links     *links // our own links, on which a Source announces us
-	announcer int    // that Source; -1: none did
+	announcer int // the Source that announces us on our own links; -1: none did
+}
+
+func newPlaces(c *core) *places {
+	p := &places{core: c, announcer: -1}
+	for _, s := range c.cfg.Sources {
+		p.plugins = append(p.plugins, plugin{source: s})
+	}
+	return p
 }
 
 // plugin is a Source and the node's state about it.
@@ -118,65 +91,9 @@ type plugin struct {
 	hints  []hint
 }
 
-// advanceSources runs each Source whose time has come and returns the earliest
-// next deadline, zero for none.
-func (n *Node) advanceSources(now time.Time) (next time.Time) {
-	for i := range n.plugins {
-		p := &n.plugins[i]
-		if !p.idle && !p.next.After(now) {
-			p.next = p.source.Advance(now, host{n, i, now})
-			p.idle = p.next.IsZero()
-		}
-		if !p.idle {
-			next = earliest(next, p.next)
-		}
-	}
-	return next
-}
-
-// WakeSource has the Source of that name run again at the next Advance: its
-// outside half has found something.
-func (n *Node) WakeSource(name string) {
-	for i := range n.plugins {
-		if n.plugins[i].source.Name() == name {
-			n.plugins[i].idle, n.plugins[i].next = false, time.Time{}
-		}
-	}
-}
-
-// RenewSource is WakeSource for a Source whose people were replaced: its earlier findings no
-// longer count.
-func (n *Node) RenewSource(name string) {
-	for i := range n.plugins {
-		if n.plugins[i].source.Name() == name {
-			n.plugins[i].hints = nil
-		}
-	}
-	n.WakeSource(name)
-}
-
-func (n *Node) found(now time.Time, source int, user string, addr netip.AddrPort) {
-	p := &n.plugins[source]
-	h := hint{user: user, addr: addr}
-	known := func(old hint) bool { return old.user == user && old.addr == addr }
-	if !slices.ContainsFunc(p.hints, known) {
-		n.expect(user)
-		if len(p.hints) == maxHints {
-			p.hints = p.hints[1:]
-		}
-		p.hints = append(p.hints, h)
-		if id, ok := n.peerAt(addr); ok {
-			n.confirmHint(now, id, addr) // they are here already
-		}
-	}
-	if n.dialable(addr, netip.Addr{}) && !slices.Contains(n.cfg.Listen, addr) {
-		n.dial(now, addr, nil)
-	}
-}
-
 // silentPlaces lists the places that the person named and that do not answer.
-func (n *Node) silentPlaces() (list []string) {
-	for _, p := range n.plugins {
+func (pl *places) silentPlaces() (list []string) {
+	for _, p := range pl.plugins {
 		if s, ok := p.source.(Places); ok {
 			list = append(list, s.Silent()...)
 		}
@@ -186,9 +103,9 @@ func (n *Node) silentPlaces() (list []string) {
 
 // expected returns what Sources said of addr: the name and fingerprint that
 // ought to be there.
-func (n *Node) expected(addr netip.AddrPort) (user string) {
-	for i := range n.plugins {
-		for _, h := range n.plugins[i].hints {
+func (pl *places) expected(addr netip.AddrPort) (user string) {
+	for i := range pl.plugins {
+		for _, h := range pl.plugins[i].hints {
 			if h.addr == addr && h.user != "" {
 				return h.user
 			}
@@ -199,18 +116,18 @@ func (n *Node) expected(addr netip.AddrPort) (user string) {
 
 // fits says whether a session is the one that a hint means: anybody, a user of that name, or that
 // name with that fingerprint.
-func (h hint) fits(n *Node, s sessions.Session) bool {
+func (pl *places) fits(h hint, s sessions.Session) bool {
 	name, print, whole := cutLast(h.user, '~')
-	u, _ := n.book.User(s.User)
+	u, _ := pl.book.User(s.User)
 	return h.user == "" || sameName(u.Name, name) && (!whole || strings.EqualFold(sessions.Fingerprint(s.User), print))
 }
 
 // hintedError says what is known of a user whom only a Source names: where they should be, and who
 // answers there instead. whole: only entries with a fingerprint count. nil: no Source names the
 // user.
-func (n *Node) hintedError(typed string, whole bool) error {
-	for i := range n.plugins {
-		p := &n.plugins[i]
+func (pl *places) hintedError(typed string, whole bool) error {
+	for i := range pl.plugins {
+		p := &pl.plugins[i]
 		for _, h := range p.hints {
 			name, print, _ := cutLast(h.user, '~')
 			if h.user == "" || !sameName(name, typed) && h.user != typed || whole && print == "" {
@@ -221,14 +138,59 @@ func (n *Node) hintedError(typed string, whole bool) error {
 				who += " (fingerprint " + print + ")"
 			}
 			where := fmt.Sprintf("%s lists %s at %s", p.source.Name(), who, h.addr)
-			if id, ok := n.peerAt(h.addr); ok {
-				if s, known := n.book.Session(id); known {
+			if id, ok := pl.edges.peerAt(h.addr); ok {
+				if s, known := pl.book.Session(id); known {
 					return hinted(fmt.Sprintf("%s, but %s (fingerprint %s) answered there; get a new address or fix the entry",
-						where, n.book.Label(s.User), sessions.Fingerprint(s.User)))
+						where, pl.book.Label(s.User), sessions.Fingerprint(s.User)))
 				}
 			}
 			return hinted(fmt.Sprintf("%s, but nobody has answered there yet: check the address; \\add %s asks others for them", where, name))
 		}
 	}
 	return nil
+}
+
+func sameName(a, b string) bool {
+	ma, err := sessions.MapName(a)
+	mb, err2 := sessions.MapName(b)
+	return err == nil && err2 == nil && ma == mb
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i] == sep {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return s, "", false
+}
+
+// hintAt returns what a Source said of an address; nil: nothing.
+func (pl *places) hintAt(addr netip.AddrPort) *hint {
+	for i := range pl.plugins {
+		list := pl.plugins[i].hints
+		if k := slices.IndexFunc(list, func(h hint) bool { return h.addr == addr }); k >= 0 {
+			return &list[k]
+		}
+	}
+	return nil
+}
+
+// named says whether the person named that node as a seed, in this run or an earlier one.
+func (pl *places) named(id sessions.SessionID, at netip.AddrPort) bool {
+	s, ok := pl.book.Session(id)
+	return ok && (pl.book.NamedSeed(s.User) || pl.hintedSeed(s, at))
+}
+
+// hintedSeed says whether the person named the node at an address as a seed: by address alone,
+// or by name if its record says that it is a seed.
+func (pl *places) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
+	for _, p := range pl.plugins {
+		for _, h := range p.hints {
+			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && pl.fits(h, s)) {
+				return true
+			}
+		}
+	}
+	return false
 }

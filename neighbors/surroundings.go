@@ -4,10 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
 )
 
 // maxOutlets bounds the outlets of one announcement.
@@ -92,78 +90,22 @@ var privateBlocks = [...]netip.Prefix{
 // onSite says that an address is private, of a range in which we have an address too. A peer seen
 // there, with no NAT between, is in the same private network: on another floor, say, behind the
 // same router.
-func (n *Node) onSite(a netip.Addr) bool {
+func (co *core) onSite(a netip.Addr) bool {
 	for _, block := range privateBlocks {
 		if block.Contains(a) {
-			return slices.ContainsFunc(n.cfg.Interfaces, func(p netip.Prefix) bool { return block.Contains(p.Addr()) })
+			return slices.ContainsFunc(co.cfg.Interfaces, func(p netip.Prefix) bool { return block.Contains(p.Addr()) })
 		}
 	}
 	return false
 }
 
-// SetSurroundings takes a change of our interfaces. true: the links on which we announce ourselves
-// have changed, and the caller must tell the Sources (WakeSource).
-func (n *Node) SetSurroundings(now time.Time, s Surroundings) (links bool) {
-	n.links.set(s.Interfaces)
-	s.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
-	moved := !slices.Equal(outer(n.cfg.Listen, n.cfg.Guests), outer(s.Listen, s.Guests))
-	links = !slices.Equal(n.cfg.Outlets, s.Outlets)
-	n.cfg.Listen, n.cfg.Interfaces, n.cfg.Guests, n.cfg.Outlets = s.Listen, s.Interfaces, s.Guests, s.Outlets
-	for _, id := range n.edgeIDs() {
-		n.reclass(n.edges[id]) // it may have entered or left our link by this
-	}
-	if moved {
-		n.changed(now)
-	}
-	n.wake(now)
-	return links
+// isNear says that an address is that of another host on one of our own links.
+func (co *core) isNear(a netip.AddrPort) bool {
+	return co.links.near(a.Addr()) && !a.Addr().IsLoopback()
 }
 
-// announce says HELLO on all our links for a Source; false: there is none.
-func (n *Node) announce(now time.Time, source int) bool {
-	if len(n.cfg.Outlets) == 0 || n.cfg.LoopbackOnly || !n.left.IsZero() {
-		return false
-	}
-	n.announcer = source
-	n.ep.Announce(now, n.cfg.Outlets)
-	n.wake(now)
-	return true
-}
-
-// metOnLink: a session on our own link answered an announcement, or contacted us in any other way.
-// Both sides know it of each other.
-func (n *Node) metOnLink(id sessions.SessionID) {
-	if e := n.edges[id]; e != nil && e.user != n.user {
-		e.link = true
-		n.book.SetEdge(e.user, true)
-		n.reclass(e)
-	}
-}
-
-// leftLink: a session that was met on the link is gone.
-func (n *Node) leftLink(e *edge) {
-	e.link = false
-	n.reclass(e)
-	for _, id := range n.onlineSessions(e.user) {
-		if n.edges[id].link {
-			return
-		}
-	}
-	n.book.SetEdge(e.user, false)
-}
-
-// linkView adds what the announcing Source knows: who was met on the link and is here.
-func (n *Node) linkView(v *PresenceView) {
-	for _, id := range n.edgeIDs() {
-		e := n.edges[id]
-		if !e.link {
-			continue
-		}
-		if label := n.book.Label(e.user); !slices.Contains(v.Users, label) {
-			v.Users = append(v.Users, label)
-		}
-		if at, _, ok := n.ep.Path(dgram.PeerID(id)); ok {
-			v.Addrs = append(v.Addrs, at)
-		}
-	}
+// ownAddr says whether an address belongs to this machine.
+func (co *core) ownAddr(a netip.Addr) bool {
+	return slices.ContainsFunc(co.cfg.Listen, func(l netip.AddrPort) bool { return l.Addr() == a }) ||
+		slices.ContainsFunc(co.cfg.Interfaces, func(p netip.Prefix) bool { return p.Addr() == a })
 }

@@ -2,7 +2,9 @@ package neighbors
 
 import (
 	"cmp"
+	"crypto/ed25519"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
@@ -14,15 +16,25 @@ import (
 // lost, and datagrams overtake each other. A number answered before gets the same answer again,
 // and nothing is done twice; any other number is new.
 
+// introduceAskers bounds the askers that an introducer, or a target, remembers.
+const introduceAskers = 4096
+
 // maxAnswered is how many numbers are kept for one asker, the highest ones: as many as that asker
 // can have requests to us under way.
 const maxAnswered = 64
 
-// answers are the results given to the tickets of each asker session, for finds and explodes
-// together. There are introduceAskers sessions; the one that asked longest ago goes. An asker gets
-// an entry only by a valid request, and has paid for checking its two signatures.
-type answers struct {
-	of *simplelru.LRU[sessions.SessionID, []answered] // each rising by number, at most maxAnswered
+// tickets is what a node knows of tickets: those it signs, as asker; those it answered, as
+// introducer; and those of which it was told, as target.
+type tickets struct {
+	last uint64 // the number of our last one
+
+	// answers are the results given to the tickets of each asker session, for finds and explodes
+	// together. There are introduceAskers sessions; the one that asked longest ago goes. An asker
+	// gets an entry only by a valid request, and has paid for checking its two signatures. Each
+	// list rises by number and has at most maxAnswered entries.
+	answers *simplelru.LRU[sessions.SessionID, []answered]
+
+	told *simplelru.LRU[sessions.SessionID, uint64] // as target: the highest of each asker; introduceAskers sessions
 }
 
 // answered is one ticket and its result.
@@ -31,18 +43,19 @@ type answered struct {
 	result dgram.Result
 }
 
-func newAnswers() answers {
-	of, err := simplelru.NewLRU[sessions.SessionID, []answered](introduceAskers, nil)
-	if err != nil {
-		panic("BUG: the bound of answers must be positive")
+func newTickets() tickets {
+	answers, err := simplelru.NewLRU[sessions.SessionID, []answered](introduceAskers, nil)
+	told, err2 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
+	if err != nil || err2 != nil {
+		panic("BUG: the bounds of tickets must be positive")
 	}
-	return answers{of}
+	return tickets{answers: answers, told: told}
 }
 
 // given returns the result that a ticket got before, or too old if that is no longer known;
 // false: the ticket is new.
-func (a *answers) given(asker sessions.SessionID, number uint64) (dgram.Result, bool) {
-	list, _ := a.of.Get(asker)
+func (t *tickets) given(asker sessions.SessionID, number uint64) (dgram.Result, bool) {
+	list, _ := t.answers.Get(asker)
 	i, found := placeOf(list, number)
 	switch {
 	case found:
@@ -54,18 +67,41 @@ func (a *answers) given(asker sessions.SessionID, number uint64) (dgram.Result, 
 }
 
 // give notes the result of a new ticket. Busy is not noted: it only describes the moment.
-func (a *answers) give(asker sessions.SessionID, number uint64, r dgram.Result) dgram.Result {
-	list, _ := a.of.Get(asker)
+func (t *tickets) give(asker sessions.SessionID, number uint64, r dgram.Result) dgram.Result {
+	list, _ := t.answers.Get(asker)
 	i, _ := placeOf(list, number)
 	list = slices.Insert(list, i, answered{number, r})
 	if len(list) > maxAnswered {
 		list = slices.Delete(list, 0, 1)
 	}
-	a.of.Add(asker, list)
+	t.answers.Add(asker, list)
 	return r
 }
 
 // placeOf is the index at which a number stands, or would.
 func placeOf(list []answered, number uint64) (int, bool) {
 	return slices.BinarySearchFunc(list, number, func(a answered, n uint64) int { return cmp.Compare(a.number, n) })
+}
+
+// fresh notes a ticket of which we, as target, are told; false: its asker has signed one with
+// that number or a higher one before.
+func (t *tickets) fresh(asker sessions.SessionID, number uint64) bool {
+	if last, ok := t.told.Get(asker); ok && number <= last {
+		return false
+	}
+	t.told.Add(asker, number)
+	return true
+}
+
+// signTicket signs one introduction. Its numbers rise, even across restarts.
+func (fi *finder) signTicket(now time.Time, introducer sessions.SessionID, p dgram.Ping) dgram.Ticket {
+	fi.tickets.last = max(fi.tickets.last+1, uint64(now.UnixMilli()))
+	t := sessions.Ticket{Asker: fi.own.session, Introducer: introducer, Name: p.Name, User: p.User, Number: fi.tickets.last}
+	return dgram.Ticket{Number: t.Number, Sig: t.SignBy(fi.own.signatures, fi.cfg.Key)}
+}
+
+// ticketHolds checks the ticket of p, whose asker is rec.
+func (co *core) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p dgram.Ping) bool {
+	t := sessions.Ticket{Asker: rec.Session, Introducer: introducer, Name: p.Name, User: p.User, Number: p.Ticket.Number}
+	return t.VerifyBy(co.own.signatures, ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
 }

@@ -3,38 +3,35 @@ package neighbors
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
-	"time"
 
-	"darkchat/dgram"
 	"darkchat/sessions"
 )
 
 // resolve finds whom a typed name means; the error says what to do when that is unclear.
-func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, error) {
-	user, session, err := n.book.Resolve(typed)
+func (co *core) resolve(typed string) (sessions.UserKey, *sessions.SessionID, error) {
+	user, session, err := co.book.Resolve(typed)
 	var several *sessions.AmbiguousError
 	switch {
-	case err == nil && user == n.user:
+	case err == nil && user == co.own.user:
 		return user, session, yourself(typed)
 	case err == nil:
 		return user, session, nil
 	case errors.As(err, &several):
-		if err := n.hintedError(typed, true); err != nil {
+		if err := co.places.hintedError(typed, true); err != nil {
 			return user, nil, err // a fingerprint is given, and none of these users has it
 		}
 		return user, nil, fmt.Errorf("%s can mean %s: type one of them", typed, several.List())
 	}
 	if who, _, ok := strings.Cut(typed, "/"); ok {
-		if user, _, err := n.book.Resolve(who); err == nil && user != n.user {
+		if user, _, err := co.book.Resolve(who); err == nil && user != co.own.user {
 			return user, nil, fmt.Errorf("%s has no session that begins like that: \\sessions %s lists them", who, who)
 		}
 	}
-	if err := n.hintedError(typed, false); err != nil {
+	if err := co.places.hintedError(typed, false); err != nil {
 		return user, nil, err
 	}
-	if n.isOwnName(typed) {
+	if co.isOwnName(typed) {
 		return user, nil, yourself(typed)
 	}
 	return user, nil, fmt.Errorf("nobody called %s is known here: \\add %s asks others for them, \\ping HOST [PORT] reaches them", typed, typed)
@@ -43,98 +40,13 @@ func (n *Node) resolve(typed string) (sessions.UserKey, *sessions.SessionID, err
 func yourself(typed string) error { return fmt.Errorf("%s is you (%w)", typed, ErrYourself) }
 
 // isOwnName says whether the person typed their own name.
-func (n *Node) isOwnName(typed string) bool {
+func (co *core) isOwnName(typed string) bool {
 	typed, _, _ = strings.Cut(typed, "/")
 	name, print, whole := cutLast(typed, '~')
 	digits := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
-	return sameName(name, n.cfg.Name) && (!whole || len(digits(print)) >= 4 && strings.HasPrefix(digits(sessions.Fingerprint(n.user)), digits(print)))
-}
-
-// pin keeps a user: an act of this node's user meant them.
-func (n *Node) pin(now time.Time, user sessions.UserKey) {
-	if n.book.Trust(user) != sessions.TrustNew {
-		return
-	}
-	n.contacts.introduce(n, user)
-	if n.book.Pin(user) != nil {
-		return
-	}
-	for _, s := range n.book.SessionsOf(user) {
-		if e := n.edges[s.ID]; e != nil {
-			n.reclass(e)
-		} else if n.ep.Live(dgram.PeerID(s.ID)) {
-			n.alive(now, s.ID, netip.AddrPort{}) // as a stranger it may have had no place
-		}
-	}
-	n.contacts.warnAlike(n, user)
-	n.letIn(now, user)
-	n.judge(now) // their sightings of us count from now on
-	for _, id := range n.onlineSessions(user) {
-		n.acquainted(now, n.edges[id])
-	}
-	n.reserve()
+	return sameName(name, co.cfg.Name) && (!whole || len(digits(print)) >= 4 && strings.HasPrefix(digits(sessions.Fingerprint(co.own.user)), digits(print)))
 }
 
 // reserve tells dgram the last addresses of people our user knows, so that a flood of
 // handshakes leaves room for them.
-func (n *Node) reserve() { n.ep.Reserve(n.book.KnownAddrs()) }
-
-// Verify shows a user's fingerprint and, given one, compares.
-func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, error) {
-	user, _, err := n.resolve(typed)
-	if err != nil {
-		return VerifyView{}, err
-	}
-	v := VerifyView{
-		User: n.book.Label(user), Fingerprint: sessions.Fingerprint(user),
-		Mine: sessions.Fingerprint(n.user), Trust: n.book.Trust(user).String(),
-	}
-	if fingerprint == "" {
-		return v, nil
-	}
-	if !strings.EqualFold(strings.TrimSpace(fingerprint), v.Fingerprint) {
-		return v, fmt.Errorf("the fingerprint of %s is %s, not %s: somebody may be posing as them", v.User, v.Fingerprint, fingerprint)
-	}
-	n.pin(now, user) // a user who was new is known from here on, with all that follows
-	if err := n.book.Verify(user); err != nil {
-		return v, err
-	}
-	n.reserve()
-	v.User, v.Trust = n.book.Label(user), n.book.Trust(user).String()
-	return v, nil
-}
-
-// Block stops all contact with a user, or allows it again.
-func (n *Node) Block(now time.Time, typed string, blocked bool) (string, error) {
-	user, _, err := n.resolve(typed)
-	if err != nil {
-		return "", err
-	}
-	label := n.book.Label(user)
-	if !blocked {
-		if err := n.book.Unblock(user); err != nil {
-			return "", err
-		}
-		n.seek(now, user)
-		return n.book.Label(user), nil
-	}
-	if err := n.block(now, user); err != nil {
-		return "", err
-	}
-	return label, nil
-}
-
-func (n *Node) block(now time.Time, user sessions.UserKey) error {
-	for _, s := range n.book.SessionsOf(user) {
-		if e := n.edges[s.ID]; e != nil {
-			n.gone(now, s.ID, "")
-			n.removeEdge(e)
-		}
-	}
-	delete(n.seeking, user)
-	delete(n.door.visitors, user)
-	if n.door.knocking != nil {
-		n.door.knocking.turnAway(now, user)
-	}
-	return n.book.Block(user)
-}
+func (co *core) reserve() { co.ep.Reserve(co.book.KnownAddrs()) }

@@ -8,17 +8,17 @@ import (
 	"syscall"
 )
 
-// NotSent says that the system refused to send to an address, and why; the Loop calls it. Most
+// notSent says that the system refused to send to an address, and why; the Loop calls it. Most
 // refusals are no different from a datagram lost on the way. But if this machine has no route to
 // the address at all, a \ping of it ends at once and says so. It reports whether one did.
-func (n *Node) NotSent(to netip.AddrPort, err error) (ended bool) {
+func (rq *requests) notSent(to netip.AddrPort, err error) (ended bool) {
 	why := noWay(err)
 	if why == "" {
 		return false
 	}
-	for _, q := range slices.Clone(n.requests.list) {
+	for _, q := range slices.Clone(rq.list) {
 		if q.kind == pingAddr && q.addr == to && q.peer.IsZero() {
-			n.end(q, Failed{q.token, fmt.Sprintf("nothing can be sent to %s: %s", to, why)})
+			rq.end(q, Failed{q.token, fmt.Sprintf("nothing can be sent to %s: %s", to, why)})
 			ended = true
 		}
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // affords has a session pay for work, and says whether it may.
-func (n *Node) affords(now time.Time, s sessions.Session, cost float64) bool {
-	return n.budget.Spend(now, budget.Work, n.payer(s.ID), cost)
+func (co *core) affords(now time.Time, s sessions.Session, cost float64) bool {
+	return co.budget.Spend(now, budget.Work, co.edges.payer(s.ID), cost)
 }
 
 // maxVerdicts bounds the copies whose verdict is remembered.

@@ -103,3 +103,6 @@ type PresenceView struct {
 	Users  []string
 	Addrs  []netip.AddrPort // hints of that Source
 }
+
+// states orders presence, the best first: a user's state is that of their best session.
+var states = [...]State{Online, Away, Suspect, Unknown, Offline}

@@ -37,26 +37,26 @@ func newStrangers() strangers { return strangers{} }
 
 // stranger tells a line about somebody whom the person does not know, or makes it wait. It returns
 // false when there is no room. user is whom the line introduces, or zero.
-func (c *contacts) stranger(now time.Time, n *Node, e Event, user sessions.UserKey) bool {
+func (c *notifier) stranger(now time.Time, e Event, user sessions.UserKey) bool {
 	s := &c.strangers
 	switch {
-	case n.cfg.Seed:
+	case c.cfg.Seed:
 		return false // its business is with strangers
 	case len(s.waiting) == 0 && now.Sub(s.told) >= time.Second/newPerSecond:
 		s.told = now
-		n.tell(e)
+		c.emit(e)
 	case len(s.waiting) < maxStrangers:
 		s.waiting = append(s.waiting, aboutStranger{e, user})
 	default:
-		c.skip(now, n, 1)
+		c.skip(now, 1)
 		return false
 	}
-	n.wake(now)
+	c.wake(now)
 	return true
 }
 
 // advance tells the waiting lines that are due.
-func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
+func (s *strangers) advance(now time.Time, co *core) (next time.Time) {
 	if len(s.waiting) == 0 {
 		return time.Time{}
 	}
@@ -66,7 +66,7 @@ func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
 	s.told = now
 	first := s.waiting[0]
 	s.waiting = s.waiting[1:]
-	first.tell(n)
+	first.tell(co)
 	if len(s.waiting) == 0 {
 		return time.Time{}
 	}
@@ -74,33 +74,33 @@ func (s *strangers) advance(now time.Time, n *Node) (next time.Time) {
 }
 
 // tell tells a line as things are now: names may have changed while it waited.
-func (w aboutStranger) tell(n *Node) {
+func (w aboutStranger) tell(co *core) {
 	if w.user.IsZero() {
-		n.tell(w.event)
-	} else if u, ok := n.book.User(w.user); ok && u.Trust != sessions.TrustBlocked {
+		co.emit(w.event)
+	} else if u, ok := co.book.User(w.user); ok && u.Trust != sessions.TrustBlocked {
 		first := w.event.(FirstContact)
 		first.User, first.Mixed = u.Label, u.Mixed
-		n.tell(first)
+		co.emit(first)
 	}
 }
 
 // introduce tells who a new user is before the person first reads a line of theirs or acts on
 // them; then it does not wait behind other lines.
-func (c *contacts) introduce(n *Node, user sessions.UserKey) {
+func (c *notifier) introduce(user sessions.UserKey) {
 	s := &c.strangers
 	if i := slices.IndexFunc(s.waiting, func(w aboutStranger) bool { return w.user == user }); i >= 0 {
 		w := s.waiting[i]
 		s.waiting = slices.Delete(s.waiting, i, i+1)
-		w.tell(n)
-	} else if u, ok := n.book.User(user); ok && u.Trust == sessions.TrustNew && !u.Told && u.Name != "" && !n.cfg.Seed {
-		n.tell(n.firstContact(u))
-		n.book.Tell(user)
+		w.tell(c.core)
+	} else if u, ok := c.book.User(user); ok && u.Trust == sessions.TrustNew && !u.Told && u.Name != "" && !c.cfg.Seed {
+		c.emit(c.firstContact(u))
+		c.book.Tell(user)
 	}
 }
 
-func (n *Node) firstContact(u sessions.User) FirstContact {
+func (c *notifier) firstContact(u sessions.User) FirstContact {
 	first := FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Mixed: u.Mixed}
-	for _, s := range n.book.SessionsOf(u.Key) {
+	for _, s := range c.book.SessionsOf(u.Key) {
 		first.Seed = first.Seed || s.Flags&sessions.FlagSeed != 0
 	}
 	return first
@@ -148,8 +148,8 @@ func (w *warnings) first(user sessions.UserKey, name string) bool {
 }
 
 // say tells a warning about a name, or counts it for later.
-func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
-	if n.cfg.Seed {
+func (w *warnings) say(now time.Time, co *core, name, text, count string) {
+	if co.cfg.Seed {
 		return // nobody reads them
 	}
 	mapped, err := sessions.MapName(name)
@@ -160,7 +160,7 @@ func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
 	if !ok {
 		if w.names.Len() == maxWarned {
 			if _, oldest, _ := w.names.RemoveOldest(); oldest.more > 0 {
-				oldest.tell(now, n)
+				oldest.tell(now, co)
 			}
 		}
 		o = &warned{}
@@ -168,37 +168,37 @@ func (w *warnings) say(now time.Time, n *Node, name, text, count string) {
 	w.names.Add(mapped, o)
 	o.more++
 	o.text, o.count = text, count
-	w.pass(now, n, o)
+	w.pass(now, co, o)
 	if o.more > 0 {
 		w.next = earliest(w.next, now.Add(warnEvery))
-		n.wake(w.next)
+		co.wake(w.next)
 	}
 }
 
 // pass tells the counted warnings about a name if it is time.
-func (w *warnings) pass(now time.Time, n *Node, o *warned) {
+func (w *warnings) pass(now time.Time, co *core, o *warned) {
 	if o.more > 0 && now.Sub(o.at) >= warnGap && w.pace.take(now, warnAtOnce, warnEvery) {
-		o.tell(now, n)
+		o.tell(now, co)
 	}
 }
 
-func (o *warned) tell(now time.Time, n *Node) {
+func (o *warned) tell(now time.Time, co *core) {
 	text := o.text
 	if o.more > 1 {
 		text = fmt.Sprintf("%d more keys %s, the last of them: %s", o.more, o.count, text)
 	}
 	o.at, o.more = now, 0
-	n.tell(Notice{text})
+	co.emit(Notice{text})
 }
 
 // advance tells the counted warnings that are due.
-func (w *warnings) advance(now time.Time, n *Node) (next time.Time) {
+func (w *warnings) advance(now time.Time, co *core) (next time.Time) {
 	if !due(w.next, now) {
 		return w.next
 	}
 	w.next = time.Time{}
 	for _, o := range w.names.Values() { // the oldest first
-		w.pass(now, n, o)
+		w.pass(now, co, o)
 		if o.more > 0 {
 			w.next = now.Add(warnEvery)
 		}
@@ -207,30 +207,30 @@ func (w *warnings) advance(now time.Time, n *Node) (next time.Time) {
 }
 
 // mismatch warns that another key answers where a contacts file places a user.
-func (c *contacts) mismatch(now time.Time, n *Node, name string, user sessions.UserKey, text string) {
+func (c *notifier) mismatch(now time.Time, name string, user sessions.UserKey, text string) {
 	if c.warnings.first(user, "~"+name) { // no name begins with ~: the key may claim the plain name too
-		c.warnings.say(now, n, name, text, "answer for "+name)
+		c.warnings.say(now, c.core, name, text, "answer for "+name)
 	}
 }
 
 // learned tells what a new record changes about names.
-func (c *contacts) learned(now time.Time, n *Node, id sessions.SessionID, rec sessions.Record, out sessions.Outcome) {
-	if rec.User == n.user {
+func (c *notifier) learned(now time.Time, id sessions.SessionID, rec sessions.Record, out sessions.Outcome) {
+	if rec.User == c.own.user {
 		return
 	}
 	if out.ClaimsOwnName || out.Clash {
-		c.claimed(now, n, rec, out)
+		c.claimed(now, rec, out)
 	}
 	if out.Like != "" {
-		c.lookalike(now, n, rec, out.Like)
+		c.lookalike(now, rec, out.Like)
 	}
-	if out.Renamed != "" && n.book.Trust(rec.User).Known() {
-		c.renamed(now, n, id, rec, out.Renamed)
+	if out.Renamed != "" && c.book.Trust(rec.User).Known() {
+		c.renamed(now, id, rec, out.Renamed)
 	}
 }
 
-func (c *contacts) claimed(now time.Time, n *Node, rec sessions.Record, out sessions.Outcome) {
-	label := n.book.Label(rec.User)
+func (c *notifier) claimed(now time.Time, rec sessions.Record, out sessions.Outcome) {
+	label := c.book.Label(rec.User)
 	if !out.ClaimsOwnName && label == rec.Name {
 		return // the name is theirs
 	}
@@ -243,17 +243,17 @@ func (c *contacts) claimed(now time.Time, n *Node, rec sessions.Record, out sess
 	}
 	text := fmt.Sprintf("%s: shown as %s, fingerprint %s; compare it with \\verify %s before you trust it", what, label, sessions.Fingerprint(rec.User), label)
 	if out.ClaimsOwnName || out.ClaimsKnown {
-		c.warnings.say(now, n, rec.Name, text, count)
+		c.warnings.say(now, c.core, rec.Name, text, count)
 	} else {
-		c.stranger(now, n, Notice{text}, sessions.UserKey{})
+		c.stranger(now, Notice{text}, sessions.UserKey{})
 	}
 }
 
 // lookalike warns that somebody's name looks like another. All lookalikes of one name are counted
 // together, however they are written.
-func (c *contacts) lookalike(now time.Time, n *Node, rec sessions.Record, like string) {
+func (c *notifier) lookalike(now time.Time, rec sessions.Record, like string) {
 	if c.warnings.first(rec.User, rec.Name) {
-		c.warnings.say(now, n, " "+like, n.alikeText(rec.User, like), "have a name that looks like "+like)
+		c.warnings.say(now, c.core, " "+like, c.alikeText(rec.User, like), "have a name that looks like "+like)
 	}
 }
 
@@ -261,29 +261,29 @@ func (c *contacts) lookalike(now time.Time, n *Node, rec sessions.Record, like s
 const maxAlike = 4
 
 // warnAlike warns of users whose names look like that of a user the person turns to.
-func (c *contacts) warnAlike(n *Node, user sessions.UserKey) {
-	if n.cfg.Seed {
+func (c *notifier) warnAlike(user sessions.UserKey) {
+	if c.cfg.Seed {
 		return
 	}
-	list := n.book.Alike(user)
+	list := c.book.Alike(user)
 	for _, other := range list[:min(len(list), maxAlike)] {
-		n.tell(Notice{n.alikeText(user, n.book.Label(other))})
+		c.emit(Notice{c.alikeText(user, c.book.Label(other))})
 	}
 }
 
-func (n *Node) alikeText(user sessions.UserKey, like string) string {
-	label := n.book.Label(user)
+func (c *notifier) alikeText(user sessions.UserKey, like string) string {
+	label := c.book.Label(user)
 	return fmt.Sprintf("%s looks like %s and is somebody else, fingerprint %s: compare it with \\verify %s", label, like, sessions.Fingerprint(user), label)
 }
 
 // renamed tells that somebody the person knows has a new name; of many changes it tells the first
 // name and the last.
-func (c *contacts) renamed(now time.Time, n *Node, id sessions.SessionID, rec sessions.Record, former string) {
+func (c *notifier) renamed(now time.Time, id sessions.SessionID, rec sessions.Record, former string) {
 	s := c.of(id)
 	if s.waiting[ofName] != nil {
 		former = s.name
 	}
-	label := n.book.Label(rec.User)
-	c.tell(now, n, id, Notice{fmt.Sprintf("%s is now called %s: compare fingerprints with \\verify %s", former, rec.Name, label)})
+	label := c.book.Label(rec.User)
+	c.tell(now, id, Notice{fmt.Sprintf("%s is now called %s: compare fingerprints with \\verify %s", former, rec.Name, label)})
 	s.name = former
 }

@@ -45,7 +45,7 @@ func quietNode(t *testing.T, now time.Time) *Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.book.Contact(now, sessions.UserKey{1, 2, 3}, "ann"); err != nil {
+	if err := n.core.book.Contact(now, sessions.UserKey{1, 2, 3}, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -111,7 +111,7 @@ func TestWarningsAboutManyNames(t *testing.T) {
 	n := quietNode(t, now)
 	const names = 40
 	for i := range names {
-		if err := n.book.Contact(now, sessions.UserKey{9, byte(i)}, fmt.Sprintf("friend%d", i)); err != nil {
+		if err := n.core.book.Contact(now, sessions.UserKey{9, byte(i)}, fmt.Sprintf("friend%d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
