@@ -63,8 +63,8 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 	room := min(largest(a.path.to), a.leftToSend()) - acceptOverhead - (1 + 3 + len(p.record) + 1)
 	ms, _, _ := l.courier.take(now, room)
 	var err error
-	if p.messages, err = appendMessages(nil, ms); err != nil {
-		p.messages = []byte{majorArray << 5}
+	if p.messages, err = AppendMessages(nil, ms); err != nil {
+		p.messages, _ = AppendMessages(nil, nil)
 	}
 	a.reply.bytes = e.out.box.sealAccept(a.send, a.remote, a.local, a.reply.salt[:], p.appendTo(nil))
 	e.sendAccept(now, a)

@@ -39,7 +39,7 @@ func (q *ackQueue) hasten(now time.Time) {
 // fit returns how many of the first acks go into room bytes, and their length.
 func (q *ackQueue) fit(room int) (n, size int) {
 	for n < len(q.list) && n < maxAcks {
-		s := ackSize(q.list[n])
+		s := q.list[n].size()
 		if size+s > room {
 			break
 		}

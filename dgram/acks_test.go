@@ -6,7 +6,7 @@ import (
 )
 
 func TestAcksRideOrLeave(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	a, b := ackOf(KindOnline, 1, 1), ackOf(KindText, 2, 1)
 	c.ack(start, a, false)
 	if ids := takeAll(c, start); ids != nil {
@@ -41,7 +41,7 @@ func TestAcksRideOrLeave(t *testing.T) {
 		if !ok {
 			break
 		}
-		if b, err := appendMessages(nil, ms); err != nil || len(b) > testRoom {
+		if b, err := AppendMessages(nil, ms); err != nil || len(b) > testRoom {
 			t.Fatalf("%d bytes, %v", len(b), err)
 		}
 		got = append(got, ms[0].Acks...)
@@ -53,7 +53,7 @@ func TestAcksRideOrLeave(t *testing.T) {
 
 // Where acks leave no room for a long text, they go alone, and at once.
 func TestAcksMakeRoom(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	for id := range uint64(20) {
 		c.ack(start, ackOf(KindOnline, 1<<40+id, 1), false)
 	}

@@ -1,13 +1,12 @@
 package dgram
 
 import (
-	"strings"
 	"testing"
 	"time"
 )
 
 func TestEveryAttemptMeasures(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	mustPut(t, c, textOf(1, 1), textOf(2, 1))
 	takeAll(c, start)
 	c.advance(start.Add(time.Second))
@@ -30,7 +29,7 @@ func TestEveryAttemptMeasures(t *testing.T) {
 
 // An ack that comes after the lapse must not look like a quick answer to the next life.
 func TestAttemptsRiseOverLives(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	mustPut(t, c, textOf(1, 1))
 	now := start
 	for len(c.past) == 0 {
@@ -91,20 +90,6 @@ func TestNoBackOffWhileHeard(t *testing.T) {
 		}
 		if d := c.held[messageKey{KindText, 2}].deadline.Sub(now); d != wait {
 			t.Fatalf("heard %v: the second wait is %v, not %v", heard, d, wait)
-		}
-	}
-}
-
-// What is sent again has the length that the registry says, whatever it is about: the head
-// of a short byte string is shorter than that of a long one.
-func TestResentIsPaddedToTheByte(t *testing.T) {
-	w, a, b := pair(t)
-	w.connect(a, b)
-	use := preferred(a.links[b.self.ID].list)
-	for n := 1; n < 30; n++ {
-		got := len(a.seal(use, []Message{text(uint64(n), strings.Repeat("x", n))}, resentSize))
-		if got != resentSize {
-			t.Errorf("a text of %d bytes makes %d", n, got)
 		}
 	}
 }

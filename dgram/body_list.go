@@ -3,6 +3,7 @@ package dgram
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 )
 
 // The elements of these bodies, and of a summary. Like texts and acks they are decoded by
@@ -14,36 +15,39 @@ const (
 )
 
 // appendTo appends the body (spec/wire.md 5.7), with an empty ext.
-func (r ListRequest) appendTo(b []byte) []byte {
+func (r ListRequest) appendTo(b []byte) ([]byte, error) {
 	b = appendHead(b, majorArray, listRequestItems)
 	for _, v := range [3][]byte{r.Of, r.Digest, r.Cursor} {
 		b = appendBytes(b, v)
 	}
-	return appendBytes(appendHead(b, majorUint, r.Credit), nil)
+	return appendBytes(appendHead(b, majorUint, r.Credit), nil), nil
 }
 
-// listRequest reads the body of a requestUserList; check sees to its bounds.
-func (r *items) listRequest() (Body, error) {
+// readListRequest reads the body of a requestUserList.
+func readListRequest(b []byte) (Body, []byte, error) {
+	r := reader{b: b}
 	if r.head(majorArray) != listRequestItems {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	q := ListRequest{Of: r.copied(MaxDatagram), Digest: r.copied(MaxDatagram), Cursor: r.copied(MaxDatagram), Credit: r.head(majorUint)}
 	r.bytes(0, MaxDatagram) // ext
 	if r.bad {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
-	return q, nil
+	return q, r.b, nil
 }
 
-// copied reads a byte string into one of its own, nil if it is empty.
-func (r *items) copied(most int) []byte { return append([]byte(nil), r.bytes(0, most)...) }
-
-func (r ListRequest) check() error {
+func (r ListRequest) check(uint64) error {
 	if !lengthIs(r.Of, 0, 8) && len(r.Of) != 32 || len(r.Digest) > maxDigest || !lengthIs(r.Cursor, 0, 8) ||
 		r.Credit < 1 || r.Credit > maxCredit {
 		return errBounds
 	}
 	return nil
+}
+
+func (r ListRequest) describe(b *strings.Builder) {
+	word(b, "of", r.Of)
+	field(b, "credit", r.Credit)
 }
 
 func (r ListRequest) size() int {
@@ -52,7 +56,7 @@ func (r ListRequest) size() int {
 }
 
 // appendTo appends the body (spec/wire.md 5.8); its ext holds the buckets, unless they are all.
-func (l List) appendTo(b []byte) []byte {
+func (l List) appendTo(b []byte) ([]byte, error) {
 	b = appendHead(b, majorArray, listItems)
 	b = appendHead(b, majorUint, l.Request)
 	b = appendHead(b, majorArray, uint64(len(l.Summaries)))
@@ -68,37 +72,38 @@ func (l List) appendTo(b []byte) []byte {
 	}
 	b = appendHead(appendBytes(b, l.Next), majorUint, l.Total)
 	if !l.Part {
-		return appendBytes(b, nil)
+		return appendBytes(b, nil), nil
 	}
-	return binary.BigEndian.AppendUint16(appendHead(b, majorBytes, bucketsSize), uint16(l.Buckets))
+	return binary.BigEndian.AppendUint16(appendHead(b, majorBytes, bucketsSize), uint16(l.Buckets)), nil
 }
 
-// list reads the body of a deliverKnownList; check sees to its bounds.
-func (r *items) list() (Body, error) {
+// readList reads the body of a deliverKnownList.
+func readList(b []byte) (Body, []byte, error) {
+	r := reader{b: b}
 	if r.head(majorArray) != listItems {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	l := List{Request: r.head(majorUint)}
 	n := r.head(majorArray)
 	if r.bad || n > maxSummaries {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	if n > 0 {
 		l.Summaries = make([]Summary, 0, min(int(n), len(r.b)/(1+len(PeerID{}))))
 	}
 	for range n {
 		if r.head(majorArray) != summaryItems {
-			return nil, errMalformed
+			return nil, b, errMalformed
 		}
 		id := r.bytes(len(PeerID{}), len(PeerID{}))
 		if r.bad {
-			return nil, errMalformed
+			return nil, b, errMalformed
 		}
 		l.Summaries = append(l.Summaries, Summary{Session: PeerID(id), Seq: r.head(majorUint), State: r.head(majorUint)})
 	}
 	n = r.head(majorArray)
 	if r.bad || n > maxListRecords {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	for range n {
 		l.Records = append(l.Records, r.copied(maxRecord))
@@ -106,12 +111,12 @@ func (r *items) list() (Body, error) {
 	l.Next, l.Total = r.copied(MaxDatagram), r.head(majorUint)
 	ext := r.bytes(0, MaxDatagram)
 	if r.bad {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	if len(ext) >= bucketsSize && l.Request > 0 { // the rest belongs to a later version
 		l.Part, l.Buckets = true, Buckets(binary.BigEndian.Uint16(ext))
 	}
-	return l, nil
+	return l, r.b, nil
 }
 
 // maxSeq bounds a record's sequence number, maxState the state in a summary (spec/wire.md
@@ -121,7 +126,7 @@ const (
 	maxState = SummaryLost
 )
 
-func (l List) check() error {
+func (l List) check(uint64) error {
 	if len(l.Summaries) > maxSummaries || len(l.Records) > maxListRecords || !lengthIs(l.Next, 0, 8) {
 		return errBounds
 	}
@@ -142,6 +147,12 @@ func (l List) check() error {
 		}
 	}
 	return nil
+}
+
+func (l List) describe(b *strings.Builder) {
+	field(b, "request", l.Request)
+	field(b, "summaries", uint64(len(l.Summaries)))
+	field(b, "records", uint64(len(l.Records)))
 }
 
 func (l List) size() int {

@@ -3,20 +3,23 @@ package dgram
 import (
 	"encoding/binary"
 	"net/netip"
+	"strings"
 	"unicode/utf8"
 )
 
-// wireOnline is Online as it travels (spec/wire.md 5.4).
-type wireOnline struct {
+// onlineForm is Online as it travels (spec/wire.md 5.4).
+type onlineForm struct {
 	_                     struct{} `cbor:",toarray"`
 	Record, Observed, Ext []byte
 }
 
-func (o Online) wire() wireOnline {
-	return wireOnline{Record: o.Record, Observed: addrBytes(o.Observed)}
+func (o Online) appendTo(b []byte) ([]byte, error) { return appendForm(b, o.form()) }
+
+func (o Online) form() onlineForm {
+	return onlineForm{Record: o.Record, Observed: addrBytes(o.Observed)}
 }
 
-func (w wireOnline) body() (Body, error) {
+func (w onlineForm) body() (Body, error) {
 	o := Online{Record: nonEmpty(w.Record)}
 	if len(w.Observed) > 0 {
 		a, err := parseAddr(w.Observed)
@@ -28,7 +31,7 @@ func (w wireOnline) body() (Body, error) {
 	return o, nil
 }
 
-func (o Online) check() error {
+func (o Online) check(uint64) error {
 	if len(o.Record) > maxRecord {
 		return errBounds
 	}
@@ -38,29 +41,35 @@ func (o Online) check() error {
 	return nil
 }
 
+func (o Online) describe(b *strings.Builder) { field(b, "record", uint64(len(o.Record))) }
+
 func (o Online) size() int { return 2 + bytesSize(len(o.Record)) + bytesSize(addrSize(o.Observed)) }
 
-// wireOffline is Offline as it travels (spec/wire.md 5.5).
-type wireOffline struct {
+// offlineForm is Offline as it travels (spec/wire.md 5.5).
+type offlineForm struct {
 	_           struct{} `cbor:",toarray"`
 	Record, Ext []byte
 }
 
-func (o Offline) wire() wireOffline { return wireOffline{Record: o.Record} }
+func (o Offline) appendTo(b []byte) ([]byte, error) { return appendForm(b, o.form()) }
 
-func (w wireOffline) body() (Body, error) { return Offline{Record: w.Record}, nil }
+func (o Offline) form() offlineForm { return offlineForm{Record: o.Record} }
 
-func (o Offline) check() error {
+func (w offlineForm) body() (Body, error) { return Offline{Record: w.Record}, nil }
+
+func (o Offline) check(uint64) error {
 	if len(o.Record) < 1 || len(o.Record) > maxRecord {
 		return errBounds
 	}
 	return nil
 }
 
+func (o Offline) describe(b *strings.Builder) { field(b, "record", uint64(len(o.Record))) }
+
 func (o Offline) size() int { return 2 + bytesSize(len(o.Record)) }
 
-// wirePing is Ping as it travels (spec/wire.md 5.6).
-type wirePing struct {
+// pingForm is Ping as it travels (spec/wire.md 5.6).
+type pingForm struct {
 	_             struct{} `cbor:",toarray"`
 	Scope         Scope
 	Name          string
@@ -68,21 +77,23 @@ type wirePing struct {
 	Record        []byte
 	Addrs         [][]byte
 	By            []byte
-	Ticket        wireTicket
+	Ticket        ticketForm
 	Targets       []byte
 	Ext           []byte
 }
 
-type wireTicket struct {
+type ticketForm struct {
 	_      struct{} `cbor:",toarray"`
 	Number uint64
 	Sig    []byte
 }
 
-func (p Ping) wire() wirePing {
-	w := wirePing{
+func (p Ping) appendTo(b []byte) ([]byte, error) { return appendForm(b, p.form()) }
+
+func (p Ping) form() pingForm {
+	w := pingForm{
 		Scope: p.Scope, Name: p.Name, User: p.User, Session: p.Session, Record: p.Record, By: p.By,
-		Ticket: wireTicket{Number: p.Ticket.Number, Sig: p.Ticket.Sig},
+		Ticket: ticketForm{Number: p.Ticket.Number, Sig: p.Ticket.Sig},
 	}
 	for _, a := range p.Addrs {
 		w.Addrs = append(w.Addrs, addrBytes(a))
@@ -93,7 +104,7 @@ func (p Ping) wire() wirePing {
 	return w
 }
 
-func (w wirePing) body() (Body, error) {
+func (w pingForm) body() (Body, error) {
 	p := Ping{
 		Scope: w.Scope, Name: w.Name, User: nonEmpty(w.User), Session: nonEmpty(w.Session),
 		Record: nonEmpty(w.Record), By: nonEmpty(w.By),
@@ -118,7 +129,7 @@ func (w wirePing) body() (Body, error) {
 	return p, nil
 }
 
-func (p Ping) check() error {
+func (p Ping) check(uint64) error {
 	if p.Scope > ScopeReach || len(p.Targets) > maxTargets || len(p.Targets) > 0 && p.Scope != ScopeExplode || len(p.Name) > maxName || !utf8.ValidString(p.Name) ||
 		!lengthIs(p.User, 0, 32) || !lengthIs(p.Session, 0, 8) || len(p.Record) > maxRecord ||
 		len(p.Addrs) > maxPingAddrs || !lengthIs(p.By, 0, 8) || !lengthIs(p.Ticket.Sig, 0, 64) {
@@ -143,6 +154,21 @@ func (p Ping) check() error {
 func (p Ping) bare() bool {
 	return p.Name == "" && len(p.User)+len(p.Record)+len(p.Addrs)+len(p.By)+len(p.Ticket.Sig) == 0 &&
 		p.Ticket.Number == 0
+}
+
+// asksOthers says whether a Ping is confirmed: whether it is more than a question whose answer is an ack.
+func asksOthers(b Body) bool {
+	p, ok := b.(Ping)
+	return ok && (p.Scope == ScopeFind || p.Scope == ScopeExplode)
+}
+
+func (p Ping) describe(b *strings.Builder) {
+	b.WriteString(" " + p.Scope.String())
+	word(b, "session", p.Session)
+	word(b, "by", p.By)
+	if len(p.Targets) > 0 {
+		field(b, "targets", uint64(len(p.Targets)))
+	}
 }
 
 func (p Ping) size() int {

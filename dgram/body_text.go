@@ -1,6 +1,10 @@
 package dgram
 
-import "unicode/utf8"
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
 // textItems and acknowledgementItems are the elements of these bodies.
 const (
@@ -9,7 +13,7 @@ const (
 )
 
 // appendTo appends the body (spec/wire.md 5.9), with an empty ext.
-func (t Text) appendTo(b []byte) []byte {
+func (t Text) appendTo(b []byte) ([]byte, error) {
 	b = appendHead(b, majorArray, textItems)
 	b = appendHead(b, majorUint, t.Prev)
 	b = appendHead(b, majorUint, t.Sent)
@@ -21,13 +25,14 @@ func (t Text) appendTo(b []byte) []byte {
 	b = appendHead(b, majorUint, t.Part)
 	b = appendHead(b, majorUint, t.Parts)
 	b = append(appendHead(b, majorText, uint64(len(t.Text))), t.Text...)
-	return appendBytes(b, nil)
+	return appendBytes(b, nil), nil
 }
 
-// text reads the body of a text; check sees to its bounds.
-func (r *items) text() (Body, error) {
+// readText reads the body of a text.
+func readText(b []byte) (Body, []byte, error) {
+	r := reader{b: b}
 	if r.head(majorArray) != textItems {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	t := Text{Prev: r.head(majorUint), Sent: r.head(majorUint)}
 	late := r.head(majorUint)
@@ -35,18 +40,29 @@ func (r *items) text() (Body, error) {
 	line := r.string(majorText, 1, maxText)
 	r.bytes(0, MaxDatagram) // ext
 	if r.bad || late > 1 {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	t.Text = string(line)
-	return t, nil
+	return t, r.b, nil
 }
 
-func (t Text) check() error {
+func (t Text) check(id uint64) error {
 	if t.Parts < 1 || t.Parts > maxParts || t.Part >= t.Parts ||
 		len(t.Text) < 1 || len(t.Text) > maxText || !utf8.ValidString(t.Text) {
 		return errBounds
 	}
+	if id > maxTextID || t.Prev >= id || t.Part >= id {
+		return errBounds // a predecessor and the first part came earlier, and the first id is 1
+	}
 	return nil
+}
+
+func (t Text) describe(b *strings.Builder) {
+	field(b, "prev", t.Prev)
+	field(b, "bytes", uint64(len(t.Text)))
+	if t.Parts > 1 {
+		b.WriteString(" part=" + strconv.FormatUint(t.Part+1, 10) + "/" + strconv.FormatUint(t.Parts, 10))
+	}
 }
 
 func (t Text) size() int {
@@ -56,26 +72,27 @@ func (t Text) size() int {
 }
 
 // appendTo appends the body (spec/wire.md 5.10): the padding is its ext.
-func (a Acknowledgement) appendTo(b []byte) []byte {
+func (a Acknowledgement) appendTo(b []byte) ([]byte, error) {
 	b = appendHead(b, majorArray, acknowledgementItems)
 	b = appendHead(b, majorBytes, uint64(a.Pad))
-	return append(b, make([]byte, a.Pad)...)
+	return append(b, make([]byte, a.Pad)...), nil
 }
 
-// acknowledgement reads the body of an ack. It keeps the length of the ext, not its
+// readAcknowledgement reads the body of an ack. It keeps the length of the ext, not its
 // content, which means nothing in version 1.
-func (r *items) acknowledgement() (Body, error) {
+func readAcknowledgement(b []byte) (Body, []byte, error) {
+	r := reader{b: b}
 	if r.head(majorArray) != acknowledgementItems {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
 	pad := len(r.bytes(0, MaxDatagram))
 	if r.bad {
-		return nil, errMalformed
+		return nil, b, errMalformed
 	}
-	return Acknowledgement{Pad: pad}, nil
+	return Acknowledgement{Pad: pad}, r.b, nil
 }
 
-func (a Acknowledgement) check() error {
+func (a Acknowledgement) check(uint64) error {
 	if a.Pad < 0 || a.Pad > maxPad {
 		return errBounds
 	}
@@ -84,5 +101,8 @@ func (a Acknowledgement) check() error {
 
 func (a Acknowledgement) size() int { return 1 + bytesSize(a.Pad) }
 
-// bytesSize returns the encoded length of a byte or text string of n bytes.
-func bytesSize(n int) int { return headSize(uint64(n)) + n }
+func (a Acknowledgement) describe(b *strings.Builder) {
+	if a.Pad > 0 {
+		field(b, "pad", uint64(a.Pad))
+	}
+}

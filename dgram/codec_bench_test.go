@@ -34,21 +34,21 @@ func benchmarkEncode(b *testing.B, ms []Message) {
 	buf := make([]byte, 0, MaxDatagram)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := appendMessages(buf, ms); err != nil {
+		if _, err := AppendMessages(buf, ms); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func benchmarkDecode(b *testing.B, ms []Message) {
-	buf, err := appendMessages(nil, ms)
+	buf, err := AppendMessages(nil, ms)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := parseMessages(buf); err != nil {
+		if _, _, err := ParseMessages(buf); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -12,26 +12,26 @@ func FuzzMessages(f *testing.F) {
 	}
 	f.Add(unhex(f, `81 85 08 01 01 81 85 06 01 01 00 00 82 00 4101`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		ms, _, err := parseMessages(b)
+		ms, _, err := ParseMessages(b)
 		if err != nil {
 			return
 		}
-		once, err := appendMessages(nil, ms)
+		once, err := AppendMessages(nil, ms)
 		if err != nil {
 			t.Fatalf("%+v does not encode: %v", ms, err)
 		}
 		size := headSize(uint64(len(ms)))
 		for i := range ms {
-			size += messageSize(&ms[i])
+			size += ms[i].size()
 		}
 		if size != len(once) {
 			t.Fatalf("%+v: size %d, encoded %d bytes", ms, size, len(once))
 		}
-		again, skipped, err := parseMessages(once)
+		again, skipped, err := ParseMessages(once)
 		if err != nil || skipped > 0 {
 			t.Fatalf("%x: %d skipped, %v", once, skipped, err)
 		}
-		if twice, err := appendMessages(nil, again); err != nil || !bytes.Equal(once, twice) {
+		if twice, err := AppendMessages(nil, again); err != nil || !bytes.Equal(once, twice) {
 			t.Fatalf("%x, then %x, %v", once, twice, err)
 		}
 	})

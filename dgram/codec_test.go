@@ -105,23 +105,23 @@ func TestCodecTable(t *testing.T) {
 	for _, c := range codecCases() {
 		want := unhex(t, c.hex)
 		seen[c.m.Kind()] = true
-		got, err := appendMessages(nil, []Message{c.m})
+		got, err := AppendMessages(nil, []Message{c.m})
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("%s: encoded %x, %v; want %x", c.name, got, err, want)
 		}
-		if n := messageSize(&c.m) + 1; n != len(want) {
+		if n := c.m.size() + 1; n != len(want) {
 			t.Errorf("%s: size %d, want %d", c.name, n, len(want))
 		}
-		ms, skipped, err := parseMessages(want)
+		ms, skipped, err := ParseMessages(want)
 		if err != nil || skipped != 0 || len(ms) != 1 || !reflect.DeepEqual(ms[0], c.m) {
 			t.Errorf("%s: decoded %+v, %d skipped, %v; want %+v", c.name, ms, skipped, err, c.m)
 		}
 		for i := range want {
-			if _, _, err := parseMessages(want[:i]); err == nil {
+			if _, _, err := ParseMessages(want[:i]); err == nil {
 				t.Errorf("%s: the first %d bytes of %d are accepted", c.name, i, len(want))
 			}
 		}
-		if _, _, err := parseMessages(append(want[:len(want):len(want)], 0)); err == nil {
+		if _, _, err := ParseMessages(append(want[:len(want):len(want)], 0)); err == nil {
 			t.Errorf("%s: a byte behind it is accepted", c.name)
 		}
 	}
@@ -133,11 +133,11 @@ func TestCodecTable(t *testing.T) {
 }
 
 func TestCodecEmpty(t *testing.T) {
-	b, err := appendMessages(nil, nil)
+	b, err := AppendMessages(nil, nil)
 	if err != nil || !bytes.Equal(b, []byte{0x80}) {
 		t.Fatalf("%x, %v", b, err)
 	}
-	if ms, _, err := parseMessages(b); err != nil || len(ms) != 0 {
+	if ms, _, err := ParseMessages(b); err != nil || len(ms) != 0 {
 		t.Fatalf("%v, %v", ms, err)
 	}
 }
@@ -232,7 +232,7 @@ func TestCodecRefuses(t *testing.T) {
 		"unknown: 2^63 bytes":      `81 85 0b 00 00 80 81 5b8000000000000000`,
 		"unknown: short ack":       `81 85 0b 00 00 81 84 06 01 01 00 80`,
 	} {
-		ms, _, err := parseMessages(unhex(t, s))
+		ms, _, err := ParseMessages(unhex(t, s))
 		if name == "unknown: bytes too long" { // an integer, not a length
 			if err != nil {
 				t.Errorf("a large integer in an unknown body is refused: %v", err)
@@ -257,7 +257,7 @@ func TestCodecSkipsUnknownKinds(t *testing.T) {
 	b := unhex(t, `83 85 0b 01 01 80 84 00 4101 6161 82 00 81 00 -- kind 11
 		85 190100 02 01 81 85 06 01 01 00 00 80   -- kind 256, with an ack
 		85 07 00 00 80 81 40`)
-	ms, skipped, err := parseMessages(b)
+	ms, skipped, err := ParseMessages(b)
 	want := []Message{
 		{ID: 2, Attempt: 1, Acks: []Ack{{Kind: KindText, ID: 1, Attempt: 1}}, Body: Acknowledgement{}},
 		{Body: Acknowledgement{}},
@@ -279,7 +279,7 @@ func TestCodecIgnoresExtensions(t *testing.T) {
 			c.m.Body, b[len(b)-3] = l, 0x43
 			b = append(b, 0xfd)
 		}
-		ms, _, err := parseMessages(b)
+		ms, _, err := ParseMessages(b)
 		if err != nil || !reflect.DeepEqual(ms, []Message{c.m}) {
 			t.Errorf("%s: %+v, %v", c.name, ms, err)
 		}
@@ -306,11 +306,11 @@ func TestAppendRefusesWhatParseRefuses(t *testing.T) {
 		{Body: Acknowledgement{Pad: maxPad + 1}},
 		{Acks: make([]Ack, maxAcks+1), Body: Acknowledgement{}},
 	} {
-		if b, err := appendMessages([]byte{1}, []Message{m}); err == nil || !bytes.Equal(b, []byte{1}) {
+		if b, err := AppendMessages([]byte{1}, []Message{m}); err == nil || !bytes.Equal(b, []byte{1}) {
 			t.Errorf("%+v is encoded: %x, %v", m, b, err)
 		}
 	}
-	if _, err := appendMessages(nil, make([]Message, maxMessages+1)); err == nil {
+	if _, err := AppendMessages(nil, make([]Message, maxMessages+1)); err == nil {
 		t.Error("65 messages are encoded")
 	}
 }
@@ -326,12 +326,12 @@ func TestCodecOneEncoding(t *testing.T) {
 			for range 1 + rng.IntN(3) {
 				x[rng.IntN(len(x))] = byte(rng.Uint32())
 			}
-			ms, skipped, err := parseMessages(x)
+			ms, skipped, err := ParseMessages(x)
 			if err != nil || skipped > 0 {
 				continue
 			}
 			accepted++
-			again, err := appendMessages(nil, ms)
+			again, err := AppendMessages(nil, ms)
 			if err != nil {
 				t.Fatalf("%x was decoded to %+v, which does not encode: %v", x, ms, err)
 			}

@@ -30,7 +30,7 @@ func wide(t testing.TB, n int) (c *courier, now time.Time, first uint64) {
 }
 
 func TestWindowGrowsFromOneToFour(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	for id := uint64(1); id <= 20; id++ {
 		mustPut(t, c, textOf(id, 900))
 	}

@@ -16,7 +16,7 @@ import (
 // looked up, not walked.
 type courier struct {
 	random io.Reader
-	turn   turn // its turn to send presence
+	gate   gate // of presence; nil: it may always go
 
 	texts, presence lane
 	held            map[messageKey]*errand // every confirmed message, at most maxQueued + maxOutstanding
@@ -26,7 +26,7 @@ type courier struct {
 	acks            ackQueue
 	past            []earlierLife // at most maxRemembered
 
-	largest int // size of a datagram on the path to the peer
+	largest int // bytes of the largest datagram on the path to the peer
 
 	trip    roundTrip
 	allowed congestion
@@ -89,10 +89,17 @@ type earlierLife struct {
 	attempts uint64
 }
 
-// newCourier returns a courier for a peer that was never heard. random gives jitter.
-func newCourier(random io.Reader, sameLink bool) *courier {
+// gate decides when a datagram may go that carries nothing but presence.
+type gate interface {
+	// Take says whether one may go now. If not, the courier's owner takes again when it may.
+	Take(now time.Time) bool
+}
+
+// newCourier returns a courier for a peer that was never heard. random gives jitter; g may be nil.
+func newCourier(random io.Reader, g gate, sameLink bool) *courier {
 	return &courier{
 		random:  random,
+		gate:    g,
 		held:    map[messageKey]*errand{},
 		largest: MaxDatagram,
 		trip:    roundTrip{sameLink: sameLink},
@@ -107,12 +114,12 @@ func newCourier(random io.Reader, sameLink bool) *courier {
 // holds it back. Attempt and Acks of m are ignored.
 func (c *courier) put(m Message) bool {
 	m.Attempt, m.Acks = 0, nil
-	if m.Body == nil || checkMessage(&m) != nil {
+	if m.Body == nil || m.check() != nil {
 		return false
 	}
 	const growth = 2 * 8 // attempt and the number of acks at their longest
-	size := messageSize(&m) + growth
-	if size > MaxDatagram-maxOverhead {
+	size := m.size() + growth
+	if size > MaxDatagram-dataOverhead {
 		return false
 	}
 	key := messageKey{m.Kind(), m.ID}
@@ -127,7 +134,7 @@ func (c *courier) put(m Message) bool {
 		return false
 	}
 	e := &errand{m: m, size: size}
-	if m.Body.confirmed() {
+	if m.confirmed() {
 		e.base = c.recall(key)
 		c.held[key] = e
 	}
@@ -170,8 +177,24 @@ func (c *courier) measured(d time.Duration) { c.trip.sample(d, true) }
 // told which of its datagrams were answered. It serves until there is a sample.
 func (c *courier) presume(d time.Duration) { c.trip.presumed = min(d, tripMost) }
 
+// hasten makes the acks that the peer is owed leave with the next take.
+func (c *courier) hasten(now time.Time) { c.acks.hasten(now) }
+
+// dropAcks forgets the acks that the peer is owed: the messages that they answer will come again.
+func (c *courier) dropAcks() { c.acks = ackQueue{} }
+
 // rtt returns the smoothed round trip, 0 if none was measured.
 func (c *courier) rtt() time.Duration { return c.trip.smoothed }
+
+// knownTrip returns the smoothed round trip or, before there is a sample, the presumed one; 0 if there
+// is neither.
+func (c *courier) knownTrip() time.Duration { return c.trip.known() }
+
+// timeout returns the retransmission timeout of what may be answered late (by maxAckDelay).
+func (c *courier) timeout() time.Duration { return c.trip.timeout(false) }
+
+// limit sets the size in bytes of the largest datagram on the path to the peer.
+func (c *courier) limit(largest int) { c.largest = largest }
 
 // restart forgets what was measured of the path: the peer is on another one now
 // (RFC 9000 9.4). What is under way stays so.
@@ -197,7 +220,7 @@ func (c *courier) idle() bool {
 
 // next returns the earliest timer, the zero Time if none runs. It does not say whether
 // something could go at once: take does. Nor does it know when its turn to send presence
-// comes: pace tells it.
+// comes: its gate tells.
 func (c *courier) next() time.Time {
 	first := c.lossAt
 	sooner := func(t time.Time) {
@@ -215,8 +238,14 @@ func (c *courier) next() time.Time {
 // abandon gives back every confirmed message as lapsed and drops the rest, acks included:
 // nothing is held afterwards.
 func (c *courier) abandon() []lapsed {
+	c.dropAcks()
+	return c.abandonMessages()
+}
+
+// abandonMessages is abandon, but the acks that are owed stay.
+func (c *courier) abandonMessages() []lapsed {
 	out := c.lapse(nil, c.everything())
-	c.texts, c.presence, c.acks = lane{}, lane{}, ackQueue{}
+	c.texts, c.presence = lane{}, lane{}
 	return out
 }
 
@@ -263,7 +292,7 @@ func (c *courier) recall(key messageKey) uint64 {
 // lapse gives up the confirmed messages of list and appends their names to out.
 func (c *courier) lapse(out []lapsed, list []*errand) []lapsed {
 	for _, e := range list {
-		if !e.m.Body.confirmed() {
+		if !e.m.confirmed() {
 			continue
 		}
 		c.remember(e)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-const testRoom = MaxDatagram - maxOverhead
+const testRoom = MaxDatagram - dataOverhead
 
 var start = time.Unix(1_000_000, 0)
 
@@ -50,7 +50,7 @@ func ackOf(kind Kind, id, attempt uint64) Ack { return Ack{Kind: kind, ID: id, A
 // round trip, and the time after it.
 func opened(t testing.TB, trip time.Duration) (*courier, time.Time) {
 	t.Helper()
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	mustPut(t, c, textOf(1, 1))
 	takeAll(c, start)
 	now := start.Add(trip)
@@ -65,8 +65,8 @@ func TestFiveSendsThenLapse(t *testing.T) {
 		make  func() (*courier, time.Time)
 		first time.Duration
 	}{
-		"unknown":   {func() (*courier, time.Time) { return newCourier(noJitter(), false), start }, time.Second},
-		"same link": {func() (*courier, time.Time) { return newCourier(noJitter(), true), start }, 250 * time.Millisecond},
+		"unknown":   {func() (*courier, time.Time) { return newCourier(noJitter(), nil, false), start }, time.Second},
+		"same link": {func() (*courier, time.Time) { return newCourier(noJitter(), nil, true), start }, 250 * time.Millisecond},
 		"measured":  {func() (*courier, time.Time) { return opened(t, 20*time.Millisecond) }, 60 * time.Millisecond},
 		"floor":     {func() (*courier, time.Time) { return opened(t, 100*time.Microsecond) }, 5 * time.Millisecond},
 	} {
@@ -102,7 +102,7 @@ func TestFiveSendsThenLapse(t *testing.T) {
 
 func TestJitterOnlyDelays(t *testing.T) {
 	for b, want := range map[byte]time.Duration{0: time.Second, 128: 1125 * time.Millisecond, 255: 1249023437} {
-		c := newCourier(bytes.NewReader([]byte{b}), false)
+		c := newCourier(bytes.NewReader([]byte{b}), nil, false)
 		mustPut(t, c, textOf(1, 1))
 		takeAll(c, start)
 		if d := c.next().Sub(start); d != want {
@@ -112,7 +112,7 @@ func TestJitterOnlyDelays(t *testing.T) {
 }
 
 func TestSilentPeerEndsEverything(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	for id := uint64(1); id <= 60; id++ {
 		mustPut(t, c, textOf(id, 500))
 	}
@@ -129,7 +129,7 @@ func TestSilentPeerEndsEverything(t *testing.T) {
 }
 
 func TestPresenceSamplesGiveWay(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	mustPut(t, c, Message{ID: 1, Body: Online{}})
 	takeAll(c, start)
 	c.acked(start.Add(30*time.Millisecond), ackOf(KindOnline, 1, 1))
@@ -165,7 +165,7 @@ func TestTextBeforePresence(t *testing.T) {
 }
 
 func TestQueueBounds(t *testing.T) {
-	c := newCourier(noJitter(), false)
+	c := newCourier(noJitter(), nil, false)
 	n := uint64(0)
 	for c.put(Message{ID: n + 1, Body: Online{}}) {
 		n++
@@ -183,7 +183,7 @@ func TestQueueBounds(t *testing.T) {
 	if !c.put(textOf(1, 1)) {
 		t.Error("what is held already is refused")
 	}
-	c = newCourier(noJitter(), false)
+	c = newCourier(noJitter(), nil, false)
 	n = 0
 	for c.put(textOf(n+1, maxText)) {
 		n++
@@ -197,7 +197,7 @@ func TestQueueBounds(t *testing.T) {
 		{ID: 1, Body: Acknowledgement{Pad: maxPad}},
 		{ID: 1, Body: List{Records: [][]byte{make([]byte, 384), make([]byte, 384), make([]byte, 384)}}},
 	} {
-		if newCourier(noJitter(), false).put(m) {
+		if newCourier(noJitter(), nil, false).put(m) {
 			t.Errorf("%+v is taken", m)
 		}
 	}
@@ -222,7 +222,7 @@ func TestFindsArePaddedOneByOne(t *testing.T) {
 	c, now := opened(t, time.Millisecond)
 	find := Ping{Scope: ScopeFind, Name: "ann"}
 	mustPut(t, c, Message{ID: 10, Body: find}, Message{ID: 11, Body: find})
-	find.By = someSession
+	find.By = []byte("session!")
 	mustPut(t, c, Message{ID: 12, Body: find})
 	for i, want := range []struct {
 		id    uint64
@@ -242,7 +242,7 @@ func TestFindsWaitForWholeDatagrams(t *testing.T) {
 	if ms, _, ok := c.take(now, testRoom-1); ok {
 		t.Fatalf("%+v", ms)
 	}
-	if ms := c.takeFirst(now, testRoom); len(ms) > 0 {
+	if ms := c.takeFirst(testRoom); len(ms) > 0 {
 		t.Fatalf("%+v", ms)
 	}
 	if _, padTo, ok := c.take(now, testRoom); !ok || padTo != introductionSize {
@@ -250,10 +250,21 @@ func TestFindsWaitForWholeDatagrams(t *testing.T) {
 	}
 }
 
+// gateOf lets as many datagrams with nothing but presence go as its number says.
+type gateOf int
+
+func (g *gateOf) Take(time.Time) bool {
+	if *g == 0 {
+		return false
+	}
+	*g--
+	return true
+}
+
 func TestPresenceIsPacedTextIsNot(t *testing.T) {
 	c, now := opened(t, time.Millisecond)
-	p := &pace{all: newBucket(10, 1)}
-	c.turn = turn{pace: p}
+	g := gateOf(1)
+	c.gate = &g
 	for id := uint64(100); id < 104; id++ {
 		mustPut(t, c, Message{ID: id, Body: Online{Record: make([]byte, 384)}})
 	}
@@ -269,20 +280,11 @@ func TestPresenceIsPacedTextIsNot(t *testing.T) {
 	}
 	c.acked(now, ackOf(KindText, 2, 1))
 	mustPut(t, c, Message{ID: 104, Body: Online{}})
-	if got := takeAll(c, now.Add(90*time.Millisecond)); got != nil {
-		t.Fatalf("%v", got)
-	}
-	at := p.at(now)
-	if d := at.Sub(now); d < 100*time.Millisecond || d > 101*time.Millisecond {
-		t.Fatalf("the next goes after %v", d)
-	}
-	if got := takeAll(c, at); got != nil {
+	if got := takeAll(c, now); got != nil {
 		t.Fatalf("it went before its turn: %v", got)
 	}
-	if p.next(at) != &c.turn || p.next(at) != nil || !p.at(at).IsZero() {
-		t.Fatal("it has no turn, or another")
-	}
-	if got := takeAll(c, at); !reflect.DeepEqual(got, [][]uint64{{104}}) {
+	g = 2
+	if got := takeAll(c, now); !reflect.DeepEqual(got, [][]uint64{{104}}) || g != 1 {
 		t.Fatalf("%v", got)
 	}
 }
@@ -292,11 +294,11 @@ func TestFirstPeeks(t *testing.T) {
 	mustPut(t, c, textOf(2, 10))
 	takeAll(c, now)
 	mustPut(t, c, Message{ID: 50, Body: Online{}}, textOf(3, 900), Message{ID: 51, Body: Ping{}})
-	first := c.takeFirst(now, 600)
+	first := c.takeFirst(600)
 	if len(first) != 1 || first[0].ID != 2 || first[0].Attempt != 2 {
 		t.Fatalf("%+v", first)
 	}
-	first = c.takeFirst(now, testRoom)
+	first = c.takeFirst(testRoom)
 	if len(first) != 3 || first[1].ID != 3 || first[1].Attempt != 1 || first[2].ID != 50 {
 		t.Fatalf("%+v", first)
 	}

@@ -59,7 +59,7 @@ type side struct {
 
 func newSide(name string, rng *rand.Rand) *side {
 	return &side{
-		name: name, c: newCourier(chacha(rng), false),
+		name: name, c: newCourier(chacha(rng), nil, false),
 		pending: map[messageKey]Message{}, ended: map[messageKey]string{}, sends: map[messageKey]int{},
 		early: map[uint64]Message{}, seen: map[messageKey]bool{},
 	}
@@ -89,7 +89,7 @@ type world struct {
 
 func newWorld(t testing.TB, seed uint64, net flaws) *world {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	w := &world{t: t, rng: rng, now: time.Unix(1_000_000, 0), net: net, room: MaxDatagram - maxOverhead}
+	w := &world{t: t, rng: rng, now: time.Unix(1_000_000, 0), net: net, room: MaxDatagram - dataOverhead}
 	w.sides[0], w.sides[1] = newSide("a", rng), newSide("b", rng)
 	w.sides[0].peer, w.sides[1].peer = w.sides[1], w.sides[0]
 	return w
@@ -105,7 +105,7 @@ func (w *world) put(s *side, m Message) bool {
 	if !s.c.put(m) {
 		return false
 	}
-	if m.Body.confirmed() {
+	if m.confirmed() {
 		key := messageKey{m.Kind(), m.ID}
 		if how := s.ended[key]; how != "" && !strings.HasPrefix(how, "lapsed") && !strings.HasPrefix(how, "gap") {
 			w.t.Fatalf("%s: %v is put again after it %s", s.name, key, how)
@@ -151,7 +151,7 @@ func (w *world) flush(s *side) {
 }
 
 func (w *world) departs(s *side, ms []Message, padTo int) {
-	b, err := appendMessages(nil, ms)
+	b, err := AppendMessages(nil, ms)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func (w *world) departs(s *side, ms []Message, padTo int) {
 		if i > 0 && len(m.Acks) > 0 {
 			w.t.Fatal("acks behind the first message")
 		}
-		if m.Body.confirmed() {
+		if m.confirmed() {
 			key := messageKey{m.Kind(), m.ID}
 			if s.sends[key]++; s.sends[key] > maxSends {
 				w.t.Fatalf("%s: %v is sent %d times", s.name, key, s.sends[key])
@@ -193,7 +193,7 @@ func (w *world) departs(s *side, ms []Message, padTo int) {
 
 // arrives is what an Endpoint and the node behind it do with a datagram.
 func (w *world) arrives(s *side, b []byte) {
-	ms, _, err := parseMessages(b)
+	ms, _, err := ParseMessages(b)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func (w *world) arrives(s *side, b []byte) {
 
 // receives is the inbox: texts are recorded in order, others as they come.
 func (w *world) receives(s *side, m Message) {
-	if !m.Body.confirmed() {
+	if !m.confirmed() {
 		return
 	}
 	key := messageKey{m.Kind(), m.ID}

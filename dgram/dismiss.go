@@ -14,9 +14,7 @@ func (e *Endpoint) Dismiss(now time.Time, id PeerID) {
 		return
 	}
 	e.Pin(id, false)
-	owed := l.courier.acks
-	e.abandon(l)
-	l.courier.acks = owed
+	e.lapse(l, l.courier.abandonMessages())
 	for _, a := range l.list {
 		a.dismissed = true
 	}

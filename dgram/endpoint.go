@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// PeerID is a session id: the first 8 bytes of SHA-256(user key || session key).
-type PeerID [8]byte
-
 // Peer is who somebody is, according to a verified record.
 type Peer struct {
 	ID     PeerID
@@ -264,7 +261,7 @@ func (e *Endpoint) Pin(id PeerID, pinned bool) {
 		return
 	}
 	l.pinned = pinned
-	l.courier.turn.rank(pinned, l.courier.turn.asked)
+	l.turn.rank(pinned, l.turn.asked)
 	if pinned {
 		e.pins++
 	} else {

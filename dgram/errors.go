@@ -17,8 +17,6 @@ var (
 	// ErrConfig: a Config without private key, Check or Random.
 	ErrConfig = errors.New("incomplete configuration")
 
-	// errShape: bytes that are not one of the five packets, or not their only encoding.
-	errShape = errors.New("not a datagram of this protocol")
 	// errNoise: a handshake message that does not open.
 	errNoise = errors.New("handshake does not open")
 	// errOpen: the AEAD refused.

@@ -177,3 +177,17 @@ func TestAskedJoinsADialThatWaits(t *testing.T) {
 		t.Error(fmt.Sprint("the person waits: ", a.dials[b.addr]))
 	}
 }
+
+// What is sent again has the length that the registry says, whatever it is about: the head
+// of a short byte string is shorter than that of a long one.
+func TestResentIsPaddedToTheByte(t *testing.T) {
+	w, a, b := pair(t)
+	w.connect(a, b)
+	use := preferred(a.links[b.self.ID].list)
+	for n := 1; n < 30; n++ {
+		got := len(a.seal(use, []Message{text(uint64(n), strings.Repeat("x", n))}, resentSize))
+		if got != resentSize {
+			t.Errorf("a text of %d bytes makes %d", n, got)
+		}
+	}
+}

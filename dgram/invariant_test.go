@@ -104,7 +104,8 @@ func (n *node) state() string {
 		len(n.out.datagrams), len(n.out.events), len(n.dirty))
 	for _, l := range sortedLinks(n) {
 		fmt.Fprintln(&s, l.peer, l.heard, l.near, l.probes, l.candidate, l.switched, l.rekeyed, l.timer.at,
-			len(l.accepting), len(l.courier.held), l.courier.acks, l.courier.trip, l.courier.allowed)
+			len(l.accepting))
+		fmt.Fprintf(&s, "%+v\n", *l.courier)
 		for _, a := range l.list {
 			fmt.Fprintln(&s, a.local, a.remote, a.path, a.counter, a.seen, a.count, a.heard, a.confirmed, a.owes, a.retired, a.segment, len(a.reply.bytes), a.reply.at)
 		}

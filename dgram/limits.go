@@ -5,26 +5,8 @@ import "time"
 // The numbers in this file are those of spec/registry.csv, under the same names; a test
 // there compares them. Sizes are in bytes.
 
-// Sizes that two nodes must agree on (spec/wire.md 2 and 3).
-const (
-	// Version is the high half of every packet's first element.
-	Version = 1
-	// MaxDatagram is the largest UDP payload: fits any IPv6 path (1,280) with room
-	// for a tunnel's headers.
-	MaxDatagram = 1200
-
-	nonceSize     = 12 // of a HELLO; an echo has the same size
-	cookieSize    = 16
-	keySize       = 32 // X25519 keys and handshake hash
-	saltSize      = 16
-	tagSize       = 16  // Poly1305
-	helloPad      = 95  // zeros that make a HELLO larger than its CHALLENGE
-	helloSize     = 112 // a whole HELLO
-	challengeSize = 100 // a whole CHALLENGE
-	minProvoking  = 101 // undecryptable DATA shorter than this gets no CHALLENGE: the answer must be smaller
-	minNoise      = 96  // Noise IX message 2 with an empty payload
-	windowBits    = 1024
-)
+// windowBits are the datagrams that a replay window remembers (spec/wire.md 3.6).
+const windowBits = 1024
 
 // Epochs of cookies and prekeys (spec/wire.md 3.1).
 const (
@@ -57,7 +39,6 @@ const (
 	dialLast       = 16 * time.Second        // wait after the last of them, at least: the path may be that slow
 	guessLeast     = 1500 * time.Millisecond // a CHALLENGE for one of several HELLOs counts as an answer to the first, if that is no older
 	guessLeastLink = 300 * time.Millisecond  // the same on our own link
-	tripMost       = 15 * time.Second        // these timers assume no longer round trip
 	maxTrips       = 1024                    // addresses whose slow path is remembered
 	shakeSends     = 2                       // HANDSHAKEs before starting again at HELLO: our address may have changed
 	maxChallenges  = 3                       // different CHALLENGEs answered for one echo: the first may be forged
@@ -97,6 +78,12 @@ const (
 	answerBurst     = 128                    // and at once; half of them for IPs not answered within announceRow
 	answerRateOfIP  = 2                      // and to one IP
 	answerBurstOfIP = 16                     // the same at once: several programs on one machine
+)
+
+// Presence of a whole node (spec/theory.md 3.6).
+const (
+	presencePerSecond     = 200  // datagrams of presence that a whole node sends
+	presencePerSecondSeed = 5000 // the same for a seed
 )
 
 // Caches. A seed's numbers come second.

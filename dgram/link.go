@@ -11,6 +11,7 @@ import (
 type link struct {
 	peer      Peer // only the ID is set before the first association
 	courier   *courier
+	turn      turn           // its turn to send presence
 	list      []*association // oldest first, at most maxPerPeer
 	accepting []*association // their ACCEPTs go with the next datagrams
 	heard     time.Time      // when the last authentic datagram came
@@ -43,8 +44,9 @@ func (l *link) live() bool { return len(l.list) > 0 }
 func (e *Endpoint) link(id PeerID) *link {
 	l := e.links[id]
 	if l == nil {
-		l = &link{peer: Peer{ID: id}, courier: newCourier(e.random, false)}
-		l.courier.turn = turn{pace: e.pace, link: l}
+		l = &link{peer: Peer{ID: id}}
+		l.turn = turn{pace: e.pace, link: l}
+		l.courier = newCourier(e.random, &l.turn, false)
 		l.timer.link = l
 		e.links[id] = l
 		e.unlinked++
@@ -136,9 +138,9 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 		e.settle(l, 0)
 		return
 	}
-	e.contacts.trips.note(a.path.to.Addr(), l.courier.trip.known())
+	e.contacts.trips.note(a.path.to.Addr(), l.courier.knownTrip())
 	l.candidate, l.probes = nil, nil
-	l.courier.acks = ackQueue{} // the messages that they answer will come again
+	l.courier.dropAcks()
 	e.unlinked++
 	l.way = netip.AddrPort{}
 	e.emit(Closed{l.peer.ID})
@@ -158,14 +160,17 @@ func (e *Endpoint) tidy(l *link) {
 		return
 	}
 	e.timers.stop(&l.timer)
-	l.courier.turn.leave()
+	l.turn.leave()
 	delete(e.links, l.peer.ID)
 	e.unlinked--
 }
 
 // abandon gives back the messages that were to be sent.
-func (e *Endpoint) abandon(l *link) {
-	for _, m := range l.courier.abandon() {
+func (e *Endpoint) abandon(l *link) { e.lapse(l, l.courier.abandon()) }
+
+// lapse tells of messages that were given up.
+func (e *Endpoint) lapse(l *link, list []lapsed) {
+	for _, m := range list {
 		e.emit(Lapsed{l.peer.ID, m.kind, m.id})
 	}
 }
@@ -213,8 +218,6 @@ func (e *Endpoint) ring(now time.Time, l *link) {
 	}
 	e.hush(now, l)
 	e.retry(now, l)
-	for _, m := range l.courier.advance(now) {
-		e.emit(Lapsed{l.peer.ID, m.kind, m.id})
-	}
+	e.lapse(l, l.courier.advance(now))
 	e.touch(l)
 }

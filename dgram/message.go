@@ -1,51 +1,12 @@
 package dgram
 
-import "net/netip"
-
-// Kind says what a message is. The numbers are those of the wire (spec/wire.md); a receiver
-// skips and counts kinds that are not listed here.
-type Kind uint64
-
-// The kinds of version 1.
-const (
-	KindOnline      Kind = 1  // declareOnline
-	KindOffline     Kind = 2  // declareOffline
-	KindPing        Kind = 3  // requestPing
-	KindListRequest Kind = 4  // requestUserList
-	KindList        Kind = 5  // deliverKnownList
-	KindText        Kind = 6  // a chat line, or one part of it
-	KindAck         Kind = 7  // carries acknowledgements and padding, nothing else
-	KindRelay       Kind = 8  // a sealed datagram for somebody else
-	KindHold        Kind = 9  // a sealed copy of a text, to be kept for somebody who is away, or handed to them
-	KindReceipt     Kind = 10 // what became of it, signed by its recipient
+import (
+	"net/netip"
+	"strings"
 )
 
-// String returns the name that the paper and the specification use.
-func (k Kind) String() string {
-	switch k {
-	case KindOnline:
-		return "declareOnline"
-	case KindOffline:
-		return "declareOffline"
-	case KindPing:
-		return "requestPing"
-	case KindListRequest:
-		return "requestUserList"
-	case KindList:
-		return "deliverKnownList"
-	case KindText:
-		return "text"
-	case KindAck:
-		return "ack"
-	case KindRelay:
-		return "relay"
-	case KindHold:
-		return "hold"
-	case KindReceipt:
-		return "receipt"
-	}
-	return "unknown"
-}
+// PeerID is a session id: the first 8 bytes of SHA-256(user key || session key).
+type PeerID [8]byte
 
 // Result is what became of a confirmed message at its receiver. An ack with a value not listed
 // here is ignored (spec/wire.md 5.3).
@@ -100,6 +61,15 @@ func (m Message) Kind() Kind {
 	return m.Body.Kind()
 }
 
+// introduces says that a message makes others say HELLO to an address that only its sender
+// vouches for: a request for an introduction, and what an introducer, or a neighbour that
+// passes an explode on, makes of it. Each travels alone in a DATA of full size, so that its
+// sender always pays more than any third host gets for it (spec/wire.md 6.5).
+func (m *Message) introduces() bool {
+	p, ok := m.Body.(Ping)
+	return ok && (p.Scope == ScopeFind || len(p.By) > 0)
+}
+
 // Ack acknowledges one attempt of one message. Have belongs to ResultGap: the
 // highest text id of that sender session that its receiver holds in order.
 type Ack struct {
@@ -115,9 +85,10 @@ type Ack struct {
 // Text, Acknowledgement, Relay, Hold and Receipt, as values.
 type Body interface {
 	Kind() Kind
-	confirmed() bool // sent again until it is answered
-	size() int       // encoded length in bytes
-	check() error    // bounds, both when sent and when received
+	size() int                         // encoded length in bytes
+	check(id uint64) error             // bounds, both when sent and when received, in a message of that id
+	appendTo(b []byte) ([]byte, error) // its encoding
+	describe(b *strings.Builder)       // adds to a log line what it asks for; see Message.Summary
 }
 
 // Online (declareOnline) says that a session is there, and where. Observed is the receiver's own
@@ -254,11 +225,3 @@ func (Text) Kind() Kind { return KindText }
 
 // Kind returns KindAck.
 func (Acknowledgement) Kind() Kind { return KindAck }
-
-func (Online) confirmed() bool          { return true }
-func (Offline) confirmed() bool         { return true }
-func (p Ping) confirmed() bool          { return p.Scope == ScopeFind || p.Scope == ScopeExplode }
-func (ListRequest) confirmed() bool     { return true }
-func (List) confirmed() bool            { return false }
-func (Text) confirmed() bool            { return true }
-func (Acknowledgement) confirmed() bool { return false }

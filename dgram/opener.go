@@ -244,7 +244,7 @@ func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
 
 // messages reads authentic messages into d, or says why they are ignored.
 func (o *Opener) messages(d *Opened, b []byte) Counter {
-	ms, skipped, err := parseMessages(b)
+	ms, skipped, err := ParseMessages(b)
 	if err != nil {
 		return DroppedPayload
 	}

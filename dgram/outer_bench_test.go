@@ -101,7 +101,7 @@ func BenchmarkExchange(b *testing.B) {
 
 func BenchmarkChallenge(b *testing.B) {
 	_, y := benchPair(b)
-	hello := somePackets()[0]
+	hello := appendHello(nil, make([]byte, nonceSize))
 	from := netip.MustParseAddrPort("203.0.113.1:1")
 	o := y.Opener()
 	now := began.Add(time.Hour)
@@ -125,7 +125,7 @@ func BenchmarkRejectGarbage(b *testing.B) {
 
 func BenchmarkRejectCookie(b *testing.B) {
 	_, y := benchPair(b)
-	benchReject(b, y, somePackets()[2])
+	benchReject(b, y, appendHandshake(nil, 1, make([]byte, nonceSize), make([]byte, cookieSize), make([]byte, minNoise)))
 }
 
 func BenchmarkRejectSeal(b *testing.B) {

@@ -29,8 +29,8 @@ type turn struct {
 
 func newPace(perSecond float64) *pace { return &pace{all: newBucket(perSecond, perSecond)} }
 
-// take says whether a datagram with only presence may go now. If not, its turn will come.
-func (t *turn) take(now time.Time) bool {
+// Take says whether a datagram with only presence may go now. If not, its turn will come.
+func (t *turn) Take(now time.Time) bool {
 	p := t.pace
 	switch {
 	case p == nil:

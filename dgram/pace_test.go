@@ -72,13 +72,36 @@ func TestPresenceWaitsItsTurn(t *testing.T) {
 	}
 }
 
+// Where the pace is used up, the next turn comes when there is room again.
+func TestTurnComesInTime(t *testing.T) {
+	now := began
+	p := &pace{all: newBucket(10, 1)}
+	a := &turn{pace: p}
+	if !a.Take(now) || a.Take(now) || a.Take(now.Add(90*time.Millisecond)) {
+		t.Fatal("not one at once")
+	}
+	at := p.at(now)
+	if d := at.Sub(now); d < 100*time.Millisecond || d > 101*time.Millisecond {
+		t.Fatalf("the next goes after %v", d)
+	}
+	if a.Take(at) {
+		t.Fatal("it went before its turn")
+	}
+	if p.next(at) != a || p.next(at) != nil || !p.at(at).IsZero() {
+		t.Fatal("it has no turn, or another")
+	}
+	if !a.Take(at) {
+		t.Fatal("its turn is not granted")
+	}
+}
+
 // A turn that finds nothing to send costs nobody's.
 func TestTurnThatIsNotUsedIsGivenBack(t *testing.T) {
 	now := began
 	p := newPace(10)
 	p.all.take(now, 10)
 	a, b := &turn{pace: p}, &turn{pace: p}
-	if a.take(now) || b.take(now) {
+	if a.Take(now) || b.Take(now) {
 		t.Fatal("nothing was left")
 	}
 	now = p.at(now)
@@ -86,7 +109,7 @@ func TestTurnThatIsNotUsedIsGivenBack(t *testing.T) {
 		t.Fatal("not whoever asked first")
 	}
 	a.leave()
-	if p.next(now) != b || !b.take(now) || b.take(now) {
+	if p.next(now) != b || !b.Take(now) || b.Take(now) {
 		t.Fatal("the other does not have it")
 	}
 	b.leave()

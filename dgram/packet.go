@@ -1,6 +1,12 @@
 package dgram
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// errShape: bytes that are not one of the five packets, or not their only encoding.
+var errShape = errors.New("not a datagram of this protocol")
 
 // packetKind is the first element of a datagram: 16 * Version + type
 // (spec/wire.md 2.1).
@@ -54,7 +60,7 @@ func parsePacket(b []byte) (packet, error) {
 	if len(b) > MaxDatagram {
 		return packet{}, errShape
 	}
-	r := items{b: b}
+	r := reader{b: b}
 	elements := r.head(majorArray)
 	p := packet{kind: packetKind(min(r.head(majorUint), 255))}
 	var want uint64
@@ -96,52 +102,6 @@ func parsePacket(b []byte) (packet, error) {
 		return packet{}, errShape
 	}
 	return p, nil
-}
-
-// items reads CBOR items one after another; bad stays set after the first fault.
-type items struct {
-	b   []byte
-	bad bool
-}
-
-// head reads one head of the given major type.
-func (r *items) head(major byte) uint64 {
-	m, n, length := readHead(r.b)
-	if length == 0 || m != major {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[length:]
-	return n
-}
-
-// index reads an association index.
-func (r *items) index() uint32 {
-	n := r.head(majorUint)
-	if n == 0 || n > 1<<32-1 {
-		r.bad = true
-		return 0
-	}
-	return uint32(n)
-}
-
-// bytes reads a byte string of least to most bytes. It is part of the datagram.
-func (r *items) bytes(least, most int) []byte { return r.string(majorBytes, least, most) }
-
-// string reads a byte or text string of least to most bytes.
-func (r *items) string(major byte, least, most int) []byte {
-	n := r.head(major)
-	if r.bad || n < uint64(least) || n > uint64(most) || n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	v := r.b[:n:n]
-	r.b = r.b[n:]
-	return v
-}
-
-func appendBytes(dst, v []byte) []byte {
-	return append(appendHead(dst, majorBytes, uint64(len(v))), v...)
 }
 
 func appendKind(dst []byte, elements uint64, k packetKind) []byte {
@@ -204,3 +164,16 @@ func dataEcho(to uint32, counter uint64) (echo [nonceSize]byte) {
 func echoIndex(echo [nonceSize]byte) uint32 { return binary.BigEndian.Uint32(echo[:]) }
 
 func echoCounter(echo [nonceSize]byte) uint64 { return binary.BigEndian.Uint64(echo[4:]) }
+
+// What the packets add to their payloads, at most: the array and its type, indexes, counter, salt, the head of
+// the byte string, the tag.
+const (
+	dataOverhead      = 1 + 1 + 5 + 9 + sealedHead + tagSize
+	acceptOverhead    = 2 + 5 + 5 + 1 + saltSize + sealedHead + tagSize
+	handshakeOverhead = 2 + 5 + 1 + nonceSize + 1 + cookieSize + sealedHead + minNoise
+	sealedHead        = 3
+)
+
+// relayRoom is the size of a plaintext that fits a DATA through a relay. It assumes a counter below
+// 2^32: the keys are replaced long before that.
+const relayRoom = maxRelayed - (2 + 5 + 5 + sealedHead + tagSize)

@@ -19,7 +19,7 @@ func somePackets() [][]byte {
 		appendHandshake(nil, 1<<32-1, n, c, make([]byte, MaxDatagram-handshakeOverhead+minNoise)),
 		appendBytes(appendAccept(nil, 5, 24, 1<<16, k[:saltSize]), sealed),
 		appendBytes(appendData(nil, 4, 70_000, 1), sealed),
-		appendBytes(appendData(nil, 4, 1<<32-1, 1<<64-1), make([]byte, MaxDatagram-maxOverhead+tagSize)),
+		appendBytes(appendData(nil, 4, 1<<32-1, 1<<64-1), make([]byte, MaxDatagram-dataOverhead+tagSize)),
 	}
 }
 
@@ -168,7 +168,7 @@ func FuzzPacket(f *testing.F) {
 }
 
 func TestPayloads(t *testing.T) {
-	ms, err := appendMessages(nil, []Message{{ID: 1, Attempt: 1, Body: List{Request: 1, Summaries: []Summary{{Seq: 1}}, Total: 1}}})
+	ms, err := AppendMessages(nil, []Message{{ID: 1, Attempt: 1, Body: List{Request: 1, Summaries: []Summary{{Seq: 1}}, Total: 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}

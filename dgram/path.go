@@ -115,7 +115,7 @@ func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 // presence.
 func (e *Endpoint) ProbeAsked(now time.Time, to PeerID) (id uint64) {
 	if id = e.Probe(now, to); id != 0 {
-		turn := &e.links[to].courier.turn
+		turn := &e.links[to].turn
 		turn.rank(turn.pinned, true)
 	}
 	return id
@@ -186,7 +186,7 @@ func (a *association) mayHaveMoved(now time.Time) bool {
 	if a.relayed() || !a.confirmed {
 		return false
 	}
-	unanswered := !a.silence.asked.IsZero() && !a.silence.asked.Add(a.link.courier.trip.timeout(false)).After(now)
+	unanswered := !a.silence.asked.IsZero() && !a.silence.asked.Add(a.link.courier.timeout()).After(now)
 	return a.link.uprooted || unanswered && a.count > 0
 }
 

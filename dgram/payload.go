@@ -31,7 +31,7 @@ func (p acceptPayload) appendTo(dst []byte) []byte {
 // parseHandshakePayload splits a payload. The messages are not yet checked; all
 // byte strings are parts of b.
 func parseHandshakePayload(b []byte) (p handshakePayload, err error) {
-	r := items{b: b}
+	r := reader{b: b}
 	if r.head(majorArray) != 4 {
 		return p, errShape
 	}
@@ -46,7 +46,7 @@ func parseHandshakePayload(b []byte) (p handshakePayload, err error) {
 
 // parseAcceptPayload splits a payload like parseHandshakePayload.
 func parseAcceptPayload(b []byte) (p acceptPayload, err error) {
-	r := items{b: b}
+	r := reader{b: b}
 	if r.head(majorArray) != 3 {
 		return p, errShape
 	}
@@ -58,19 +58,17 @@ func parseAcceptPayload(b []byte) (p acceptPayload, err error) {
 }
 
 // messages cuts out the array of messages without checking its content.
-func (r *items) messages() ([]byte, error) {
+func (r *reader) messages() ([]byte, error) {
 	const nesting = maxNesting - 1 // the payload's own array counts as the first
-	rest, err := passOver(r.b, nesting)
-	if r.bad || err != nil {
+	all := r.b
+	if r.skip(nesting); r.bad {
 		return nil, errShape
 	}
-	v := r.b[:len(r.b)-len(rest)]
-	r.b = rest
-	return v, nil
+	return all[:len(all)-len(r.b)], nil
 }
 
 // end reads the last element, ext, whose content is for later versions.
-func (r *items) end() error {
+func (r *reader) end() error {
 	r.bytes(0, MaxDatagram)
 	if r.bad || len(r.b) > 0 {
 		return errShape

@@ -10,6 +10,7 @@ const (
 	timeoutUnknown  = time.Second            // retransmission timeout while no round trip is measured
 	timeoutSameLink = 250 * time.Millisecond // the same with a peer on our own link
 	timeoutCeiling  = 60 * time.Second
+	tripMost        = 15 * time.Second      // timers before the first sample assume no longer round trip
 	clockGranule    = time.Millisecond      // kGranularity, RFC 9002 6.1.2
 	maxAckDelay     = 25 * time.Millisecond // an ack of presence waits for a ride at most this long
 
@@ -26,14 +27,4 @@ const (
 	maxOutstanding    = 256      // confirmed messages sent and unanswered, for one peer
 	maxPendingAcks    = 256      // for one peer; one more is dropped, and its message comes again
 	maxRemembered     = 256      // messages to one peer that left undelivered, whose attempt numbers are remembered
-
-	// A datagram this long is larger than a CHALLENGE, so a peer that forgot the key may
-	// say so (spec/wire.md 6.5).
-	resentSize = 112
-	// A datagram that introduces is larger than everything that it makes others send to
-	// any one address (spec/theory.md 7).
-	introductionSize = 1200
-
-	presencePerSecond     = 200  // datagrams of presence that a whole node sends
-	presencePerSecondSeed = 5000 // the same for a seed
 )

@@ -46,6 +46,10 @@ func (r *roundTrip) timeout(prompt bool) time.Duration {
 	return min(d, timeoutCeiling)
 }
 
+// tripWait returns how long to wait for an answer if the round trip takes d: half as long again, so
+// that even a quarter less, by jitter, is more than d.
+func tripWait(d time.Duration) time.Duration { return d * 3 / 2 }
+
 // known returns the smoothed round trip or, before there is a sample, the presumed one; 0 if there
 // is neither.
 func (r *roundTrip) known() time.Duration {

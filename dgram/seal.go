@@ -58,7 +58,7 @@ func (x *box) openAccept(a cipher.AEAD, p *packet) ([]byte, error) {
 // sealData returns a whole DATA in a slice of its own.
 func (x *box) sealData(a cipher.AEAD, to uint32, counter uint64, plain []byte) []byte {
 	sealed := len(plain) + tagSize
-	out := make([]byte, 0, maxOverhead+len(plain))
+	out := make([]byte, 0, dataOverhead+len(plain))
 	out = appendData(out, 4, to, counter)
 	out = appendHead(out, majorBytes, uint64(sealed))
 	ad := appendData(x.ad[:0], 3, to, counter)
@@ -73,14 +73,3 @@ func (x *box) sealAccept(a cipher.AEAD, to, from uint32, salt, plain []byte) []b
 	ad := appendAccept(x.ad[:0], 4, to, from, salt)
 	return a.Seal(out, x.setNonce(0), plain, ad)
 }
-
-// The overhead of a packet beside its payload, at most; for DATA it is maxOverhead.
-const (
-	dataOverhead      = 2 + 5 + 9 + 3 + tagSize
-	acceptOverhead    = 2 + 5 + 5 + 1 + saltSize + 3 + tagSize
-	handshakeOverhead = 2 + 5 + 1 + nonceSize + 1 + cookieSize + 3 + minNoise
-)
-
-// relayRoom is the size of a plaintext that fits a DATA through a relay. It assumes a counter below
-// 2^32: the keys are replaced long before that.
-const relayRoom = maxRelayed - (2 + 5 + 5 + 3 + tagSize)

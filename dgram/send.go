@@ -101,7 +101,7 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		return
 	}
 	if use.dismissed {
-		l.courier.acks.hasten(now)
+		l.courier.hasten(now)
 	} else {
 		e.rekey(now, l, use)
 	}
@@ -128,7 +128,7 @@ func room(to netip.AddrPort) int {
 	if Relayed(to.Addr()) {
 		return relayRoom
 	}
-	return MaxDatagram - maxOverhead
+	return MaxDatagram - dataOverhead
 }
 
 // sendData sends messages as one DATA.
@@ -142,7 +142,7 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	}
 	a.demands(now, ms)
 	a.counter++
-	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.Body.confirmed() }) // those go again until they are answered
+	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.confirmed() }) // those go again until they are answered
 	a.proof.gave += len(b)
 	e.send(kindData, a.path, b, ms...)
 }
@@ -150,16 +150,16 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 // seal makes a DATA under the association's next number, which its caller counts.
 // padTo is the least length of the datagram. nil: the messages cannot be encoded.
 func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
-	overhead := maxOverhead - (5 - headSize(uint64(a.remote))) - (9 - headSize(a.counter))
+	overhead := dataOverhead - (5 - headSize(uint64(a.remote))) - (9 - headSize(a.counter))
 	if padTo > 0 {
 		size := overhead + headSize(uint64(len(ms)))
 		for i := range ms {
-			size += messageSize(&ms[i])
+			size += ms[i].size()
 		}
 		size -= sealedHead - headSize(uint64(padTo-overhead+tagSize)) // of a short one it is shorter
 		ms = pad(ms, padTo-size)
 	}
-	plain, err := appendMessages(e.out.plain[:0], ms)
+	plain, err := AppendMessages(e.out.plain[:0], ms)
 	if err != nil || overhead+len(plain) > largest(a.path.to) {
 		return nil // put has checked them, so this never happens
 	}
@@ -175,11 +175,11 @@ func pad(ms []Message, missing int) []Message {
 	m := Message{}
 	for n := missing; n >= 0; n-- {
 		m.Body = Acknowledgement{Pad: n}
-		if messageSize(&m) <= missing {
+		if m.size() <= missing {
 			break
 		}
 	}
-	if messageSize(&m) == missing-1 {
+	if m.size() == missing-1 {
 		m.ID = 24 // where a longer head would be one byte too many, an id of two bytes fills up; the id means nothing
 	}
 	return append(slices.Clip(ms), m)

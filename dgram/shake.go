@@ -167,12 +167,13 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
 		}
 		t.messages = []Message{{ID: e.NextID(), Attempt: 1, Body: online}}
 	case l != nil && (!l.live() || d.renews != nil):
-		t.messages = l.courier.takeFirst(now, room)
+		t.messages = l.courier.takeFirst(room)
 		l.offered = t
 	}
 	var err error
-	if h.messages, err = appendMessages(nil, t.messages); err != nil {
-		t.messages, h.messages = nil, []byte{majorArray << 5}
+	if h.messages, err = AppendMessages(nil, t.messages); err != nil {
+		t.messages = nil
+		h.messages, _ = AppendMessages(nil, nil)
 	}
 	noise, secrets, err := e.opener.suite.Answer(e.private, e.random, prologue(t.index, p.echo, p.cookie), p.e, p.s, h.appendTo(nil))
 	if err != nil {

@@ -25,7 +25,10 @@ func TestSummary(t *testing.T) {
 		all = append(all, c.m)
 	}
 	all = append(all, Message{ID: 1, Body: Text{Parts: 1, Text: "the secret\n\x1b[2J"}})
-	line := summarize(all)
+	var line string
+	for _, m := range all {
+		line += m.Summary() + "; "
+	}
 	if strings.Contains(line, "secret") || strings.ContainsAny(line, "\n\x1b") || strings.Contains(line, "ann") {
 		t.Errorf("what people say is in the log: %q", line)
 	}

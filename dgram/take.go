@@ -1,12 +1,8 @@
 package dgram
 
-import "time"
-
-// maxOverhead is the most that a DATA datagram adds to its plaintext: the array and its type, index,
-// counter, the head of the byte string, the tag.
-const (
-	maxOverhead = 1 + 1 + 5 + 9 + sealedHead + tagSize
-	sealedHead  = 3
+import (
+	"io"
+	"time"
 )
 
 // load is a datagram being filled.
@@ -41,7 +37,7 @@ const (
 func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok bool) {
 	c.overtaken(now)
 	open := len(c.flights) < c.allowed.size
-	l := load{free: room - loadHead, whole: room >= c.largest-maxOverhead}
+	l := load{free: room - loadHead, whole: room >= c.largest-dataOverhead}
 	due := len(c.acks.list) > 0 && !c.acks.due.After(now)
 	var ackBytes int
 	if l.acks, ackBytes = c.acks.fit(l.free - ackAround); l.acks > 0 {
@@ -49,7 +45,7 @@ func (c *courier) take(now time.Time, room int) (ms []Message, padTo int, ok boo
 	}
 	c.fill(&l, &c.texts, open, func() bool { return true })
 	c.fill(&l, &c.presence, open, func() bool {
-		return l.text || len(l.errands) > 0 || c.turn.take(now)
+		return l.text || len(l.errands) > 0 || (c.gate == nil || c.gate.Take(now))
 	})
 	if len(l.errands) == 0 {
 		c.noteLimit(room)
@@ -77,7 +73,7 @@ func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 	}
 	for _, list := range [][]*errand{q.again, q.fresh} {
 		for _, e := range list {
-			sure := e.m.Body.confirmed()
+			sure := e.m.confirmed()
 			if sure && (!open || len(c.under)+len(l.errands) >= maxOutstanding) {
 				continue // a probe or a list behind it may go
 			}
@@ -91,7 +87,7 @@ func (c *courier) fill(l *load, q *lane, open bool, allowed func() bool) {
 				most-- // for the padding
 			}
 			if alone && size > l.free {
-				size = messageSize(&e.m) + attemptGrowth - (loadHead - 1)
+				size = e.m.size() + attemptGrowth - (loadHead - 1)
 			}
 			if alone && size > l.free {
 				continue // only on a direct path
@@ -124,7 +120,7 @@ func (c *courier) depart(now time.Time, l *load) []Message {
 	ms := make([]Message, 0, len(l.errands))
 	for _, e := range l.errands {
 		c.lane(e.m).remove(e)
-		if e.m.Body.confirmed() {
+		if e.m.confirmed() {
 			c.board(f, e, jitter)
 		}
 		ms = append(ms, e.m)
@@ -165,19 +161,21 @@ func (c *courier) noteLimit(room int) {
 // not all retransmit at once; never below 0, so that no timer is early.
 func (c *courier) jitter() float64 {
 	var b [1]byte
-	mustRead(c.random, b[:])
+	if _, err := io.ReadFull(c.random, b[:]); err != nil {
+		panic("BUG: no randomness: " + err.Error())
+	}
 	return float64(b[0]) / 256 / 4
 }
 
 // takeFirst returns messages to send inside a HANDSHAKE, as many as fit into room bytes: first those
 // under way (no key opens their datagrams any more), then those that wait, texts before others. It
 // changes nothing, since a CHALLENGE proves nothing yet; call sent once the HANDSHAKE was accepted.
-func (c *courier) takeFirst(_ time.Time, room int) []Message {
+func (c *courier) takeFirst(room int) []Message {
 	free := room - loadHead
 	var ms []Message
 	for _, text := range []bool{true, false} {
 		for _, e := range c.everything() {
-			if text != (e.m.Kind() == KindText) || !e.m.Body.confirmed() || e.place == parked ||
+			if text != (e.m.Kind() == KindText) || !e.m.confirmed() || e.place == parked ||
 				e.m.introduces() {
 				continue
 			}

@@ -38,14 +38,14 @@ func TestTextIDsAreBounded(t *testing.T) {
 		"receipt 2^53": {receipt(last + 1), true},
 		"other kinds":  {m: online},
 	} {
-		b, err := appendMessages(nil, []Message{c.m})
+		b, err := AppendMessages(nil, []Message{c.m})
 		if refused := errors.Is(err, errBounds); refused != c.bad {
 			t.Errorf("%s: written with %v", name, err)
 		}
 		if c.bad {
 			b = unchecked(c.m)
 		}
-		if _, _, err = parseMessages(b); (err != nil) != c.bad {
+		if _, _, err = ParseMessages(b); (err != nil) != c.bad {
 			t.Errorf("%s: read with %v", name, err)
 		}
 	}
@@ -60,17 +60,11 @@ func unchecked(m Message) []byte {
 	}
 	b = appendHead(b, majorArray, uint64(len(m.Acks)))
 	for _, a := range m.Acks {
-		b = append(b, arr(num(uint64(a.Kind)), num(a.ID), num(a.Attempt), num(uint64(a.Result)), num(a.Have))...)
+		b = appendHead(b, majorArray, ackItems)
+		for _, n := range []uint64{uint64(a.Kind), a.ID, a.Attempt, uint64(a.Result), a.Have} {
+			b = appendHead(b, majorUint, n)
+		}
 	}
-	switch body := m.Body.(type) {
-	case Text:
-		return body.appendTo(b)
-	case Acknowledgement:
-		return body.appendTo(b)
-	case Hold:
-		b, _ = encodeBody(b, body.wire())
-	case Receipt:
-		b, _ = encodeBody(b, body.wire())
-	}
+	b, _ = m.Body.appendTo(b)
 	return b
 }

@@ -41,3 +41,8 @@ func summaries(ms []Message) (lines []string) {
 	}
 	return lines
 }
+
+// summarize returns one log line about the messages of a datagram.
+func summarize(ms []Message) string {
+	return strings.Join(summaries(ms), "; ")
+}

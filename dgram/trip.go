@@ -11,10 +11,6 @@ import (
 // remembered of an address whose keys are forgotten. The timers of HELLO, HANDSHAKE and ACCEPT,
 // and that of a first text, are no shorter than tripWait of it (spec/theory.md 2.1).
 
-// tripWait returns how long to wait for an answer if the round trip takes d: half as long again, so
-// that even a quarter less, by jitter, is more than d.
-func tripWait(d time.Duration) time.Duration { return d * 3 / 2 }
-
 // guess is what a dial knows of the round trip. HELLOs are re-sent byte for byte, so a CHALLENGE does
 // not say which of them it answers. If there is an answer to each, as on a slow path, the first
 // answers the first HELLO; if the peer has only just come, it answers the last. The more answers
@@ -99,7 +95,7 @@ func (e *Endpoint) guessLeast(d *dial) time.Duration {
 // measured takes in the round trip of a handshake, a probe or a path challenge.
 func (e *Endpoint) measured(l *link, at netip.AddrPort, d time.Duration) {
 	l.courier.measured(d)
-	e.contacts.trips.note(at.Addr(), l.courier.trip.smoothed)
+	e.contacts.trips.note(at.Addr(), l.courier.rtt())
 }
 
 // tripTo returns the round trip of a dial, as far as it is known.
@@ -107,7 +103,7 @@ func (e *Endpoint) tripTo(d *dial) time.Duration {
 	trip := max(d.trip, e.contacts.trips.trip(d.to.Addr()))
 	for _, w := range d.want {
 		if l := e.links[w.ID]; l != nil && l.way == d.to {
-			trip = max(trip, l.courier.trip.known())
+			trip = max(trip, l.courier.knownTrip())
 		}
 	}
 	return min(trip, tripMost)
@@ -117,7 +113,7 @@ func (e *Endpoint) tripTo(d *dial) time.Duration {
 // handshake; 0 if nothing is known.
 func (e *Endpoint) Trip(id PeerID) time.Duration {
 	if l := e.links[id]; l != nil && l.live() {
-		return l.courier.trip.known()
+		return l.courier.knownTrip()
 	}
 	return 0
 }

@@ -24,7 +24,7 @@ func (a *association) stuck() bool { return !a.confirmed && a.leftToSend() < res
 func roomOn(a *association) int {
 	most := room(a.path.to)
 	if !a.confirmed {
-		most = min(most, a.leftToSend()-maxOverhead)
+		most = min(most, a.leftToSend()-dataOverhead)
 	}
 	return most
 }
@@ -73,7 +73,7 @@ func (e *Endpoint) assure(now time.Time, a *association) {
 	if s.sent++; s.sent == assureSends {
 		a.owes = false
 	}
-	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.courier.trip.known()))
+	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.courier.knownTrip()))
 	e.sendData(now, a, []Message{{ID: s.id, Body: Ping{Scope: ScopeProbe}}}, 0)
 }
 

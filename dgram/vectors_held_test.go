@@ -129,7 +129,7 @@ func heldVectors(t *testing.T, ann, bob person) []vector {
 // keys beside it tell.
 func heeded(t *testing.T, v spec.Vector) bool {
 	t.Helper()
-	ms, _, err := parseMessages(v.Bytes)
+	ms, _, err := ParseMessages(v.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -201,7 +201,7 @@ func allVectors(t *testing.T) []vector {
 // encoded is the plaintext of messages as the codec writes it.
 func encoded(t *testing.T, ms ...Message) []byte {
 	t.Helper()
-	b, err := appendMessages(nil, ms)
+	b, err := AppendMessages(nil, ms)
 	if err != nil {
 		t.Fatal(err)
 	}

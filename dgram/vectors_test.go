@@ -3,6 +3,7 @@ package dgram
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -162,7 +163,7 @@ func readPlaintext(rule string, b []byte) error {
 			return err
 		}
 		if again := p.appendTo(nil); !bytes.Equal(again, b) {
-			return errNotCanonical
+			return errAgain
 		}
 		return readPlaintext("messages", p.messages)
 	case "accept-payload":
@@ -171,26 +172,29 @@ func readPlaintext(rule string, b []byte) error {
 			return err
 		}
 		if again := p.appendTo(nil); !bytes.Equal(again, b) {
-			return errNotCanonical
+			return errAgain
 		}
 		return readPlaintext("messages", p.messages)
 	}
-	ms, skipped, err := parseMessages(b)
+	ms, skipped, err := ParseMessages(b)
 	if err != nil || skipped > 0 {
 		return err
 	}
-	again, err := appendMessages(nil, ms)
+	again, err := AppendMessages(nil, ms)
 	if err != nil {
 		return err
 	}
 	// Only a filled ext is not written again: parsing must give the same then.
 	if !bytes.Equal(again, b) {
-		if _, _, err := parseMessages(again); err != nil || len(again) >= len(b) {
-			return errNotCanonical
+		if _, _, err := ParseMessages(again); err != nil || len(again) >= len(b) {
+			return errAgain
 		}
 	}
 	return nil
 }
+
+// errAgain: it is written otherwise than it was read.
+var errAgain = errors.New("not its only encoding")
 
 // appendPacket writes a parsed packet again.
 func appendPacket(p *packet) []byte {
@@ -266,7 +270,7 @@ func readHandshake(v spec.Vector, p *packet, keys map[string][]byte) (why string
 
 // readSize says whether a datagram is as large as its messages, which are in order, must be.
 func readSize(v spec.Vector, p *packet, messages []byte) string {
-	ms, _, _ := parseMessages(messages)
+	ms, _, _ := ParseMessages(messages)
 	d := Opened{kind: p.kind, size: len(v.Bytes), said: said{messages: ms}}
 	if !d.paid() {
 		return "short"

@@ -60,7 +60,7 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	}
 	was := l.way
 	l.way = use.path.to
-	l.courier.largest = largest(l.way)
+	l.courier.limit(largest(l.way))
 	if was.IsValid() && was != l.way {
 		l.courier.again() // datagrams on the old path may be lost with it
 		e.touch(l)
@@ -79,7 +79,7 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 func (a *association) demands(now time.Time, ms []Message) {
 	if a.silence.asked.IsZero() && !a.relayed() && slices.ContainsFunc(ms, func(m Message) bool {
 		p, ok := m.Body.(Ping)
-		return m.Body.confirmed() || ok && p.Scope == ScopeProbe
+		return m.confirmed() || ok && p.Scope == ScopeProbe
 	}) {
 		a.silence.asked = now
 	}
@@ -91,7 +91,7 @@ func (a *association) muteAt() time.Time {
 	if a.silence.asked.IsZero() || a.silence.mute || a.relayed() {
 		return time.Time{}
 	}
-	return a.silence.asked.Add(max(muteAfter, 2*tripWait(a.link.courier.trip.known())))
+	return a.silence.asked.Add(max(muteAfter, 2*tripWait(a.link.courier.knownTrip())))
 }
 
 // hush finds direct associations that have become mute.
