@@ -1,6 +1,10 @@
 package dgram
 
-import "time"
+import (
+	"time"
+
+	"darkchat/dgram/wire"
+)
 
 // shaken makes an association of a HANDSHAKE that verified. Its ACCEPT goes out
 // with what this turn has to say to the peer (see Advance).
@@ -48,7 +52,7 @@ func (e *Endpoint) acceptAgain(now time.Time, size int, a *association) {
 	}
 	a.reply.at = now
 	a.proof.gave += len(a.reply.bytes)
-	e.send(kindAccept, a.path, a.reply.bytes)
+	e.send(wire.PacketAccept, a.path, a.reply.bytes)
 	if !a.erased {
 		e.touch(a.link) // there is room again for messages that waited
 	}
@@ -56,17 +60,17 @@ func (e *Endpoint) acceptAgain(now time.Time, size int, a *association) {
 
 // answer makes and sends the ACCEPT of an association, with what waits for the peer.
 func (e *Endpoint) answer(now time.Time, l *link, a *association) {
-	var p acceptPayload
+	var p wire.AcceptPayload
 	if !a.knows {
-		p.record = e.record
+		p.Record = e.record
 	}
-	room := min(largest(a.path.to), a.leftToSend()) - acceptOverhead - (1 + 3 + len(p.record) + 1)
-	ms, _, _ := l.courier.take(now, room)
+	room := min(largest(a.path.to), a.leftToSend()) - wire.AcceptOverhead - (1 + 3 + len(p.Record) + 1)
+	ms, _, _ := l.courier.NextPacket(now, room)
 	var err error
-	if p.messages, err = AppendMessages(nil, ms); err != nil {
-		p.messages, _ = AppendMessages(nil, nil)
+	if p.Messages, err = wire.AppendMessages(nil, ms); err != nil {
+		p.Messages, _ = wire.AppendMessages(nil, nil)
 	}
-	a.reply.bytes = e.out.box.sealAccept(a.send, a.remote, a.local, a.reply.salt[:], p.appendTo(nil))
+	a.reply.bytes = e.out.box.sealAccept(a.send, a.remote, a.local, a.reply.salt[:], p.Append(nil))
 	e.sendAccept(now, a)
 }
 
@@ -78,7 +82,7 @@ func (e *Endpoint) sendAccept(now time.Time, a *association) {
 	}
 	a.reply.at, a.reply.again = now, now.Add(e.backOff(a.path.to, a.reply.times, e.contacts.trips.trip(a.path.to.Addr())))
 	a.proof.gave += len(a.reply.bytes)
-	e.send(kindAccept, a.path, a.reply.bytes)
+	e.send(wire.PacketAccept, a.path, a.reply.bytes)
 }
 
 // acceptDue returns when an ACCEPT goes again, zero if it does not.

@@ -3,6 +3,9 @@ package dgram
 import (
 	"net/netip"
 	"time"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 // Outlet is one way by which an announcement leaves: to a group or broadcast address,
@@ -18,7 +21,7 @@ type Outlet struct {
 // announcement is the last HELLO that we sent to whole links. Anybody who hears it may
 // answer, so its nonce is good for many CHALLENGEs (spec/wire.md 6.7).
 type announcement struct {
-	nonce [nonceSize]byte
+	nonce [wire.NonceSize]byte
 	at    time.Time // zero: there was none
 }
 
@@ -37,10 +40,10 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 		delete(e.table.hellos, old)
 		e.table.hellos[e.calls.said.nonce] = netip.AddrPort{}
 	})
-	hello := appendHello(make([]byte, 0, helloSize), e.calls.said.nonce[:])
+	hello := wire.AppendHello(make([]byte, 0, wire.HelloSize), e.calls.said.nonce[:])
 	for _, o := range outlets {
 		e.tally.add(SentHello)
-		e.out.datagrams = append(e.out.datagrams, Datagram{To: o.To, Local: o.Local, Interface: o.Interface, Bytes: hello, kind: kindHello})
+		e.out.datagrams = append(e.out.datagrams, Datagram{To: o.To, Local: o.Local, Interface: o.Interface, Bytes: hello, kind: wire.PacketHello})
 	}
 }
 
@@ -103,7 +106,7 @@ func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
 		d.quiet, d.near = true, true
 	}
 	e.calls.served[o.from.Addr()]++
-	d.trip = max(d.trip, min(now.Sub(e.calls.said.at), tripMost))
+	d.trip = max(d.trip, min(now.Sub(e.calls.said.at), reliable.TripMost))
 	d.anyone, d.link = true, true
 	e.obey(now, o, d)
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // office is a link: 10.0.0.0/24.
@@ -34,7 +36,7 @@ func (w *network) announce(n *node) []byte {
 	}
 	w.turn(n)
 	w.pass = pass
-	if len(hello) != helloSize {
+	if len(hello) != wire.HelloSize {
 		w.t.Fatalf("an announcement of %d bytes", len(hello))
 	}
 	return hello
@@ -53,7 +55,7 @@ func TestAnnouncement(t *testing.T) {
 	w := newNetwork(t, ann, bob)
 	challenges := 0
 	w.pass = func(f flying) bool {
-		if f.kind() == kindChallenge {
+		if f.kind() == wire.PacketChallenge {
 			challenges++
 		}
 		return true
@@ -176,7 +178,7 @@ func TestCallsAreOfTheLink(t *testing.T) {
 }
 
 func announced(i int) []byte {
-	nonce := make([]byte, nonceSize)
+	nonce := make([]byte, wire.NonceSize)
 	nonce[0], nonce[1] = byte(i), byte(i>>8)
-	return appendHello(nil, nonce)
+	return wire.AppendHello(nil, nonce)
 }

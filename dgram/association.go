@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // association is a pair of transport keys with one peer session: a cache entry
@@ -63,7 +65,7 @@ type proof struct {
 
 // reply is our ACCEPT, if we are the answerer.
 type reply struct {
-	salt  [saltSize]byte
+	salt  [wire.SaltSize]byte
 	bytes []byte    // kept until the association is confirmed or the epoch is over
 	first time.Time // when it was first sent,
 	at    time.Time // and last

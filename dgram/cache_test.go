@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"darkchat/dgram/wire"
 )
 
 // checkCache fails if the cache is out of its bounds or its parts disagree.
@@ -111,7 +113,7 @@ func aliveIn(n *node) map[*association]bool {
 func TestCrowdPushesOutItsOwn(t *testing.T) {
 	w, victim, node := pair(t)
 	w.connect(victim, node)
-	w.pass = func(f flying) bool { return f.kind() != kindAccept }
+	w.pass = func(f flying) bool { return f.kind() != wire.PacketAccept }
 	for i := range 2 * maxUnprovedAddr {
 		fake := newNode(t, byte(10+i), "203.0.113.7:7")
 		w.nodes = append(w.nodes[:2], fake)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/dgram/wire"
 )
 
 // calls is an Endpoint's state about announcements, its own and others'.
@@ -35,11 +37,11 @@ func newCalls() calls {
 // authenticated. At most maxCallers; the one silent for longest is forgotten, which costs
 // no more than one needless answer.
 type caller struct {
-	nonce     [nonceSize]byte // of the last announcement
-	last      time.Time       // when it came
-	row       time.Time       // the first of a series with gaps below announceRow
-	answered  time.Time       // our last CHALLENGE for one
-	peer      PeerID          // the last to authenticate from there
+	nonce     [wire.NonceSize]byte // of the last announcement
+	last      time.Time            // when it came
+	row       time.Time            // the first of a series with gaps below announceRow
+	answered  time.Time            // our last CHALLENGE for one
+	peer      wire.PeerID          // the last to authenticate from there
 	authentic bool
 }
 
@@ -51,7 +53,7 @@ type callingHost struct {
 
 // knock is an announcement that waits for our answer. There are at most maxKnocks.
 type knock struct {
-	echo  [nonceSize]byte
+	echo  [wire.NonceSize]byte
 	from  []path // the paths by which it came, on several interfaces or families; at most maxKnockPaths
 	known bool   // its sender is in touch with us: no answer
 	at    time.Time
@@ -192,12 +194,12 @@ func (e *Endpoint) answerCall(now time.Time, k knock) {
 		e.drop(DroppedChallenges)
 		return
 	}
-	d := e.opener.challenge(now, Opened{kind: kindHello, from: to.to, local: to.local}, k.echo[:])
+	d := e.opener.challenge(now, Opened{kind: wire.PacketHello, from: to.to, local: to.local}, k.echo[:])
 	if d.reply == nil {
 		return
 	}
 	e.caller(to.to).answered, e.host(to.to.Addr()).answered = now, now
-	e.send(kindChallenge, to, d.reply)
+	e.send(wire.PacketChallenge, to, d.reply)
 	e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
 }
 
@@ -222,7 +224,7 @@ func family(ip netip.Addr) int {
 
 // authenticated notes who is at an address on our own links, and says whether the
 // handshake resulted from our answer to an announcement.
-func (e *Endpoint) authenticated(now time.Time, peer PeerID, from netip.AddrPort) (called bool) {
+func (e *Endpoint) authenticated(now time.Time, peer wire.PeerID, from netip.AddrPort) (called bool) {
 	if !e.near(from.Addr()) {
 		return false
 	}

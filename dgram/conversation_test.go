@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 )
 
 // talker is a node with the least of an outbox and an inbox behind it: texts go out in
@@ -16,7 +17,7 @@ type talker struct {
 	peer *talker
 
 	texts, put, done uint64
-	state            map[uint64]Result // of those that settled for good
+	state            map[uint64]wire.Result // of those that settled for good
 	again            map[uint64]time.Time
 	outstanding      int
 
@@ -31,26 +32,26 @@ type talk struct {
 	net     *simnet.Net
 	now     time.Time
 	talkers [2]*talker
-	sent    map[packetKind]int
+	sent    map[wire.PacketKind]int
 	lapsed  int
 }
 
 func newTalk(t *testing.T, seed uint64, p simnet.Profile, texts [2]uint64) *talk {
 	t.Helper()
-	c := &talk{t: t, net: simnet.New(seed, p), now: began, sent: map[packetKind]int{}}
+	c := &talk{t: t, net: simnet.New(seed, p), now: began, sent: map[wire.PacketKind]int{}}
 	for i, addr := range []string{"192.0.2.1:1000", "198.51.100.2:2000"} {
 		c.talkers[i] = &talker{
 			node: newNode(t, byte(i+1), addr), texts: texts[i], outstanding: 64, size: 100,
-			state: map[uint64]Result{}, again: map[uint64]time.Time{}, early: map[uint64]Handle{},
+			state: map[uint64]wire.Result{}, again: map[uint64]time.Time{}, early: map[uint64]Handle{},
 		}
 	}
 	c.talkers[0].peer, c.talkers[1].peer = c.talkers[1], c.talkers[0]
 	c.net.Label(func(b []byte) string {
-		p, err := parsePacket(b)
+		p, err := wire.ParsePacket(b)
 		if err != nil {
 			return err.Error()
 		}
-		return p.kind.String()
+		return p.Kind.String()
 	})
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -80,8 +81,8 @@ func (c *talk) turn(n *talker) {
 		n.wakeAt = n.Advance(c.now)
 		datagrams, events := n.Drain()
 		for _, d := range datagrams {
-			if p, err := parsePacket(d.Bytes); err == nil {
-				c.sent[p.kind]++
+			if p, err := wire.ParsePacket(d.Bytes); err == nil {
+				c.sent[p.Kind]++
 			}
 			c.net.Send(c.now, n.addr, d.To, d.Bytes)
 		}
@@ -100,7 +101,7 @@ func (c *talk) event(n *talker, v Event) {
 	case Received:
 		c.received(n, v)
 	case Settled:
-		if v.Result == ResultGap { // the Endpoint does not hold the one before it
+		if v.Result == wire.ResultGap { // the Endpoint does not hold the one before it
 			for id := v.Have + 1; id <= v.ID; id++ {
 				if _, ok := n.state[id]; !ok && id <= n.put {
 					n.again[id] = c.now
@@ -108,7 +109,7 @@ func (c *talk) event(n *talker, v Event) {
 			}
 			return
 		}
-		if _, ok := n.state[v.ID]; ok && v.Kind == KindText {
+		if _, ok := n.state[v.ID]; ok && v.Kind == wire.KindText {
 			c.t.Fatalf("text %d settles twice", v.ID)
 		}
 		n.state[v.ID] = v.Result
@@ -134,21 +135,21 @@ func (c *talk) event(n *talker, v Event) {
 // received records a text when it is its turn.
 func (c *talk) received(n *talker, r Received) {
 	m := r.Message
-	t, ok := m.Body.(Text)
+	t, ok := m.Body.(wire.Text)
 	if !ok {
 		c.t.Fatalf("%+v", m)
 	}
 	switch {
 	case m.ID <= n.have:
-		n.Settle(c.now, r.Handle, ResultDelivered, 0)
+		n.Settle(c.now, r.Handle, wire.ResultDelivered, 0)
 	case t.Prev > n.have:
 		n.early[m.ID] = r.Handle
-		n.Settle(c.now, r.Handle, ResultGap, n.have)
+		n.Settle(c.now, r.Handle, wire.ResultGap, n.have)
 	default:
 		for h, ok := r.Handle, true; ok; h, ok = n.early[n.have+1] {
 			n.have++
 			delete(n.early, n.have)
-			n.Settle(c.now, h, ResultDelivered, 0)
+			n.Settle(c.now, h, wire.ResultDelivered, 0)
 		}
 	}
 }
@@ -192,7 +193,7 @@ func (c *talk) check() {
 			c.t.Errorf("%v: %d of %d texts settled, %d recorded", n.addr, n.done, n.texts, n.peer.have)
 		}
 		for id, r := range n.state {
-			if r != ResultDelivered {
+			if r != wire.ResultDelivered {
 				c.t.Errorf("%v: text %d: %v", n.addr, id, r)
 			}
 		}
@@ -238,8 +239,8 @@ func TestConversationCoalesces(t *testing.T) {
 	c := newTalk(t, 1, simnet.Profile{Delay: 100 * time.Microsecond}, [2]uint64{5000, 0})
 	c.run(time.Minute)
 	c.check()
-	t.Logf("%d DATA in %v", c.sent[kindData], c.now.Sub(began))
-	if n := c.sent[kindData]; n > 2*5000/8 {
+	t.Logf("%d DATA in %v", c.sent[wire.PacketData], c.now.Sub(began))
+	if n := c.sent[wire.PacketData]; n > 2*5000/8 {
 		t.Errorf("5000 texts took %d datagrams with their acks", n)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // epoch is one minute's secrets: the key of the cookies and the ephemeral key e
@@ -27,7 +29,7 @@ type epoch struct {
 // allocates nothing.
 type mac struct {
 	hash hash.Hash
-	in   [18 + nonceSize]byte
+	in   [18 + wire.NonceSize]byte
 	out  [sha256.Size]byte
 }
 
@@ -57,7 +59,7 @@ func addressOrigin(from netip.AddrPort) (o origin) {
 }
 
 // cookie computes the cookie into a new array.
-func (e *epoch) cookie(o origin, echo []byte) (c [cookieSize]byte) {
+func (e *epoch) cookie(o origin, echo []byte) (c [wire.CookieSize]byte) {
 	m, ok := e.macs.Get().(*mac)
 	if !ok {
 		m = &mac{hash: hmac.New(sha256.New, e.secret[:])}

@@ -1,6 +1,10 @@
 package dgram
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"darkchat/dgram/wire"
+)
 
 // Counter names one thing that is counted: a packet, or a reason why one led to
 // nothing. The reasons are the error names of spec/wire.md 8.
@@ -127,7 +131,7 @@ func (t *tally) counters() (c Counters) {
 }
 
 // received returns the counter of a packet kind.
-func received(k packetKind) Counter { return ReceivedHello + Counter(k-kindHello) }
+func received(k wire.PacketKind) Counter { return ReceivedHello + Counter(k-wire.PacketHello) }
 
 // sent is received for the other way.
-func sent(k packetKind) Counter { return SentHello + Counter(k-kindHello) }
+func sent(k wire.PacketKind) Counter { return SentHello + Counter(k-wire.PacketHello) }

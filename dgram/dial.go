@@ -4,6 +4,9 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 // dial is one contact under way: HELLO until a CHALLENGE comes, then HANDSHAKE
@@ -28,7 +31,7 @@ type dial struct {
 	renews *association
 	punch  *punch // nil: an ordinary one
 
-	nonce  [nonceSize]byte
+	nonce  [wire.NonceSize]byte
 	hello  []byte    // re-sent byte for byte
 	hellos int       // sent, less those that a CHALLENGE showed to be needless
 	rounds int       // CHALLENGEs obeyed, each for a different HELLO
@@ -36,8 +39,8 @@ type dial struct {
 	guess  guess
 	trip   time.Duration // the round trip, as far as this dial has seen; 0: unknown
 
-	echo     [nonceSize]byte // of the CHALLENGE being answered
-	answered [][cookieSize + 2*keySize]byte
+	echo     [wire.NonceSize]byte // of the CHALLENGE being answered
+	answered [][wire.CookieSize + 2*wire.KeySize]byte
 	attempts []*attempt // for echo, at most maxChallenges
 	shakes   int        // how often each was sent
 	waiting  bool       // for an ACCEPT rather than for a CHALLENGE
@@ -212,7 +215,7 @@ func (e *Endpoint) greet(now time.Time, d *dial) {
 		delete(e.table.hellos, old)
 		e.table.hellos[d.nonce] = d.to
 	})
-	d.hello = appendHello(make([]byte, 0, helloSize), d.nonce[:])
+	d.hello = wire.AppendHello(make([]byte, 0, wire.HelloSize), d.nonce[:])
 	d.waiting, d.guess = false, guess{}
 	e.sayHello(now, d)
 }
@@ -231,13 +234,13 @@ func (e *Endpoint) sayHello(now time.Time, d *dial) {
 func (e *Endpoint) sayAgain(now time.Time, d *dial) {
 	d.said = now
 	d.guess.said(now)
-	e.send(kindHello, path{d.to, d.local}, d.hello)
+	e.send(wire.PacketHello, path{d.to, d.local}, d.hello)
 }
 
 // backOff returns the wait after the nth send: doubling, and no less than a known round trip;
 // a quarter more or less, so that nodes that were cut off together do not come back together.
 func (e *Endpoint) backOff(to netip.AddrPort, n int, trip time.Duration) time.Duration {
-	wait := max(firstWait(e.near, to.Addr())<<(n-1), tripWait(trip))
+	wait := max(firstWait(e.near, to.Addr())<<(n-1), reliable.TripWait(trip))
 	jitter := time.Duration(randomUint64(e.random) % uint64(wait/2))
 	return wait*3/4 + jitter
 }
@@ -268,7 +271,7 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 	if d.waiting && d.shakes < shakeSends {
 		d.shakes++
 		for _, t := range d.attempts {
-			e.send(kindHandshake, path{d.to, d.local}, t.bytes, t.messages...)
+			e.send(wire.PacketHandshake, path{d.to, d.local}, t.bytes, t.messages...)
 		}
 		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 		return

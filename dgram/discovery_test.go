@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // falseAnswer is a CHALLENGE for an announcement with keys that belong to nobody.
@@ -15,7 +17,7 @@ func falseAnswer(hello []byte, i int) []byte {
 		}
 		return b
 	}
-	return appendChallenge(nil, hello[3:3+nonceSize], junk(cookieSize, 1), junk(keySize, 2), junk(keySize, 3))
+	return wire.AppendChallenge(nil, hello[3:3+wire.NonceSize], junk(wire.CookieSize, 1), junk(wire.KeySize, 2), junk(wire.KeySize, 3))
 }
 
 // storm has many false CHALLENGEs come for an announcement, before any true one.
@@ -67,7 +69,7 @@ func TestFalseAnswersKeepNobodyOut(t *testing.T) {
 				t.Errorf("%d and %d associations", count[Associated](ann), count[Associated](bob))
 			}
 			for a, n := range sent {
-				if a != bob.addr.Addr() && n > 2*answersOfIP*MaxDatagram {
+				if a != bob.addr.Addr() && n > 2*answersOfIP*wire.MaxDatagram {
 					t.Errorf("%v gets %d bytes", a, n)
 				}
 			}
@@ -105,8 +107,8 @@ func TestFalseAnswersLeaveNoDial(t *testing.T) {
 	for i := range 10 {
 		hello := w.announce(ann)
 		for j := range 64 {
-			own := appendChallenge(nil, hello[3:3+nonceSize], make([]byte, cookieSize), make([]byte, keySize), ann.self.Static[:])
-			none := appendChallenge(nil, hello[3:3+nonceSize], make([]byte, cookieSize), make([]byte, keySize), make([]byte, keySize))
+			own := wire.AppendChallenge(nil, hello[3:3+wire.NonceSize], make([]byte, wire.CookieSize), make([]byte, wire.KeySize), ann.self.Static[:])
+			none := wire.AppendChallenge(nil, hello[3:3+wire.NonceSize], make([]byte, wire.CookieSize), make([]byte, wire.KeySize), make([]byte, wire.KeySize))
 			for k, b := range [][]byte{own, none} {
 				from := netip.AddrPortFrom(v4(j), uint16(1+2*i+k))
 				ann.Receive(w.now, ann.Opener().Open(w.now, from, ann.addr.Addr(), b))

@@ -3,18 +3,20 @@ package dgram
 import (
 	"slices"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // Dismiss erases the keys of a peer that said goodbye, once what it is owed has been sent, and
 // gives back, as Lapsed, the messages that waited for it. Later datagrams of it are challenged,
 // and so show a record (spec/theory.md 5.1).
-func (e *Endpoint) Dismiss(now time.Time, id PeerID) {
+func (e *Endpoint) Dismiss(now time.Time, id wire.PeerID) {
 	l := e.links[id]
 	if l == nil {
 		return
 	}
 	e.Pin(id, false)
-	e.lapse(l, l.courier.abandonMessages())
+	e.lapse(l, l.courier.AbandonMessages())
 	for _, a := range l.list {
 		a.dismissed = true
 	}
@@ -37,7 +39,7 @@ func (e *Endpoint) dismiss(l *link) {
 
 // Shown returns the seq of the newest record that a peer has shown in the handshakes of its
 // associations; 0: there is none.
-func (e *Endpoint) Shown(id PeerID) uint64 {
+func (e *Endpoint) Shown(id wire.PeerID) uint64 {
 	if l := e.links[id]; l != nil && l.live() {
 		return l.peer.Seq
 	}

@@ -1,5 +1,5 @@
-// Package dgram is a datagram: sealed CBOR packets over UDP, the messages inside
-// them, and what it takes for a message to arrive.
+// Package dgram is a datagram on its way: sealed CBOR packets over UDP, keys, paths, dialling. What stands
+// in the packets is package wire; what it takes for a message to arrive is package reliable.
 //
 // Every datagram is one deterministic CBOR array of at most 1,200 bytes
 // (spec/wire.md 2):

@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/netip"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // Peer is who somebody is, according to a verified record.
 type Peer struct {
-	ID     PeerID
+	ID     wire.PeerID
 	User   [32]byte // Ed25519
 	Static [32]byte // X25519
 	Seq    uint64
@@ -49,8 +51,8 @@ type Datagram struct {
 	Interface int
 	Bytes     []byte
 
-	kind packetKind
-	says []Message // inside it, for a trace
+	kind wire.PacketKind
+	says []wire.Message // inside it, for a trace
 }
 
 // Endpoint is one node's end of the protocol: it turns datagrams into events and
@@ -70,8 +72,8 @@ type Endpoint struct {
 	tally   *tally
 	ids     ids
 
-	links    map[PeerID]*link // bounded by cache, pins and maxUnlinked
-	unlinked int              // of links, those without an association
+	links    map[wire.PeerID]*link // bounded by cache, pins and maxUnlinked
+	unlinked int                   // of links, those without an association
 	pins     int
 	maxPins  int
 	cache    *cache
@@ -94,7 +96,7 @@ type ids struct {
 
 // New makes an Endpoint. The errors are ErrConfig and ErrRecord.
 func New(c Config, now time.Time) (*Endpoint, error) {
-	if c.Check == nil || c.Random == nil || c.Private == ([32]byte{}) || len(c.Record) > maxRecord {
+	if c.Check == nil || c.Random == nil || c.Private == ([32]byte{}) || len(c.Record) > wire.MaxRecord {
 		return nil, ErrConfig
 	}
 	private, err := ecdh.X25519().NewPrivateKey(c.Private[:])
@@ -125,7 +127,7 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		private: private, record: bytes.Clone(c.Record), self: self, check: c.Check,
 		random: random, near: near, table: newTable(used), epochs: &epochs{random: random},
 		admit: newAdmission(near, c.Seed), tally: new(tally),
-		links: map[PeerID]*link{}, maxPins: pins,
+		links: map[wire.PeerID]*link{}, maxPins: pins,
 		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed),
 		pace: newPace(float64(presence)), calls: newCalls(),
 	}
@@ -145,7 +147,7 @@ func (e *Endpoint) Opener() *Opener { return e.opener }
 // own Check is ignored.
 func (e *Endpoint) SetRecord(record []byte) {
 	self, err := e.check(record, e.self.Static[:])
-	if err != nil || self.Static != e.self.Static || len(record) > maxRecord {
+	if err != nil || self.Static != e.self.Static || len(record) > wire.MaxRecord {
 		return
 	}
 	e.record, e.self = bytes.Clone(record), self
@@ -170,12 +172,12 @@ func (e *Endpoint) newIndex() uint32 {
 // association, else it waits for one. Confirmed kinds are sent again until they end
 // in Settled or Lapsed. It returns false when there is no room for it or when it is
 // out of bounds; nothing is held then.
-func (e *Endpoint) Send(now time.Time, to PeerID, m Message) bool {
+func (e *Endpoint) Send(now time.Time, to wire.PeerID, m wire.Message) bool {
 	if e.links[to] == nil && e.unlinked >= maxUnlinked {
 		return false
 	}
 	l := e.link(to)
-	if !l.courier.put(m) {
+	if !l.courier.Put(m) {
 		e.tidy(l)
 		return false
 	}
@@ -185,9 +187,9 @@ func (e *Endpoint) Send(now time.Time, to PeerID, m Message) bool {
 
 // Cancel takes back a message that is not answered yet. An answer that still comes
 // is not reported.
-func (e *Endpoint) Cancel(to PeerID, k Kind, id uint64) {
+func (e *Endpoint) Cancel(to wire.PeerID, k wire.Kind, id uint64) {
 	if l := e.links[to]; l != nil {
-		l.courier.cancel(k, id)
+		l.courier.Cancel(k, id)
 		e.touch(l)
 		e.tidy(l)
 	}
@@ -196,34 +198,34 @@ func (e *Endpoint) Cancel(to PeerID, k Kind, id uint64) {
 // Settle answers a received confirmed message. The answer to a text leaves at once;
 // others may wait up to 25 ms to share a datagram. have belongs to ResultGap. A
 // handle may be settled again, with another result.
-func (e *Endpoint) Settle(now time.Time, h Handle, r Result, have uint64) {
+func (e *Endpoint) Settle(now time.Time, h Handle, r wire.Result, have uint64) {
 	l := e.links[h.peer]
 	if l == nil || !l.live() {
 		return // the message will come again
 	}
-	l.courier.ack(now, Ack{Kind: h.kind, ID: h.id, Attempt: h.attempt, Result: r, Have: have}, h.kind == KindText)
+	l.courier.QueueAck(now, wire.Ack{Kind: h.kind, ID: h.id, Attempt: h.attempt, Result: r, Have: have}, h.kind == wire.KindText)
 	e.touch(l)
 }
 
 // Live says whether there is an association with a peer.
-func (e *Endpoint) Live(id PeerID) bool {
+func (e *Endpoint) Live(id wire.PeerID) bool {
 	l := e.links[id]
 	return l != nil && l.live()
 }
 
 // Path returns where a peer is written to and the smoothed round trip, 0 if it was
 // not measured. ok is false when there is no association.
-func (e *Endpoint) Path(id PeerID) (addr netip.AddrPort, rtt time.Duration, ok bool) {
+func (e *Endpoint) Path(id wire.PeerID) (addr netip.AddrPort, rtt time.Duration, ok bool) {
 	l := e.links[id]
 	if l == nil || !l.live() {
 		return netip.AddrPort{}, 0, false
 	}
-	return preferred(l.list).path.to, l.courier.rtt(), true
+	return preferred(l.list).path.to, l.courier.RTT(), true
 }
 
 // LastHeard returns when the last authentic datagram of a peer came, zero if none
 // has come since we have known the peer.
-func (e *Endpoint) LastHeard(id PeerID) time.Time {
+func (e *Endpoint) LastHeard(id wire.PeerID) time.Time {
 	if l := e.links[id]; l != nil {
 		return l.heard
 	}
@@ -231,13 +233,13 @@ func (e *Endpoint) LastHeard(id PeerID) time.Time {
 }
 
 // Idle says whether nothing waits for a peer or for its answer.
-func (e *Endpoint) Idle(id PeerID) bool {
+func (e *Endpoint) Idle(id wire.PeerID) bool {
 	l := e.links[id]
-	return l == nil || l.courier.idle()
+	return l == nil || l.courier.Idle()
 }
 
 // Forget erases the keys of a peer and gives back, as Lapsed, what was to be sent.
-func (e *Endpoint) Forget(id PeerID) {
+func (e *Endpoint) Forget(id wire.PeerID) {
 	l := e.links[id]
 	if l == nil {
 		return
@@ -252,7 +254,7 @@ func (e *Endpoint) Forget(id PeerID) {
 
 // Pin keeps the keys of a neighbour outside the bounds of the cache, as far as there
 // is room for neighbours.
-func (e *Endpoint) Pin(id PeerID, pinned bool) {
+func (e *Endpoint) Pin(id wire.PeerID, pinned bool) {
 	l := e.links[id]
 	if l == nil && pinned && e.pins < e.maxPins {
 		l = e.link(id)

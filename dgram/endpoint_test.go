@@ -3,6 +3,9 @@ package dgram
 import (
 	"testing"
 	"time"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 func pair(t *testing.T) (*network, *node, *node) {
@@ -25,7 +28,7 @@ func TestFirstContact(t *testing.T) {
 		t.Fatalf("after one and a half round trips b has %q", got)
 	}
 	w.run(10 * time.Millisecond)
-	if s := last[Settled](a); s.Kind != KindText || s.ID != 1 || s.Result != ResultDelivered {
+	if s := last[Settled](a); s.Kind != wire.KindText || s.ID != 1 || s.Result != wire.ResultDelivered {
 		t.Fatalf("a has no ack after two round trips: %+v", s)
 	}
 	if v := last[Associated](a); v.Peer != b.self || !v.Outbound || !v.Fresh || v.Record != nil || v.Addr != b.addr {
@@ -50,12 +53,12 @@ func TestUnknownContact(t *testing.T) {
 	if err := a.Dial(w.now, b.addr, nil); err != nil {
 		t.Fatal(err)
 	}
-	w.pass = func(f flying) bool { return f.kind() != kindAccept } // b sees the handshake only
+	w.pass = func(f flying) bool { return f.kind() != wire.PacketAccept } // b sees the handshake only
 	w.run(500 * time.Millisecond)
 	if count[Received](b) != 1 {
 		t.Fatalf("b received %d messages", count[Received](b))
 	}
-	if m, ok := last[Received](b).Message.Body.(Online); !ok || m.Record != nil || m.Observed != b.addr {
+	if m, ok := last[Received](b).Message.Body.(wire.Online); !ok || m.Record != nil || m.Observed != b.addr {
 		t.Fatalf("b received %+v", m)
 	}
 	w.pass = func(flying) bool { return true }
@@ -80,7 +83,7 @@ func TestDialStages(t *testing.T) {
 	})
 	t.Run("challenged", func(t *testing.T) {
 		w, a, b := pair(t)
-		w.pass = func(f flying) bool { return f.kind() != kindHandshake }
+		w.pass = func(f flying) bool { return f.kind() != wire.PacketHandshake }
 		a.Dial(w.now, b.addr, nil)
 		w.run(time.Minute)
 		if u := last[Unanswered](a); u.Stage != StageChallenged || count[Unanswered](a) != 1 {
@@ -133,7 +136,7 @@ func leftovers(t *testing.T, n *node) {
 
 // TestLoss: whatever is lost along the way, the text arrives and is acknowledged.
 func TestLoss(t *testing.T) {
-	for _, kind := range []packetKind{kindHello, kindChallenge, kindHandshake, kindAccept, kindData} {
+	for _, kind := range []wire.PacketKind{wire.PacketHello, wire.PacketChallenge, wire.PacketHandshake, wire.PacketAccept, wire.PacketData} {
 		t.Run(kind.String(), func(t *testing.T) {
 			w, a, b := pair(t)
 			lost := 0
@@ -233,7 +236,7 @@ func TestProbe(t *testing.T) {
 	w.connect(a, b)
 	id := a.Probe(w.now, b.self.ID)
 	w.run(25 * time.Millisecond)
-	if s := last[Settled](a); s.Kind != KindPing || s.ID != id || s.RTT != 20*time.Millisecond {
+	if s := last[Settled](a); s.Kind != wire.KindPing || s.ID != id || s.RTT != 20*time.Millisecond {
 		t.Fatalf("%+v", s)
 	}
 	if count[Received](b) != 0 {
@@ -256,17 +259,17 @@ func TestListCompletes(t *testing.T) {
 	b.settle = false
 	w.connect(a, b)
 	id := a.NextID()
-	a.Send(w.now, b.self.ID, Message{ID: id, Body: ListRequest{Credit: 1}})
+	a.Send(w.now, b.self.ID, wire.Message{ID: id, Body: wire.ListRequest{Credit: 1}})
 	w.run(50 * time.Millisecond)
 	if last[Received](b).Message.ID != id {
 		t.Fatal("no request")
 	}
-	b.Send(w.now, a.self.ID, Message{ID: 0, Body: List{Request: id, Total: 1}})
+	b.Send(w.now, a.self.ID, wire.Message{ID: 0, Body: wire.List{Request: id, Total: 1}})
 	w.run(50 * time.Millisecond)
-	if s := last[Settled](a); s.Kind != KindListRequest || s.ID != id {
+	if s := last[Settled](a); s.Kind != wire.KindListRequest || s.ID != id {
 		t.Fatalf("%+v", s)
 	}
-	if _, ok := last[Received](a).Message.Body.(List); !ok || !a.Idle(b.self.ID) {
+	if _, ok := last[Received](a).Message.Body.(wire.List); !ok || !a.Idle(b.self.ID) {
 		t.Fatal("no list")
 	}
 }
@@ -281,7 +284,7 @@ func TestLapse(t *testing.T) {
 	if l := last[Lapsed](a); l.Peer != b.self.ID || l.ID != 1 || !a.Idle(b.self.ID) {
 		t.Fatalf("%+v", l)
 	}
-	if n := a.Counters().Of(SentData); n != maxSends+1 { // the first one confirmed the keys
+	if n := a.Counters().Of(SentData); n != reliable.MaxSends+1 { // the first one confirmed the keys
 		t.Fatalf("%d DATA", n)
 	}
 }

@@ -3,6 +3,8 @@ package dgram
 import (
 	"net/netip"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // Event is what an Endpoint tells its owner: one of the structs below. Events come
@@ -27,7 +29,7 @@ type Associated struct {
 // Confirmed says that the caller of an association showed that it has the keys: its first DATA
 // opened. It comes before the Received events of that DATA's messages.
 type Confirmed struct {
-	Peer  PeerID
+	Peer  wire.PeerID
 	Addr  netip.AddrPort
 	Fresh bool // as in the Associated event of that association
 	Link  bool
@@ -36,28 +38,28 @@ type Confirmed struct {
 // Received is one message of a peer. Duplicates are reported again: dgram remembers datagrams,
 // not messages. Confirmed kinds are answered by Settle(Handle), a ListRequest by a List.
 type Received struct {
-	From    PeerID
+	From    wire.PeerID
 	Addr    netip.AddrPort // where it came from; a proved address only if it is Path(From)
-	Message Message        // without its Acks
+	Message wire.Message   // without its Acks
 	Handle  Handle
 }
 
 // Settled is the peer's answer to a confirmed message or to a probe. Have belongs
 // to ResultGap. RTT is 0 when the exchange measured nothing.
 type Settled struct {
-	Peer   PeerID
-	Kind   Kind
+	Peer   wire.PeerID
+	Kind   wire.Kind
 	ID     uint64
-	Result Result
+	Result wire.Result
 	Have   uint64
 	RTT    time.Duration
 }
 
-// Lapsed says that a confirmed message was sent maxSends times without an answer, or was dropped
+// Lapsed says that a confirmed message was sent MaxSends times without an answer, or was dropped
 // with its peer. The Endpoint no longer holds it.
 type Lapsed struct {
-	Peer PeerID
-	Kind Kind
+	Peer wire.PeerID
+	Kind wire.Kind
 	ID   uint64
 }
 
@@ -70,25 +72,25 @@ type Unanswered struct {
 // Moved says that the path to the peer has changed: it proved a new address, or the path changed
 // between direct and relayed. RTT is 0 if it was not measured.
 type Moved struct {
-	Peer     PeerID
+	Peer     wire.PeerID
 	From, To netip.AddrPort
 	RTT      time.Duration
 }
 
 // Silent says that the peer no longer answers what is sent to it directly. From now on we send
 // through a relay, if there are keys for that; Moved says so.
-type Silent struct{ Peer PeerID }
+type Silent struct{ Peer wire.PeerID }
 
 // Another says that another key answers at the peer's address. It may be a claim of anybody who
 // sees what we send: the echo is right, and nothing else is proved.
 type Another struct {
-	Peer PeerID
+	Peer wire.PeerID
 	Addr netip.AddrPort
 }
 
 // Closed says that the last association with Peer was erased or evicted. Messages to it stay
 // queued until there is a new one.
-type Closed struct{ Peer PeerID }
+type Closed struct{ Peer wire.PeerID }
 
 func (Associated) isEvent() {}
 func (Confirmed) isEvent()  {}
@@ -130,8 +132,8 @@ func (s Stage) String() string {
 // Handle identifies a received message, so that it can be settled later. It stays valid when the
 // association that brought the message is gone. It is comparable.
 type Handle struct {
-	peer    PeerID
-	kind    Kind
+	peer    wire.PeerID
+	kind    wire.Kind
 	id      uint64
 	attempt uint64
 }

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // stranger is the nth false source address, each in a prefix of its own.
@@ -19,10 +21,10 @@ func TestHelloFlood(t *testing.T) {
 	w, a, b := pair(t)
 	w.connect(a, b)
 	answered := 0
-	var nonce [nonceSize]byte
+	var nonce [wire.NonceSize]byte
 	for n := range challengeBurst + 1000 {
 		binary.BigEndian.PutUint64(nonce[:], uint64(n))
-		o := b.Opener().Open(w.now, stranger(n), netip.Addr{}, appendHello(nil, nonce[:]))
+		o := b.Opener().Open(w.now, stranger(n), netip.Addr{}, wire.AppendHello(nil, nonce[:]))
 		if len(o.reply) > 0 {
 			answered++
 		}
@@ -37,7 +39,7 @@ func TestHelloFlood(t *testing.T) {
 	if got := count[Received](b); got != 5 {
 		t.Errorf("%d of 5 texts of an associated peer came", got)
 	}
-	if o := b.Opener().Open(w.now, stranger(1), netip.Addr{}, appendHello(nil, nonce[:])); len(o.reply) == 0 {
+	if o := b.Opener().Open(w.now, stranger(1), netip.Addr{}, wire.AppendHello(nil, nonce[:])); len(o.reply) == 0 {
 		t.Error("a second later nobody new is answered")
 	}
 }

@@ -94,7 +94,7 @@ func (g *gathering) add(o Opened) bool {
 		}
 		*family = slices.Insert(*family, i, answerer{ip: ip, rank: r})
 	}
-	return (*family)[i].add(g.lot(o.from.Addr().AsSlice(), binary.BigEndian.AppendUint16(nil, o.from.Port()), o.packet.cookie, o.packet.e, o.packet.s), o)
+	return (*family)[i].add(g.lot(o.from.Addr().AsSlice(), binary.BigEndian.AppendUint16(nil, o.from.Port()), o.packet.Cookie, o.packet.E, o.packet.S), o)
 }
 
 // add takes in one more answer of an IP; of too many the lowest by lot stay.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // began is when the tests of the core begin.
@@ -42,7 +44,7 @@ func testCheck(record, static []byte) (p Peer, err error) {
 		return p, errors.New("another session's record")
 	}
 	h := sha256.Sum256(record[6:70])
-	p.ID = PeerID(h[:8])
+	p.ID = wire.PeerID(h[:8])
 	return p, nil
 }
 
@@ -117,7 +119,7 @@ func (n *node) texts() string {
 	var s []string
 	for _, v := range n.events {
 		if r, ok := v.(Received); ok {
-			if t, ok := r.Message.Body.(Text); ok {
+			if t, ok := r.Message.Body.(wire.Text); ok {
 				s = append(s, t.Text)
 			}
 		}
@@ -127,8 +129,8 @@ func (n *node) texts() string {
 
 func (n *node) want() []Peer { return []Peer{n.self} }
 
-func text(id uint64, s string) Message {
-	return Message{ID: id, Body: Text{Prev: id - 1, Parts: 1, Text: s}}
+func text(id uint64, s string) wire.Message {
+	return wire.Message{ID: id, Body: wire.Text{Prev: id - 1, Parts: 1, Text: s}}
 }
 
 // flying is a datagram on its way.
@@ -138,12 +140,12 @@ type flying struct {
 	at       time.Time
 }
 
-func (f flying) kind() packetKind {
-	p, err := parsePacket(f.bytes)
+func (f flying) kind() wire.PacketKind {
+	p, err := wire.ParsePacket(f.bytes)
 	if err != nil {
 		return 0
 	}
-	return p.kind
+	return p.Kind
 }
 
 // network moves datagrams between nodes. Each takes delay. Whatever pass says no to
@@ -192,7 +194,7 @@ func (w *network) turn(n *node) {
 			n.events = append(n.events, v)
 			w.note("%v: %T %+v", n.addr, v, v)
 			if r, ok := v.(Received); ok && n.settle {
-				n.Settle(w.now, r.Handle, ResultDelivered, 0)
+				n.Settle(w.now, r.Handle, wire.ResultDelivered, 0)
 				again = true
 			}
 		}
@@ -262,7 +264,7 @@ func (w *network) deliver(f flying) {
 }
 
 // relay delivers what goes to a session behind a relay; the relay itself is not shown.
-func (w *network) relay(f flying, relay uint32, peer PeerID) {
+func (w *network) relay(f flying, relay uint32, peer wire.PeerID) {
 	for _, from := range w.nodes {
 		for _, n := range w.nodes {
 			if from.addr == f.from && n.self.ID == peer {

@@ -6,17 +6,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // introductions are the messages that make others say HELLO.
-func introductions(n int) []Message {
+func introductions(n int) []wire.Message {
 	by := []byte("introduc")
-	name := strings.Repeat("n", 1+n%maxName)
-	record, addrs := make([]byte, n%maxRecord), []netip.AddrPort{netip.MustParseAddrPort("203.0.113.5:5")}
-	return []Message{
-		{ID: 10, Body: Ping{Scope: ScopeFind, Name: name, Record: record}},
-		{ID: 11, Body: Ping{Scope: ScopeFind, Name: name, Record: record, Addrs: addrs, By: by, Session: by}},
-		{ID: 12, Body: Ping{Scope: ScopeExplode, Record: record, Addrs: addrs, By: by, Session: by}},
+	name := strings.Repeat("n", 1+n%wire.MaxName)
+	record, addrs := make([]byte, n%wire.MaxRecord), []netip.AddrPort{netip.MustParseAddrPort("203.0.113.5:5")}
+	return []wire.Message{
+		{ID: 10, Body: wire.Ping{Scope: wire.ScopeFind, Name: name, Record: record}},
+		{ID: 11, Body: wire.Ping{Scope: wire.ScopeFind, Name: name, Record: record, Addrs: addrs, By: by, Session: by}},
+		{ID: 12, Body: wire.Ping{Scope: wire.ScopeExplode, Record: record, Addrs: addrs, By: by, Session: by}},
 	}
 }
 
@@ -27,9 +29,9 @@ func TestIntroductionsFillTheirDatagrams(t *testing.T) {
 	for _, relayed := range []bool{false, true} {
 		for n := range 400 {
 			w, a, b := pair(t)
-			way, full := b.addr, introductionSize
+			way, full := b.addr, wire.IntroductionSize
 			if relayed {
-				way, full = RelayAddr(1, b.self.ID), maxRelayed
+				way, full = RelayAddr(1, b.self.ID), wire.MaxRelayed
 			}
 			if err := a.Dial(w.now, way, b.want()); err != nil {
 				t.Fatal(err)
@@ -46,7 +48,7 @@ func TestIntroductionsFillTheirDatagrams(t *testing.T) {
 			for i, m := range list {
 				a.Send(w.now, b.self.ID, m)
 				for range i * n {
-					a.Send(w.now, b.self.ID, Message{Body: List{Total: uint64(n)}})
+					a.Send(w.now, b.self.ID, wire.Message{Body: wire.List{Total: uint64(n)}})
 				}
 			}
 			got := count[Received](b)
@@ -65,7 +67,7 @@ func TestShortIntroductionsAreRefused(t *testing.T) {
 		w, a, b := pair(t)
 		w.connect(a, b)
 		got := count[Received](b)
-		send := func(size int, ms ...Message) {
+		send := func(size int, ms ...wire.Message) {
 			e := preferred(a.links[b.self.ID].list)
 			c := a.seal(e, ms, size)
 			e.counter++
@@ -78,18 +80,18 @@ func TestShortIntroductionsAreRefused(t *testing.T) {
 		m.Attempt = 1
 		again := m
 		again.ID++
-		send(introductionSize-1, m)
-		send(introductionSize, m, again)
+		send(wire.IntroductionSize-1, m)
+		send(wire.IntroductionSize, m, again)
 		if n := b.Counters().Of(DroppedShort); n != 2 || count[Received](b) != got {
 			t.Errorf("message %d: %d refused, %d received", i, n, count[Received](b)-got)
 		}
-		send(introductionSize, m)
+		send(wire.IntroductionSize, m)
 		if count[Received](b) != got+1 {
 			t.Errorf("message %d is not taken in a datagram of full size", i)
 		}
 	}
-	for _, kind := range []packetKind{kindHandshake, kindAccept} {
-		d := Opened{kind: kind, size: MaxDatagram, said: said{messages: introductions(1)[:1]}}
+	for _, kind := range []wire.PacketKind{wire.PacketHandshake, wire.PacketAccept} {
+		d := Opened{kind: kind, size: wire.MaxDatagram, said: said{messages: introductions(1)[:1]}}
 		if d.paid() {
 			t.Errorf("taken in %v", kind)
 		}
@@ -98,8 +100,8 @@ func TestShortIntroductionsAreRefused(t *testing.T) {
 
 // A request with its own targets makes nobody say HELLO, and is as long as it is.
 func TestExplodeIsNotPadded(t *testing.T) {
-	m := Message{ID: 1, Body: Ping{Scope: ScopeExplode, Targets: make([]PeerID, 3)}}
-	if m.introduces() {
+	m := wire.Message{ID: 1, Body: wire.Ping{Scope: wire.ScopeExplode, Targets: make([]wire.PeerID, 3)}}
+	if m.Introduces() {
 		t.Error("padded")
 	}
 }
@@ -185,8 +187,8 @@ func TestResentIsPaddedToTheByte(t *testing.T) {
 	w.connect(a, b)
 	use := preferred(a.links[b.self.ID].list)
 	for n := 1; n < 30; n++ {
-		got := len(a.seal(use, []Message{text(uint64(n), strings.Repeat("x", n))}, resentSize))
-		if got != resentSize {
+		got := len(a.seal(use, []wire.Message{text(uint64(n), strings.Repeat("x", n))}, wire.ResentSize))
+		if got != wire.ResentSize {
 			t.Errorf("a text of %d bytes makes %d", n, got)
 		}
 	}

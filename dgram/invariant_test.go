@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // acquaintance lets a and b meet, talk and meet again, and returns every datagram
@@ -15,7 +17,7 @@ func acquaintance(t *testing.T) (w *network, a, b *node, seen, held []flying) {
 	w, a, b = pair(t)
 	hold := false
 	w.pass = func(f flying) bool {
-		if hold && f.kind() == kindData {
+		if hold && f.kind() == wire.PacketData {
 			held = append(held, f)
 			return false
 		}
@@ -157,7 +159,7 @@ func TestNoUnauthenticatedChange(t *testing.T) {
 			kind := o.kind
 			n.Receive(w.now, o)
 			reply := o.reply != nil
-			if o.kind == kindHandshake && o.shake != nil && o.shake.repeat != nil {
+			if o.kind == wire.PacketHandshake && o.shake != nil && o.shake.repeat != nil {
 				reply = true // the kept ACCEPT
 			}
 			if reply {
@@ -183,16 +185,16 @@ func TestForgedChallenges(t *testing.T) {
 	mallory := newNode(t, 3, "203.0.113.9:9")
 	forged := 0
 	w.pass = func(f flying) bool {
-		if f.from == a.addr && f.kind() == kindHello {
+		if f.from == a.addr && f.kind() == wire.PacketHello {
 			// It sees the HELLO and is faster than b, whose key it knows but does not hold.
-			p, _ := parsePacket(f.bytes)
+			p, _ := wire.ParsePacket(f.bytes)
 			for range 2 {
 				e := newKey(mallory.random).PublicKey().Bytes()
-				fake := appendChallenge(nil, p.echo, make([]byte, cookieSize), e, b.self.Static[:])
+				fake := wire.AppendChallenge(nil, p.Echo, make([]byte, wire.CookieSize), e, b.self.Static[:])
 				w.deliver(flying{from: b.addr, to: a.addr, bytes: fake})
 				forged++
 			}
-			own := appendChallenge(nil, p.echo, make([]byte, cookieSize), mallory.self.Static[:], mallory.self.Static[:])
+			own := wire.AppendChallenge(nil, p.Echo, make([]byte, wire.CookieSize), mallory.self.Static[:], mallory.self.Static[:])
 			w.deliver(flying{from: b.addr, to: a.addr, bytes: own})
 		}
 		return true
@@ -222,8 +224,8 @@ func TestAnotherKeyIsToldOfAlone(t *testing.T) {
 	e := newKey(other.random).PublicKey().Bytes()
 	before := a.Counters().Of(SentHandshake) + a.Counters().Of(SentHello)
 	challenge := func(counter uint64) {
-		echo := dataEcho(use.remote, counter)
-		w.deliver(flying{from: b.addr, to: a.addr, bytes: appendChallenge(nil, echo[:], make([]byte, cookieSize), e, other.self.Static[:])})
+		echo := wire.DataEcho(use.remote, counter)
+		w.deliver(flying{from: b.addr, to: a.addr, bytes: wire.AppendChallenge(nil, echo[:], make([]byte, wire.CookieSize), e, other.self.Static[:])})
 	}
 	challenge(1 << 40) // nothing was sent under it
 	if count[Another](a) != 0 {
@@ -245,11 +247,11 @@ func TestForgedChallengeForData(t *testing.T) {
 	w, a, b := pair(t)
 	w.connect(a, b)
 	use := a.links[b.self.ID].list[0]
-	echo := dataEcho(use.remote, 1)
+	echo := wire.DataEcho(use.remote, 1)
 	other := newNode(t, 3, "203.0.113.9:9")
 	for i := range 10 {
-		c := bytes.Repeat([]byte{byte(i)}, cookieSize)
-		w.deliver(flying{from: b.addr, to: a.addr, bytes: appendChallenge(nil, echo[:], c, other.self.Static[:], b.self.Static[:])})
+		c := bytes.Repeat([]byte{byte(i)}, wire.CookieSize)
+		w.deliver(flying{from: b.addr, to: a.addr, bytes: wire.AppendChallenge(nil, echo[:], c, other.self.Static[:], b.self.Static[:])})
 	}
 	if n := a.Counters().Of(SentHandshake); n != 1+maxChallenges {
 		t.Fatalf("%d HANDSHAKEs", n)

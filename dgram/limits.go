@@ -1,6 +1,10 @@
 package dgram
 
-import "time"
+import (
+	"time"
+
+	"darkchat/dgram/wire"
+)
 
 // The numbers in this file are those of spec/registry.csv, under the same names; a test
 // there compares them. Sizes are in bytes.
@@ -143,8 +147,8 @@ const (
 const (
 	_ = uint(maxUsed - (shakeBurst + shakeFreshBurst + shakeReserveBurst + (shakeRate+shakeFreshRate+shakeReserveRate)*int(epochAccept/time.Second)))
 	_ = uint(maxUsedSeed - (shakeBurstSeed + shakeFreshBurst + shakeReserveBurst + (shakeRateSeed+shakeFreshRate+shakeReserveRate)*int(epochAccept/time.Second)))
-	_ = uint(minProvoking - challengeSize - 1)
-	_ = uint(helloSize - challengeSize - 1)
+	_ = uint(wire.MinProvoking - wire.ChallengeSize - 1)
+	_ = uint(wire.HelloSize - wire.ChallengeSize - 1)
 )
 
 // Limits on our own HELLOs, per second and at once (spec/wire.md 6.3).

@@ -4,13 +4,16 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 // link is everything about one peer session: its keys, its messages, its address. It exists
 // while there is an association or something to send.
 type link struct {
 	peer      Peer // only the ID is set before the first association
-	courier   *courier
+	courier   *reliable.Sender
 	turn      turn           // its turn to send presence
 	list      []*association // oldest first, at most maxPerPeer
 	accepting []*association // their ACCEPTs go with the next datagrams
@@ -41,12 +44,12 @@ type probe struct {
 func (l *link) live() bool { return len(l.list) > 0 }
 
 // link returns the link of a peer, made if it is new.
-func (e *Endpoint) link(id PeerID) *link {
+func (e *Endpoint) link(id wire.PeerID) *link {
 	l := e.links[id]
 	if l == nil {
 		l = &link{peer: Peer{ID: id}}
 		l.turn = turn{pace: e.pace, link: l}
-		l.courier = newCourier(e.random, &l.turn, false)
+		l.courier = reliable.NewSender(e.random, &l.turn, false)
 		l.timer.link = l
 		e.links[id] = l
 		e.unlinked++
@@ -72,15 +75,15 @@ func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) 
 		e.unlinked--
 		if near := e.near(a.path.to.Addr()); near != l.near {
 			l.near = near
-			l.courier.restart(near)
+			l.courier.ResetPath(near)
 		}
 	}
-	l.courier.presume(a.trip)
+	l.courier.PresumeTrip(a.trip)
 	a.link, a.made, a.heard, l.heard = l, now, now, now
 	l.uprooted = l.uprooted && a.relayed()
 	if l.offered != nil {
 		// Whichever handshake ends first, the messages in ours have been sent.
-		l.courier.sent(l.offered.at, l.offered.messages)
+		l.courier.MarkSent(l.offered.at, l.offered.messages)
 		l.offered = nil
 	}
 	if len(l.list) == maxPerPeer {
@@ -138,9 +141,9 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 		e.settle(l, 0)
 		return
 	}
-	e.contacts.trips.note(a.path.to.Addr(), l.courier.knownTrip())
+	e.contacts.trips.note(a.path.to.Addr(), l.courier.KnownTrip())
 	l.candidate, l.probes = nil, nil
-	l.courier.dropAcks()
+	l.courier.DropAcks()
 	e.unlinked++
 	l.way = netip.AddrPort{}
 	e.emit(Closed{l.peer.ID})
@@ -156,7 +159,7 @@ func (e *Endpoint) tidy(l *link) {
 	if e.unlinked > maxUnlinked && !l.pinned {
 		e.abandon(l)
 	}
-	if !l.courier.idle() || l.pinned {
+	if !l.courier.Idle() || l.pinned {
 		return
 	}
 	e.timers.stop(&l.timer)
@@ -166,12 +169,12 @@ func (e *Endpoint) tidy(l *link) {
 }
 
 // abandon gives back the messages that were to be sent.
-func (e *Endpoint) abandon(l *link) { e.lapse(l, l.courier.abandon()) }
+func (e *Endpoint) abandon(l *link) { e.lapse(l, l.courier.Abandon()) }
 
 // lapse tells of messages that were given up.
-func (e *Endpoint) lapse(l *link, list []lapsed) {
+func (e *Endpoint) lapse(l *link, list []reliable.Lapsed) {
 	for _, m := range list {
-		e.emit(Lapsed{l.peer.ID, m.kind, m.id})
+		e.emit(Lapsed{l.peer.ID, m.Kind, m.ID})
 	}
 }
 
@@ -182,7 +185,7 @@ func (l *link) deadline() time.Time {
 	}
 	var next time.Time
 	if !preferred(l.list).stuck() { // if it is stuck, messages wait
-		next = l.courier.next()
+		next = l.courier.Deadline()
 	}
 	for _, a := range l.list {
 		next = sooner(sooner(next, a.end()), sooner(a.muteAt(), sooner(a.assureAt(), a.acceptDue())))
@@ -218,6 +221,6 @@ func (e *Endpoint) ring(now time.Time, l *link) {
 	}
 	e.hush(now, l)
 	e.retry(now, l)
-	e.lapse(l, l.courier.advance(now))
+	e.lapse(l, l.courier.Advance(now))
 	e.touch(l)
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/flynn/noise"
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"darkchat/dgram/wire"
 )
 
 // Domain strings (spec/wire.md 1.4).
@@ -41,7 +43,7 @@ func (d *dh) add(k *ecdh.PrivateKey) noise.DHKey {
 // GenerateKeypair draws a key from random; on the challenged side random returns the prekey of
 // the epoch, which is parsed already.
 func (d *dh) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
-	var b [keySize]byte
+	var b [wire.KeySize]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return noise.DHKey{}, err
 	}
@@ -79,7 +81,7 @@ func (d *dh) find(private []byte) *ecdh.PrivateKey {
 }
 
 // DHLen is the size of a shared secret.
-func (d *dh) DHLen() int { return keySize }
+func (d *dh) DHLen() int { return wire.KeySize }
 
 // DHName is its part of the Noise protocol name.
 func (d *dh) DHName() string { return "25519" }
@@ -143,13 +145,13 @@ func newSecrets(hs *noise.HandshakeState, c1, c2 *noise.CipherState) Secrets {
 // Transport derives two keys by HKDF (spec/wire.md 3.4).
 func (noiseSuite) Transport(s Secrets, salt []byte) (toCaller, toAnswerer cipher.AEAD) {
 	keys := s.transportKeys(salt)
-	return newAEAD(keys[:keySize]), newAEAD(keys[keySize:])
+	return newAEAD(keys[:wire.KeySize]), newAEAD(keys[wire.KeySize:])
 }
 
 // transportKeys derives 64 bytes: the key of toCaller, then that of toAnswerer.
 func (s *Secrets) transportKeys(salt []byte) []byte {
 	ikm := append(s.K1[:len(s.K1):len(s.K1)], s.K2[:]...)
-	keys, err := hkdf.Key(sha256.New, ikm, salt, domainTransport+string(s.Hash[:]), 2*keySize)
+	keys, err := hkdf.Key(sha256.New, ikm, salt, domainTransport+string(s.Hash[:]), 2*wire.KeySize)
 	if err != nil {
 		panic("BUG: HKDF gives 64 bytes: " + err.Error())
 	}

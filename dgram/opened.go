@@ -3,18 +3,20 @@ package dgram
 import (
 	"fmt"
 	"net/netip"
+
+	"darkchat/dgram/wire"
 )
 
 // Opened is a datagram that passed all checks that need no state, or the reason why it did not.
 // It owns its bytes. Hand it to Endpoint.Receive on the goroutine that owns the Endpoint.
 type Opened struct {
-	kind     packetKind
+	kind     wire.PacketKind
 	reason   Counter // why it was dropped; CountNothing: it was not
 	size     int     // of the datagram
 	from     netip.AddrPort
 	local    netip.Addr
-	reply    []byte  // a CHALLENGE to send back
-	packet   *packet // CHALLENGE alone: a copy
+	reply    []byte       // a CHALLENGE to send back
+	packet   *wire.Packet // CHALLENGE alone: a copy
 	of       *association
 	counter  uint64 // DATA
 	said     said
@@ -22,12 +24,12 @@ type Opened struct {
 	favoured bool    // of a pinned peer, or an answer to a dial of ours
 	shake    *shake  // HANDSHAKE, ACCEPT
 	call     bool    // HELLO: an announcement, of this nonce
-	echo     [nonceSize]byte
+	echo     [wire.NonceSize]byte
 }
 
 // said is what authentic bytes carried.
 type said struct {
-	messages []Message
+	messages []wire.Message
 	skipped  int // of unknown kinds
 }
 
@@ -43,7 +45,7 @@ type shake struct {
 	have   uint64
 	epoch  *epoch
 	e      []byte // single use
-	salt   [saltSize]byte
+	salt   [wire.SaltSize]byte
 	used   use
 	repeat *use // it repeats this one
 
@@ -71,7 +73,7 @@ func (o Opened) Summary() string {
 	switch {
 	case o.reason != CountNothing:
 		return s + ": " + o.reason.String()
-	case o.kind == kindData && o.reply == nil:
+	case o.kind == wire.PacketData && o.reply == nil:
 		return fmt.Sprintf("%s: number %d on %08x, %d messages: %s", s, o.counter, o.of.local, len(o.said.messages), summarize(o.said.messages))
 	case o.shake != nil:
 		return s + ": " + summarize(o.said.messages)

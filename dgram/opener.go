@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // Opener does everything to a datagram that changes no state: it refuses malformed ones,
@@ -49,32 +51,32 @@ func (o *Opener) OpenRelayed(now time.Time, from netip.AddrPort, b []byte) Opene
 }
 
 func (o *Opener) open(now time.Time, d Opened, b []byte) Opened {
-	p, err := parsePacket(b)
+	p, err := wire.ParsePacket(b)
 	if err != nil {
 		return o.drop(d, DroppedShape)
 	}
-	d.kind = p.kind
-	o.tally.add(received(p.kind))
+	d.kind = p.Kind
+	o.tally.add(received(p.Kind))
 	if !o.single(d.from) {
 		return o.drop(d, DroppedSource)
 	}
-	switch p.kind {
-	case kindHello:
-		return o.challenge(now, d, p.echo)
-	case kindChallenge:
-		to, ok := o.table.expects(d.from, [nonceSize]byte(p.echo))
+	switch p.Kind {
+	case wire.PacketHello:
+		return o.challenge(now, d, p.Echo)
+	case wire.PacketChallenge:
+		to, ok := o.table.expects(d.from, [wire.NonceSize]byte(p.Echo))
 		switch {
 		case !ok:
 			return o.drop(d, DroppedEcho)
 		case !to.IsValid() && !o.admit.near(d.from.Addr()):
 			return o.drop(d, DroppedLink)
 		}
-		copied, _ := parsePacket(bytes.Clone(b))
-		d.packet, d.favoured = &copied, to.IsValid() && o.table.ours([nonceSize]byte(p.echo)) // we sent a HELLO there
+		copied, _ := wire.ParsePacket(bytes.Clone(b))
+		d.packet, d.favoured = &copied, to.IsValid() && o.table.ours([wire.NonceSize]byte(p.Echo)) // we sent a HELLO there
 		return d
-	case kindHandshake:
+	case wire.PacketHandshake:
 		return o.handshake(now, d, &p)
-	case kindAccept:
+	case wire.PacketAccept:
 		return o.accept(d, &p)
 	}
 	return o.data(now, d, &p)
@@ -85,11 +87,11 @@ func (o *Opener) open(now time.Time, d Opened, b []byte) Opened {
 // answer (spec/wire.md 6.7).
 func (o *Opener) OpenCall(now time.Time, from netip.AddrPort, b []byte) Opened {
 	d := Opened{size: len(b), from: unmapped(from), call: true}
-	p, err := parsePacket(b)
-	if err != nil || p.kind != kindHello {
+	p, err := wire.ParsePacket(b)
+	if err != nil || p.Kind != wire.PacketHello {
 		return o.drop(d, DroppedShape)
 	}
-	d.kind, d.echo = p.kind, [nonceSize]byte(p.echo)
+	d.kind, d.echo = p.Kind, [wire.NonceSize]byte(p.Echo)
 	o.tally.add(ReceivedHello)
 	switch {
 	case !o.single(d.from):
@@ -122,18 +124,18 @@ func (o *Opener) challenge(now time.Time, d Opened, echo []byte) Opened {
 	}
 	e := o.epochs.current(now)
 	cookie := e.cookie(addressOrigin(d.from), echo)
-	d.reply = appendChallenge(make([]byte, 0, challengeSize), echo, cookie[:], e.public, o.public)
+	d.reply = wire.AppendChallenge(make([]byte, 0, wire.ChallengeSize), echo, cookie[:], e.public, o.public)
 	return d
 }
 
 // handshake checks a HANDSHAKE, cheap checks first.
-func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
-	ep := o.epochs.find(now, addressOrigin(d.from), p.echo, p.cookie)
+func (o *Opener) handshake(now time.Time, d Opened, p *wire.Packet) Opened {
+	ep := o.epochs.find(now, addressOrigin(d.from), p.Echo, p.Cookie)
 	if ep == nil {
 		return o.drop(d, DroppedCookie)
 	}
-	s := &shake{index: p.index, epoch: ep, e: bytes.Clone(p.noise[:keySize])}
-	s.used.digest = sha256.Sum256(p.noise)
+	s := &shake{index: p.Index, epoch: ep, e: bytes.Clone(p.Noise[:wire.KeySize])}
+	s.used.digest = sha256.Sum256(p.Noise)
 	d.shake = s
 	if old, full := o.table.lookUsed(s.e); old != nil {
 		if old.digest != s.used.digest {
@@ -147,21 +149,21 @@ func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
 	if !o.admit.handshake(now, d.from) {
 		return o.drop(d, DroppedPrefix)
 	}
-	payload, static, secrets, err := o.suite.Open(o.static, ep.prekey, prologue(p.index, p.echo, p.cookie), p.noise)
+	payload, static, secrets, err := o.suite.Open(o.static, ep.prekey, prologue(p.Index, p.Echo, p.Cookie), p.Noise)
 	if err != nil {
 		return o.drop(d, DroppedNoise)
 	}
-	h, err := parseHandshakePayload(payload)
+	h, err := wire.ParseHandshakePayload(payload)
 	if err != nil {
 		return o.drop(d, DroppedPayload)
 	}
-	if why := o.verify(s, h.record, static); why != CountNothing {
+	if why := o.verify(s, h.Record, static); why != CountNothing {
 		return o.drop(d, why)
 	}
-	if why := o.messages(&d, h.messages); why != CountNothing {
+	if why := o.messages(&d, h.Messages); why != CountNothing {
 		return o.drop(d, why)
 	}
-	s.have = h.have
+	s.have = h.Have
 	s.hash = secrets.Hash
 	mustRead(o.random, s.salt[:])
 	s.keys = newTransport(o.suite, secrets, s.salt[:])
@@ -169,34 +171,34 @@ func (o *Opener) handshake(now time.Time, d Opened, p *packet) Opened {
 }
 
 // accept checks the answer to a HANDSHAKE of ours.
-func (o *Opener) accept(d Opened, p *packet) Opened {
-	try := o.table.attempt(p.to)
+func (o *Opener) accept(d Opened, p *wire.Packet) Opened {
+	try := o.table.attempt(p.To)
 	if try == nil {
-		if o.table.association(p.to) != nil {
+		if o.table.association(p.To) != nil {
 			return o.drop(d, DroppedRepeated)
 		}
 		return o.drop(d, DroppedIndex)
 	}
-	keys := newTransport(o.suite, try.secrets, p.salt)
+	keys := newTransport(o.suite, try.secrets, p.Salt)
 	x := o.boxes.get()
 	defer o.boxes.put(x)
 	plain, err := x.openAccept(keys.toCaller, p)
 	if err != nil {
 		return o.drop(d, DroppedSeal)
 	}
-	s := &shake{keys: keys, hash: try.secrets.Hash, attempt: try, remote: p.from}
+	s := &shake{keys: keys, hash: try.secrets.Hash, attempt: try, remote: p.From}
 	d.shake, d.favoured = s, true // we asked for it
-	a, err := parseAcceptPayload(plain)
+	a, err := wire.ParseAcceptPayload(plain)
 	if err != nil {
 		return o.drop(d, DroppedPayload)
 	}
-	if why := o.messages(&d, a.messages); why != CountNothing {
+	if why := o.messages(&d, a.Messages); why != CountNothing {
 		return o.drop(d, why)
 	}
 	switch {
-	case len(a.record) == 0 && try.have != 0:
+	case len(a.Record) == 0 && try.have != 0:
 		s.peer = try.want
-	case len(a.record) == 0, o.verify(s, a.record, try.static[:]) != CountNothing, !try.meant(s.peer):
+	case len(a.Record) == 0, o.verify(s, a.Record, try.static[:]) != CountNothing, !try.meant(s.peer):
 		o.tally.add(DroppedRecord)
 		s.refused = true
 	}
@@ -217,14 +219,14 @@ func (o *Opener) verify(s *shake, record, static []byte) Counter {
 }
 
 // data opens a DATA, or challenges its sender if the index is not known.
-func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
-	a := o.table.association(p.to)
+func (o *Opener) data(now time.Time, d Opened, p *wire.Packet) Opened {
+	a := o.table.association(p.To)
 	if a == nil {
 		// No CHALLENGE while our own HANDSHAKE waits for an ACCEPT that this DATA has overtaken.
-		if d.size < minProvoking || o.table.attempt(p.to) != nil {
+		if d.size < wire.MinProvoking || o.table.attempt(p.To) != nil {
 			return o.drop(d, DroppedIndex)
 		}
-		echo := dataEcho(p.to, p.counter)
+		echo := wire.DataEcho(p.To, p.Counter)
 		return o.challenge(now, d, echo[:])
 	}
 	d.favoured = a.reading.favoured.Load()
@@ -237,14 +239,14 @@ func (o *Opener) data(now time.Time, d Opened, p *packet) Opened {
 	if err != nil {
 		return o.drop(d, DroppedSeal)
 	}
-	d.of, d.counter = a, p.counter
+	d.of, d.counter = a, p.Counter
 	d.fault = o.messages(&d, plain) // even so the loop marks its counter as seen
 	return d
 }
 
 // messages reads authentic messages into d, or says why they are ignored.
 func (o *Opener) messages(d *Opened, b []byte) Counter {
-	ms, skipped, err := ParseMessages(b)
+	ms, skipped, err := wire.ParseMessages(b)
 	if err != nil {
 		return DroppedPayload
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // TestOpenerIsShared: readers open datagrams of all kinds while the loop makes and
@@ -60,7 +62,7 @@ func TestOpenerIsShared(t *testing.T) {
 // TestOpenedOwnsItsBytes: the reader's buffer is used again at once.
 func TestOpenedOwnsItsBytes(t *testing.T) {
 	w, a, b := pair(t)
-	buffer := make([]byte, MaxDatagram)
+	buffer := make([]byte, wire.MaxDatagram)
 	w.pass = func(f flying) bool {
 		to := b
 		if f.to == a.addr {
@@ -101,7 +103,7 @@ func TestSocket(t *testing.T) {
 		if _, err := client.Write([]byte("question")); err != nil {
 			t.Fatal(err)
 		}
-		b, oob := make([]byte, MaxDatagram+1), make([]byte, LocalSize)
+		b, oob := make([]byte, wire.MaxDatagram+1), make([]byte, LocalSize)
 		n, oobn, _, from, err := conn.ReadMsgUDPAddrPort(b, oob)
 		if err != nil || string(b[:n]) != "question" {
 			t.Fatal(n, err)
@@ -150,7 +152,7 @@ func TestCounterNames(t *testing.T) {
 		}
 		names[name] = true
 	})
-	if received(kindData) != ReceivedData || sent(kindAccept) != SentAccept {
+	if received(wire.PacketData) != ReceivedData || sent(wire.PacketAccept) != SentAccept {
 		t.Error("counters of packets are out of order")
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // benchPair is two associated nodes outside of a network.
@@ -17,7 +19,7 @@ func benchPair(b *testing.B) (caller, answerer *node) {
 // sealedText is a DATA of a that nobody has opened yet.
 func sealedText(a *node, to *node, text string) []byte {
 	use := preferred(a.links[to.self.ID].list)
-	bytes := a.seal(use, []Message{{ID: 1, Attempt: 1, Body: Text{Parts: 1, Text: text}}}, 0)
+	bytes := a.seal(use, []wire.Message{{ID: 1, Attempt: 1, Body: wire.Text{Parts: 1, Text: text}}}, 0)
 	use.counter++
 	return bytes
 }
@@ -29,7 +31,7 @@ func BenchmarkParseData(b *testing.B) {
 	d := sealedText(x, y, line)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parsePacket(d); err != nil {
+		if _, err := wire.ParsePacket(d); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -78,7 +80,7 @@ func BenchmarkExchange(b *testing.B) {
 	for b.Loop() {
 		id++
 		now = now.Add(time.Millisecond)
-		x.Send(now, y.self.ID, Message{ID: id, Body: Text{Prev: id - 1, Parts: 1, Text: line}})
+		x.Send(now, y.self.ID, wire.Message{ID: id, Body: wire.Text{Prev: id - 1, Parts: 1, Text: line}})
 		for _, way := range [][2]*node{{x, y}, {y, x}} {
 			way[0].Advance(now)
 			datagrams, _ := way[0].Drain()
@@ -89,7 +91,7 @@ func BenchmarkExchange(b *testing.B) {
 			_, events := way[1].Drain()
 			for _, e := range events {
 				if r, ok := e.(Received); ok {
-					way[1].Settle(now, r.Handle, ResultDelivered, 0)
+					way[1].Settle(now, r.Handle, wire.ResultDelivered, 0)
 				}
 			}
 		}
@@ -101,7 +103,7 @@ func BenchmarkExchange(b *testing.B) {
 
 func BenchmarkChallenge(b *testing.B) {
 	_, y := benchPair(b)
-	hello := appendHello(nil, make([]byte, nonceSize))
+	hello := wire.AppendHello(nil, make([]byte, wire.NonceSize))
 	from := netip.MustParseAddrPort("203.0.113.1:1")
 	o := y.Opener()
 	now := began.Add(time.Hour)
@@ -125,7 +127,7 @@ func BenchmarkRejectGarbage(b *testing.B) {
 
 func BenchmarkRejectCookie(b *testing.B) {
 	_, y := benchPair(b)
-	benchReject(b, y, appendHandshake(nil, 1, make([]byte, nonceSize), make([]byte, cookieSize), make([]byte, minNoise)))
+	benchReject(b, y, wire.AppendHandshake(nil, 1, make([]byte, wire.NonceSize), make([]byte, wire.CookieSize), make([]byte, wire.MinNoise)))
 }
 
 func BenchmarkRejectSeal(b *testing.B) {
@@ -150,7 +152,7 @@ func benchReject(b *testing.B, n *node, d []byte) {
 func BenchmarkAcceptHandshake(b *testing.B) {
 	var t testing.T
 	w, x, y := pair(&t)
-	shakes := captured(w, kindHandshake)
+	shakes := captured(w, wire.PacketHandshake)
 	w.connect(x, y)
 	f := (*shakes)[0]
 	y.table.used = [2]usedUp{} // as if it was never seen

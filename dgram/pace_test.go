@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // When presence waits for a crowd it goes at the node's pace, in order of asking, but a pinned
@@ -25,9 +27,9 @@ func TestPresenceWaitsItsTurn(t *testing.T) {
 	a.pace.all.take(w.now, a.pace.all.tokens) // what is left of it
 	a.pace.all.last = w.now
 	for i, b := range all[:crowd] {
-		a.Send(w.now, b.self.ID, Message{ID: uint64(1000 + i), Body: Online{Record: a.config.Record}})
+		a.Send(w.now, b.self.ID, wire.Message{ID: uint64(1000 + i), Body: wire.Online{Record: a.config.Record}})
 	}
-	a.Send(w.now, friend.self.ID, Message{ID: 2000, Body: Online{Record: a.config.Record}})
+	a.Send(w.now, friend.self.ID, wire.Message{ID: 2000, Body: wire.Online{Record: a.config.Record}})
 	w.turn(a)
 	if n := a.pace.waiting[0].Len() + a.pace.waiting[1].Len(); n != crowd+1 {
 		t.Fatalf("%d wait", n)

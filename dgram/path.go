@@ -3,6 +3,8 @@ package dgram
 import (
 	"slices"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // candidate is an address from which authentic DATA came, but which has not yet shown that it
@@ -38,7 +40,7 @@ func (e *Endpoint) strayed(now time.Time, l *link, o Opened) {
 	if c.tries >= pathTries || c.tries > 0 && now.Sub(c.at) < pathRetry {
 		return
 	}
-	ms := []Message{{ID: c.token, Body: Ping{Scope: ScopeProbe}}}
+	ms := []wire.Message{{ID: c.token, Body: wire.Ping{Scope: wire.ScopeProbe}}}
 	b := e.seal(c.of, ms, 0)
 	if b == nil || len(b) >= o.size {
 		return // the next one may be longer
@@ -49,7 +51,7 @@ func (e *Endpoint) strayed(now time.Time, l *link, o Opened) {
 	c.at = now
 	c.of.counter++
 	e.tally.add(PathsChallenged)
-	e.send(kindData, c.to, b)
+	e.send(wire.PacketData, c.to, b)
 }
 
 // proved handles the answer to a path challenge: from now on the peer is written to there.
@@ -67,13 +69,13 @@ func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 	}
 	l.candidate, l.switched = nil, now
 	l.near = e.near(c.to.to.Addr())
-	l.courier.restart(l.near)
+	l.courier.ResetPath(l.near)
 	var rtt time.Duration
 	if c.first.Equal(c.at) {
 		rtt = now.Sub(c.at)
 		e.measured(l, c.to.to, rtt)
 	} else {
-		l.courier.presume(now.Sub(c.first)) // it is unknown which of them was answered
+		l.courier.PresumeTrip(now.Sub(c.first)) // it is unknown which of them was answered
 	}
 	e.tally.add(PathsSwitched)
 	e.emit(Moved{Peer: l.peer.ID, From: from, To: c.to.to, RTT: rtt})
@@ -91,19 +93,19 @@ func (e *Endpoint) reroute(a *association, to path) {
 }
 
 // answersPath says whether an ack is the answer to the path challenge.
-func (l *link) answersPath(a Ack) bool {
-	return a.Kind == KindPing && l.candidate != nil && a.ID == l.candidate.token
+func (l *link) answersPath(a wire.Ack) bool {
+	return a.Kind == wire.KindPing && l.candidate != nil && a.ID == l.candidate.token
 }
 
 // Probe asks a peer for a sign of life on its live association. The answer is a Settled event with
 // the round trip; if it is lost there is none. 0: no association.
-func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
+func (e *Endpoint) Probe(now time.Time, to wire.PeerID) (id uint64) {
 	l := e.links[to]
 	if l == nil || !l.live() {
 		return 0
 	}
 	id = e.nextProbe()
-	if !l.courier.put(Message{ID: id, Body: Ping{Scope: ScopeProbe}}) {
+	if !l.courier.Put(wire.Message{ID: id, Body: wire.Ping{Scope: wire.ScopeProbe}}) {
 		return 0
 	}
 	l.remember(probe{id: id, at: now})
@@ -113,7 +115,7 @@ func (e *Endpoint) Probe(now time.Time, to PeerID) (id uint64) {
 
 // ProbeAsked is Probe on behalf of the person, who waits for the answer: it goes before other
 // presence.
-func (e *Endpoint) ProbeAsked(now time.Time, to PeerID) (id uint64) {
+func (e *Endpoint) ProbeAsked(now time.Time, to wire.PeerID) (id uint64) {
 	if id = e.Probe(now, to); id != 0 {
 		turn := &e.links[to].turn
 		turn.rank(turn.pinned, true)
@@ -129,13 +131,13 @@ func (e *Endpoint) nextProbe() uint64 {
 
 // Reach asks a peer whether it can reach a session among its neighbours. The answer is a Settled
 // event: delivered, or unknown recipient; none if it is lost. 0: no association.
-func (e *Endpoint) Reach(now time.Time, helper, session PeerID) (id uint64) {
+func (e *Endpoint) Reach(now time.Time, helper, session wire.PeerID) (id uint64) {
 	l := e.links[helper]
 	if l == nil || !l.live() {
 		return 0
 	}
 	id = e.NextID()
-	if !l.courier.put(Message{ID: id, Body: Ping{Scope: ScopeReach, Session: session[:]}}) {
+	if !l.courier.Put(wire.Message{ID: id, Body: wire.Ping{Scope: wire.ScopeReach, Session: session[:]}}) {
 		return 0
 	}
 	l.remember(probe{id: id, at: now, helps: true})
@@ -153,9 +155,9 @@ func (l *link) remember(p probe) {
 
 // probed handles the answer to a probe, and forgets the unanswered probes before it; or the answer
 // to a question about another session, which measures nothing: the helper may have probed first.
-func (e *Endpoint) probed(now time.Time, l *link, a Ack) {
+func (e *Endpoint) probed(now time.Time, l *link, a wire.Ack) {
 	i := slices.IndexFunc(l.probes, func(p probe) bool { return p.id == a.ID })
-	if a.Kind != KindPing || i < 0 {
+	if a.Kind != wire.KindPing || i < 0 {
 		return
 	}
 	if l.probes[i].helps {
@@ -186,21 +188,21 @@ func (a *association) mayHaveMoved(now time.Time) bool {
 	if a.relayed() || !a.confirmed {
 		return false
 	}
-	unanswered := !a.silence.asked.IsZero() && !a.silence.asked.Add(a.link.courier.timeout()).After(now)
+	unanswered := !a.silence.asked.IsZero() && !a.silence.asked.Add(a.link.courier.Timeout()).After(now)
 	return a.link.uprooted || unanswered && a.count > 0
 }
 
 // probesAgain says whether messages contain a probe while an earlier one is unanswered: then the
 // datagram must be long enough for a peer that forgot the key to say so (spec/wire.md 6.5).
-func (l *link) probesAgain(ms []Message) bool {
+func (l *link) probesAgain(ms []wire.Message) bool {
 	unanswered := 0
 	for _, p := range l.probes {
 		if !p.helps {
 			unanswered++
 		}
 	}
-	return unanswered > 1 && slices.ContainsFunc(ms, func(m Message) bool {
-		p, ok := m.Body.(Ping)
-		return ok && p.Scope == ScopeProbe
+	return unanswered > 1 && slices.ContainsFunc(ms, func(m wire.Message) bool {
+		p, ok := m.Body.(wire.Ping)
+		return ok && p.Scope == wire.ScopeProbe
 	})
 }

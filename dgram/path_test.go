@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // move gives a node another address.
@@ -61,7 +63,7 @@ func TestSpoofedSource(t *testing.T) {
 		if f.to == victim {
 			bytesOut += len(f.bytes)
 		}
-		if f.from == a.addr && f.kind() == kindData {
+		if f.from == a.addr && f.kind() == wire.PacketData {
 			bytesIn += len(f.bytes)
 			fast := f
 			fast.from, fast.at = victim, w.now.Add(time.Millisecond)
@@ -130,10 +132,10 @@ func TestUprootedIsFound(t *testing.T) {
 	for name, say := range map[string]func(w *network, a, b *node){
 		"probe": func(w *network, a, b *node) { a.Probe(w.now, b.self.ID) },
 		"news": func(w *network, a, b *node) {
-			a.Send(w.now, b.self.ID, Message{Body: List{Summaries: []Summary{{Session: b.self.ID}}}})
+			a.Send(w.now, b.self.ID, wire.Message{Body: wire.List{Summaries: []wire.Summary{{Session: b.self.ID}}}})
 		},
 		"ack": func(w *network, a, b *node) {
-			a.Settle(w.now, Handle{peer: b.self.ID, kind: KindText, id: 1, attempt: 1}, ResultDelivered, 0)
+			a.Settle(w.now, Handle{peer: b.self.ID, kind: wire.KindText, id: 1, attempt: 1}, wire.ResultDelivered, 0)
 		},
 	} {
 		w, a, b := pair(t)
@@ -147,7 +149,7 @@ func TestUprootedIsFound(t *testing.T) {
 		}
 		small := 0
 		w.pass = func(f flying) bool {
-			if f.from == a.addr && len(f.bytes) < minProvoking {
+			if f.from == a.addr && len(f.bytes) < wire.MinProvoking {
 				small++
 			}
 			return true
@@ -173,7 +175,7 @@ func TestUnansweredIsFound(t *testing.T) {
 	if count[Moved](b) != 0 {
 		t.Fatal("a short probe is followed: nothing is tried here")
 	}
-	a.Send(w.now, b.self.ID, Message{Body: List{Summaries: []Summary{{Session: b.self.ID}}}})
+	a.Send(w.now, b.self.ID, wire.Message{Body: wire.List{Summaries: []wire.Summary{{Session: b.self.ID}}}})
 	w.run(50 * time.Millisecond)
 	if count[Moved](b) != 1 {
 		t.Fatal("not followed")
@@ -186,7 +188,7 @@ func TestLateDatagram(t *testing.T) {
 	w.connect(a, b)
 	var late *flying
 	w.pass = func(f flying) bool {
-		if late == nil && f.kind() == kindData && f.from == a.addr {
+		if late == nil && f.kind() == wire.PacketData && f.from == a.addr {
 			late = &f
 			return false
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"io"
 	"sync"
+
+	"darkchat/dgram/wire"
 )
 
 // lockedReader lets the loop and the readers share one source of randomness.
@@ -37,7 +39,7 @@ func randomUint64(random io.Reader) uint64 {
 // newKey draws an X25519 key. NewPrivateKey and not GenerateKey, because that one
 // ignores the reader it is given.
 func newKey(random io.Reader) *ecdh.PrivateKey {
-	var b [keySize]byte
+	var b [wire.KeySize]byte
 	mustRead(random, b[:])
 	k, err := ecdh.X25519().NewPrivateKey(b[:])
 	if err != nil {

@@ -1,6 +1,10 @@
 package dgram
 
-import "time"
+import (
+	"time"
+
+	"darkchat/dgram/wire"
+)
 
 // Receive handles an opened datagram, and returns why it was dropped after all; CountNothing: it
 // was not. The results come out of Drain after the next Advance.
@@ -11,15 +15,15 @@ func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
 	case o.call:
 		e.heardCall(now, o)
 	case o.reply != nil:
-		e.send(kindChallenge, path{o.from, o.local}, o.reply)
+		e.send(wire.PacketChallenge, path{o.from, o.local}, o.reply)
 		e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
-	case o.kind == kindChallenge:
+	case o.kind == wire.PacketChallenge:
 		e.challenged(now, o)
-	case o.kind == kindHandshake:
+	case o.kind == wire.PacketHandshake:
 		e.shaken(now, o)
-	case o.kind == kindAccept:
+	case o.kind == wire.PacketAccept:
 		e.accepted(now, o)
-	case o.kind == kindData:
+	case o.kind == wire.PacketData:
 		e.data(now, o)
 	}
 	return e.out.dropped
@@ -80,30 +84,30 @@ func (e *Endpoint) deliver(now time.Time, l *link, o Opened) {
 		}
 		m.Acks = nil
 		switch b := m.Body.(type) {
-		case Acknowledgement:
+		case wire.Acknowledgement:
 			continue
-		case Ping:
-			if b.Scope == ScopeProbe {
-				l.courier.ack(now, Ack{Kind: KindPing, ID: m.ID, Attempt: m.Attempt}, true)
+		case wire.Ping:
+			if b.Scope == wire.ScopeProbe {
+				l.courier.QueueAck(now, wire.Ack{Kind: wire.KindPing, ID: m.ID, Attempt: m.Attempt}, true)
 				continue
 			}
 		}
 		h := Handle{peer: l.peer.ID, kind: m.Kind(), id: m.ID, attempt: m.Attempt}
 		e.emit(Received{From: l.peer.ID, Addr: o.from, Message: m, Handle: h})
-		if list, ok := m.Body.(List); ok && l.courier.complete(now, KindListRequest, list.Request) {
-			e.emit(Settled{Peer: l.peer.ID, Kind: KindListRequest, ID: list.Request})
+		if list, ok := m.Body.(wire.List); ok && l.courier.Complete(now, wire.KindListRequest, list.Request) {
+			e.emit(Settled{Peer: l.peer.ID, Kind: wire.KindListRequest, ID: list.Request})
 		}
 	}
 }
 
 // acked handles one ack.
-func (e *Endpoint) acked(now time.Time, l *link, o Opened, a Ack) {
+func (e *Endpoint) acked(now time.Time, l *link, o Opened, a wire.Ack) {
 	if l.answersPath(a) {
 		e.proved(now, l, o)
 		return
 	}
-	if s, ok := l.courier.acked(now, a); ok {
-		e.emit(Settled{Peer: l.peer.ID, Kind: s.kind, ID: s.id, Result: s.result, Have: s.have, RTT: s.rtt})
+	if s, ok := l.courier.OnAck(now, a); ok {
+		e.emit(Settled{Peer: l.peer.ID, Kind: s.Kind, ID: s.ID, Result: s.Result, Have: s.Have, RTT: s.RTT})
 		return
 	}
 	if !l.assured(a) {

@@ -3,6 +3,8 @@ package dgram
 import (
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // TestRekey: after soft time a text starts fresh keys while it travels under the
@@ -53,7 +55,7 @@ func TestRekeyUnanswered(t *testing.T) {
 	w, a, b := pair(t)
 	w.connect(a, b)
 	w.run(softTime + 2*time.Minute)
-	w.pass = func(f flying) bool { return f.kind() == kindData }
+	w.pass = func(f flying) bool { return f.kind() == wire.PacketData }
 	before := a.Counters().Of(SentHello)
 	for i := range uint64(300) {
 		a.Send(w.now, b.self.ID, text(i+1, "x"))

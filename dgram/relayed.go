@@ -3,6 +3,8 @@ package dgram
 import (
 	"encoding/binary"
 	"net/netip"
+
+	"darkchat/dgram/wire"
 )
 
 // A peer behind a relay has an address like any other, in a block that is set aside for
@@ -18,7 +20,7 @@ const (
 )
 
 // RelayAddr returns the address of a session behind the relay with that number.
-func RelayAddr(relay uint32, peer PeerID) netip.AddrPort {
+func RelayAddr(relay uint32, peer wire.PeerID) netip.AddrPort {
 	var b [16]byte
 	binary.BigEndian.PutUint32(b[:], relayBlock)
 	binary.BigEndian.PutUint32(b[4:], relay)
@@ -27,12 +29,12 @@ func RelayAddr(relay uint32, peer PeerID) netip.AddrPort {
 }
 
 // RelayParts undoes RelayAddr; ok is false for an address of any other kind.
-func RelayParts(a netip.AddrPort) (relay uint32, peer PeerID, ok bool) {
+func RelayParts(a netip.AddrPort) (relay uint32, peer wire.PeerID, ok bool) {
 	if !Relayed(a.Addr()) {
-		return 0, PeerID{}, false
+		return 0, wire.PeerID{}, false
 	}
 	b := a.Addr().As16()
-	return binary.BigEndian.Uint32(b[4:]), PeerID(b[8:]), true
+	return binary.BigEndian.Uint32(b[4:]), wire.PeerID(b[8:]), true
 }
 
 // Relayed says whether an address stands for somebody behind a relay.
@@ -48,7 +50,7 @@ func Relayed(a netip.Addr) bool {
 // inside another datagram.
 func largest(to netip.AddrPort) int {
 	if Relayed(to.Addr()) {
-		return maxRelayed
+		return wire.MaxRelayed
 	}
-	return MaxDatagram
+	return wire.MaxDatagram
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // through is the address of a node behind the one relay of these tests.
@@ -27,8 +29,8 @@ func relayedPair(t *testing.T, direct *bool) (*network, *node, *node) {
 }
 
 func TestRelayAddr(t *testing.T) {
-	a := RelayAddr(7, PeerID{1, 2, 3, 4, 5, 6, 7, 8})
-	if relay, peer, ok := RelayParts(a); !ok || relay != 7 || peer != (PeerID{1, 2, 3, 4, 5, 6, 7, 8}) {
+	a := RelayAddr(7, wire.PeerID{1, 2, 3, 4, 5, 6, 7, 8})
+	if relay, peer, ok := RelayParts(a); !ok || relay != 7 || peer != (wire.PeerID{1, 2, 3, 4, 5, 6, 7, 8}) {
 		t.Fatal(a, relay, peer, ok)
 	}
 	for _, s := range []string{"192.0.2.1:1", "[2001:db8::1]:1", "[::ffff:32.1.0.45]:1", "[fe80::1%eth0]:1"} {
@@ -41,14 +43,14 @@ func TestRelayAddr(t *testing.T) {
 // The address of somebody behind a relay is nobody's on a socket.
 func TestRelayedSourceIsRefusedFromSocket(t *testing.T) {
 	n := newNode(t, 1, "192.0.2.1:1")
-	hello := appendHello(nil, make([]byte, nonceSize))
-	if o := n.Opener().Open(began, RelayAddr(1, PeerID{9}), netip.Addr{}, hello); o.Reason() != DroppedSource {
+	hello := wire.AppendHello(nil, make([]byte, wire.NonceSize))
+	if o := n.Opener().Open(began, RelayAddr(1, wire.PeerID{9}), netip.Addr{}, hello); o.Reason() != DroppedSource {
 		t.Errorf("from a socket: %v", o.Summary())
 	}
 	if o := n.Opener().OpenRelayed(began, netip.MustParseAddrPort("192.0.2.2:1"), hello); o.Reason() != DroppedSource {
 		t.Errorf("from a relay with a socket's address: %v", o.Summary())
 	}
-	if o := n.Opener().OpenRelayed(began, RelayAddr(1, PeerID{9}), hello); o.Empty() {
+	if o := n.Opener().OpenRelayed(began, RelayAddr(1, wire.PeerID{9}), hello); o.Empty() {
 		t.Errorf("from a relay: %v", o.Summary())
 	}
 }
@@ -59,7 +61,7 @@ func TestRelayedCookieIsBound(t *testing.T) {
 	w, a, b := relayedPair(t, &direct)
 	var shake []byte
 	w.pass = func(f flying) bool {
-		if f.kind() == kindHandshake {
+		if f.kind() == wire.PacketHandshake {
 			shake = f.bytes
 			return false
 		}
@@ -73,7 +75,7 @@ func TestRelayedCookieIsBound(t *testing.T) {
 	if shake == nil {
 		t.Fatal("no HANDSHAKE")
 	}
-	for _, from := range []netip.AddrPort{RelayAddr(2, a.self.ID), RelayAddr(1, PeerID{9})} {
+	for _, from := range []netip.AddrPort{RelayAddr(2, a.self.ID), RelayAddr(1, wire.PeerID{9})} {
 		if o := b.Opener().OpenRelayed(w.now, from, shake); o.Reason() != DroppedCookie {
 			t.Errorf("from %v: %v", from, o.Summary())
 		}
@@ -94,20 +96,20 @@ func TestRelayedDatagramsFit(t *testing.T) {
 		return true
 	}
 	for i := range uint64(5) {
-		a.Send(w.now, b.self.ID, Message{ID: 1<<31 + i, Body: Text{Prev: 1<<31 + i - 1, Sent: 1 << 41, Part: 40, Parts: 50, Text: strings.Repeat("x", maxText)}})
+		a.Send(w.now, b.self.ID, wire.Message{ID: 1<<31 + i, Body: wire.Text{Prev: 1<<31 + i - 1, Sent: 1 << 41, Part: 40, Parts: 50, Text: strings.Repeat("x", wire.MaxText)}})
 	}
-	a.Send(w.now, b.self.ID, Message{ID: 1, Body: Ping{Scope: ScopeFind, Name: "carol"}})
-	big := List{Request: 1}
-	for range maxListRecords {
+	a.Send(w.now, b.self.ID, wire.Message{ID: 1, Body: wire.Ping{Scope: wire.ScopeFind, Name: "carol"}})
+	big := wire.List{Request: 1}
+	for range wire.MaxListRecords {
 		big.Records = append(big.Records, make([]byte, 270))
 	}
-	b.Send(w.now, a.self.ID, Message{ID: 1, Body: big}) // too large: waits for a direct way
+	b.Send(w.now, a.self.ID, wire.Message{ID: 1, Body: big}) // too large: waits for a direct way
 	b.Send(w.now, a.self.ID, text(1, "behind it"))
 	w.run(10 * time.Second)
 	if n := strings.Count(b.texts(), " ") + 1; n != 5 || a.texts() != "behind it" || count[Lapsed](a) > 0 {
 		t.Errorf("%d texts of ann, %q of bob", n, a.texts())
 	}
-	if longest > maxRelayed || longest < maxText {
+	if longest > wire.MaxRelayed || longest < wire.MaxText {
 		t.Errorf("the longest has %d bytes", longest)
 	}
 }
@@ -235,7 +237,7 @@ func TestPunchTimes(t *testing.T) {
 	for _, n := range to {
 		sum += n
 	}
-	if len(to) != maxPingAddrs || sum != punchInAll || sum*helloSize >= introductionSize {
+	if len(to) != wire.MaxPingAddrs || sum != punchInAll || sum*wire.HelloSize >= wire.IntroductionSize {
 		t.Fatalf("%v", to)
 	}
 }

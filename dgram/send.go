@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // Advance does what is due, makes datagrams of the messages queued since the last call, and
@@ -84,7 +86,7 @@ func (e *Endpoint) Drain() (datagrams []Datagram, events []Event) {
 func (e *Endpoint) emit(v Event) { e.out.events = append(e.out.events, v) }
 
 // send queues one datagram to be written.
-func (e *Endpoint) send(k packetKind, p path, b []byte, says ...Message) {
+func (e *Endpoint) send(k wire.PacketKind, p path, b []byte, says ...wire.Message) {
 	e.tally.add(sent(k))
 	e.out.datagrams = append(e.out.datagrams, Datagram{To: p.to, Local: p.local, Bytes: b, kind: k, says: says})
 }
@@ -101,17 +103,17 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		return
 	}
 	if use.dismissed {
-		l.courier.hasten(now)
+		l.courier.FlushAcks(now)
 	} else {
 		e.rekey(now, l, use)
 	}
 	for !use.stuck() {
-		ms, padTo, ok := l.courier.take(now, roomOn(use))
+		ms, padTo, ok := l.courier.NextPacket(now, roomOn(use))
 		if !ok {
 			break
 		}
 		if l.probesAgain(ms) {
-			padTo = max(padTo, resentSize)
+			padTo = max(padTo, wire.ResentSize)
 		}
 		e.sendData(now, use, ms, padTo)
 	}
@@ -126,15 +128,15 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 // room returns the bytes of plaintext in a DATA to an address.
 func room(to netip.AddrPort) int {
 	if Relayed(to.Addr()) {
-		return relayRoom
+		return wire.RelayRoom
 	}
-	return MaxDatagram - dataOverhead
+	return wire.MaxDatagram - wire.DataOverhead
 }
 
 // sendData sends messages as one DATA.
-func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo int) {
+func (e *Endpoint) sendData(now time.Time, a *association, ms []wire.Message, padTo int) {
 	if a.mayHaveMoved(now) {
-		padTo = max(padTo, resentSize)
+		padTo = max(padTo, wire.ResentSize)
 	}
 	b := e.seal(a, ms, padTo)
 	if b == nil {
@@ -142,24 +144,24 @@ func (e *Endpoint) sendData(now time.Time, a *association, ms []Message, padTo i
 	}
 	a.demands(now, ms)
 	a.counter++
-	a.owes = a.owes && !slices.ContainsFunc(ms, func(m Message) bool { return m.confirmed() }) // those go again until they are answered
+	a.owes = a.owes && !slices.ContainsFunc(ms, func(m wire.Message) bool { return m.Confirmed() }) // those go again until they are answered
 	a.proof.gave += len(b)
-	e.send(kindData, a.path, b, ms...)
+	e.send(wire.PacketData, a.path, b, ms...)
 }
 
 // seal makes a DATA under the association's next number, which its caller counts.
 // padTo is the least length of the datagram. nil: the messages cannot be encoded.
-func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
-	overhead := dataOverhead - (5 - headSize(uint64(a.remote))) - (9 - headSize(a.counter))
+func (e *Endpoint) seal(a *association, ms []wire.Message, padTo int) []byte {
+	overhead := wire.DataOverhead - (5 - wire.HeadSize(uint64(a.remote))) - (9 - wire.HeadSize(a.counter))
 	if padTo > 0 {
-		size := overhead + headSize(uint64(len(ms)))
+		size := overhead + wire.HeadSize(uint64(len(ms)))
 		for i := range ms {
-			size += ms[i].size()
+			size += ms[i].Size()
 		}
-		size -= sealedHead - headSize(uint64(padTo-overhead+tagSize)) // of a short one it is shorter
+		size -= wire.SealedHead - wire.HeadSize(uint64(padTo-overhead+wire.TagSize)) // of a short one it is shorter
 		ms = pad(ms, padTo-size)
 	}
-	plain, err := AppendMessages(e.out.plain[:0], ms)
+	plain, err := wire.AppendMessages(e.out.plain[:0], ms)
 	if err != nil || overhead+len(plain) > largest(a.path.to) {
 		return nil // put has checked them, so this never happens
 	}
@@ -168,18 +170,18 @@ func (e *Endpoint) seal(a *association, ms []Message, padTo int) []byte {
 }
 
 // pad adds an empty ack message of missing bytes, or of the fewest bytes possible.
-func pad(ms []Message, missing int) []Message {
-	if missing <= 0 || len(ms) >= maxMessages {
+func pad(ms []wire.Message, missing int) []wire.Message {
+	if missing <= 0 || len(ms) >= wire.MaxMessages {
 		return ms
 	}
-	m := Message{}
+	m := wire.Message{}
 	for n := missing; n >= 0; n-- {
-		m.Body = Acknowledgement{Pad: n}
-		if m.size() <= missing {
+		m.Body = wire.Acknowledgement{Pad: n}
+		if m.Size() <= missing {
 			break
 		}
 	}
-	if m.size() == missing-1 {
+	if m.Size() == missing-1 {
 		m.ID = 24 // where a longer head would be one byte too many, an id of two bytes fills up; the id means nothing
 	}
 	return append(slices.Clip(ms), m)

@@ -4,6 +4,9 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 // attempt is a HANDSHAKE of ours that waits for its ACCEPT. It is immutable: readers open ACCEPTs
@@ -12,12 +15,12 @@ type attempt struct {
 	dial     *dial
 	index    uint32
 	secrets  Secrets
-	static   [keySize]byte // key in the CHALLENGE that it answers
-	expected bool          // that key is the key of want
+	static   [wire.KeySize]byte // key in the CHALLENGE that it answers
+	expected bool               // that key is the key of want
 	want     Peer
 	have     uint64 // seq of want's record, told to the peer
 	bytes    []byte // sent again byte for byte
-	messages []Message
+	messages []wire.Message
 	at       time.Time // first sent
 }
 
@@ -28,7 +31,7 @@ func (t *attempt) meant(p Peer) bool { return !t.expected || p.ID == t.want.ID }
 // HANDSHAKE and nothing else (spec/wire.md 6.2).
 func (e *Endpoint) challenged(now time.Time, o Opened) {
 	p := o.packet
-	echo := [nonceSize]byte(p.echo)
+	echo := [wire.NonceSize]byte(p.Echo)
 	d := e.dials[o.from]
 	if d != nil && d.waiting && d.echo != echo {
 		e.drop(DroppedRepeated) // one exchange at a time
@@ -58,8 +61,8 @@ func (e *Endpoint) obey(now time.Time, o Opened, d *dial) {
 // shakeHands sends the HANDSHAKE that answers a CHALLENGE, or reports false.
 func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	p := o.packet
-	echo := [nonceSize]byte(p.echo)
-	static := [keySize]byte(p.s)
+	echo := [wire.NonceSize]byte(p.Echo)
+	static := [wire.KeySize]byte(p.S)
 	i := slices.IndexFunc(d.want, func(w Peer) bool { return w.Static == static })
 	if static == e.self.Static {
 		e.drop(DroppedSelf)
@@ -80,7 +83,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 			d.hellos = min(d.hellos, d.rounds) // the others were sent only because the path is slow
 		}
 	}
-	all := [cookieSize + 2*keySize]byte(slices.Concat(p.cookie, p.e, p.s))
+	all := [wire.CookieSize + 2*wire.KeySize]byte(slices.Concat(p.Cookie, p.E, p.S))
 	if slices.Contains(d.answered, all) || len(d.answered) >= maxChallenges {
 		e.drop(DroppedRepeated)
 		e.answeredAgain(now, d, echo)
@@ -106,7 +109,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 
 // answeredAgain takes in another CHALLENGE for identical HELLOs. It may show that the path is slower
 // than the first one suggested, so that the ACCEPT is not due yet.
-func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [nonceSize]byte) {
+func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [wire.NonceSize]byte) {
 	if d.nonce != echo || !d.waiting || len(d.guess.sent) < 2 {
 		return
 	}
@@ -115,20 +118,20 @@ func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [nonceSize]byte) {
 		return
 	}
 	d.trip = trip
-	if at := d.guess.came.Add(tripWait(trip)); at.After(d.timer.at) {
+	if at := d.guess.came.Add(reliable.TripWait(trip)); at.After(d.timer.at) {
 		e.timers.set(&d.timer, at)
 	}
 }
 
 // renewal returns the dial that answers a CHALLENGE for DATA of ours: the peer has lost the keys,
 // or somebody claims that. nil: it is not for DATA of ours.
-func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
+func (e *Endpoint) renewal(o Opened, d *dial, echo [wire.NonceSize]byte) *dial {
 	a := e.table.sender(o.from, echo)
-	if a == nil || echoCounter(echo) == 0 || echoCounter(echo) >= a.counter {
+	if a == nil || wire.EchoCounter(echo) == 0 || wire.EchoCounter(echo) >= a.counter {
 		e.drop(DroppedEcho)
 		return nil
 	}
-	if [keySize]byte(o.packet.s) != a.link.peer.Static {
+	if [wire.KeySize]byte(o.packet.S) != a.link.peer.Static {
 		e.drop(DroppedKey)
 		e.another(a.link.peer.ID, o.from)
 		return nil
@@ -147,7 +150,7 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [nonceSize]byte) *dial {
 }
 
 // another tells that an unexpected key answers at an address.
-func (e *Endpoint) another(peer PeerID, at netip.AddrPort) {
+func (e *Endpoint) another(peer wire.PeerID, at netip.AddrPort) {
 	if !Relayed(at.Addr()) {
 		e.emit(Another{Peer: peer, Addr: at})
 	}
@@ -155,36 +158,36 @@ func (e *Endpoint) another(peer PeerID, at netip.AddrPort) {
 
 // shake makes the HANDSHAKE of an attempt and sends it. It reports false if the CHALLENGE's keys are
 // invalid.
-func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *packet) bool {
-	h := handshakePayload{record: e.record, have: t.have}
-	room := largest(d.to) - handshakeOverhead - (1 + 3 + len(h.record) + headSize(h.have) + 1)
+func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *wire.Packet) bool {
+	h := wire.HandshakePayload{Record: e.record, Have: t.have}
+	room := largest(d.to) - wire.HandshakeOverhead - (1 + 3 + len(h.Record) + wire.HeadSize(h.Have) + 1)
 	switch l := e.links[t.want.ID]; {
 	case !t.expected:
 		// It is unknown who answers: a text could reach anybody.
-		online := Online{Observed: d.to}
+		online := wire.Online{Observed: d.to}
 		if Relayed(d.to.Addr()) {
 			online.Observed = netip.AddrPort{}
 		}
-		t.messages = []Message{{ID: e.NextID(), Attempt: 1, Body: online}}
+		t.messages = []wire.Message{{ID: e.NextID(), Attempt: 1, Body: online}}
 	case l != nil && (!l.live() || d.renews != nil):
-		t.messages = l.courier.takeFirst(room)
+		t.messages = l.courier.HandshakeMessages(room)
 		l.offered = t
 	}
 	var err error
-	if h.messages, err = AppendMessages(nil, t.messages); err != nil {
+	if h.Messages, err = wire.AppendMessages(nil, t.messages); err != nil {
 		t.messages = nil
-		h.messages, _ = AppendMessages(nil, nil)
+		h.Messages, _ = wire.AppendMessages(nil, nil)
 	}
-	noise, secrets, err := e.opener.suite.Answer(e.private, e.random, prologue(t.index, p.echo, p.cookie), p.e, p.s, h.appendTo(nil))
+	noise, secrets, err := e.opener.suite.Answer(e.private, e.random, prologue(t.index, p.Echo, p.Cookie), p.E, p.S, h.Append(nil))
 	if err != nil {
 		e.drop(DroppedNoise)
 		return false
 	}
 	t.secrets = secrets
-	t.bytes = appendHandshake(make([]byte, 0, MaxDatagram), t.index, p.echo, p.cookie, noise)
+	t.bytes = wire.AppendHandshake(make([]byte, 0, wire.MaxDatagram), t.index, p.Echo, p.Cookie, noise)
 	d.attempts = append(d.attempts, t)
 	e.table.change(func() { e.table.attempts[t.index] = t })
-	e.send(kindHandshake, path{d.to, d.local}, t.bytes, t.messages...)
+	e.send(wire.PacketHandshake, path{d.to, d.local}, t.bytes, t.messages...)
 	return true
 }
 
@@ -223,7 +226,7 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	}
 	l.try(now, a)
 	e.settle(l, rtt)
-	l.courier.sent(t.at, t.messages)
+	l.courier.MarkSent(t.at, t.messages)
 	if once {
 		e.measured(l, d.to, rtt)
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/cipher"
 	"crypto/ecdh"
 	"io"
+
+	"darkchat/dgram/wire"
 )
 
 // Suite is the cryptography of handshakes and of the transport after them, where a handshake
@@ -37,5 +39,5 @@ func newTransport(suite Suite, s Secrets, salt []byte) (t transport) {
 
 // prologue binds a handshake to the packet that carries it (spec/wire.md 3.3).
 func prologue(index uint32, echo, cookie []byte) []byte {
-	return appendHandshake([]byte(domainPrologue), index, echo, cookie, nil)
+	return wire.AppendHandshake([]byte(domainPrologue), index, echo, cookie, nil)
 }

@@ -5,18 +5,20 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // table is where the readers look things up while the loop changes it: its values do not change once
 // they are in it. Only the loop writes.
 type table struct {
 	mu       sync.RWMutex
-	keys     map[uint32]*association            // by our index, at most what cache holds
-	attempts map[uint32]*attempt                // HANDSHAKEs without an answer, by our index
-	hellos   map[[nonceSize]byte]netip.AddrPort // where each nonce was sent; the zero AddrPort: an announcement
-	sending  map[remoteIndex]*association       // by where its DATA goes: for CHALLENGEs that echo it
-	used     [2]usedUp                          // the single-use memory of the epochs that are accepted
-	most     int                                // entries of both of those together
+	keys     map[uint32]*association                 // by our index, at most what cache holds
+	attempts map[uint32]*attempt                     // HANDSHAKEs without an answer, by our index
+	hellos   map[[wire.NonceSize]byte]netip.AddrPort // where each nonce was sent; the zero AddrPort: an announcement
+	sending  map[remoteIndex]*association            // by where its DATA goes: for CHALLENGEs that echo it
+	used     [2]usedUp                               // the single-use memory of the epochs that are accepted
+	most     int                                     // entries of both of those together
 }
 
 // remoteIndex is what our DATA shows on the wire.
@@ -28,7 +30,7 @@ type remoteIndex struct {
 // usedUp is the single-use memory of one epoch (spec/wire.md 3.7).
 type usedUp struct {
 	epoch   *epoch
-	entries map[[keySize]byte]*use
+	entries map[[wire.KeySize]byte]*use
 }
 
 // use is a HANDSHAKE that was accepted.
@@ -41,7 +43,7 @@ func newTable(most int) *table {
 	return &table{
 		keys:     map[uint32]*association{},
 		attempts: map[uint32]*attempt{},
-		hellos:   map[[nonceSize]byte]netip.AddrPort{},
+		hellos:   map[[wire.NonceSize]byte]netip.AddrPort{},
 		sending:  map[remoteIndex]*association{},
 		most:     most,
 	}
@@ -63,17 +65,17 @@ func (t *table) attempt(index uint32) *attempt {
 
 // expects says whether a CHALLENGE with that echo may be an answer from there, and where we sent what
 // it answers; the zero AddrPort is an announcement.
-func (t *table) expects(from netip.AddrPort, echo [nonceSize]byte) (to netip.AddrPort, ok bool) {
+func (t *table) expects(from netip.AddrPort, echo [wire.NonceSize]byte) (to netip.AddrPort, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if to, ok := t.hellos[echo]; ok {
 		return to, to == from || !to.IsValid()
 	}
-	return from, t.sending[remoteIndex{from, echoIndex(echo)}] != nil
+	return from, t.sending[remoteIndex{from, wire.EchoIndex(echo)}] != nil
 }
 
 // ours says whether a HELLO of our own has that nonce.
-func (t *table) ours(nonce [nonceSize]byte) bool {
+func (t *table) ours(nonce [wire.NonceSize]byte) bool {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	_, ok := t.hellos[nonce]
@@ -81,10 +83,10 @@ func (t *table) ours(nonce [nonceSize]byte) bool {
 }
 
 // sender returns the association whose DATA shows that index on its way to to.
-func (t *table) sender(to netip.AddrPort, echo [nonceSize]byte) *association {
+func (t *table) sender(to netip.AddrPort, echo [wire.NonceSize]byte) *association {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.sending[remoteIndex{to, echoIndex(echo)}]
+	return t.sending[remoteIndex{to, wire.EchoIndex(echo)}]
 }
 
 // lookUsed returns the entry of a sender's e, and whether there is no room for another one.
@@ -93,7 +95,7 @@ func (t *table) lookUsed(e []byte) (u *use, full bool) {
 	defer t.mu.RUnlock()
 	n := 0
 	for i := range t.used {
-		if u := t.used[i].entries[[keySize]byte(e)]; u != nil {
+		if u := t.used[i].entries[[wire.KeySize]byte(e)]; u != nil {
 			return u, false
 		}
 		n += len(t.used[i].entries)
@@ -121,9 +123,9 @@ func (t *table) use(now time.Time, ep *epoch, e []byte, u *use) bool {
 		if old := t.used[i].epoch; old != nil && old.accepts(now) {
 			return false // three epochs at once are impossible
 		}
-		t.used[i] = usedUp{ep, map[[keySize]byte]*use{}}
+		t.used[i] = usedUp{ep, map[[wire.KeySize]byte]*use{}}
 	}
-	t.used[i].entries[[keySize]byte(e)] = u
+	t.used[i].entries[[wire.KeySize]byte(e)] = u
 	return true
 }
 

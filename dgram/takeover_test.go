@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // captured returns the datagrams of one kind that pass, in order.
-func captured(w *network, kind packetKind) *[]flying {
+func captured(w *network, kind wire.PacketKind) *[]flying {
 	var list []flying
 	w.pass = func(f flying) bool {
 		if f.kind() == kind {
@@ -60,7 +62,7 @@ func TestLaxCheck(t *testing.T) {
 func TestCookieIsOfOneAddress(t *testing.T) {
 	w, a, b := pair(t)
 	w.pass = func(f flying) bool {
-		if f.kind() != kindHandshake {
+		if f.kind() != wire.PacketHandshake {
 			return true
 		}
 		for _, from := range []string{"192.0.2.1:1001", "192.0.2.2:1000"} {
@@ -81,7 +83,7 @@ func TestCookieIsOfOneAddress(t *testing.T) {
 func TestTwoReaders(t *testing.T) {
 	w, a, b := pair(t)
 	w.pass = func(f flying) bool {
-		if f.kind() != kindHandshake {
+		if f.kind() != wire.PacketHandshake {
 			return true
 		}
 		first := b.Opener().Open(w.now, f.from, netip.Addr{}, f.bytes)
@@ -103,7 +105,7 @@ func TestTwoReaders(t *testing.T) {
 func TestOvertakenAccept(t *testing.T) {
 	w, a, b := pair(t)
 	w.pass = func(f flying) bool {
-		if f.kind() == kindAccept {
+		if f.kind() == wire.PacketAccept {
 			f.at = w.now.Add(5 * w.delay)
 			w.queue = append(w.queue, f)
 			return false
@@ -114,8 +116,8 @@ func TestOvertakenAccept(t *testing.T) {
 	a.Dial(w.now, b.addr, b.want())
 	w.run(31 * time.Millisecond)
 	b.Send(w.now, a.self.ID, text(2, string(bytes.Repeat([]byte("y"), 300))))
-	b.links[a.self.ID].courier.restart(false)
-	b.sendData(w.now, b.links[a.self.ID].list[0], []Message{text(2, string(bytes.Repeat([]byte("y"), 300)))}, 0)
+	b.links[a.self.ID].courier.ResetPath(false)
+	b.sendData(w.now, b.links[a.self.ID].list[0], []wire.Message{text(2, string(bytes.Repeat([]byte("y"), 300)))}, 0)
 	w.run(10 * time.Second)
 	if a.Counters().Of(SentChallenge) != 0 || count[Received](a) < 2 {
 		t.Fatalf("%d CHALLENGEs, %d texts", a.Counters().Of(SentChallenge), count[Received](a))
@@ -138,7 +140,7 @@ func TestOwnKey(t *testing.T) {
 // nothing, in its own epoch, in the next one, and afterwards.
 func TestReplayedHandshake(t *testing.T) {
 	w, a, b := pair(t)
-	shakes := captured(w, kindHandshake)
+	shakes := captured(w, wire.PacketHandshake)
 	w.connect(a, b)
 	made := b.Counters().Of(AssociationsMade)
 	again := (*shakes)[0]
@@ -169,11 +171,11 @@ func TestKeptAccept(t *testing.T) {
 	w, a, b := pair(t)
 	var accepts [][]byte
 	w.pass = func(f flying) bool {
-		if f.kind() == kindAccept {
+		if f.kind() == wire.PacketAccept {
 			accepts = append(accepts, f.bytes)
 			return len(accepts) > 1
 		}
-		return f.kind() != kindData || len(accepts) > 1
+		return f.kind() != wire.PacketData || len(accepts) > 1
 	}
 	a.Send(w.now, b.self.ID, text(1, "once"))
 	a.Dial(w.now, b.addr, b.want())
@@ -195,10 +197,10 @@ func TestKeptAccept(t *testing.T) {
 // second.
 func TestKeptAcceptIsNoGun(t *testing.T) {
 	w, a, b := pair(t)
-	shakes := captured(w, kindHandshake)
+	shakes := captured(w, wire.PacketHandshake)
 	pass := w.pass
 	w.pass = func(f flying) bool {
-		return pass(f) && f.from == a.addr && f.kind() != kindData || f.kind() == kindChallenge
+		return pass(f) && f.from == a.addr && f.kind() != wire.PacketData || f.kind() == wire.PacketChallenge
 	}
 	a.Dial(w.now, b.addr, b.want())
 	w.run(30 * time.Millisecond)
@@ -223,11 +225,11 @@ func TestEpochRollsOver(t *testing.T) {
 		w.run(55 * time.Second)
 		var waiting []flying
 		w.pass = func(f flying) bool {
-			if f.kind() == kindHandshake && waiting == nil {
+			if f.kind() == wire.PacketHandshake && waiting == nil {
 				waiting = append(waiting, f)
 				return false
 			}
-			return f.kind() != kindHandshake || f.from != a.addr || len(waiting) == 0
+			return f.kind() != wire.PacketHandshake || f.from != a.addr || len(waiting) == 0
 		}
 		a.Dial(w.now, b.addr, b.want())
 		w.run(100 * time.Millisecond)
@@ -248,7 +250,7 @@ func TestEpochRollsOver(t *testing.T) {
 // never are, and room comes back with the epoch's end.
 func TestSingleUseFull(t *testing.T) {
 	w, a, b := pair(t)
-	shakes := captured(w, kindHandshake)
+	shakes := captured(w, wire.PacketHandshake)
 	w.connect(a, b)
 	b.table.most = 1
 	c := newNode(t, 3, "203.0.113.9:9")

@@ -3,6 +3,8 @@ package dgram
 import (
 	"net/netip"
 	"strings"
+
+	"darkchat/dgram/wire"
 )
 
 // A Trace describes one datagram, for somebody who looks for a fault. It is written down only on
@@ -35,7 +37,7 @@ func (d Datagram) Trace() Trace {
 	return Trace{Sent: true, Addr: d.To, Size: len(d.Bytes), Packet: d.kind.String(), Messages: summaries(d.says)}
 }
 
-func summaries(ms []Message) (lines []string) {
+func summaries(ms []wire.Message) (lines []string) {
 	for _, m := range ms {
 		lines = append(lines, m.Summary())
 	}
@@ -43,6 +45,6 @@ func summaries(ms []Message) (lines []string) {
 }
 
 // summarize returns one log line about the messages of a datagram.
-func summarize(ms []Message) string {
+func summarize(ms []wire.Message) string {
 	return strings.Join(summaries(ms), "; ")
 }

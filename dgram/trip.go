@@ -5,11 +5,14 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 // The round trip to a peer before acks measure it (rtt.go): what a dial sees of it, and what is
 // remembered of an address whose keys are forgotten. The timers of HELLO, HANDSHAKE and ACCEPT,
-// and that of a first text, are no shorter than tripWait of it (spec/theory.md 2.1).
+// and that of a first text, are no shorter than TripWait of it (spec/theory.md 2.1).
 
 // guess is what a dial knows of the round trip. HELLOs are re-sent byte for byte, so a CHALLENGE does
 // not say which of them it answers. If there is an answer to each, as on a slow path, the first
@@ -39,7 +42,7 @@ func (g *guess) answered(now time.Time, least time.Duration) time.Duration {
 		return 0
 	}
 	first, which := g.came.Sub(g.sent[0]), g.sent[max(0, len(g.sent)-g.answers)]
-	return min(max(g.came.Sub(which), min(first, least)), tripMost)
+	return min(max(g.came.Sub(which), min(first, least)), reliable.TripMost)
 }
 
 // trips remembers slow paths by IP, even when keys and links are forgotten, so that a new dial does
@@ -62,8 +65,8 @@ func newTrips(n near) trips {
 func (t trips) note(to netip.Addr, d time.Duration) {
 	to = to.WithZone("")
 	switch {
-	case tripWait(d) > firstWait(t.near, to):
-		t.of.Add(to, min(d, tripMost))
+	case reliable.TripWait(d) > firstWait(t.near, to):
+		t.of.Add(to, min(d, reliable.TripMost))
 	case d > 0:
 		t.of.Remove(to)
 	}
@@ -94,8 +97,8 @@ func (e *Endpoint) guessLeast(d *dial) time.Duration {
 
 // measured takes in the round trip of a handshake, a probe or a path challenge.
 func (e *Endpoint) measured(l *link, at netip.AddrPort, d time.Duration) {
-	l.courier.measured(d)
-	e.contacts.trips.note(at.Addr(), l.courier.rtt())
+	l.courier.Sample(d)
+	e.contacts.trips.note(at.Addr(), l.courier.RTT())
 }
 
 // tripTo returns the round trip of a dial, as far as it is known.
@@ -103,17 +106,17 @@ func (e *Endpoint) tripTo(d *dial) time.Duration {
 	trip := max(d.trip, e.contacts.trips.trip(d.to.Addr()))
 	for _, w := range d.want {
 		if l := e.links[w.ID]; l != nil && l.way == d.to {
-			trip = max(trip, l.courier.knownTrip())
+			trip = max(trip, l.courier.KnownTrip())
 		}
 	}
-	return min(trip, tripMost)
+	return min(trip, reliable.TripMost)
 }
 
 // Trip returns the round trip to a peer: as measured or, before that, an upper bound from its
 // handshake; 0 if nothing is known.
-func (e *Endpoint) Trip(id PeerID) time.Duration {
+func (e *Endpoint) Trip(id wire.PeerID) time.Duration {
 	if l := e.links[id]; l != nil && l.live() {
-		return l.courier.knownTrip()
+		return l.courier.KnownTrip()
 	}
 	return 0
 }

@@ -4,6 +4,9 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 // ways of which the round trip takes this long; the first is there, the second back.
@@ -18,7 +21,7 @@ var slowWays = []struct{ there, back time.Duration }{
 
 // slowPair are two nodes with a slow way between, on their own link or not. sent counts the
 // datagrams by kind, and the texts in them.
-func slowPair(t *testing.T, link bool, there, back time.Duration) (w *network, a, b *node, sent map[packetKind]int, texts *int) {
+func slowPair(t *testing.T, link bool, there, back time.Duration) (w *network, a, b *node, sent map[wire.PacketKind]int, texts *int) {
 	t.Helper()
 	if link {
 		a, b = inOffice(t, 1, "10.0.0.1:1"), inOffice(t, 2, "10.0.0.2:2")
@@ -26,14 +29,14 @@ func slowPair(t *testing.T, link bool, there, back time.Duration) (w *network, a
 		a, b = newNode(t, 1, "192.0.2.1:1"), newNode(t, 2, "198.51.100.2:2")
 	}
 	w = newNetwork(t, a, b)
-	sent, texts = map[packetKind]int{}, new(int)
+	sent, texts = map[wire.PacketKind]int{}, new(int)
 	w.pass = func(f flying) bool {
 		w.delay = back
 		if f.from == a.addr {
 			w.delay = there
 		}
 		sent[f.kind()]++
-		if f.kind() == kindData && len(f.bytes) > 500 {
+		if f.kind() == wire.PacketData && len(f.bytes) > 500 {
 			*texts++
 		}
 		return true
@@ -42,7 +45,7 @@ func slowPair(t *testing.T, link bool, there, back time.Duration) (w *network, a
 }
 
 // long is a text that is seen in the length of its datagram.
-func long(id uint64) Message {
+func long(id uint64) wire.Message {
 	b := make([]byte, 600)
 	for i := range b {
 		b[i] = 'x'
@@ -64,7 +67,7 @@ func TestSlowFirstContact(t *testing.T) {
 			if !a.Live(b.self.ID) {
 				t.Fatalf("link %v, %v: not met after two round trips", link, way)
 			}
-			if n := sent[kindHandshake]; n > 1 && (!link || n > 2) {
+			if n := sent[wire.PacketHandshake]; n > 1 && (!link || n > 2) {
 				t.Errorf("link %v, %v: %d HANDSHAKEs", link, way, n)
 			}
 			w.run(trip)
@@ -98,9 +101,9 @@ func TestSlowWayIsRemembered(t *testing.T) {
 				clear(sent)
 				a.Dial(w.now, b.addr, nil)
 				w.run(time.Minute)
-				if !a.Live(b.self.ID) || sent[kindHello] != 1 || sent[kindHandshake] != 1 || sent[kindAccept] != 1 {
+				if !a.Live(b.self.ID) || sent[wire.PacketHello] != 1 || sent[wire.PacketHandshake] != 1 || sent[wire.PacketAccept] != 1 {
 					t.Errorf("link %v, %v: live %v, %d HELLOs, %d HANDSHAKEs, %d ACCEPTs", link, way,
-						a.Live(b.self.ID), sent[kindHello], sent[kindHandshake], sent[kindAccept])
+						a.Live(b.self.ID), sent[wire.PacketHello], sent[wire.PacketHandshake], sent[wire.PacketAccept])
 				}
 			}
 		}
@@ -114,8 +117,8 @@ func TestSlowTextInHandshake(t *testing.T) {
 		a.Send(w.now, b.self.ID, long(1))
 		a.Dial(w.now, b.addr, b.want())
 		w.run(time.Minute)
-		if *texts != 0 || sent[kindHandshake] > 1 || b.texts() == "" {
-			t.Errorf("%v: %d HANDSHAKEs and %d more times", way, sent[kindHandshake], *texts)
+		if *texts != 0 || sent[wire.PacketHandshake] > 1 || b.texts() == "" {
+			t.Errorf("%v: %d HANDSHAKEs and %d more times", way, sent[wire.PacketHandshake], *texts)
 		}
 	}
 }
@@ -127,7 +130,7 @@ func TestLateComerIsNotSlow(t *testing.T) {
 	here, lost := false, false
 	w.delay = time.Millisecond
 	w.pass = func(f flying) bool {
-		if f.kind() == kindHandshake && !lost {
+		if f.kind() == wire.PacketHandshake && !lost {
 			lost = true
 			return false
 		}
@@ -184,7 +187,7 @@ func TestSpentDialWaits(t *testing.T) {
 	}
 }
 
-// Only slow paths are remembered, at most maxTrips; none counts as slower than tripMost.
+// Only slow paths are remembered, at most maxTrips; none counts as slower than TripMost.
 func TestTripsAreBounded(t *testing.T) {
 	a := newNode(t, 1, "192.0.2.1:1")
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}) }
@@ -194,7 +197,7 @@ func TestTripsAreBounded(t *testing.T) {
 	if n := a.contacts.trips.of.Len(); n > maxTrips {
 		t.Errorf("%d are remembered", n)
 	}
-	if quick, slow := a.contacts.trips.trip(addr(2*maxTrips-2)), a.contacts.trips.trip(addr(2*maxTrips-1)); quick != 0 || slow != tripMost {
+	if quick, slow := a.contacts.trips.trip(addr(2*maxTrips-2)), a.contacts.trips.trip(addr(2*maxTrips-1)); quick != 0 || slow != reliable.TripMost {
 		t.Errorf("remembered %v and %v", quick, slow)
 	}
 	a.contacts.trips.note(addr(2*maxTrips-1), time.Millisecond)
@@ -210,8 +213,8 @@ func TestSlowPunch(t *testing.T) {
 		a.Punch(w.now, []netip.AddrPort{b.addr}, b.self, 0, true)
 		b.Punch(w.now, []netip.AddrPort{a.addr}, a.self, 0, true)
 		w.run(4 * (way.there + way.back))
-		if !a.Live(b.self.ID) || !b.Live(a.self.ID) || sent[kindHello] > 2*punchSends {
-			t.Errorf("%v: live %v and %v, %d HELLOs", way, a.Live(b.self.ID), b.Live(a.self.ID), sent[kindHello])
+		if !a.Live(b.self.ID) || !b.Live(a.self.ID) || sent[wire.PacketHello] > 2*punchSends {
+			t.Errorf("%v: live %v and %v, %d HELLOs", way, a.Live(b.self.ID), b.Live(a.self.ID), sent[wire.PacketHello])
 		}
 	}
 }

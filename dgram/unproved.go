@@ -1,6 +1,10 @@
 package dgram
 
-import "time"
+import (
+	"time"
+
+	"darkchat/dgram/wire"
+)
 
 // An association that we answered is unconfirmed until a DATA of its caller opens: the caller may have
 // vanished right after the HANDSHAKE, or may only want to make us send. On it we send at most maxDraw
@@ -11,20 +15,20 @@ import "time"
 // no limit.
 func (a *association) leftToSend() int {
 	if a.confirmed {
-		return MaxDatagram
+		return wire.MaxDatagram
 	}
 	return maxDraw*a.proof.got - a.proof.gave
 }
 
 // stuck says that nothing more may go on an association before its caller shows up, not even the
 // shortest datagram allowed.
-func (a *association) stuck() bool { return !a.confirmed && a.leftToSend() < resentSize }
+func (a *association) stuck() bool { return !a.confirmed && a.leftToSend() < wire.ResentSize }
 
 // roomOn returns the bytes of plaintext in a DATA on an association.
 func roomOn(a *association) int {
 	most := room(a.path.to)
 	if !a.confirmed {
-		most = min(most, a.leftToSend()-dataOverhead)
+		most = min(most, a.leftToSend()-wire.DataOverhead)
 	}
 	return most
 }
@@ -33,7 +37,7 @@ func roomOn(a *association) int {
 func (e *Endpoint) confirm(now time.Time, a *association) {
 	if !a.reply.first.IsZero() { // a caller that has the ACCEPT sends something at once
 		a.trip = now.Sub(a.reply.first)
-		a.link.courier.presume(a.trip)
+		a.link.courier.PresumeTrip(a.trip)
 	}
 	a.confirmed, a.reply.bytes = true, nil
 	e.cache.confirmed(a)
@@ -42,7 +46,7 @@ func (e *Endpoint) confirm(now time.Time, a *association) {
 
 // Confirmed says whether a peer is known to have the keys of an association: an answerer always is, a
 // caller once something that it sent on the association has come.
-func (e *Endpoint) Confirmed(id PeerID) bool {
+func (e *Endpoint) Confirmed(id wire.PeerID) bool {
 	if l := e.links[id]; l != nil {
 		for _, a := range l.list {
 			if a.confirmed {
@@ -73,14 +77,14 @@ func (e *Endpoint) assure(now time.Time, a *association) {
 	if s.sent++; s.sent == assureSends {
 		a.owes = false
 	}
-	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.courier.knownTrip()))
-	e.sendData(now, a, []Message{{ID: s.id, Body: Ping{Scope: ScopeProbe}}}, 0)
+	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.courier.KnownTrip()))
+	e.sendData(now, a, []wire.Message{{ID: s.id, Body: wire.Ping{Scope: wire.ScopeProbe}}}, 0)
 }
 
 // assured ends the assurance: the peer has opened a DATA of ours.
-func (l *link) assured(k Ack) bool {
+func (l *link) assured(k wire.Ack) bool {
 	for _, a := range l.list {
-		if a.proof.assurance.sent > 0 && k.Kind == KindPing && k.ID == a.proof.assurance.id {
+		if a.proof.assurance.sent > 0 && k.Kind == wire.KindPing && k.ID == a.proof.assurance.id {
 			a.owes, a.proof.assurance = false, assurance{}
 			return true
 		}

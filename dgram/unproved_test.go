@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"darkchat/dgram/wire"
 )
 
 // drawn counts the bytes between two nodes.
@@ -17,13 +19,13 @@ func vanishes(t *testing.T, b *node, repeats bool) (d drawn) {
 	w := newNetwork(t, a, b)
 	w.pass = func(f flying) bool {
 		switch {
-		case f.from == a.addr && f.kind() == kindData:
+		case f.from == a.addr && f.kind() == wire.PacketData:
 			return false // it is gone
-		case f.from == a.addr && f.kind() == kindHandshake:
+		case f.from == a.addr && f.kind() == wire.PacketHandshake:
 			d.out += len(f.bytes)
-		case f.from == b.addr && f.kind() != kindChallenge:
+		case f.from == b.addr && f.kind() != wire.PacketChallenge:
 			d.back += len(f.bytes)
-			return !repeats || f.kind() != kindAccept
+			return !repeats || f.kind() != wire.PacketAccept
 		}
 		return true
 	}
@@ -85,7 +87,7 @@ func TestAssurance(t *testing.T) {
 		w, a, b := pair(t)
 		left := lost
 		w.pass = func(f flying) bool {
-			if f.kind() == kindData && left > 0 {
+			if f.kind() == wire.PacketData && left > 0 {
 				left--
 				return false
 			}
@@ -124,14 +126,14 @@ func TestAcceptAgain(t *testing.T) {
 		shakes, accepts, left := 0, 0, lost
 		w.pass = func(f flying) bool {
 			switch f.kind() {
-			case kindHandshake:
+			case wire.PacketHandshake:
 				shakes++
 				return shakes == 1
-			case kindAccept:
+			case wire.PacketAccept:
 				accepts++
 				left--
 				return left < 0
-			case kindHello:
+			case wire.PacketHello:
 				return shakes == 0
 			}
 			return true

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/spec"
 )
@@ -53,7 +54,7 @@ func sealCopy(t *testing.T, ephemeral *ecdh.PrivateKey, to *ecdh.PublicKey, info
 func heldVectors(t *testing.T, ann, bob person) []vector {
 	cyd := newPerson(t, "cyd", 51, nil)
 	private, ephemeral := fixedKey(t, 13), fixedKey(t, 17)
-	plain := func(name string, m Message) vector { return plaintextVector(name, "messages", encoded(t, m)) }
+	plain := func(name string, m wire.Message) vector { return plaintextVector(name, "messages", encoded(t, m)) }
 	id := uint64(42)
 	// held is a copy of a text of ann's for bob, whose parts can be wrong.
 	type copied struct {
@@ -73,25 +74,25 @@ func heldVectors(t *testing.T, ann, bob person) []vector {
 		claim := append([]byte(copyDomain), arr(append([][]byte{bin(c.from), bin(c.to)}, body...)...)...)
 		sealed := arr(append(append([][]byte{bin(c.from)}, body...), bin(ed25519.Sign(c.key, claim)))...)
 		sealed = append(sealed, c.tail...)
-		v := plain(name, Message{ID: 4712, Attempt: 1, Body: Hold{To: PeerID(bob.session), From: PeerID(ann.session), Text: id,
+		v := plain(name, wire.Message{ID: 4712, Attempt: 1, Body: wire.Hold{To: wire.PeerID(bob.session), From: wire.PeerID(ann.session), Text: id,
 			Sealed: sealCopy(t, ephemeral, c.hold.PublicKey(), append([]byte(copyDomain), c.info...), sealed)}})
 		return v.with("hold_private", private.Bytes()).with("hold_ephemeral", ephemeral.Bytes()).with("copy_user", ann.user()).with("copy", sealed)
 	}
 	word := sessions.Receipt{From: bob.session, To: ann.session, ID: id}
-	receipt := func(name string, result Result, sig []byte) vector {
-		return plain(name, Message{ID: 4713, Attempt: 1, Body: Receipt{From: PeerID(bob.session), To: PeerID(ann.session), Text: id, Result: result, Sig: sig}}).
+	receipt := func(name string, result wire.Result, sig []byte) vector {
+		return plain(name, wire.Message{ID: 4713, Attempt: 1, Body: wire.Receipt{From: wire.PeerID(bob.session), To: wire.PeerID(ann.session), Text: id, Result: result, Sig: sig}}).
 			with("receipt_user", bob.user())
 	}
 	ticket := sessions.Ticket{Asker: ann.session, Introducer: bob.session, Name: "cyd", Number: 1_700_000_000_123}
-	find := func(name string, change func(p *Ping), signer person) vector {
-		p := Ping{Scope: ScopeFind, Name: "cyd", Record: ann.record, Ticket: Ticket{Number: ticket.Number}}
+	find := func(name string, change func(p *wire.Ping), signer person) vector {
+		p := wire.Ping{Scope: wire.ScopeFind, Name: "cyd", Record: ann.record, Ticket: wire.Ticket{Number: ticket.Number}}
 		if change != nil {
 			change(&p)
 		}
 		s := ticket
 		s.Name, s.User = p.Name, p.User
 		p.Ticket.Sig = s.Sign(signer.key)
-		return plain(name, Message{ID: 91, Attempt: 1, Body: p}).with("ticket_introducer", bob.session[:])
+		return plain(name, wire.Message{ID: 91, Attempt: 1, Body: p}).with("ticket_introducer", bob.session[:])
 	}
 	unheeded := func(v vector, result string) vector {
 		v.name = "unheeded-" + v.name
@@ -100,7 +101,7 @@ func heldVectors(t *testing.T, ann, bob person) []vector {
 	const none, delivered = "2", "0"
 	return []vector{
 		held("message-hold", nil),
-		receipt("message-receipt", ResultDelivered, word.Sign(bob.key)),
+		receipt("message-receipt", wire.ResultDelivered, word.Sign(bob.key)),
 		unheeded(held("hold-key", func(c *copied) { c.hold = fixedKey(t, 14) }), none),
 		unheeded(held("hold-info", func(c *copied) { c.info = cyd.session[:] }), none),
 		unheeded(held("hold-signature", func(c *copied) { c.key = cyd.key }), none),
@@ -111,17 +112,17 @@ func heldVectors(t *testing.T, ann, bob person) []vector {
 		unheeded(held("hold-long", func(c *copied) { c.text = strings.Repeat("a", sessions.MaxCopyText+1) }), none),
 		unheeded(held("hold-empty", func(c *copied) { c.text = "" }), none),
 		unheeded(held("hold-trailing", func(c *copied) { c.tail = []byte{0} }), none),
-		unheeded(plain("hold-nothing", Message{ID: 4712, Attempt: 1, Body: Hold{To: PeerID(bob.session), From: PeerID(ann.session), Text: id,
-			Sealed: bytes.Repeat([]byte{0xa5}, maxSealed)}}).with("hold_private", private.Bytes()).with("copy_user", ann.user()), none),
-		unheeded(receipt("receipt-signature", ResultDelivered, changed(word.Sign(bob.key), -1)), delivered),
-		unheeded(receipt("receipt-user", ResultDelivered, word.Sign(cyd.key)), delivered),
-		unheeded(receipt("receipt-result", ResultTooOld, word.Sign(bob.key)), delivered),
+		unheeded(plain("hold-nothing", wire.Message{ID: 4712, Attempt: 1, Body: wire.Hold{To: wire.PeerID(bob.session), From: wire.PeerID(ann.session), Text: id,
+			Sealed: bytes.Repeat([]byte{0xa5}, wire.MaxSealed)}}).with("hold_private", private.Bytes()).with("copy_user", ann.user()), none),
+		unheeded(receipt("receipt-signature", wire.ResultDelivered, changed(word.Sign(bob.key), -1)), delivered),
+		unheeded(receipt("receipt-user", wire.ResultDelivered, word.Sign(cyd.key)), delivered),
+		unheeded(receipt("receipt-result", wire.ResultTooOld, word.Sign(bob.key)), delivered),
 		unheeded(find("find-ticket", nil, bob), none),
-		unheeded(find("find-record", func(p *Ping) { p.Record = bob.record }, ann), none),
-		unheeded(find("find-name", func(p *Ping) { p.Name = "Cyd" }, ann), none),
-		unheeded(find("find-nobody", func(p *Ping) { p.Name = "" }, ann), none),
-		unheeded(find("find-no-name", func(p *Ping) { p.Name = "c d" }, ann), none),
-		unheeded(find("explode-record", func(p *Ping) { p.Scope, p.Name, p.Record = ScopeExplode, "", changed(ann.record, -1) }, ann), none),
+		unheeded(find("find-record", func(p *wire.Ping) { p.Record = bob.record }, ann), none),
+		unheeded(find("find-name", func(p *wire.Ping) { p.Name = "Cyd" }, ann), none),
+		unheeded(find("find-nobody", func(p *wire.Ping) { p.Name = "" }, ann), none),
+		unheeded(find("find-no-name", func(p *wire.Ping) { p.Name = "c d" }, ann), none),
+		unheeded(find("explode-record", func(p *wire.Ping) { p.Scope, p.Name, p.Record = wire.ScopeExplode, "", changed(ann.record, -1) }, ann), none),
 	}
 }
 
@@ -129,27 +130,27 @@ func heldVectors(t *testing.T, ann, bob person) []vector {
 // keys beside it tell.
 func heeded(t *testing.T, v spec.Vector) bool {
 	t.Helper()
-	ms, _, err := ParseMessages(v.Bytes)
+	ms, _, err := wire.ParseMessages(v.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
 	switch b := ms[0].Body.(type) {
-	case Ping:
+	case wire.Ping:
 		introducer := v.Hex("ticket_introducer")
 		if introducer == nil {
 			return true
 		}
 		rec, err := sessions.Verify(b.Record)
-		if err != nil || b.Scope == ScopeFind && b.Name == "" && b.User == nil {
+		if err != nil || b.Scope == wire.ScopeFind && b.Name == "" && b.User == nil {
 			return false
 		}
 		mapped, err := sessions.MapName(b.Name)
 		s := sessions.Ticket{Asker: rec.Session, Introducer: sessions.SessionID(introducer), Name: b.Name, User: b.User, Number: b.Ticket.Number}
 		return (b.Name == "" || err == nil && mapped == b.Name) && s.Verify(rec.User[:], b.Ticket.Sig)
-	case Receipt:
+	case wire.Receipt:
 		s := sessions.Receipt{From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result)}
 		return s.Verify(sessions.UserKey(v.Hex("receipt_user")), b.Sig)
-	case Hold:
+	case wire.Hold:
 		var keys sessions.HoldKeys
 		if err := keys.Load(sessions.BucketHoldKeys, nil, arr(num(1), bin(v.Hex("hold_private")), num(1), zeros(0), num(0))); err != nil {
 			t.Fatal(err)
@@ -196,10 +197,10 @@ func TestVectorsAreHeeded(t *testing.T) {
 func epochVectors(t *testing.T, ann, bob person) []vector {
 	s := newStory(t, "epochs", ann, bob, 71, "203.0.113.9:50123")
 	later := newStory(t, "", ann, bob, 81, "203.0.113.9:50123")
-	nonce := []byte("at a minute's end")[:nonceSize]
-	good := handshakePayload{record: ann.record, messages: encoded(t)}
+	nonce := []byte("at a minute's end")[:wire.NonceSize]
+	good := wire.HandshakePayload{Record: ann.record, Messages: encoded(t)}
 	shake := s.handshake("epochs-2-handshake", nonce, good)
-	accept := s.accept("epochs-3-accept", vectorSalt, acceptPayload{record: bob.record, messages: encoded(t)})
+	accept := s.accept("epochs-3-accept", vectorSalt, wire.AcceptPayload{Record: bob.record, Messages: encoded(t)})
 	// The cookie of the one, with the e of the other.
 	mixed := *s
 	mixed.epoch = &epoch{secret: later.epoch.secret, prekey: s.epoch.prekey, public: s.epoch.public}
@@ -207,14 +208,14 @@ func epochVectors(t *testing.T, ann, bob person) []vector {
 	// A right cookie of the later epoch, and the Noise of the earlier one.
 	right := later.epoch.cookie(s.origin, nonce)
 	noise, _, err := noiseSuite{}.Answer(ann.static, bytes.NewReader(s.ephemeral.Bytes()), prologue(s.index, nonce, right[:]),
-		s.epoch.public, bob.static.PublicKey().Bytes(), good.appendTo(nil))
+		s.epoch.public, bob.static.PublicKey().Bytes(), good.Append(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return []vector{
 		s.challenge("epochs-1-challenge", nonce).with("later_cookie_secret", later.epoch.secret[:]).with("later_ephemeral", later.epoch.prekey.Bytes()),
 		shake, accept, cookie,
-		s.vector("bad-noise-epochs", "handshake", appendHandshake(nil, s.index, nonce, right[:], noise)).bad("noise"),
+		s.vector("bad-noise-epochs", "handshake", wire.AppendHandshake(nil, s.index, nonce, right[:], noise)).bad("noise"),
 	}
 }
 
@@ -223,20 +224,20 @@ func epochVectors(t *testing.T, ann, bob person) []vector {
 func badHalfVectors(t *testing.T, ann, bob person) []vector {
 	cyd := newPerson(t, "cyd", 51, nil)
 	s := newStory(t, "stolen", ann, bob, 101, "198.51.100.9:6789")
-	nonce := []byte("12 of a thief")[:nonceSize]
-	shake := s.handshake("stolen-2-handshake", nonce, handshakePayload{record: ann.record, messages: encoded(t)})
+	nonce := []byte("12 of a thief")[:wire.NonceSize]
+	shake := s.handshake("stolen-2-handshake", nonce, wire.HandshakePayload{Record: ann.record, Messages: encoded(t)})
 	accept := func(name string, record, messages []byte) vector {
-		return s.accept(name, vectorSalt, acceptPayload{record: record, messages: messages})
+		return s.accept(name, vectorSalt, wire.AcceptPayload{Record: record, Messages: messages})
 	}
 	self := newStory(t, "self", bob, bob, 111, netip.AddrPortFrom(netip.MustParseAddr("198.51.100.9"), 1).String())
-	p, err := parsePacket(shake.bytes)
+	p, err := wire.ParsePacket(shake.bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	none := make([]byte, keySize)
+	none := make([]byte, wire.KeySize)
 	cookie := s.epoch.cookie(s.origin, nonce)
 	zero := func(name string, e, static []byte) vector {
-		return s.vector(name, "challenge", appendChallenge(nil, nonce, cookie[:], e, static)).bad("noise")
+		return s.vector(name, "challenge", wire.AppendChallenge(nil, nonce, cookie[:], e, static)).bad("noise")
 	}
 	return []vector{
 		s.challenge("stolen-1-challenge", nonce), shake, accept("stolen-3-accept", bob.record, encoded(t)),
@@ -244,10 +245,10 @@ func badHalfVectors(t *testing.T, ann, bob person) []vector {
 		accept("bad-accept-record-signature", changed(bob.record, -1), encoded(t)).bad("record"),
 		accept("bad-accept-no-record", nil, encoded(t)).bad("record"),
 		accept("bad-accept-payload", bob.record, num(0)).bad("payload"),
-		s.vector("bad-noise-ephemeral", "handshake", appendHandshake(nil, p.index, p.echo, p.cookie, append(bytes.Clone(none), p.noise[keySize:]...))).bad("noise"),
+		s.vector("bad-noise-ephemeral", "handshake", wire.AppendHandshake(nil, p.Index, p.Echo, p.Cookie, append(bytes.Clone(none), p.Noise[wire.KeySize:]...))).bad("noise"),
 		zero("bad-challenge-ephemeral", none, bob.static.PublicKey().Bytes()),
 		zero("bad-challenge-static", s.epoch.public, none),
 		self.challenge("self-1-challenge", nonce),
-		self.handshake("bad-self", nonce, handshakePayload{record: bob.record, messages: encoded(t)}).bad("self"),
+		self.handshake("bad-self", nonce, wire.HandshakePayload{Record: bob.record, Messages: encoded(t)}).bad("self"),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -104,42 +105,42 @@ func (s *story) vector(name, rule string, b []byte) vector {
 }
 
 func (s *story) hello(name string, nonce []byte) vector {
-	return s.vector(name, "hello", appendHello(nil, nonce))
+	return s.vector(name, "hello", wire.AppendHello(nil, nonce))
 }
 
 func (s *story) challenge(name string, echo []byte) vector {
 	cookie := s.epoch.cookie(s.origin, echo)
-	b := appendChallenge(nil, echo, cookie[:], s.epoch.public, s.answerer.static.PublicKey().Bytes())
+	b := wire.AppendChallenge(nil, echo, cookie[:], s.epoch.public, s.answerer.static.PublicKey().Bytes())
 	return s.vector(name, "challenge", b).with("cookie_secret", s.epoch.secret[:]).with("origin", s.origin[:]).
 		with("answerer_ephemeral", s.epoch.prekey.Bytes()).with("answerer_static", s.answerer.static.Bytes())
 }
 
-func (s *story) handshake(name string, echo []byte, p handshakePayload) vector {
+func (s *story) handshake(name string, echo []byte, p wire.HandshakePayload) vector {
 	cookie := s.epoch.cookie(s.origin, echo)
-	plain := p.appendTo(nil)
+	plain := p.Append(nil)
 	noise, secrets, err := noiseSuite{}.Answer(s.caller.static, bytes.NewReader(s.ephemeral.Bytes()), prologue(s.index, echo, cookie[:]),
 		s.epoch.public, s.answerer.static.PublicKey().Bytes(), plain)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.secrets = secrets
-	return s.vector(name, "handshake", appendHandshake(nil, s.index, echo, cookie[:], noise)).
+	return s.vector(name, "handshake", wire.AppendHandshake(nil, s.index, echo, cookie[:], noise)).
 		with("caller_ephemeral", s.ephemeral.Bytes()).with("caller_static", s.caller.static.Bytes()).
 		with("handshake_hash", secrets.Hash[:]).with("plain", plain)
 }
 
-func (s *story) accept(name string, salt []byte, p acceptPayload) vector {
+func (s *story) accept(name string, salt []byte, p wire.AcceptPayload) vector {
 	s.keys = s.secrets.transportKeys(salt)
-	plain := p.appendTo(nil)
-	b := new(box).sealAccept(newAEAD(s.keys[:keySize]), s.index, s.index+1, salt, plain)
-	return s.vector(name, "accept", b).with("key_answerer", s.keys[:keySize]).with("key_caller", s.keys[keySize:]).with("plain", plain)
+	plain := p.Append(nil)
+	b := new(box).sealAccept(newAEAD(s.keys[:wire.KeySize]), s.index, s.index+1, salt, plain)
+	return s.vector(name, "accept", b).with("key_answerer", s.keys[:wire.KeySize]).with("key_caller", s.keys[wire.KeySize:]).with("plain", plain)
 }
 
 // data seals messages of the caller or of the answerer.
 func (s *story) data(name, from string, counter uint64, plain []byte) vector {
-	to, key := s.index+1, s.keys[keySize:]
+	to, key := s.index+1, s.keys[wire.KeySize:]
 	if from == "answerer" {
-		to, key = s.index, s.keys[:keySize]
+		to, key = s.index, s.keys[:wire.KeySize]
 	}
 	return s.vector(name, "data", new(box).sealData(newAEAD(key), to, counter, plain)).with("plain", plain).note("from", from)
 }
@@ -156,13 +157,13 @@ func changed(b []byte, i int) []byte {
 
 // Pieces of CBOR for what the codec would not write.
 func arr(items ...[]byte) []byte {
-	return append(appendHead(nil, majorArray, uint64(len(items))), bytes.Join(items, nil)...)
+	return append(wire.AppendHead(nil, wire.MajorArray, uint64(len(items))), bytes.Join(items, nil)...)
 }
 
-func num(n uint64) []byte { return appendHead(nil, majorUint, n) }
-func bin(b []byte) []byte { return appendBytes(nil, b) }
+func num(n uint64) []byte { return wire.AppendHead(nil, wire.MajorUint, n) }
+func bin(b []byte) []byte { return wire.AppendBytes(nil, b) }
 func zeros(n int) []byte  { return bin(make([]byte, n)) }
-func str(s string) []byte { return append(appendHead(nil, majorText, uint64(len(s))), s...) }
+func str(s string) []byte { return append(wire.AppendHead(nil, wire.MajorText, uint64(len(s))), s...) }
 func null() []byte        { return []byte{0xf6} }
 func one(m []byte) []byte { return arr(m) }
 func repeat(b []byte, n int) []byte {
@@ -174,12 +175,12 @@ func repeat(b []byte, n int) []byte {
 }
 
 // message is [kind, id, 1, [], body] with any body.
-func rawMessage(kind Kind, id uint64, body []byte) []byte {
+func rawMessage(kind wire.Kind, id uint64, body []byte) []byte {
 	return arr(num(uint64(kind)), num(id), num(1), arr(), body)
 }
 
 func rawText(prev, part, parts uint64, text []byte) []byte {
-	return one(rawMessage(KindText, 9, arr(num(prev), num(1_700_000_000_000), num(0), num(part), num(parts), text, zeros(0))))
+	return one(rawMessage(wire.KindText, 9, arr(num(prev), num(1_700_000_000_000), num(0), num(part), num(parts), text, zeros(0))))
 }
 
 // allVectors makes every vector. It uses fixed keys and no randomness.
@@ -199,9 +200,9 @@ func allVectors(t *testing.T) []vector {
 }
 
 // encoded is the plaintext of messages as the codec writes it.
-func encoded(t *testing.T, ms ...Message) []byte {
+func encoded(t *testing.T, ms ...wire.Message) []byte {
 	t.Helper()
-	b, err := AppendMessages(nil, ms)
+	b, err := wire.AppendMessages(nil, ms)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,31 +218,31 @@ func exchangeVectors(t *testing.T, ann, bob person) (vs []vector) {
 	vs = append(vs,
 		first.hello("exchange-1-hello", nonce),
 		first.challenge("exchange-2-challenge", nonce),
-		first.handshake("exchange-3-handshake", nonce, handshakePayload{record: ann.record, messages: encoded(t,
-			Message{ID: 77, Attempt: 1, Body: Online{Observed: seen}})}),
-		first.accept("exchange-4-accept", vectorSalt, acceptPayload{record: bob.record, messages: encoded(t,
-			Message{Acks: []Ack{{Kind: KindOnline, ID: 77, Attempt: 1}}, Body: Acknowledgement{}})}),
+		first.handshake("exchange-3-handshake", nonce, wire.HandshakePayload{Record: ann.record, Messages: encoded(t,
+			wire.Message{ID: 77, Attempt: 1, Body: wire.Online{Observed: seen}})}),
+		first.accept("exchange-4-accept", vectorSalt, wire.AcceptPayload{Record: bob.record, Messages: encoded(t,
+			wire.Message{Acks: []wire.Ack{{Kind: wire.KindOnline, ID: 77, Attempt: 1}}, Body: wire.Acknowledgement{}})}),
 		first.data("exchange-5-text", "caller", 1, encoded(t,
-			Message{ID: 1, Attempt: 1, Body: Text{Sent: 1_700_000_000_000, Parts: 1, Text: "hello"}})),
+			wire.Message{ID: 1, Attempt: 1, Body: wire.Text{Sent: 1_700_000_000_000, Parts: 1, Text: "hello"}})),
 		first.data("exchange-6-ack", "answerer", 1, encoded(t,
-			Message{Acks: []Ack{{Kind: KindText, ID: 1, Attempt: 1}}, Body: Acknowledgement{}})),
+			wire.Message{Acks: []wire.Ack{{Kind: wire.KindText, ID: 1, Attempt: 1}}, Body: wire.Acknowledgement{}})),
 		first.data("exchange-7-padded", "caller", 1<<40, encoded(t,
-			Message{ID: 2, Attempt: 2, Body: Text{Prev: 1, Sent: 1_700_000_000_000, Parts: 1, Text: "?"}}, Message{Body: Acknowledgement{Pad: 40}})),
+			wire.Message{ID: 2, Attempt: 2, Body: wire.Text{Prev: 1, Sent: 1_700_000_000_000, Parts: 1, Text: "?"}}, wire.Message{Body: wire.Acknowledgement{Pad: 40}})),
 	)
 	// Bob lost the keys: DATA is challenged, and the HANDSHAKE carries the text itself.
 	again := newStory(t, "key-lost", ann, bob, 31, "[2001:db8::5]:50123")
-	again.keys = bytes.Repeat([]byte{7}, 2*keySize) // of the association that bob forgot
-	lost := again.data("lost-1-data", "caller", 5, encoded(t, Message{ID: 3, Attempt: 1, Body: Text{Prev: 2, Sent: 1_700_000_000_000, Parts: 1,
+	again.keys = bytes.Repeat([]byte{7}, 2*wire.KeySize) // of the association that bob forgot
+	lost := again.data("lost-1-data", "caller", 5, encoded(t, wire.Message{ID: 3, Attempt: 1, Body: wire.Text{Prev: 2, Sent: 1_700_000_000_000, Parts: 1,
 		Text: "a text that is long enough for its datagram to be answered by a CHALLENGE: 101 bytes"}}))
 	lost.lines = slices.DeleteFunc(lost.lines, func(l [2]string) bool { return l[0] == "exchange" }) // the key is another one
-	lost = lost.with("key_caller", again.keys[keySize:])
-	echo := dataEcho(again.index+1, 5)
+	lost = lost.with("key_caller", again.keys[wire.KeySize:])
+	echo := wire.DataEcho(again.index+1, 5)
 	vs = append(vs, lost,
 		again.challenge("lost-2-challenge", echo[:]),
-		again.handshake("lost-3-handshake", echo[:], handshakePayload{record: ann.record, have: 1_700_000_000_011, messages: encoded(t,
-			Message{ID: 3, Attempt: 2, Body: Text{Prev: 2, Sent: 1_700_000_000_000, Parts: 1, Text: "the same text"}})}),
-		again.accept("lost-4-accept", vectorSalt, acceptPayload{messages: encoded(t,
-			Message{Acks: []Ack{{Kind: KindText, ID: 3, Attempt: 2, Result: ResultGap, Have: 1}}, Body: Acknowledgement{}})}),
+		again.handshake("lost-3-handshake", echo[:], wire.HandshakePayload{Record: ann.record, Have: 1_700_000_000_011, Messages: encoded(t,
+			wire.Message{ID: 3, Attempt: 2, Body: wire.Text{Prev: 2, Sent: 1_700_000_000_000, Parts: 1, Text: "the same text"}})}),
+		again.accept("lost-4-accept", vectorSalt, wire.AcceptPayload{Messages: encoded(t,
+			wire.Message{Acks: []wire.Ack{{Kind: wire.KindText, ID: 3, Attempt: 2, Result: wire.ResultGap, Have: 1}}, Body: wire.Acknowledgement{}})}),
 	)
 	return vs
 }
@@ -251,17 +252,17 @@ func exchangeVectors(t *testing.T, ann, bob person) (vs []vector) {
 func introductionVectors(t *testing.T, ann, bob person) []vector {
 	cyd := newPerson(t, "cyd", 51, nil)
 	s := newStory(t, "introduced", ann, bob, 61, "203.0.113.6:50123")
-	nonce := []byte("a nonce of 12 bytes")[:nonceSize]
+	nonce := []byte("a nonce of 12 bytes")[:wire.NonceSize]
 	ticket := sessions.Ticket{Asker: ann.session, Introducer: bob.session, Name: "cyd", Number: 1_700_000_000_124}
-	find := Ping{Scope: ScopeFind, Name: "cyd", Record: ann.record, Ticket: Ticket{Number: ticket.Number, Sig: ticket.Sign(ann.key)}}
+	find := wire.Ping{Scope: wire.ScopeFind, Name: "cyd", Record: ann.record, Ticket: wire.Ticket{Number: ticket.Number, Sig: ticket.Sign(ann.key)}}
 	half := find
 	half.Session, half.Record, half.By = cyd.session[:], cyd.record, bob.session[:]
 	half.Addrs = []netip.AddrPort{netip.MustParseAddrPort("203.0.113.7:50123")}
-	asks, tells := Message{ID: 91, Attempt: 1, Body: find}, Message{ID: 92, Attempt: 1, Body: half}
+	asks, tells := wire.Message{ID: 91, Attempt: 1, Body: find}, wire.Message{ID: 92, Attempt: 1, Body: half}
 	// full pads to a datagram of so many bytes under the counter 2, with a tail of two-byte lengths.
-	full := func(size int, ms ...Message) []byte {
+	full := func(size int, ms ...wire.Message) []byte {
 		plain := encoded(t, ms...)
-		return encoded(t, append(ms, Message{Body: Acknowledgement{Pad: size - len(s.data("", "caller", 2, plain).bytes) - 9}})...)
+		return encoded(t, append(ms, wire.Message{Body: wire.Acknowledgement{Pad: size - len(s.data("", "caller", 2, plain).bytes) - 9}})...)
 	}
 	sized := func(v vector, size int) vector {
 		if len(v.bytes) != size {
@@ -271,29 +272,29 @@ func introductionVectors(t *testing.T, ann, bob person) []vector {
 	}
 	vs := []vector{
 		s.challenge("introduced-1-challenge", nonce),
-		s.handshake("introduced-2-handshake", nonce, handshakePayload{record: ann.record, messages: encoded(t)}),
-		s.accept("introduced-3-accept", vectorSalt, acceptPayload{record: bob.record, messages: encoded(t)}),
+		s.handshake("introduced-2-handshake", nonce, wire.HandshakePayload{Record: ann.record, Messages: encoded(t)}),
+		s.accept("introduced-3-accept", vectorSalt, wire.AcceptPayload{Record: bob.record, Messages: encoded(t)}),
 	}
 	return append(vs,
-		sized(s.data("introduced-4-find", "caller", 2, full(introductionSize, asks)), introductionSize),
-		sized(s.data("introduced-5-forwarded", "answerer", 2, full(introductionSize, tells)), introductionSize),
-		sized(s.data("bad-find-short", "caller", 2, full(introductionSize-1, asks)), introductionSize-1).bad("short"),
+		sized(s.data("introduced-4-find", "caller", 2, full(wire.IntroductionSize, asks)), wire.IntroductionSize),
+		sized(s.data("introduced-5-forwarded", "answerer", 2, full(wire.IntroductionSize, tells)), wire.IntroductionSize),
+		sized(s.data("bad-find-short", "caller", 2, full(wire.IntroductionSize-1, asks)), wire.IntroductionSize-1).bad("short"),
 		s.data("bad-forwarded-short", "answerer", 2, encoded(t, tells)).bad("short"),
-		sized(s.data("bad-forwarded-twice", "answerer", 2, full(introductionSize, tells, Message{ID: 93, Attempt: 1, Body: half})), introductionSize).bad("short"),
-		s.handshake("bad-find-in-handshake", nonce, handshakePayload{record: ann.record, messages: encoded(t, asks)}).bad("short"),
+		sized(s.data("bad-forwarded-twice", "answerer", 2, full(wire.IntroductionSize, tells, wire.Message{ID: 93, Attempt: 1, Body: half})), wire.IntroductionSize).bad("short"),
+		s.handshake("bad-find-in-handshake", nonce, wire.HandshakePayload{Record: ann.record, Messages: encoded(t, asks)}).bad("short"),
 	)
 }
 
 func badExchangeVectors(t *testing.T, ann, bob person) []vector {
 	s := newStory(t, "refused", ann, bob, 41, "198.51.100.9:6789")
-	nonce := []byte("12 more bytes")[:nonceSize]
-	good := handshakePayload{record: ann.record, messages: encoded(t)}
-	shake := s.handshake("bad-record-of-another", nonce, handshakePayload{record: bob.record, messages: encoded(t)})
-	forged := s.handshake("bad-record-signature-in-handshake", nonce, handshakePayload{record: changed(ann.record, -1), messages: encoded(t)})
-	payload := s.handshake("bad-handshake-payload", nonce, handshakePayload{record: ann.record, messages: num(0)})
+	nonce := []byte("12 more bytes")[:wire.NonceSize]
+	good := wire.HandshakePayload{Record: ann.record, Messages: encoded(t)}
+	shake := s.handshake("bad-record-of-another", nonce, wire.HandshakePayload{Record: bob.record, Messages: encoded(t)})
+	forged := s.handshake("bad-record-signature-in-handshake", nonce, wire.HandshakePayload{Record: changed(ann.record, -1), Messages: encoded(t)})
+	payload := s.handshake("bad-handshake-payload", nonce, wire.HandshakePayload{Record: ann.record, Messages: num(0)})
 	right := s.handshake("refused-2-handshake", nonce, good)
-	accept := s.accept("refused-3-accept", vectorSalt, acceptPayload{record: bob.record, messages: encoded(t)})
-	p, err := parsePacket(right.bytes)
+	accept := s.accept("refused-3-accept", vectorSalt, wire.AcceptPayload{Record: bob.record, Messages: encoded(t)})
+	p, err := wire.ParsePacket(right.bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,23 +302,23 @@ func badExchangeVectors(t *testing.T, ann, bob person) []vector {
 	sealed := func(name, from string, b []byte) vector {
 		return s.vector(name, "data", b).note("from", from).bad("seal")
 	}
-	q, err := parsePacket(data.bytes)
+	q, err := wire.ParsePacket(data.bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tail := bin(q.sealed)
+	tail := bin(q.Sealed)
 	return []vector{
 		s.challenge("refused-1-challenge", nonce), right, accept, data,
 		shake.bad("record"), forged.bad("record"), payload.bad("payload"),
-		s.vector("bad-cookie", "handshake", appendHandshake(nil, p.index, p.echo, changed(p.cookie, 0), p.noise)).bad("cookie"),
-		s.vector("bad-cookie-echo", "handshake", appendHandshake(nil, p.index, changed(p.echo, 0), p.cookie, p.noise)).bad("cookie"),
-		s.vector("bad-noise", "handshake", appendHandshake(nil, p.index, p.echo, p.cookie, changed(p.noise, -1))).bad("noise"),
-		s.vector("bad-noise-index", "handshake", appendHandshake(nil, p.index+1, p.echo, p.cookie, p.noise)).bad("noise"),
-		s.vector("bad-noise-static", "handshake", appendHandshake(nil, p.index, p.echo, p.cookie, changed(p.noise, 40))).bad("noise"),
+		s.vector("bad-cookie", "handshake", wire.AppendHandshake(nil, p.Index, p.Echo, changed(p.Cookie, 0), p.Noise)).bad("cookie"),
+		s.vector("bad-cookie-echo", "handshake", wire.AppendHandshake(nil, p.Index, changed(p.Echo, 0), p.Cookie, p.Noise)).bad("cookie"),
+		s.vector("bad-noise", "handshake", wire.AppendHandshake(nil, p.Index, p.Echo, p.Cookie, changed(p.Noise, -1))).bad("noise"),
+		s.vector("bad-noise-index", "handshake", wire.AppendHandshake(nil, p.Index+1, p.Echo, p.Cookie, p.Noise)).bad("noise"),
+		s.vector("bad-noise-static", "handshake", wire.AppendHandshake(nil, p.Index, p.Echo, p.Cookie, changed(p.Noise, 40))).bad("noise"),
 		s.vector("bad-accept-seal", "accept", changed(accept.bytes, -1)).bad("seal"),
 		s.vector("bad-accept-salt", "accept", changed(accept.bytes, bytes.Index(accept.bytes, vectorSalt))).bad("seal"),
 		sealed("bad-data-seal", "caller", changed(data.bytes, -1)),
-		sealed("bad-data-counter", "caller", append(appendData(nil, 4, q.to, q.counter+1), tail...)),
+		sealed("bad-data-counter", "caller", append(wire.AppendData(nil, 4, q.To, q.Counter+1), tail...)),
 		sealed("bad-data-direction", "answerer", data.bytes),
 	}
 }
@@ -325,33 +326,33 @@ func badExchangeVectors(t *testing.T, ann, bob person) []vector {
 // badDatagramVectors are refused before any key is needed.
 func badDatagramVectors() []vector {
 	shape := func(name, rule string, b []byte) vector { return datagramVector(name, rule, b).bad("shape") }
-	nonce := zeros(nonceSize)
-	hello := appendHello(nil, make([]byte, nonceSize))
+	nonce := zeros(wire.NonceSize)
+	hello := wire.AppendHello(nil, make([]byte, wire.NonceSize))
 	return []vector{
-		shape("bad-long-integer", "hello", slices.Concat([]byte{0x83, 0x18, 17}, nonce, zeros(helloPad))),
-		shape("bad-long-length", "hello", slices.Concat([]byte{0x83, 17, 0x58, 12}, make([]byte, 12), zeros(helloPad))),
-		shape("bad-indefinite", "hello", slices.Concat([]byte{0x9f, 17}, nonce, zeros(helloPad), []byte{0xff})),
-		shape("bad-tag", "hello", slices.Concat([]byte{0x83, 0xc1, 17}, nonce, zeros(helloPad))),
-		shape("bad-null", "hello", arr(num(17), null(), zeros(helloPad))),
-		shape("bad-text-for-bytes", "hello", arr(num(17), str(strings.Repeat("a", 12)), zeros(helloPad))),
-		shape("bad-array-for-bytes", "hello", arr(num(17), repeat(num(0), 12), zeros(helloPad))),
+		shape("bad-long-integer", "hello", slices.Concat([]byte{0x83, 0x18, 17}, nonce, zeros(wire.HelloPad))),
+		shape("bad-long-length", "hello", slices.Concat([]byte{0x83, 17, 0x58, 12}, make([]byte, 12), zeros(wire.HelloPad))),
+		shape("bad-indefinite", "hello", slices.Concat([]byte{0x9f, 17}, nonce, zeros(wire.HelloPad), []byte{0xff})),
+		shape("bad-tag", "hello", slices.Concat([]byte{0x83, 0xc1, 17}, nonce, zeros(wire.HelloPad))),
+		shape("bad-null", "hello", arr(num(17), null(), zeros(wire.HelloPad))),
+		shape("bad-text-for-bytes", "hello", arr(num(17), str(strings.Repeat("a", 12)), zeros(wire.HelloPad))),
+		shape("bad-array-for-bytes", "hello", arr(num(17), repeat(num(0), 12), zeros(wire.HelloPad))),
 		shape("bad-map", "hello", []byte{0xa1, 17, 0x40}),
-		shape("bad-negative-type", "hello", arr([]byte{0x30}, nonce, zeros(helloPad))),
+		shape("bad-negative-type", "hello", arr([]byte{0x30}, nonce, zeros(wire.HelloPad))),
 		shape("bad-trailing", "hello", append(bytes.Clone(hello), 0)),
 		shape("bad-cut", "hello", hello[:len(hello)-1]),
-		shape("bad-four-elements", "hello", arr(num(17), nonce, zeros(helloPad), num(0))),
+		shape("bad-four-elements", "hello", arr(num(17), nonce, zeros(wire.HelloPad), num(0))),
 		shape("bad-hello-pad", "hello", changed(hello, -1)),
-		shape("bad-hello-short", "hello", arr(num(17), nonce, zeros(helloPad-1))),
-		shape("bad-hello-nonce", "hello", arr(num(17), zeros(nonceSize-1), zeros(helloPad+1))),
-		shape("bad-type", "datagram", arr(num(22), nonce, zeros(helloPad))),
-		shape("bad-version", "datagram", arr(num(33), nonce, zeros(helloPad))),
+		shape("bad-hello-short", "hello", arr(num(17), nonce, zeros(wire.HelloPad-1))),
+		shape("bad-hello-nonce", "hello", arr(num(17), zeros(wire.NonceSize-1), zeros(wire.HelloPad+1))),
+		shape("bad-type", "datagram", arr(num(22), nonce, zeros(wire.HelloPad))),
+		shape("bad-version", "datagram", arr(num(33), nonce, zeros(wire.HelloPad))),
 		shape("bad-index-zero", "data", arr(num(21), num(0), num(1), zeros(100))),
 		shape("bad-index-large", "data", arr(num(21), num(1<<32), num(1), zeros(100))),
 		shape("bad-counter-zero", "data", arr(num(21), num(1), num(0), zeros(100))),
-		shape("bad-sealed-short", "data", arr(num(21), num(1), num(1), zeros(tagSize-1))),
-		shape("bad-too-long", "data", arr(num(21), num(1), num(1), zeros(MaxDatagram-5))),
-		shape("bad-challenge-cookie", "challenge", arr(num(18), nonce, zeros(cookieSize+1), zeros(keySize), zeros(keySize))),
-		shape("bad-handshake-noise", "handshake", arr(num(19), num(1), nonce, zeros(cookieSize), zeros(minNoise-1))),
-		shape("bad-accept-salt-length", "accept", arr(num(20), num(1), num(2), zeros(saltSize-1), zeros(100))),
+		shape("bad-sealed-short", "data", arr(num(21), num(1), num(1), zeros(wire.TagSize-1))),
+		shape("bad-too-long", "data", arr(num(21), num(1), num(1), zeros(wire.MaxDatagram-5))),
+		shape("bad-challenge-cookie", "challenge", arr(num(18), nonce, zeros(wire.CookieSize+1), zeros(wire.KeySize), zeros(wire.KeySize))),
+		shape("bad-handshake-noise", "handshake", arr(num(19), num(1), nonce, zeros(wire.CookieSize), zeros(wire.MinNoise-1))),
+		shape("bad-accept-salt-length", "accept", arr(num(20), num(1), num(2), zeros(wire.SaltSize-1), zeros(100))),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/spec"
 )
@@ -137,19 +138,19 @@ func readVector(v spec.Vector, keys map[string][]byte) (why string, err error) {
 		}
 		return "", nil
 	}
-	p, err := parsePacket(v.Bytes)
+	p, err := wire.ParsePacket(v.Bytes)
 	if err != nil {
 		return "shape", err
 	}
 	if again := appendPacket(&p); !bytes.Equal(again, v.Bytes) {
 		return "shape", fmt.Errorf("encodes as %x", again)
 	}
-	switch p.kind {
-	case kindChallenge:
+	switch p.Kind {
+	case wire.PacketChallenge:
 		return readChallenge(&p, keys)
-	case kindHandshake:
+	case wire.PacketHandshake:
 		return readHandshake(v, &p, keys)
-	case kindAccept, kindData:
+	case wire.PacketAccept, wire.PacketData:
 		return readSealed(v, &p, keys)
 	}
 	return "", nil
@@ -158,35 +159,35 @@ func readVector(v spec.Vector, keys map[string][]byte) (why string, err error) {
 func readPlaintext(rule string, b []byte) error {
 	switch rule {
 	case "handshake-payload":
-		p, err := parseHandshakePayload(b)
+		p, err := wire.ParseHandshakePayload(b)
 		if err != nil {
 			return err
 		}
-		if again := p.appendTo(nil); !bytes.Equal(again, b) {
+		if again := p.Append(nil); !bytes.Equal(again, b) {
 			return errAgain
 		}
-		return readPlaintext("messages", p.messages)
+		return readPlaintext("messages", p.Messages)
 	case "accept-payload":
-		p, err := parseAcceptPayload(b)
+		p, err := wire.ParseAcceptPayload(b)
 		if err != nil {
 			return err
 		}
-		if again := p.appendTo(nil); !bytes.Equal(again, b) {
+		if again := p.Append(nil); !bytes.Equal(again, b) {
 			return errAgain
 		}
-		return readPlaintext("messages", p.messages)
+		return readPlaintext("messages", p.Messages)
 	}
-	ms, skipped, err := ParseMessages(b)
+	ms, skipped, err := wire.ParseMessages(b)
 	if err != nil || skipped > 0 {
 		return err
 	}
-	again, err := AppendMessages(nil, ms)
+	again, err := wire.AppendMessages(nil, ms)
 	if err != nil {
 		return err
 	}
 	// Only a filled ext is not written again: parsing must give the same then.
 	if !bytes.Equal(again, b) {
-		if _, _, err := ParseMessages(again); err != nil || len(again) >= len(b) {
+		if _, _, err := wire.ParseMessages(again); err != nil || len(again) >= len(b) {
 			return errAgain
 		}
 	}
@@ -197,27 +198,27 @@ func readPlaintext(rule string, b []byte) error {
 var errAgain = errors.New("not its only encoding")
 
 // appendPacket writes a parsed packet again.
-func appendPacket(p *packet) []byte {
-	switch p.kind {
-	case kindHello:
-		return appendHello(nil, p.echo)
-	case kindChallenge:
-		return appendChallenge(nil, p.echo, p.cookie, p.e, p.s)
-	case kindHandshake:
-		return appendHandshake(nil, p.index, p.echo, p.cookie, p.noise)
-	case kindAccept:
-		return appendBytes(appendAccept(nil, 5, p.to, p.from, p.salt), p.sealed)
+func appendPacket(p *wire.Packet) []byte {
+	switch p.Kind {
+	case wire.PacketHello:
+		return wire.AppendHello(nil, p.Echo)
+	case wire.PacketChallenge:
+		return wire.AppendChallenge(nil, p.Echo, p.Cookie, p.E, p.S)
+	case wire.PacketHandshake:
+		return wire.AppendHandshake(nil, p.Index, p.Echo, p.Cookie, p.Noise)
+	case wire.PacketAccept:
+		return wire.AppendBytes(wire.AppendAccept(nil, 5, p.To, p.From, p.Salt), p.Sealed)
 	}
-	return appendBytes(appendData(nil, 4, p.to, p.counter), p.sealed)
+	return wire.AppendBytes(wire.AppendData(nil, 4, p.To, p.Counter), p.Sealed)
 }
 
 // readChallenge says whether a HANDSHAKE could answer it, by the caller of the story.
-func readChallenge(p *packet, keys map[string][]byte) (why string, err error) {
+func readChallenge(p *wire.Packet, keys map[string][]byte) (why string, err error) {
 	if keys["caller_static"] == nil {
 		return "", nil
 	}
 	static := newKey(bytes.NewReader(keys["caller_static"]))
-	_, _, err = noiseSuite{}.Answer(static, bytes.NewReader(keys["caller_ephemeral"]), nil, p.e, p.s, nil)
+	_, _, err = noiseSuite{}.Answer(static, bytes.NewReader(keys["caller_ephemeral"]), nil, p.E, p.S, nil)
 	if err != nil {
 		return "noise", err
 	}
@@ -240,14 +241,14 @@ func readEpochs(keys map[string][]byte) (e *epochs, now time.Time) {
 }
 
 // readHandshake is what Opener does with a HANDSHAKE, with the keys of the story.
-func readHandshake(v spec.Vector, p *packet, keys map[string][]byte) (why string, err error) {
+func readHandshake(v spec.Vector, p *wire.Packet, keys map[string][]byte) (why string, err error) {
 	all, now := readEpochs(keys)
-	ep := all.find(now, origin(keys["origin"]), p.echo, p.cookie)
+	ep := all.find(now, origin(keys["origin"]), p.Echo, p.Cookie)
 	if ep == nil {
 		return "cookie", nil
 	}
 	static := newKey(bytes.NewReader(keys["answerer_static"]))
-	payload, peer, secrets, err := noiseSuite{}.Open(static, ep.prekey, prologue(p.index, p.echo, p.cookie), p.noise)
+	payload, peer, secrets, err := noiseSuite{}.Open(static, ep.prekey, prologue(p.Index, p.Echo, p.Cookie), p.Noise)
 	if err != nil {
 		return "noise", err
 	}
@@ -260,18 +261,18 @@ func readHandshake(v spec.Vector, p *packet, keys map[string][]byte) (why string
 	if bytes.Equal(peer, static.PublicKey().Bytes()) {
 		return "self", nil
 	}
-	h, _ := parseHandshakePayload(payload)
-	r, err := sessions.Verify(h.record)
+	h, _ := wire.ParseHandshakePayload(payload)
+	r, err := sessions.Verify(h.Record)
 	if err != nil || !bytes.Equal(r.Static[:], peer) {
 		return "record", err
 	}
-	return readSize(v, p, h.messages), nil
+	return readSize(v, p, h.Messages), nil
 }
 
 // readSize says whether a datagram is as large as its messages, which are in order, must be.
-func readSize(v spec.Vector, p *packet, messages []byte) string {
-	ms, _, _ := ParseMessages(messages)
-	d := Opened{kind: p.kind, size: len(v.Bytes), said: said{messages: ms}}
+func readSize(v spec.Vector, p *wire.Packet, messages []byte) string {
+	ms, _, _ := wire.ParseMessages(messages)
+	d := Opened{kind: p.Kind, size: len(v.Bytes), said: said{messages: ms}}
 	if !d.paid() {
 		return "short"
 	}
@@ -279,10 +280,10 @@ func readSize(v spec.Vector, p *packet, messages []byte) string {
 }
 
 // readSealed opens an ACCEPT or DATA.
-func readSealed(v spec.Vector, p *packet, keys map[string][]byte) (why string, err error) {
+func readSealed(v spec.Vector, p *wire.Packet, keys map[string][]byte) (why string, err error) {
 	key, rule := v.Keys["from"], "messages"
 	var plain []byte
-	if p.kind == kindAccept {
+	if p.Kind == wire.PacketAccept {
 		rule = "accept-payload"
 		plain, err = new(box).openAccept(newAEAD(keys["key_answerer"]), p)
 	} else {
@@ -297,9 +298,9 @@ func readSealed(v spec.Vector, p *packet, keys map[string][]byte) (why string, e
 	if err := readPlaintext(rule, plain); err != nil {
 		return "payload", err
 	}
-	if p.kind == kindAccept {
-		a, _ := parseAcceptPayload(plain)
-		plain = a.messages
+	if p.Kind == wire.PacketAccept {
+		a, _ := wire.ParseAcceptPayload(plain)
+		plain = a.Messages
 		if err := readAccepted(a, keys); err != nil {
 			return "record", err
 		}
@@ -309,17 +310,17 @@ func readSealed(v spec.Vector, p *packet, keys map[string][]byte) (why string, e
 
 // readAccepted holds the record in an ACCEPT to the answerer of the story; none is there
 // only where the caller has it.
-func readAccepted(a acceptPayload, keys map[string][]byte) error {
-	h, err := parseHandshakePayload(keys["handshake_plain"])
+func readAccepted(a wire.AcceptPayload, keys map[string][]byte) error {
+	h, err := wire.ParseHandshakePayload(keys["handshake_plain"])
 	switch {
 	case err != nil:
 		return err
-	case len(a.record) == 0 && h.have == 0:
+	case len(a.Record) == 0 && h.Have == 0:
 		return fmt.Errorf("no record, and the caller has none")
-	case len(a.record) == 0:
+	case len(a.Record) == 0:
 		return nil
 	}
-	r, err := sessions.Verify(a.record)
+	r, err := sessions.Verify(a.Record)
 	if want := newKey(bytes.NewReader(keys["answerer_static"])).PublicKey().Bytes(); err == nil && !bytes.Equal(r.Static[:], want) {
 		err = fmt.Errorf("another's record")
 	}

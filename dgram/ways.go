@@ -4,6 +4,9 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"darkchat/dgram/reliable"
+	"darkchat/dgram/wire"
 )
 
 // preferred returns the association to send on, nil if there is none. A direct one is preferred to one
@@ -38,8 +41,8 @@ func (l *link) spokeByRelay(made time.Time) bool {
 }
 
 // heardOn notes messages that came on an association.
-func (l *link) heardOn(now time.Time, a *association, ms []Message) {
-	if !slices.ContainsFunc(ms, func(m Message) bool { return m.Kind() != KindAck }) {
+func (l *link) heardOn(now time.Time, a *association, ms []wire.Message) {
+	if !slices.ContainsFunc(ms, func(m wire.Message) bool { return m.Kind() != wire.KindAck }) {
 		return
 	}
 	if a.relayed() {
@@ -60,26 +63,26 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	}
 	was := l.way
 	l.way = use.path.to
-	l.courier.limit(largest(l.way))
+	l.courier.SetMaxDatagram(largest(l.way))
 	if was.IsValid() && was != l.way {
-		l.courier.again() // datagrams on the old path may be lost with it
+		l.courier.RetransmitAll() // datagrams on the old path may be lost with it
 		e.touch(l)
 	}
 	if !was.IsValid() || Relayed(was.Addr()) == Relayed(l.way.Addr()) {
 		return
 	}
 	l.near = e.near(l.way.Addr())
-	l.courier.restart(l.near)
-	l.courier.presume(use.trip)
+	l.courier.ResetPath(l.near)
+	l.courier.PresumeTrip(use.trip)
 	e.touch(l)
 	e.emit(Moved{Peer: l.peer.ID, From: was, To: l.way, RTT: rtt})
 }
 
 // demands notes that something that must be answered was sent directly.
-func (a *association) demands(now time.Time, ms []Message) {
-	if a.silence.asked.IsZero() && !a.relayed() && slices.ContainsFunc(ms, func(m Message) bool {
-		p, ok := m.Body.(Ping)
-		return m.confirmed() || ok && p.Scope == ScopeProbe
+func (a *association) demands(now time.Time, ms []wire.Message) {
+	if a.silence.asked.IsZero() && !a.relayed() && slices.ContainsFunc(ms, func(m wire.Message) bool {
+		p, ok := m.Body.(wire.Ping)
+		return m.Confirmed() || ok && p.Scope == wire.ScopeProbe
 	}) {
 		a.silence.asked = now
 	}
@@ -91,7 +94,7 @@ func (a *association) muteAt() time.Time {
 	if a.silence.asked.IsZero() || a.silence.mute || a.relayed() {
 		return time.Time{}
 	}
-	return a.silence.asked.Add(max(muteAfter, 2*tripWait(a.link.courier.knownTrip())))
+	return a.silence.asked.Add(max(muteAfter, 2*reliable.TripWait(a.link.courier.KnownTrip())))
 }
 
 // hush finds direct associations that have become mute.
@@ -112,7 +115,7 @@ func (e *Endpoint) hush(now time.Time, l *link) {
 // Doubt says that the owner believes the direct path to a peer to be broken, because the peer is silent:
 // a relay is used instead, if there are keys for that, until something comes directly again. Messages
 // under way are sent again at once.
-func (e *Endpoint) Doubt(now time.Time, id PeerID) {
+func (e *Endpoint) Doubt(now time.Time, id wire.PeerID) {
 	l := e.links[id]
 	if l == nil || !l.live() {
 		return
@@ -157,13 +160,13 @@ func (e *Endpoint) retry(now time.Time, l *link) {
 	}
 	l.trial.left--
 	l.trial.at = now.Add(pathRetry)
-	e.sendData(now, l.trial.of, []Message{{ID: randomUint64(e.random), Body: Ping{Scope: ScopeProbe}}}, 0)
+	e.sendData(now, l.trial.of, []wire.Message{{ID: randomUint64(e.random), Body: wire.Ping{Scope: wire.ScopeProbe}}}, 0)
 }
 
 // punch is one attempt at hole punching, with a peer that does the same at this moment: HELLO to each of
 // its addresses until the first answers.
 type punch struct {
-	addrs []netip.AddrPort // at most maxPingAddrs
+	addrs []netip.AddrPort // at most MaxPingAddrs
 	left  int              // HELLOs left, so that nobody gets more bytes than the asker sent
 }
 
@@ -173,7 +176,7 @@ type punch struct {
 // event if another one was first.
 func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after time.Duration, asked bool) {
 	p := &punch{left: punchInAll}
-	for _, a := range addrs[:min(len(addrs), maxPingAddrs)] {
+	for _, a := range addrs[:min(len(addrs), wire.MaxPingAddrs)] {
 		a = unmapped(a)
 		if !reachable(a) || Relayed(a.Addr()) || slices.Contains(p.addrs, a) {
 			continue
@@ -214,7 +217,7 @@ func (e *Endpoint) won(d *dial) {
 }
 
 // Silent says whether what was sent to a peer directly has gone unanswered for muteAfter.
-func (e *Endpoint) Silent(id PeerID) bool {
+func (e *Endpoint) Silent(id wire.PeerID) bool {
 	l := e.links[id]
 	if l == nil {
 		return false
@@ -225,7 +228,7 @@ func (e *Endpoint) Silent(id PeerID) bool {
 
 // HeardDirectly returns when the last authentic datagram of a peer came on a direct association, zero if
 // there is none.
-func (e *Endpoint) HeardDirectly(id PeerID) (at time.Time) {
+func (e *Endpoint) HeardDirectly(id wire.PeerID) (at time.Time) {
 	l := e.links[id]
 	if l == nil {
 		return at

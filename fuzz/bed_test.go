@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/neighbors/nodetest"
 	"darkchat/sessions"
@@ -200,7 +201,7 @@ func (p *person) receipts() (list []uint64) {
 
 // send puts a datagram on its way.
 func (b *bed) send(from, to netip.AddrPort, datagram []byte) {
-	if len(datagram) == 0 || len(datagram) > dgram.MaxDatagram {
+	if len(datagram) == 0 || len(datagram) > wire.MaxDatagram {
 		b.t.Fatalf("%v sends %d bytes", from, len(datagram))
 	}
 	f := flying{number: b.sent, from: from, to: to, bytes: bytes.Clone(datagram)}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -208,7 +209,7 @@ func (f *flood) visit() {
 		}
 		if e.ep.Live(e.peer) && !said {
 			f.visits++
-			said = e.ep.Send(now, e.peer, dgram.Message{ID: f.visits, Body: dgram.Text{Prev: f.visits - 1, Parts: 1, Text: "hello"}})
+			said = e.ep.Send(now, e.peer, wire.Message{ID: f.visits, Body: wire.Text{Prev: f.visits - 1, Parts: 1, Text: "hello"}})
 			continue
 		}
 		if said && e.ep.Idle(e.peer) {

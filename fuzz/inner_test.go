@@ -7,7 +7,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 )
 
 // FuzzInner reads what stands inside an authentic datagram and writes it again.
@@ -24,7 +24,7 @@ func FuzzInner(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		given := bytes.Clone(b)
-		ms, skipped, err := dgram.ParseMessages(b)
+		ms, skipped, err := wire.ParseMessages(b)
 		if !bytes.Equal(b, given) {
 			t.Fatal("the plaintext was written to")
 		}
@@ -34,7 +34,7 @@ func FuzzInner(f *testing.F) {
 			}
 			return
 		}
-		again, err := dgram.AppendMessages(nil, ms)
+		again, err := wire.AppendMessages(nil, ms)
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
@@ -44,7 +44,7 @@ func FuzzInner(f *testing.F) {
 		if skipped == 0 && len(again) == len(b) && !bytes.Equal(again, b) && !padded(ms) {
 			t.Fatalf("one message has two encodings:\n%x\n%x", b, again)
 		}
-		same, none, err := dgram.ParseMessages(again)
+		same, none, err := wire.ParseMessages(again)
 		if err != nil || none > 0 || !equal(same, ms) {
 			t.Fatalf("written and read: %v (%v), was %v", same, err, ms)
 		}
@@ -58,15 +58,15 @@ func FuzzInner(f *testing.F) {
 }
 
 // equal does not tell no messages from an empty list of them.
-func equal(a, b []dgram.Message) bool {
+func equal(a, b []wire.Message) bool {
 	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
 }
 
 // padded says whether a message is there to make the datagram longer: the content
 // of its padding is not kept.
-func padded(ms []dgram.Message) bool {
+func padded(ms []wire.Message) bool {
 	for _, m := range ms {
-		if a, ok := m.Body.(dgram.Acknowledgement); ok && a.Pad > 0 {
+		if a, ok := m.Body.(wire.Acknowledgement); ok && a.Pad > 0 {
 			return true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -56,7 +56,7 @@ func TestNeverLarger(t *testing.T) {
 	for range 4000 {
 		strike(altered(r, good[r.IntN(len(good))].Bytes))
 	}
-	for n := range dgram.MaxDatagram + 2 {
+	for n := range wire.MaxDatagram + 2 {
 		strike(data(n, r.Uint32()|1<<31))
 	}
 	b.run(time.Hour)
@@ -109,5 +109,5 @@ func altered(r *rand.Rand, datagram []byte) []byte {
 			}
 		}
 	}
-	return b[:min(len(b), dgram.MaxDatagram+1)]
+	return b[:min(len(b), wire.MaxDatagram+1)]
 }

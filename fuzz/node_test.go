@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 	"darkchat/spec"
@@ -27,7 +27,7 @@ func FuzzNode(f *testing.F) {
 		f.Add(append(in, opWait, 100, opWait, 255))
 	}
 	for _, m := range hostile(f) {
-		b, err := dgram.AppendMessages(nil, []dgram.Message{m})
+		b, err := wire.AppendMessages(nil, []wire.Message{m})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func FuzzNode(f *testing.F) {
 	f.Add([]byte{opKnow, opWait, 30, opAnswer, 9, 3, opWait, 50, opAnswer, 1, 0, opAnswer, 70, 5, opWait, 255, opAnswer, 200, 6})
 	for n := range byte(8) { // news of whom bob knows, is, and never heard of, in all states
 		l := lies(f, n*31, 7)
-		b, err := dgram.AppendMessages(nil, []dgram.Message{{Body: dgram.List{Summaries: l.Summaries}}})
+		b, err := wire.AppendMessages(nil, []wire.Message{{Body: wire.List{Summaries: l.Summaries}}})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -69,44 +69,44 @@ const (
 )
 
 // hostile is what mallory can say that only mallory can sign, and what nobody says.
-func hostile(tb testing.TB) []dgram.Message {
+func hostile(tb testing.TB) []wire.Message {
 	m, ann, bob := newIdentity(tb, "mallory", 105), newIdentity(tb, "ann", 101), newIdentity(tb, "bob", 103)
 	record, gone := m.record(tb, 9, sessions.StateOnline), m.record(tb, 10, sessions.StateGone)
 	user, to := ann.user(), bob.session()
-	asks := func(name string, user []byte) dgram.Ticket {
+	asks := func(name string, user []byte) wire.Ticket {
 		t := sessions.Ticket{Asker: m.session(), Introducer: to, Name: name, User: user, Number: 1 << 50}
-		return dgram.Ticket{Number: t.Number, Sig: t.Sign(m.key)}
+		return wire.Ticket{Number: t.Number, Sig: t.Sign(m.key)}
 	}
 	by, me := to[:], m.session()
 	addrs := []netip.AddrPort{strangerAddr(0), netip.MustParseAddrPort("127.0.0.1:22"), netip.MustParseAddrPort("203.0.113.2:6789")}
-	texts := func(id, prev, part, parts uint64) dgram.Message {
-		return dgram.Message{ID: id, Body: dgram.Text{Prev: prev, Part: part, Parts: parts, Text: "x\x1b[2J\u202e"}}
+	texts := func(id, prev, part, parts uint64) wire.Message {
+		return wire.Message{ID: id, Body: wire.Text{Prev: prev, Part: part, Parts: parts, Text: "x\x1b[2J\u202e"}}
 	}
-	bodies := []dgram.Body{
-		dgram.Online{Record: record, Observed: strangerAddr(1)}, dgram.Online{Record: gone}, dgram.Offline{Record: gone},
-		dgram.Online{Record: ann.record(tb, 1<<52, sessions.StateGone)}, dgram.Offline{Record: bob.record(tb, 1, sessions.StateGone)},
-		dgram.Ping{Scope: dgram.ScopeFind, Name: "ann", Record: record, Ticket: asks("ann", nil)},
-		dgram.Ping{Scope: dgram.ScopeFind, User: user[:], Record: record, Ticket: asks("", user[:])},
-		dgram.Ping{Scope: dgram.ScopeFind, Name: "bob", Record: record, By: me[:], Session: me[:], Addrs: addrs, Ticket: asks("bob", nil)},
-		dgram.Ping{Scope: dgram.ScopeExplode, Record: record}, dgram.Ping{Scope: dgram.ScopeExplode, Record: record, By: me[:], Session: me[:], Addrs: addrs},
-		dgram.ListRequest{Credit: 8}, dgram.ListRequest{Of: user[:], Credit: 1}, dgram.ListRequest{Of: by, Credit: 8},
-		dgram.List{Request: 1, Records: [][]byte{record, gone}, Total: 1 << 40, Summaries: []dgram.Summary{{Session: dgram.PeerID(to), Seq: 1 << 52, State: 2}}},
-		dgram.Ping{Scope: dgram.ScopeExplode, Record: record, Ticket: asks("", nil), Targets: []dgram.PeerID{dgram.PeerID(ann.session()), {1}}},
-		dgram.Ping{Scope: dgram.ScopeReach, Session: by}, dgram.Ping{Scope: dgram.ScopeReach, Session: me[:]},
-		dgram.ListRequest{Digest: make([]byte, 120), Credit: 1}, dgram.ListRequest{Cursor: by, Credit: 8},
-		dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID(me), Seq: 1 << 52, State: dgram.SummaryLost}}},
-		dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID(ann.session()), Seq: 1, State: dgram.SummarySuspect}}},
-		dgram.Hold{To: dgram.PeerID(to), From: dgram.PeerID(me), Text: 1, Sealed: make([]byte, 200)},
-		dgram.Hold{To: dgram.PeerID(ann.session()), From: dgram.PeerID(me), Text: 7, Sealed: make([]byte, 1000)},
-		dgram.Receipt{From: dgram.PeerID(me), To: dgram.PeerID(to), Text: 1, Sig: make([]byte, 64)},
-		dgram.Receipt{From: dgram.PeerID(ann.session()), To: dgram.PeerID(to), Text: 1, Result: dgram.ResultTooOld, Sig: make([]byte, 64)},
+	bodies := []wire.Body{
+		wire.Online{Record: record, Observed: strangerAddr(1)}, wire.Online{Record: gone}, wire.Offline{Record: gone},
+		wire.Online{Record: ann.record(tb, 1<<52, sessions.StateGone)}, wire.Offline{Record: bob.record(tb, 1, sessions.StateGone)},
+		wire.Ping{Scope: wire.ScopeFind, Name: "ann", Record: record, Ticket: asks("ann", nil)},
+		wire.Ping{Scope: wire.ScopeFind, User: user[:], Record: record, Ticket: asks("", user[:])},
+		wire.Ping{Scope: wire.ScopeFind, Name: "bob", Record: record, By: me[:], Session: me[:], Addrs: addrs, Ticket: asks("bob", nil)},
+		wire.Ping{Scope: wire.ScopeExplode, Record: record}, wire.Ping{Scope: wire.ScopeExplode, Record: record, By: me[:], Session: me[:], Addrs: addrs},
+		wire.ListRequest{Credit: 8}, wire.ListRequest{Of: user[:], Credit: 1}, wire.ListRequest{Of: by, Credit: 8},
+		wire.List{Request: 1, Records: [][]byte{record, gone}, Total: 1 << 40, Summaries: []wire.Summary{{Session: wire.PeerID(to), Seq: 1 << 52, State: 2}}},
+		wire.Ping{Scope: wire.ScopeExplode, Record: record, Ticket: asks("", nil), Targets: []wire.PeerID{wire.PeerID(ann.session()), {1}}},
+		wire.Ping{Scope: wire.ScopeReach, Session: by}, wire.Ping{Scope: wire.ScopeReach, Session: me[:]},
+		wire.ListRequest{Digest: make([]byte, 120), Credit: 1}, wire.ListRequest{Cursor: by, Credit: 8},
+		wire.List{Summaries: []wire.Summary{{Session: wire.PeerID(me), Seq: 1 << 52, State: wire.SummaryLost}}},
+		wire.List{Summaries: []wire.Summary{{Session: wire.PeerID(ann.session()), Seq: 1, State: wire.SummarySuspect}}},
+		wire.Hold{To: wire.PeerID(to), From: wire.PeerID(me), Text: 1, Sealed: make([]byte, 200)},
+		wire.Hold{To: wire.PeerID(ann.session()), From: wire.PeerID(me), Text: 7, Sealed: make([]byte, 1000)},
+		wire.Receipt{From: wire.PeerID(me), To: wire.PeerID(to), Text: 1, Sig: make([]byte, 64)},
+		wire.Receipt{From: wire.PeerID(ann.session()), To: wire.PeerID(to), Text: 1, Result: wire.ResultTooOld, Sig: make([]byte, 64)},
 	}
-	list := []dgram.Message{
+	list := []wire.Message{
 		texts(1, 0, 0, 1), texts(1<<53-1, 1<<51, 0, 1), texts(64, 63, 63, 64), texts(2, 0, 1, 2), texts(5, 4, 0, 64),
-		{ID: 1, Body: dgram.Acknowledgement{}, Acks: []dgram.Ack{{Kind: dgram.KindText, ID: 1, Attempt: 1, Result: dgram.ResultGap, Have: 1<<53 - 1}}},
+		{ID: 1, Body: wire.Acknowledgement{}, Acks: []wire.Ack{{Kind: wire.KindText, ID: 1, Attempt: 1, Result: wire.ResultGap, Have: 1<<53 - 1}}},
 	}
 	for i, b := range bodies {
-		list = append(list, dgram.Message{ID: uint64(100 + i), Body: b})
+		list = append(list, wire.Message{ID: uint64(100 + i), Body: b})
 	}
 	return list
 }
@@ -170,7 +170,7 @@ func newSiege(t *testing.T, good []spec.Vector) *siege {
 func (s *siege) do(p *program) {
 	switch p.byte() % 8 {
 	case opNoise:
-		n := p.uint16() % (dgram.MaxDatagram + 100)
+		n := p.uint16() % (wire.MaxDatagram + 100)
 		s.strike(p.byte(), p.bytes(n))
 	case opVector:
 		b := bytes.Clone(s.good[int(p.byte())%len(s.good)])
@@ -184,7 +184,7 @@ func (s *siege) do(p *program) {
 		s.turn(s.walker)
 		s.run(100 * time.Millisecond)
 	case opHostile:
-		ms, _, err := dgram.ParseMessages(p.bytes(p.uint16() % dgram.MaxDatagram))
+		ms, _, err := wire.ParseMessages(p.bytes(p.uint16() % wire.MaxDatagram))
 		if err != nil {
 			return
 		}
@@ -212,7 +212,7 @@ func (s *siege) do(p *program) {
 		l := lies(s.t, p.byte(), int(p.byte()))
 		for _, id := range s.mallory.asked {
 			l.Request = id
-			s.mallory.ep.Send(s.now, s.mallory.peer, dgram.Message{ID: s.mallory.ep.NextID(), Body: l})
+			s.mallory.ep.Send(s.now, s.mallory.peer, wire.Message{ID: s.mallory.ep.NextID(), Body: l})
 		}
 		s.mallory.asked = nil
 		s.turn(s.mallory)
@@ -222,24 +222,24 @@ func (s *siege) do(p *program) {
 
 // lies is a list about people bob knows, about bob, and about nobody. The records that
 // mallory has of others were signed by them, once.
-func lies(tb testing.TB, kind byte, n int) (l dgram.List) {
+func lies(tb testing.TB, kind byte, n int) (l wire.List) {
 	m, ann, bob := newIdentity(tb, "mallory", 105), newIdentity(tb, "ann", 101), newIdentity(tb, "bob", 103)
 	for i := range n % 40 {
 		k := byte(i) * kind
-		id := dgram.PeerID{k, byte(i), 9}
+		id := wire.PeerID{k, byte(i), 9}
 		switch i {
 		case 0:
-			id = dgram.PeerID(ann.session())
+			id = wire.PeerID(ann.session())
 		case 1:
-			id = dgram.PeerID(bob.session())
+			id = wire.PeerID(bob.session())
 		case 2:
-			id = dgram.PeerID(m.session())
+			id = wire.PeerID(m.session())
 		}
 		seq := []uint64{0, 1, uint64(epoch.UnixMilli()), 1<<53 - 1}[(kind+byte(i))%4]
-		l.Summaries = append(l.Summaries, dgram.Summary{Session: id, Seq: seq, State: uint64(kind/4+byte(i)) % 5})
+		l.Summaries = append(l.Summaries, wire.Summary{Session: id, Seq: seq, State: uint64(kind/4+byte(i)) % 5})
 	}
-	slices.SortFunc(l.Summaries, func(a, b dgram.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
-	l.Summaries = slices.CompactFunc(l.Summaries, func(a, b dgram.Summary) bool { return a.Session == b.Session })
+	slices.SortFunc(l.Summaries, func(a, b wire.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+	l.Summaries = slices.CompactFunc(l.Summaries, func(a, b wire.Summary) bool { return a.Session == b.Session })
 	records := [][]byte{
 		ann.record(tb, 1, sessions.StateGone), m.record(tb, 20, sessions.StateGone), m.record(tb, 21, sessions.StateAway),
 		bob.record(tb, 1, sessions.StateOnline), []byte("no record"), nil,
@@ -301,7 +301,7 @@ func (s *siege) relieve() {
 	}
 	s.turn(carol)
 	s.until(10*time.Second, "bob accepts a newcomer", func() bool { return carol.ep.Live(carol.peer) })
-	if !carol.ep.Send(s.now, carol.peer, dgram.Message{ID: 1, Body: dgram.Text{Parts: 1, Text: "I am new"}}) {
+	if !carol.ep.Send(s.now, carol.peer, wire.Message{ID: 1, Body: wire.Text{Parts: 1, Text: "I am new"}}) {
 		s.t.Fatal("carol cannot send")
 	}
 	s.turn(carol)

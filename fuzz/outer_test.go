@@ -9,6 +9,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 )
 
 // FuzzOuter gives one datagram to an endpoint, once from an address that proved
@@ -17,9 +18,9 @@ func FuzzOuter(f *testing.F) {
 	for _, v := range vectors(f, "datagram") {
 		f.Add(v.Bytes)
 	}
-	f.Add(bytes.Repeat([]byte{0x80}, dgram.MaxDatagram+1))
+	f.Add(bytes.Repeat([]byte{0x80}, wire.MaxDatagram+1))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		w := newWire(t)
+		w := newCable(t)
 		w.meet()
 		for _, from := range []netip.AddrPort{stranger, w.ann.addr} {
 			before, path := w.bob.ep.Counters(), w.bob.path(w.ann)
@@ -69,7 +70,7 @@ func FuzzOuter(f *testing.F) {
 // isPacket is a second, slow reading of spec/wire.md 2: general CBOR, encoded again
 // and compared, then the shape of each packet.
 func isPacket(b []byte) bool {
-	if len(b) > dgram.MaxDatagram {
+	if len(b) > wire.MaxDatagram {
 		return false
 	}
 	var list []any
@@ -91,7 +92,7 @@ func isPacket(b []byte) bool {
 		n, ok := list[i].(uint64)
 		return ok && n > 0 && n <= most
 	}
-	const index, any64, all = 1<<32 - 1, 1<<64 - 1, dgram.MaxDatagram
+	const index, any64, all = 1<<32 - 1, 1<<64 - 1, wire.MaxDatagram
 	switch kind, _ := list[0].(uint64); {
 	case kind == 17 && len(list) == 3:
 		pad, _ := list[2].([]byte)

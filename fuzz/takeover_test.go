@@ -10,7 +10,7 @@ import (
 // challenge ann's DATA. Nothing meant for bob goes there, and bob gets all of it on coming
 // back.
 func TestTextNeverGoesToAnotherKey(t *testing.T) {
-	w := newWire(t)
+	w := newCable(t)
 	w.meet()
 	bob := w.bob
 	mallory := newEnd(t, newIdentity(t, "mallory", 105), bob.addr.String(), w.now)

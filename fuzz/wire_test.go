@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -69,7 +70,7 @@ type end struct {
 	identity
 	addr  netip.AddrPort
 	ep    *dgram.Endpoint
-	peer  dgram.PeerID
+	peer  wire.PeerID
 	next  time.Time
 	texts uint64
 	heard []string // texts, which it acknowledges at once
@@ -96,7 +97,7 @@ func check(record, static []byte) (dgram.Peer, error) {
 	if !bytes.Equal(r.Static[:], static) {
 		return dgram.Peer{}, sessions.ErrRecordSession
 	}
-	return dgram.Peer{ID: dgram.PeerID(r.Session), User: r.User, Static: r.Static, Seq: r.Seq}, nil
+	return dgram.Peer{ID: wire.PeerID(r.Session), User: r.User, Static: r.Static, Seq: r.Seq}, nil
 }
 
 // receive hands an opened datagram over and returns what comes of it at once.
@@ -118,13 +119,13 @@ func (e *end) turn(now time.Time) (out []dgram.Datagram, all []dgram.Event) {
 			case dgram.Associated:
 				e.peer = ev.Peer.ID
 			case dgram.Received:
-				if text, ok := ev.Message.Body.(dgram.Text); ok {
+				if text, ok := ev.Message.Body.(wire.Text); ok {
 					e.heard = append(e.heard, text.Text)
 				}
-				if _, ok := ev.Message.Body.(dgram.ListRequest); ok && len(e.asked) < 64 {
+				if _, ok := ev.Message.Body.(wire.ListRequest); ok && len(e.asked) < 64 {
 					e.asked = append(e.asked, ev.Message.ID)
 				}
-				e.ep.Settle(now, ev.Handle, dgram.ResultDelivered, 0)
+				e.ep.Settle(now, ev.Handle, wire.ResultDelivered, 0)
 			}
 		}
 	}
@@ -146,25 +147,25 @@ func (e *end) idle(tb testing.TB, now time.Time, d time.Duration) (out []dgram.D
 
 // path is where the endpoint writes to the other one.
 func (e *end) path(other *end) netip.AddrPort {
-	addr, _, _ := e.ep.Path(dgram.PeerID(other.session()))
+	addr, _, _ := e.ep.Path(wire.PeerID(other.session()))
 	return addr
 }
 
 func (e *end) say(text string) bool {
 	e.texts++
-	return e.ep.Send(epoch, e.peer, dgram.Message{ID: e.texts, Body: dgram.Text{Prev: e.texts - 1, Parts: 1, Text: text}})
+	return e.ep.Send(epoch, e.peer, wire.Message{ID: e.texts, Body: wire.Text{Prev: e.texts - 1, Parts: 1, Text: text}})
 }
 
-// wire is two endpoints and a faultless network between them.
-type wire struct {
+// cable is two endpoints and a faultless network between them.
+type cable struct {
 	t        *testing.T
 	now      time.Time
 	ann, bob *end
 }
 
-func newWire(t *testing.T) *wire {
+func newCable(t *testing.T) *cable {
 	t.Helper()
-	return &wire{
+	return &cable{
 		t: t, now: epoch,
 		ann: newEnd(t, newIdentity(t, "ann", 101), "192.0.2.1:6789", epoch),
 		bob: newEnd(t, newIdentity(t, "bob", 103), "203.0.113.2:6789", epoch),
@@ -172,7 +173,7 @@ func newWire(t *testing.T) *wire {
 }
 
 // meet has ann call bob.
-func (w *wire) meet() {
+func (w *cable) meet() {
 	w.t.Helper()
 	if err := w.ann.ep.Dial(w.now, w.bob.addr, nil); err != nil {
 		w.t.Fatal(err)
@@ -185,7 +186,7 @@ func (w *wire) meet() {
 
 // settle carries datagrams until there are none for a second: acks may wait for
 // company.
-func (w *wire) settle() {
+func (w *cable) settle() {
 	w.t.Helper()
 	for end := w.now.Add(time.Second); ; {
 		moved := w.carry(w.ann, w.bob)
@@ -202,7 +203,7 @@ func (w *wire) settle() {
 	}
 }
 
-func (w *wire) carry(from, to *end) (moved bool) {
+func (w *cable) carry(from, to *end) (moved bool) {
 	out, _ := from.turn(w.now)
 	for _, d := range out {
 		if d.To == to.addr {

@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
 
 // becomes has an attacker say another state of its own.
-func (r *raw) becomes(to dgram.PeerID, state sessions.State, d time.Duration) {
+func (r *raw) becomes(to wire.PeerID, state sessions.State, d time.Duration) {
 	r.bed.t.Helper()
 	r.record.Seq++
 	r.record.State = state
@@ -24,11 +24,11 @@ func (r *raw) becomes(to dgram.PeerID, state sessions.State, d time.Duration) {
 		r.bed.t.Fatal(err)
 	}
 	r.ep.SetRecord(signed)
-	var body dgram.Body = dgram.Online{Record: signed}
+	var body wire.Body = wire.Online{Record: signed}
 	if state == sessions.StateGone {
-		body = dgram.Offline{Record: signed}
+		body = wire.Offline{Record: signed}
 	}
-	r.says(to, dgram.Message{ID: r.ep.NextID(), Body: body}, d)
+	r.says(to, wire.Message{ID: r.ep.NextID(), Body: body}, d)
 	r.ep.Probe(r.bed.now, to)
 	r.turn()
 	r.bed.run(d)
@@ -147,7 +147,7 @@ func TestWhatThePersonAskedForIsToldAtOnce(t *testing.T) {
 	if _, online := ann.told(writer.record.Session.String()); online {
 		t.Fatal("there is still room for strangers")
 	}
-	writer.says(ann.id(), dgram.Message{ID: 9, Body: dgram.Text{Parts: 1, Sent: 1, Text: "from a stranger"}}, 10*time.Millisecond)
+	writer.says(ann.id(), wire.Message{ID: 9, Body: wire.Text{Parts: 1, Sent: 1, Text: "from a stranger"}}, 10*time.Millisecond)
 	if len(ann.texts()) != 1 {
 		t.Fatal("no text")
 	}

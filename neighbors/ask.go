@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -52,7 +52,7 @@ func (fi *finder) askFor(now time.Time, f find) (asked int) {
 func (fi *finder) askPause() time.Duration {
 	least := time.Duration(0)
 	for _, e := range fi.edges.live() {
-		if trip := fi.ep.Trip(dgram.PeerID(e.id)); fi.askable(e) && trip > 0 && (least == 0 || trip < least) {
+		if trip := fi.ep.Trip(wire.PeerID(e.id)); fi.askable(e) && trip > 0 && (least == 0 || trip < least) {
 			least = trip
 		}
 	}
@@ -65,12 +65,12 @@ func (fi *finder) askOne(now time.Time, e *edge, f find) bool {
 	if _, _, ok := fi.direct(e.id); !ok || !fi.askable(e) {
 		return false
 	}
-	p := dgram.Ping{Scope: dgram.ScopeFind, Name: f.name, Record: fi.own.signed}
+	p := wire.Ping{Scope: wire.ScopeFind, Name: f.name, Record: fi.own.signed}
 	if !f.user.IsZero() {
 		p.Name, p.User = "", f.user[:]
 	}
 	p.Ticket = fi.signTicket(now, e.id, p)
-	fi.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: fi.ep.NextID(), Body: p})
+	fi.ep.Send(now, wire.PeerID(e.id), wire.Message{ID: fi.ep.NextID(), Body: p})
 	return true
 }
 

@@ -3,7 +3,7 @@ package neighbors
 import (
 	"slices"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -23,7 +23,7 @@ func (rq *requests) askedFor(rec sessions.Record) bool {
 // awaited says whether the person asked for a session and waits for it to come online.
 func (rq *requests) awaited(s sessions.Session) bool {
 	for _, q := range rq.pings() {
-		at, _, _ := rq.ep.Path(dgram.PeerID(s.ID))
+		at, _, _ := rq.ep.Path(wire.PeerID(s.ID))
 		switch q.kind {
 		case pingAddr:
 			if q.addr == at || q.peer == s.ID {

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -25,14 +25,14 @@ func TestPingWhileStrangersIntroduce(t *testing.T) {
 	lie := func(i int) {
 		m := liars[i%len(liars)]
 		fake, _ := b.identity(1000+i, "friend", victim)
-		p := fake.find(dgram.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
+		p := fake.find(wire.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
 		p.By, p.Session = m.record.Session[:], fake.record.Session[:]
 		for j := range 2 {
 			p.Addrs = append(p.Addrs,
 				netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, byte(i >> 7), byte(i<<1 + j), 1}), 53),
 				netip.AddrPortFrom(ann.addr.Addr(), uint16(9000+2*i+j)))
 		}
-		m.says(bob.id(), dgram.Message{ID: uint64(5000 + i), Body: p}, 10*time.Millisecond)
+		m.says(bob.id(), wire.Message{ID: uint64(5000 + i), Body: p}, 10*time.Millisecond)
 	}
 	i := 0
 	for ; i < 1000; i++ {

@@ -8,6 +8,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -24,7 +25,7 @@ func TestSpoofedFindSendsNothing(t *testing.T) {
 	m.meets(seed)
 	m.forged = victim // answers go to the victim
 	for i := range uint64(20) {
-		m.says(seed.id(), dgram.Message{ID: 1000 + i, Body: m.find(seed.id(), "bob", uint64(b.now.UnixMilli()))}, 100*time.Millisecond)
+		m.says(seed.id(), wire.Message{ID: 1000 + i, Body: m.find(seed.id(), "bob", uint64(b.now.UnixMilli()))}, 100*time.Millisecond)
 	}
 	b.run(time.Minute)
 	if got := b.spent[victim.Addr()]; got >= m.sent/8 {
@@ -57,7 +58,7 @@ func TestIntroductionsAreNoWeapon(t *testing.T) {
 	m.meets(seed)
 	for i := range uint64(30) {
 		before, cost := b.spent[m.addr.Addr()], m.sent
-		m.says(seed.id(), dgram.Message{ID: 1000 + i, Body: m.find(seed.id(), "bob", uint64(b.now.UnixMilli())+i)}, 10*time.Second)
+		m.says(seed.id(), wire.Message{ID: 1000 + i, Body: m.find(seed.id(), "bob", uint64(b.now.UnixMilli())+i)}, 10*time.Second)
 		if got := b.spent[m.addr.Addr()] - before; got >= 2*(m.sent-cost) {
 			t.Errorf("request %d: %d bytes for %d", i, got, m.sent-cost)
 		}
@@ -79,12 +80,12 @@ func TestLyingIntroducerStaysInBudget(t *testing.T) {
 	began := b.now
 	for i := range 200 {
 		fake, _ := b.identity(1000+i, "friend", victim)
-		p := fake.find(dgram.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
+		p := fake.find(wire.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
 		p.By, p.Session = m.record.Session[:], fake.record.Session[:]
 		for j := range uint16(4) {
 			p.Addrs = append(p.Addrs, netip.AddrPortFrom(victim.Addr(), victim.Port()+j))
 		}
-		m.says(bob.id(), dgram.Message{ID: uint64(5000 + i), Body: p}, 200*time.Millisecond)
+		m.says(bob.id(), wire.Message{ID: uint64(5000 + i), Body: p}, 200*time.Millisecond)
 	}
 	b.run(10 * time.Second)
 	const hello = 112
@@ -109,9 +110,9 @@ func TestToldAddressesInOwnRanges(t *testing.T) {
 	} {
 		a := netip.MustParseAddrPort(s)
 		fake, _ := b.identity(1000+i, "friend", a)
-		p := fake.find(dgram.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
+		p := fake.find(wire.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
 		p.By, p.Session, p.Addrs = m.record.Session[:], fake.record.Session[:], []netip.AddrPort{a}
-		m.says(bob.id(), dgram.Message{ID: uint64(5000 + i), Body: p}, 5*time.Second)
+		m.says(bob.id(), wire.Message{ID: uint64(5000 + i), Body: p}, 5*time.Second)
 		if got := b.spent[a.Addr()]; got != 0 {
 			t.Errorf("%v gets %d bytes", a, got)
 		}
@@ -127,13 +128,13 @@ func TestRelayIsNoOpenProxy(t *testing.T) {
 	m, k := b.attacker(1, "mallory", "192.0.2.9:1"), b.attacker(2, "kate", "192.0.3.9:1")
 	m.meets(seed)
 	k.meets(seed)
-	sid := func(r *raw) dgram.PeerID { return dgram.PeerID(r.record.Session) }
+	sid := func(r *raw) wire.PeerID { return wire.PeerID(r.record.Session) }
 	packet := append([]byte{0x84, 21, 1, 1, 0x59, 3, 0xe8}, make([]byte, 1000)...)
-	relay := func(from *raw, to dgram.PeerID, d time.Duration) bool {
-		return from.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: to, Datagram: packet}}, d)
+	relay := func(from *raw, to wire.PeerID, d time.Duration) bool {
+		return from.says(seed.id(), wire.Message{Body: wire.Relay{Session: to, Datagram: packet}}, d)
 	}
 	quiet := bob.bed.spent[bob.addr.Addr()]
-	relay(m, dgram.PeerID{1, 2, 3}, time.Second) // nobody
+	relay(m, wire.PeerID{1, 2, 3}, time.Second) // nobody
 	for range 5 {
 		relay(m, bob.id(), time.Second) // bob has not asked for it
 		relay(m, sid(k), time.Second)
@@ -141,7 +142,7 @@ func TestRelayIsNoOpenProxy(t *testing.T) {
 	if got := b.spent[bob.addr.Addr()] - quiet; got > 500 || k.relayed() != 0 {
 		t.Fatalf("bob gets %d bytes, kate %d datagrams, unasked", got, k.relayed())
 	}
-	if relayed := m.ep.Send(b.now, seed.id(), dgram.Message{Body: dgram.Relay{Session: sid(k), Datagram: []byte("GET / HTTP/1.1")}}); relayed {
+	if relayed := m.ep.Send(b.now, seed.id(), wire.Message{Body: wire.Relay{Session: sid(k), Datagram: []byte("GET / HTTP/1.1")}}); relayed {
 		t.Error("something that is no packet is sent to a relay")
 	}
 	relay(k, sid(m), time.Second)
@@ -183,7 +184,7 @@ func TestRelayCircuitsAreBounded(t *testing.T) {
 	m.meets(seed)
 	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
 	relay := func(from, to *raw) {
-		from.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(to.record.Session), Datagram: packet}}, 10*time.Millisecond)
+		from.says(seed.id(), wire.Message{Body: wire.Relay{Session: wire.PeerID(to.record.Session), Datagram: packet}}, 10*time.Millisecond)
 	}
 	var others []*raw
 	for i := range 40 {
@@ -219,7 +220,7 @@ func TestIdleCircuitsGiveWay(t *testing.T) {
 	seed := b.seedNode()
 	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
 	relay := func(from, to *raw) {
-		from.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(to.record.Session), Datagram: packet}}, 2*time.Millisecond)
+		from.says(seed.id(), wire.Message{Body: wire.Relay{Session: wire.PeerID(to.record.Session), Datagram: packet}}, 2*time.Millisecond)
 	}
 	friend := func(number int) *raw {
 		r := b.attacker(number, "friend", netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(number), 1}), 1).String())
@@ -271,7 +272,7 @@ func TestPairIsIntroducedOnce(t *testing.T) {
 	}
 	for i := range uint64(9) {
 		f := r.find(seed.id(), "bob", 100+i)
-		r.says(seed.id(), dgram.Message{ID: r.ep.NextID(), Body: f}, 2*time.Second)
+		r.says(seed.id(), wire.Message{ID: r.ep.NextID(), Body: f}, 2*time.Second)
 	}
 	if halves != 2 {
 		t.Errorf("bob was told %d times", halves)
@@ -293,9 +294,9 @@ func TestTicketServesOnce(t *testing.T) {
 	brings := func(introducer *raw, number uint64) bool {
 		host++
 		at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, host, 1}), 53)
-		p := asker.find(dgram.PeerID(introducer.record.Session), "bob", number)
+		p := asker.find(wire.PeerID(introducer.record.Session), "bob", number)
 		p.By, p.Session, p.Addrs = m.record.Session[:], asker.record.Session[:], []netip.AddrPort{at}
-		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, 5*time.Second)
+		m.says(bob.id(), wire.Message{ID: m.ep.NextID(), Body: p}, 5*time.Second)
 		return b.spent[at.Addr()] > 0
 	}
 	for _, c := range []struct {
@@ -326,9 +327,9 @@ func TestNewIntroductionReplacesTheOld(t *testing.T) {
 	m.meets(bob)
 	asker, _ := b.identity(3, "friend")
 	says := func(at netip.AddrPort, number uint64, wait time.Duration) {
-		p := asker.find(dgram.PeerID(m.record.Session), "bob", number)
+		p := asker.find(wire.PeerID(m.record.Session), "bob", number)
 		p.By, p.Session, p.Addrs = m.record.Session[:], asker.record.Session[:], []netip.AddrPort{at}
-		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, wait)
+		m.says(bob.id(), wire.Message{ID: m.ep.NextID(), Body: p}, wait)
 	}
 	was, is := netip.MustParseAddrPort("198.51.100.1:53"), netip.MustParseAddrPort("203.0.113.1:53")
 	says(was, 100, 200*time.Millisecond)
@@ -364,7 +365,7 @@ func TestRelayNeedsALiveAssociation(t *testing.T) {
 	}
 	packet := append([]byte{0x84, 21, 1, 1, 0x50}, make([]byte, 16)...)
 	say := func() {
-		m.says(seed.id(), dgram.Message{Body: dgram.Relay{Session: bob.id(), Datagram: packet}}, time.Second)
+		m.says(seed.id(), wire.Message{Body: wire.Relay{Session: bob.id(), Datagram: packet}}, time.Second)
 	}
 	say()
 	if unknown, other := passed(); unknown != 0 || other == 0 {

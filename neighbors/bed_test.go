@@ -15,6 +15,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/neighbors/nodetest"
 	"darkchat/sessions"
@@ -62,8 +63,8 @@ type person struct {
 	ids    uint64
 	seqs   uint64
 
-	self  string       // the session, as it is told
-	named dgram.PeerID // the session, of this key
+	self  string      // the session, as it is told
+	named wire.PeerID // the session, of this key
 	of    [32]byte
 
 	screen  []neighbors.Event

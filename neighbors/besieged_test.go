@@ -15,6 +15,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -122,8 +123,8 @@ func (m *besieger) act(s *siege) {
 	}
 	for _, e := range m.events { // texts and requests for what it has: lies, or silence
 		if r, ok := e.(dgram.Received); ok && !m.mute {
-			if q, ok := r.Message.Body.(dgram.ListRequest); ok {
-				m.ep.Send(s.now, r.From, dgram.Message{ID: m.ep.NextID(), Body: dgram.List{Request: r.Message.ID, Records: [][]byte{m.signed}, Total: uint64(len(q.Of))}})
+			if q, ok := r.Message.Body.(wire.ListRequest); ok {
+				m.ep.Send(s.now, r.From, wire.Message{ID: m.ep.NextID(), Body: wire.List{Request: r.Message.ID, Records: [][]byte{m.signed}, Total: uint64(len(q.Of))}})
 			}
 		}
 	}
@@ -131,16 +132,16 @@ func (m *besieger) act(s *siege) {
 	m.raw.turn()
 }
 
-func (m *besieger) sid(s *siege) dgram.PeerID {
+func (m *besieger) sid(s *siege) wire.PeerID {
 	return []*person{s.ann, s.bob, s.carol, s.dave}[m.rng.IntN(4)].id()
 }
 
 // say is one thing that it may say.
 func (m *besieger) say(v *person, s *siege) {
-	say := func(b dgram.Body) { m.ep.Send(s.now, v.id(), dgram.Message{ID: m.ep.NextID(), Body: b}) }
-	text := func(id uint64, t dgram.Text) {
+	say := func(b wire.Body) { m.ep.Send(s.now, v.id(), wire.Message{ID: m.ep.NextID(), Body: b}) }
+	text := func(id uint64, t wire.Text) {
 		t.Sent = uint64(s.now.UnixMilli())
-		m.ep.Send(s.now, v.id(), dgram.Message{ID: id, Body: t})
+		m.ep.Send(s.now, v.id(), wire.Message{ID: id, Body: t})
 	}
 	resign := func(state sessions.State) {
 		m.record.Seq++
@@ -155,53 +156,53 @@ func (m *besieger) say(v *person, s *siege) {
 	switch m.rng.IntN(16) {
 	case 0, 1: // a text in order
 		m.text++
-		text(m.text, dgram.Text{Prev: m.text - 1, Parts: 1, Text: "x"})
+		text(m.text, wire.Text{Prev: m.text - 1, Parts: 1, Text: "x"})
 	case 2, 3: // texts whose predecessor never comes
 		m.text += 1 + uint64(m.rng.IntN(3))
-		text(m.text+1000, dgram.Text{Prev: m.text + 900, Parts: 1, Text: "gap"})
+		text(m.text+1000, wire.Text{Prev: m.text + 900, Parts: 1, Text: "gap"})
 	case 4: // a line that is never finished
 		m.text++
-		text(m.text, dgram.Text{Prev: m.text - 1, Parts: 64, Text: string(make([]byte, 0, 1)) + longText})
+		text(m.text, wire.Text{Prev: m.text - 1, Parts: 64, Text: string(make([]byte, 0, 1)) + longText})
 	case 5:
 		resign([]sessions.State{sessions.StateOnline, sessions.StateAway}[m.rng.IntN(2)])
-		say(dgram.Online{Record: m.signed, Observed: netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, 9, byte(m.rng.IntN(200))}), 9)})
+		say(wire.Online{Record: m.signed, Observed: netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, 9, byte(m.rng.IntN(200))}), 9)})
 	case 6:
 		if m.rng.IntN(10) == 0 {
 			resign(sessions.StateGone)
-			say(dgram.Offline{Record: m.signed})
+			say(wire.Offline{Record: m.signed})
 			resign(sessions.StateOnline)
 		}
 	case 7:
 		say(m.find(v.id(), []string{"bob", "carol", "dave", "erin"}[m.rng.IntN(4)], uint64(s.now.UnixMilli())+uint64(m.rng.IntN(1000))))
 	case 8: // whoever is introduced lives where it likes
 		fake, _ := s.identity(100_000+m.rng.IntN(1000), "friend")
-		p := fake.find(dgram.PeerID(me), v.name, uint64(s.now.UnixMilli()))
+		p := fake.find(wire.PeerID(me), v.name, uint64(s.now.UnixMilli()))
 		p.By, p.Session = me[:], fake.record.Session[:]
 		for range 1 + m.rng.IntN(4) {
 			p.Addrs = append(p.Addrs, netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(m.rng.IntN(256)), 1}), 7))
 		}
 		say(p)
 	case 9:
-		p := dgram.Ping{Scope: dgram.ScopeExplode, Record: m.signed, Targets: []dgram.PeerID{other}}
+		p := wire.Ping{Scope: wire.ScopeExplode, Record: m.signed, Targets: []wire.PeerID{other}}
 		ticket := sessions.Ticket{Asker: me, Introducer: sessions.SessionID(v.id()), Number: uint64(s.now.UnixMilli())}
-		p.Ticket = dgram.Ticket{Number: ticket.Number, Sig: ticket.SignBy(cheapSignatures{}, m.key)}
+		p.Ticket = wire.Ticket{Number: ticket.Number, Sig: ticket.SignBy(cheapSignatures{}, m.key)}
 		say(p)
 	case 10:
-		say(dgram.Ping{Scope: dgram.ScopeReach, Session: other[:]})
+		say(wire.Ping{Scope: wire.ScopeReach, Session: other[:]})
 	case 11:
-		say(dgram.Hold{To: v.id(), From: other, Text: uint64(m.rng.IntN(1 << 20)), Sealed: []byte(longText)})
+		say(wire.Hold{To: v.id(), From: other, Text: uint64(m.rng.IntN(1 << 20)), Sealed: []byte(longText)})
 	case 12:
-		say(dgram.Receipt{From: other, To: v.id(), Text: uint64(m.rng.IntN(1 << 20)), Sig: make([]byte, 64)})
+		say(wire.Receipt{From: other, To: v.id(), Text: uint64(m.rng.IntN(1 << 20)), Sig: make([]byte, 64)})
 	case 13:
-		say(dgram.ListRequest{Of: other[:], Credit: 8})
+		say(wire.ListRequest{Of: other[:], Credit: 8})
 	case 14:
-		var list []dgram.Summary
+		var list []wire.Summary
 		for i := range 40 {
-			list = append(list, dgram.Summary{Session: dgram.PeerID{byte(i), byte(m.rng.IntN(256)), 7}, Seq: 1, State: uint64(m.rng.IntN(5))})
+			list = append(list, wire.Summary{Session: wire.PeerID{byte(i), byte(m.rng.IntN(256)), 7}, Seq: 1, State: uint64(m.rng.IntN(5))})
 		}
-		list = append(list, dgram.Summary{Session: other, Seq: uint64(s.now.UnixMilli()) + 1<<20, State: dgram.SummaryLost})
-		slices.SortFunc(list, func(a, b dgram.Summary) int { return slices.Compare(a.Session[:], b.Session[:]) })
-		say(dgram.List{Summaries: slices.CompactFunc(list, func(a, b dgram.Summary) bool { return a.Session == b.Session })})
+		list = append(list, wire.Summary{Session: other, Seq: uint64(s.now.UnixMilli()) + 1<<20, State: wire.SummaryLost})
+		slices.SortFunc(list, func(a, b wire.Summary) int { return slices.Compare(a.Session[:], b.Session[:]) })
+		say(wire.List{Summaries: slices.CompactFunc(list, func(a, b wire.Summary) bool { return a.Session == b.Session })})
 	case 15:
 		m.ep.Probe(s.now, v.id())
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -12,7 +13,7 @@ import (
 //
 // Opening a copy costs as much as a hundred other messages, and anybody may bring anything.
 // So every check that needs no opening comes first, and whoever brings the copy pays.
-func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
+func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Received, b wire.Hold) {
 	from := sessions.SessionID(b.From)
 	key := textKey{from, b.Text}
 	back := asker{r.Handle, bringer{by.ID, by.User}}
@@ -24,20 +25,20 @@ func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Recei
 	switch {
 	case !known:
 		ib.happened(now, senderUnknown{from, by})
-		ib.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		ib.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	case sender.User == ib.own.user, seen && !sound, blocked && !ib.book.Trust(by.User).Known():
 		// Only friends, who keep their copies, are told that somebody is blocked.
-		ib.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		ib.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
 		return
 	case seen && taken && !blocked && again == sessions.AnswerPending:
 		ib.wait(key, back)
 		return
 	case seen && taken && !blocked && ib.affords(now, by, costSignature):
-		ib.answerText(now, key, back, dgram.ResultDelivered)
+		ib.answerText(now, key, back, wire.ResultDelivered)
 		return
 	case seen && taken && !blocked, !ib.affords(now, by, costCopy):
-		ib.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		ib.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	}
 	c, err := ib.holdKeys.keys.Open(ib.own.session, b.Sealed)
@@ -45,11 +46,11 @@ func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Recei
 	ib.holdKeys.verdicts.sound.Add(what, sound)
 	switch {
 	case !sound:
-		ib.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		ib.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
 	case blocked:
-		ib.answerText(now, key, back, dgram.ResultNotTrusted)
+		ib.answerText(now, key, back, wire.ResultNotTrusted)
 	default:
-		ib.happened(now, copyOpened{sender, c.ID, back, dgram.Text{
+		ib.happened(now, copyOpened{sender, c.ID, back, wire.Text{
 			Prev: c.Prev, Sent: c.Sent, Late: true, Part: c.Part.Part, Parts: c.Parts, Text: c.Text,
 		}})
 	}
@@ -57,19 +58,19 @@ func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Recei
 
 // answerText answers a text; if a friend brought it, it adds a receipt that the sender will
 // believe.
-func (ib *inbound) answerText(now time.Time, key textKey, to asker, result dgram.Result) {
+func (ib *inbound) answerText(now time.Time, key textKey, to asker, result wire.Result) {
 	ib.ep.Settle(now, to.handle, result, 0)
 	if to.by.IsZero() {
 		return
 	}
 	switch result {
-	case dgram.ResultDelivered, dgram.ResultNotTrusted, dgram.ResultTooOld:
+	case wire.ResultDelivered, wire.ResultNotTrusted, wire.ResultTooOld:
 	default:
 		return
 	}
 	word := sessions.Receipt{From: ib.own.session, To: key.from, ID: key.id, Result: uint64(result)}
-	ib.ep.Send(now, dgram.PeerID(to.by), dgram.Message{ID: ib.ep.NextID(), Body: dgram.Receipt{
-		From: dgram.PeerID(ib.own.session), To: dgram.PeerID(key.from), Text: key.id, Result: result, Sig: word.Sign(ib.cfg.Key),
+	ib.ep.Send(now, wire.PeerID(to.by), wire.Message{ID: ib.ep.NextID(), Body: wire.Receipt{
+		From: wire.PeerID(ib.own.session), To: wire.PeerID(key.from), Text: key.id, Result: result, Sig: word.Sign(ib.cfg.Key),
 	}})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -63,7 +64,7 @@ func newCircuits(l *budget.Ledger) circuits {
 }
 
 // pass carries one datagram from a neighbour to another, or counts why not.
-func (rl *relay) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort, m dgram.Relay) {
+func (rl *relay) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort, m wire.Relay) {
 	c := &rl.circuits
 	to := sessions.SessionID(m.Session)
 	e := rl.edges.byID[to]
@@ -87,7 +88,7 @@ func (rl *relay) pass(now time.Time, from sessions.SessionID, addr netip.AddrPor
 		return
 	}
 	p.bytes[side] += len(m.Datagram)
-	if rl.ep.Send(now, dgram.PeerID(to), dgram.Message{Body: dgram.Relay{Session: dgram.PeerID(from), Datagram: m.Datagram}}) {
+	if rl.ep.Send(now, wire.PeerID(to), wire.Message{Body: wire.Relay{Session: wire.PeerID(from), Datagram: m.Datagram}}) {
 		c.count.passed++
 	}
 }
@@ -237,12 +238,12 @@ func (rl *relay) carry(now time.Time, d dgram.Datagram) {
 	if _, _, direct := rl.direct(relay); !ok || !direct {
 		return // as if lost
 	}
-	rl.ep.Send(now, dgram.PeerID(relay), dgram.Message{Body: dgram.Relay{Session: peer, Datagram: d.Bytes}})
+	rl.ep.Send(now, wire.PeerID(relay), wire.Message{Body: wire.Relay{Session: peer, Datagram: d.Bytes}})
 }
 
 // relayReceived takes a relayed datagram: one from somebody for us or, if we relay, one from a
 // neighbour for another.
-func (rl *relay) relayReceived(now time.Time, r dgram.Received, m dgram.Relay) {
+func (rl *relay) relayReceived(now time.Time, r dgram.Received, m wire.Relay) {
 	from := sessions.SessionID(r.From)
 	if at, _, ok := rl.direct(from); !ok || at != r.Addr {
 		return // through another relay, or from an unproved address

@@ -8,20 +8,20 @@ import (
 
 	"pgregory.net/rapid"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
 // someSummaries draws a list in order. While one takes the place of another both count towards
 // maxToldBy.
-func someSummaries(t *rapid.T, name string) (list []dgram.Summary) {
+func someSummaries(t *rapid.T, name string) (list []wire.Summary) {
 	shift := rapid.IntRange(0, 9).Draw(t, name+" crowded") // all in one bucket, or spread
 	dense := rapid.IntRange(0, 4).Draw(t, name+" density")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, name), 0))
 	for id := range maxToldBy / 2 {
 		if rng.IntN(4) < dense {
 			word := id << shift
-			list = append(list, dgram.Summary{Session: dgram.PeerID{byte(word >> 8), byte(word)}, Seq: 1 + rng.Uint64N(3), State: uint64(id % 2)})
+			list = append(list, wire.Summary{Session: wire.PeerID{byte(word >> 8), byte(word)}, Seq: 1 + rng.Uint64N(3), State: uint64(id % 2)})
 		}
 	}
 	return list
@@ -54,8 +54,8 @@ func TestOneExchangeMakesListsEqual(t *testing.T) {
 		}
 		sent, want := 0, 0
 		for _, s := range told {
-			of := func(list []dgram.Summary) []dgram.Summary {
-				return slices.DeleteFunc(slices.Clone(list), func(o dgram.Summary) bool { return o.Session[0]>>4 != s.Session[0]>>4 })
+			of := func(list []wire.Summary) []wire.Summary {
+				return slices.DeleteFunc(slices.Clone(list), func(o wire.Summary) bool { return o.Session[0]>>4 != s.Session[0]>>4 })
 			}
 			if !slices.Equal(of(before), of(told)) {
 				want++
@@ -66,18 +66,18 @@ func TestOneExchangeMakesListsEqual(t *testing.T) {
 			if pages > maxToldBy/newsPage+1 {
 				t.Fatal("it does not end")
 			}
-			q := dgram.ListRequest{Cursor: cursor}
+			q := wire.ListRequest{Cursor: cursor}
 			if len(before) > 0 {
-				q.Digest = dgram.Digest([8]byte{byte(pages)}, hearsay.held(by))
+				q.Digest = wire.Digest([8]byte{byte(pages)}, hearsay.held(by))
 			}
-			var page dgram.List
+			var page wire.List
 			fillPage(&page, slices.Clone(told), q)
 			if page.Total != uint64(len(told)) {
 				t.Fatalf("the list is said to have %d", page.Total)
 			}
 			sent += len(page.Summaries)
-			behind := func(list []dgram.Summary) []dgram.Summary { // the page, on which others follow
-				return slices.DeleteFunc(list, func(s dgram.Summary) bool { return bytes.Compare(s.Session[:], page.Next) <= 0 })
+			behind := func(list []wire.Summary) []wire.Summary { // the page, on which others follow
+				return slices.DeleteFunc(list, func(s wire.Summary) bool { return bytes.Compare(s.Session[:], page.Next) <= 0 })
 			}
 			rest := behind(hearsay.held(by))
 			hearsay.replace(by, cursor, &page)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -42,7 +43,7 @@ func (es *edges) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
 	var borrowed []netip.AddrPort
 	for _, s := range all {
 		var at []netip.AddrPort // newest first
-		if path, _, ok := es.ep.Path(dgram.PeerID(s.ID)); ok && !dgram.Relayed(path.Addr()) {
+		if path, _, ok := es.ep.Path(wire.PeerID(s.ID)); ok && !dgram.Relayed(path.Addr()) {
 			at = append(at, path)
 		}
 		for _, seen := range s.Seen {

@@ -7,6 +7,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -36,10 +37,10 @@ func newContents(t *testing.T) *contents {
 }
 
 // answer says one message and returns what it is answered with; false: nothing.
-func (c *contents) answer(body dgram.Body) (dgram.Result, bool) {
+func (c *contents) answer(body wire.Body) (wire.Result, bool) {
 	c.t.Helper()
 	id, from := c.m.ep.NextID(), len(c.m.events)
-	c.m.says(c.ann.id(), dgram.Message{ID: id, Body: body}, 200*time.Millisecond)
+	c.m.says(c.ann.id(), wire.Message{ID: id, Body: body}, 200*time.Millisecond)
 	for _, e := range c.m.events[from:] {
 		if s, ok := e.(dgram.Settled); ok && s.ID == id && s.Kind == body.Kind() {
 			return s.Result, true
@@ -50,14 +51,14 @@ func (c *contents) answer(body dgram.Body) (dgram.Result, bool) {
 
 // find is a search whose ticket is in order, but for what change does to it before it is
 // signed, and after to it then.
-func (c *contents) find(change, after func(p *dgram.Ping)) dgram.Ping {
+func (c *contents) find(change, after func(p *wire.Ping)) wire.Ping {
 	c.number++
-	p := dgram.Ping{Scope: dgram.ScopeFind, Name: "bob", Record: c.m.signed}
+	p := wire.Ping{Scope: wire.ScopeFind, Name: "bob", Record: c.m.signed}
 	if change != nil {
 		change(&p)
 	}
 	ticket := sessions.Ticket{Asker: c.m.record.Session, Introducer: sessions.SessionID(c.ann.id()), Name: p.Name, User: p.User, Number: c.number}
-	p.Ticket = dgram.Ticket{Number: c.number, Sig: ticket.Sign(c.m.key)}
+	p.Ticket = wire.Ticket{Number: c.number, Sig: ticket.Sign(c.m.key)}
 	if after != nil {
 		after(&p)
 	}
@@ -75,38 +76,38 @@ func TestContentIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sid := func(id dgram.PeerID) []byte { return id[:] }
-	of := func(r *raw) dgram.PeerID { return dgram.PeerID(r.record.Session) }
-	explode := func(p *dgram.Ping) { p.Scope, p.Name = dgram.ScopeExplode, "" }
+	sid := func(id wire.PeerID) []byte { return id[:] }
+	of := func(r *raw) wire.PeerID { return wire.PeerID(r.record.Session) }
+	explode := func(p *wire.Ping) { p.Scope, p.Name = wire.ScopeExplode, "" }
 	sealed := bytes.Repeat([]byte{0xa5}, 200)
 	for _, row := range []struct {
 		what string
-		body dgram.Body
-		want dgram.Result
+		body wire.Body
+		want wire.Result
 	}{
-		{"declareOnline with a record that does not verify", dgram.Online{Record: broken}, dgram.ResultDelivered},
-		{"declareOnline with another's record", dgram.Online{Record: oscar.signed}, dgram.ResultDelivered},
-		{"declareOffline with a record that does not verify", dgram.Offline{Record: broken}, dgram.ResultDelivered},
-		{"declareOffline with another's record", dgram.Offline{Record: oscar.signed}, dgram.ResultDelivered},
-		{"declareOffline with a record that says online", dgram.Offline{Record: online}, dgram.ResultDelivered},
-		{"find", c.find(nil, nil), dgram.ResultDelivered},
-		{"find of a name that is not mapped", c.find(func(p *dgram.Ping) { p.Name = "Bob" }, nil), dgram.ResultUnknownRecipient},
-		{"find of nobody's name", c.find(func(p *dgram.Ping) { p.Name = "b b" }, nil), dgram.ResultUnknownRecipient},
-		{"find of nobody", c.find(func(p *dgram.Ping) { p.Name = "" }, nil), dgram.ResultUnknownRecipient},
-		{"find with a wrong ticket", c.find(nil, func(p *dgram.Ping) { p.Ticket.Sig[0] ^= 1 }), dgram.ResultUnknownRecipient},
-		{"find with no ticket", c.find(nil, func(p *dgram.Ping) { p.Ticket.Sig = nil }), dgram.ResultUnknownRecipient},
-		{"find with another's record", c.find(nil, func(p *dgram.Ping) { p.Record = oscar.signed }), dgram.ResultUnknownRecipient},
-		{"find with no record", c.find(nil, func(p *dgram.Ping) { p.Record = nil }), dgram.ResultUnknownRecipient},
-		{"a half of no sense", c.find(nil, func(p *dgram.Ping) { p.By = sid(of(c.m)) }), dgram.ResultDelivered},
-		{"explode with another's record", c.find(explode, func(p *dgram.Ping) { p.Record = oscar.signed }), dgram.ResultUnknownRecipient},
-		{"explode with a wrong ticket", c.find(explode, func(p *dgram.Ping) { p.Ticket.Sig[0] ^= 1 }), dgram.ResultUnknownRecipient},
-		{"explode to who is not here", c.find(explode, func(p *dgram.Ping) { p.Targets = []dgram.PeerID{of(oscar)} }), dgram.ResultDelivered},
-		{"hold for who is not known", dgram.Hold{To: of(oscar), From: of(c.m), Text: 1, Sealed: sealed}, dgram.ResultUnknownRecipient},
-		{"hold of another's text", dgram.Hold{To: c.bob.id(), From: of(oscar), Text: 1, Sealed: sealed}, dgram.ResultNotTrusted},
-		{"a copy that does not open", dgram.Hold{To: c.ann.id(), From: c.bob.id(), Text: 1, Sealed: sealed}, dgram.ResultUnknownRecipient},
-		{"a copy of who is not known", dgram.Hold{To: c.ann.id(), From: of(oscar), Text: 1, Sealed: sealed}, dgram.ResultBusy},
-		{"a forged receipt", dgram.Receipt{From: c.bob.id(), To: c.ann.id(), Text: 1, Sig: make([]byte, 64)}, dgram.ResultDelivered},
-		{"a receipt for who is not known", dgram.Receipt{From: of(c.m), To: of(oscar), Text: 1, Sig: make([]byte, 64)}, dgram.ResultDelivered},
+		{"declareOnline with a record that does not verify", wire.Online{Record: broken}, wire.ResultDelivered},
+		{"declareOnline with another's record", wire.Online{Record: oscar.signed}, wire.ResultDelivered},
+		{"declareOffline with a record that does not verify", wire.Offline{Record: broken}, wire.ResultDelivered},
+		{"declareOffline with another's record", wire.Offline{Record: oscar.signed}, wire.ResultDelivered},
+		{"declareOffline with a record that says online", wire.Offline{Record: online}, wire.ResultDelivered},
+		{"find", c.find(nil, nil), wire.ResultDelivered},
+		{"find of a name that is not mapped", c.find(func(p *wire.Ping) { p.Name = "Bob" }, nil), wire.ResultUnknownRecipient},
+		{"find of nobody's name", c.find(func(p *wire.Ping) { p.Name = "b b" }, nil), wire.ResultUnknownRecipient},
+		{"find of nobody", c.find(func(p *wire.Ping) { p.Name = "" }, nil), wire.ResultUnknownRecipient},
+		{"find with a wrong ticket", c.find(nil, func(p *wire.Ping) { p.Ticket.Sig[0] ^= 1 }), wire.ResultUnknownRecipient},
+		{"find with no ticket", c.find(nil, func(p *wire.Ping) { p.Ticket.Sig = nil }), wire.ResultUnknownRecipient},
+		{"find with another's record", c.find(nil, func(p *wire.Ping) { p.Record = oscar.signed }), wire.ResultUnknownRecipient},
+		{"find with no record", c.find(nil, func(p *wire.Ping) { p.Record = nil }), wire.ResultUnknownRecipient},
+		{"a half of no sense", c.find(nil, func(p *wire.Ping) { p.By = sid(of(c.m)) }), wire.ResultDelivered},
+		{"explode with another's record", c.find(explode, func(p *wire.Ping) { p.Record = oscar.signed }), wire.ResultUnknownRecipient},
+		{"explode with a wrong ticket", c.find(explode, func(p *wire.Ping) { p.Ticket.Sig[0] ^= 1 }), wire.ResultUnknownRecipient},
+		{"explode to who is not here", c.find(explode, func(p *wire.Ping) { p.Targets = []wire.PeerID{of(oscar)} }), wire.ResultDelivered},
+		{"hold for who is not known", wire.Hold{To: of(oscar), From: of(c.m), Text: 1, Sealed: sealed}, wire.ResultUnknownRecipient},
+		{"hold of another's text", wire.Hold{To: c.bob.id(), From: of(oscar), Text: 1, Sealed: sealed}, wire.ResultNotTrusted},
+		{"a copy that does not open", wire.Hold{To: c.ann.id(), From: c.bob.id(), Text: 1, Sealed: sealed}, wire.ResultUnknownRecipient},
+		{"a copy of who is not known", wire.Hold{To: c.ann.id(), From: of(oscar), Text: 1, Sealed: sealed}, wire.ResultBusy},
+		{"a forged receipt", wire.Receipt{From: c.bob.id(), To: c.ann.id(), Text: 1, Sig: make([]byte, 64)}, wire.ResultDelivered},
+		{"a receipt for who is not known", wire.Receipt{From: of(c.m), To: of(oscar), Text: 1, Sig: make([]byte, 64)}, wire.ResultDelivered},
 	} {
 		got, answered := c.answer(row.body)
 		if !answered || got != row.want {
@@ -127,7 +128,7 @@ func TestContentIsAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := c.answer(dgram.Online{Record: gone}); !ok || got != dgram.ResultDelivered || c.ann.sees("mallory") {
+	if got, ok := c.answer(wire.Online{Record: gone}); !ok || got != wire.ResultDelivered || c.ann.sees("mallory") {
 		t.Errorf("declareOnline with a record that says gone: %v, %v, here: %v", got, ok, c.ann.sees("mallory"))
 	}
 }
@@ -137,17 +138,17 @@ func TestReachIsAnswered(t *testing.T) {
 	c := newContents(t)
 	for _, row := range []struct {
 		what  string
-		about dgram.PeerID
+		about wire.PeerID
 	}{
-		{"somebody who is not known", dgram.PeerID{1, 2, 3}}, {"the asker", dgram.PeerID(c.m.record.Session)}, {"who is asked", c.ann.id()},
+		{"somebody who is not known", wire.PeerID{1, 2, 3}}, {"the asker", wire.PeerID(c.m.record.Session)}, {"who is asked", c.ann.id()},
 	} {
 		id, from := c.m.ep.Reach(c.b.now, c.ann.id(), row.about), len(c.m.events)
 		c.m.turn()
 		c.b.run(3 * time.Second)
 		answered := false
 		for _, e := range c.m.events[from:] {
-			if s, ok := e.(dgram.Settled); ok && s.ID == id && s.Kind == dgram.KindPing {
-				answered = s.Result == dgram.ResultUnknownRecipient
+			if s, ok := e.(dgram.Settled); ok && s.ID == id && s.Kind == wire.KindPing {
+				answered = s.Result == wire.ResultUnknownRecipient
 			}
 		}
 		if !answered {
@@ -160,15 +161,15 @@ func TestReachIsAnswered(t *testing.T) {
 // about nobody.
 func TestListOfNobodyIsEmpty(t *testing.T) {
 	c := newContents(t)
-	nobody := dgram.PeerID{1, 2, 3}
+	nobody := wire.PeerID{1, 2, 3}
 	own, asker := c.ann.id(), c.m.record.Session
 	for _, of := range [][]byte{own[:], asker[:], nobody[:], c.m.record.User[:], make([]byte, 32)} {
 		id, from := c.m.ep.NextID(), len(c.m.events)
-		c.m.says(c.ann.id(), dgram.Message{ID: id, Body: dgram.ListRequest{Of: of, Credit: 8}}, 200*time.Millisecond)
+		c.m.says(c.ann.id(), wire.Message{ID: id, Body: wire.ListRequest{Of: of, Credit: 8}}, 200*time.Millisecond)
 		pages := 0
 		for _, e := range c.m.events[from:] {
 			r, ok := e.(dgram.Received)
-			if l, is := r.Message.Body.(dgram.List); ok && is && l.Request == id {
+			if l, is := r.Message.Body.(wire.List); ok && is && l.Request == id {
 				pages++
 				if len(l.Summaries)+len(l.Records)+len(l.Next) > 0 || l.Total != 0 {
 					t.Errorf("of %x: %+v", of, l)

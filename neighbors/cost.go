@@ -3,7 +3,7 @@ package neighbors
 import (
 	"bytes"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -20,29 +20,29 @@ const (
 )
 
 // cost is what a message of a session will cost.
-func (co *core) cost(m *dgram.Message, from *sessions.Session) float64 {
+func (co *core) cost(m *wire.Message, from *sessions.Session) float64 {
 	switch b := m.Body.(type) {
-	case dgram.Text:
+	case wire.Text:
 		return costText
-	case dgram.Online:
+	case wire.Online:
 		if len(b.Record) > 0 && !bytes.Equal(b.Record, from.Record) {
 			return costMessage + costSignature
 		}
-	case dgram.Offline:
+	case wire.Offline:
 		return costMessage + costSignature
-	case dgram.Ping:
+	case wire.Ping:
 		switch b.Scope {
-		case dgram.ScopeFind:
+		case wire.ScopeFind:
 			return costMessage + 2*costSignature
-		case dgram.ScopeExplode:
+		case wire.ScopeExplode:
 			return costMessage + 2*costSignature + costList
 		}
 		return 2 * costMessage
-	case dgram.ListRequest:
+	case wire.ListRequest:
 		return costList
-	case dgram.List:
+	case wire.List:
 		return costMessage + costSummary*float64(len(b.Summaries)) + costSignature*float64(len(b.Records))
-	case dgram.Relay:
+	case wire.Relay:
 		return costRelay
 	}
 	return costMessage

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -26,7 +26,7 @@ func TestWorkIsCharged(t *testing.T) {
 	for i := range 3000 {
 		m.record.Seq++
 		m.signed, _ = sessions.Sign(m.key, m.record)
-		m.ep.Send(b.now, ann.id(), dgram.Message{ID: m.ep.NextID(), Body: dgram.Online{Record: m.signed}})
+		m.ep.Send(b.now, ann.id(), wire.Message{ID: m.ep.NextID(), Body: wire.Online{Record: m.signed}})
 		m.turn()
 		if i%10 == 0 {
 			b.run(time.Millisecond)

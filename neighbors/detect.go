@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -52,7 +53,7 @@ type question struct {
 // lastLife is when a neighbour gave its last sign of life: a datagram of its own or, for a
 // while, the word of another neighbour.
 func (dt *detector) lastLife(e *edge) time.Time {
-	heard := dt.ep.LastHeard(dgram.PeerID(e.id))
+	heard := dt.ep.LastHeard(wire.PeerID(e.id))
 	if e.watch.indirect.vouched.After(heard) && e.watch.indirect.vouched.Sub(heard) < vouchLast {
 		return e.watch.indirect.vouched
 	}
@@ -67,7 +68,7 @@ func (dt *detector) silence(now time.Time, e *edge) time.Duration {
 	}
 	wait, pace := p.Every, time.Duration(dt.edges.onlineBeside(e))*p.Pace
 	switch {
-	case e.watch.indirect.vouched.After(dt.ep.LastHeard(dgram.PeerID(e.id))):
+	case e.watch.indirect.vouched.After(dt.ep.LastHeard(wire.PeerID(e.id))):
 		return vouchAgain
 	case e.seed:
 		wait, pace = min(keepMapping, p.Last), 0 // its clients are many, and it leaves the probing to them
@@ -145,7 +146,7 @@ func (dt *detector) watch(now time.Time, e *edge) {
 		}
 		e.quietAt = now.Add(dt.gap(e))
 	}
-	if s, ok := dt.book.Session(e.id); dt.ep.Probe(now, dgram.PeerID(e.id)) == 0 && ok {
+	if s, ok := dt.book.Session(e.id); dt.ep.Probe(now, wire.PeerID(e.id)) == 0 && ok {
 		dt.dialSession(now, s) // the keys are gone
 	}
 }
@@ -194,7 +195,7 @@ func (dt *detector) suspect(now time.Time, e *edge) {
 	dt.judgeSuspect(e)
 	dt.happened(now, changed{e})
 	at, _, ok := dt.direct(e.id)
-	dt.ep.Doubt(now, dgram.PeerID(e.id))
+	dt.ep.Doubt(now, wire.PeerID(e.id))
 	if ok && !dt.links.near(at.Addr()) {
 		dt.askNear(now, e) // it may be alive, and only the path to it broken
 		dt.happened(now, pathFailed{e})
@@ -231,7 +232,7 @@ func (dt *detector) judgeSuspect(e *edge) {
 // suspected: a neighbour says that it does not reach another one of ours. We probe that one at
 // once unless we heard it a moment ago; if we suspect it already, this confirms it.
 func (dt *detector) suspected(now time.Time, e *edge, by sessions.SessionID) {
-	if w := dt.edges.byID[by]; now.Sub(dt.ep.LastHeard(dgram.PeerID(e.id))) < recentLife || dt.cfg.Seed || w == nil || !counterparts(e, w) {
+	if w := dt.edges.byID[by]; now.Sub(dt.ep.LastHeard(wire.PeerID(e.id))) < recentLife || dt.cfg.Seed || w == nil || !counterparts(e, w) {
 		return
 	}
 	if len(e.watch.confirmed) < maxWatchers && !slices.Contains(e.watch.confirmed, by) {
@@ -241,7 +242,7 @@ func (dt *detector) suspected(now time.Time, e *edge, by sessions.SessionID) {
 		dt.judgeSuspect(e)
 	} else if e.watch.probes == 0 {
 		dt.doubt(now, e)
-		dt.ep.Probe(now, dgram.PeerID(e.id))
+		dt.ep.Probe(now, wire.PeerID(e.id))
 	}
 	dt.edges.plan(e)
 }
@@ -305,7 +306,7 @@ func (dt *detector) askWatchers(now time.Time, e *edge) {
 	}
 	e.watch.indirect.asks += maxWatchers
 	for _, w := range list {
-		id := dt.ep.Reach(now, dgram.PeerID(w.id), dgram.PeerID(e.id))
+		id := dt.ep.Reach(now, wire.PeerID(w.id), wire.PeerID(e.id))
 		if id == 0 {
 			continue
 		}
@@ -352,7 +353,7 @@ func (dt *detector) reachSettled(now time.Time, a dgram.Settled) {
 		return
 	}
 	e.watch.answered = true
-	if a.Result != dgram.ResultDelivered || e.watch.probes == 0 {
+	if a.Result != wire.ResultDelivered || e.watch.probes == 0 {
 		return
 	}
 	if e.watch.indirect.vouched.IsZero() || now.Sub(e.watch.indirect.vouched) > vouchLast {
@@ -393,7 +394,7 @@ func (dt *detector) deaf(e *edge) bool {
 	if dt.cfg.LoopbackOnly || len(dt.cfg.Interfaces) == 0 && len(dt.cfg.Listen) == 0 {
 		return false
 	}
-	at, _, ok := dt.ep.Path(dgram.PeerID(e.id))
+	at, _, ok := dt.ep.Path(wire.PeerID(e.id))
 	if !ok || at.Addr().IsLoopback() {
 		return false
 	}

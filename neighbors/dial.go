@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 	"errors"
@@ -46,7 +47,7 @@ func (co *core) callSession(now time.Time, s sessions.Session, asked bool) bool 
 }
 
 func peerOf(s sessions.Session) dgram.Peer {
-	return dgram.Peer{ID: dgram.PeerID(s.ID), User: [32]byte(s.User), Static: s.Static, Seq: s.Seq}
+	return dgram.Peer{ID: wire.PeerID(s.ID), User: [32]byte(s.User), Static: s.Static, Seq: s.Seq}
 }
 
 // dial says HELLO at addr. want names the sessions that may be there; empty:

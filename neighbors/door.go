@@ -9,7 +9,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -111,21 +111,21 @@ func (dr *door) startDoor() {
 
 // admit says whether a text may go on to the inbox, and what to answer if not. A text is paid
 // for once, however often it comes.
-func (dr *door) admit(now time.Time, s sessions.Session, id uint64, b dgram.Text) (refusal dgram.Result, ok bool) {
+func (dr *door) admit(now time.Time, s sessions.Session, id uint64, b wire.Text) (refusal wire.Result, ok bool) {
 	key := textKey{s.ID, id}
 	by := dr.edges.payer(s.ID)
 	switch {
 	case by.Class <= budget.Known, dr.inbox.Took(s.ID, id):
 		return 0, true
 	case !dr.opensTo(by.Class):
-		return dgram.ResultNotTrusted, false
+		return wire.ResultNotTrusted, false
 	case dr.paid.Contains(key):
 		return 0, true
 	}
 	v := dr.visitor(s.User, by, now)
 	if !dr.budget.Spend(now, budget.Lines, by, 1) {
 		v.waits = true
-		return dgram.ResultBusy, false
+		return wire.ResultBusy, false
 	}
 	dr.paid.Add(key, struct{}{})
 	if v.waits = false; b.Part+1 == b.Parts {
@@ -189,7 +189,7 @@ func (dr *door) letIn(now time.Time, user sessions.UserKey) {
 		if v != nil && !v.waits || v == nil && !wrote {
 			continue
 		}
-		dr.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: dr.ep.NextID(), Body: dgram.Online{Record: dr.own.signed, Observed: dr.edges.byID[id].told}})
+		dr.ep.Send(now, wire.PeerID(id), wire.Message{ID: dr.ep.NextID(), Body: wire.Online{Record: dr.own.signed, Observed: dr.edges.byID[id].told}})
 	}
 	dr.wake(now)
 }

@@ -11,6 +11,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -23,11 +24,11 @@ func numbered(n int) (list []string) {
 }
 
 // writes has a stranger send texts, one after the other in one series.
-func (r *raw) writes(to dgram.PeerID, lines []string) {
+func (r *raw) writes(to wire.PeerID, lines []string) {
 	for _, line := range lines {
 		prev := r.wrote
 		r.wrote++
-		r.ep.Send(r.bed.now, to, dgram.Message{ID: r.wrote, Body: dgram.Text{Prev: prev, Parts: 1, Text: line, Sent: uint64(r.bed.now.UnixMilli())}})
+		r.ep.Send(r.bed.now, to, wire.Message{ID: r.wrote, Body: wire.Text{Prev: prev, Parts: 1, Text: line, Sent: uint64(r.bed.now.UnixMilli())}})
 	}
 	r.turn()
 }
@@ -86,12 +87,12 @@ func TestDeclaringDoesNotDrawTexts(t *testing.T) {
 	ann := b.join("ann")
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(ann)
-	m.answer = dgram.ResultBusy
+	m.answer = wire.ResultBusy
 	ann.say("mallory", "hello")
 	b.run(time.Minute)
 	texts := func() (n int) {
 		for _, e := range m.events {
-			if r, ok := e.(dgram.Received); ok && r.Message.Kind() == dgram.KindText {
+			if r, ok := e.(dgram.Received); ok && r.Message.Kind() == wire.KindText {
 				n++
 			}
 		}
@@ -99,7 +100,7 @@ func TestDeclaringDoesNotDrawTexts(t *testing.T) {
 	}
 	before := texts()
 	for i := range 300 {
-		m.says(ann.id(), dgram.Message{ID: uint64(i + 1), Body: dgram.Online{Record: m.signed}}, 100*time.Millisecond)
+		m.says(ann.id(), wire.Message{ID: uint64(i + 1), Body: wire.Online{Record: m.signed}}, 100*time.Millisecond)
 	}
 	if got := texts() - before; got < 5 || got > 16 {
 		t.Errorf("%d sends in 30 s, want one in two seconds or a little more", got)
@@ -194,7 +195,7 @@ func TestDoorPolicies(t *testing.T) {
 	again.meets(bob)
 	again.writes(bob.id(), []string{"hello"})
 	b.run(time.Second)
-	if got := again.answers(); !slices.Equal(got, []dgram.Result{dgram.ResultDelivered}) || len(bob.texts()) != 1 {
+	if got := again.answers(); !slices.Equal(got, []wire.Result{wire.ResultDelivered}) || len(bob.texts()) != 1 {
 		t.Errorf("sent again: %v, bob has %d", got, len(bob.texts()))
 	}
 }
@@ -211,9 +212,9 @@ func TestDoorPolicyLink(t *testing.T) {
 	b.run(time.Second)
 	bob.node.SetSurroundings(b.now, neighbors.Surroundings{Interfaces: []netip.Prefix{netip.PrefixFrom(bob.addr.Addr(), 24)}})
 	bob.turn()
-	m.says(bob.id(), dgram.Message{ID: 9, Body: dgram.Text{Parts: 1, Text: "from the link", Sent: 1}}, 0)
+	m.says(bob.id(), wire.Message{ID: 9, Body: wire.Text{Parts: 1, Text: "from the link", Sent: 1}}, 0)
 	b.run(time.Second)
-	if got := m.answers(); len(bob.texts()) != 1 || !slices.Equal(got, []dgram.Result{dgram.ResultNotTrusted, dgram.ResultDelivered}) {
+	if got := m.answers(); len(bob.texts()) != 1 || !slices.Equal(got, []wire.Result{wire.ResultNotTrusted, wire.ResultDelivered}) {
 		t.Errorf("answers %v, bob read %q", got, bob.texts())
 	}
 }
@@ -259,7 +260,7 @@ func TestWhoIsAtTheDoor(t *testing.T) {
 	}
 	first.writes(bob.id(), []string{"still there?"})
 	b.run(time.Second)
-	if got := first.answers(); got[len(got)-1] != dgram.ResultNotTrusted {
+	if got := first.answers(); got[len(got)-1] != wire.ResultNotTrusted {
 		t.Errorf("a blocked one is answered %v", got)
 	}
 	if _, err := bob.node.Accept(b.now, "first"); err == nil || !strings.Contains(err.Error(), `\unblock first`) {
@@ -285,9 +286,9 @@ func TestDoorAfterARestart(t *testing.T) {
 }
 
 // answers are those to texts.
-func (r *raw) answers() (list []dgram.Result) {
+func (r *raw) answers() (list []wire.Result) {
 	for _, e := range r.events {
-		if s, ok := e.(dgram.Settled); ok && s.Kind == dgram.KindText {
+		if s, ok := e.(dgram.Settled); ok && s.Kind == wire.KindText {
 			list = append(list, s.Result)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -91,7 +91,7 @@ func (es *edges) giveWay(e *edge, p budget.Payer, crowded budget.Group, yields b
 
 // quieter says whether a was last heard before b; an edge never heard comes first.
 func (es *edges) quieter(a, b *edge) bool {
-	at, bt := es.ep.LastHeard(dgram.PeerID(a.id)), es.ep.LastHeard(dgram.PeerID(b.id))
+	at, bt := es.ep.LastHeard(wire.PeerID(a.id)), es.ep.LastHeard(wire.PeerID(b.id))
 	if !at.Equal(bt) {
 		return at.Before(bt)
 	}
@@ -110,7 +110,7 @@ func (es *edges) removeEdge(e *edge) {
 	delete(es.byID, e.id)
 	es.order = nil
 	es.budget.Free(budget.Edges, e.payer, 1)
-	es.ep.Pin(dgram.PeerID(e.id), false)
+	es.ep.Pin(wire.PeerID(e.id), false)
 }
 
 // reclass moves an edge to the payer that its session has now: its user was pinned, it was met
@@ -127,7 +127,7 @@ func (es *edges) reclass(e *edge) {
 		es.onlineOf[p.Class]++
 	}
 	e.payer = p
-	es.ep.Pin(dgram.PeerID(e.id), e.online && p.Class <= budget.Seed)
+	es.ep.Pin(wire.PeerID(e.id), e.online && p.Class <= budget.Seed)
 }
 
 // counterparts says whether what other says or does may influence how we judge e: only if it is

@@ -2,7 +2,7 @@ package neighbors
 
 import (
 	"bytes"
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 	"net/netip"
@@ -45,18 +45,18 @@ func (es *edges) nearEdge(e *edge) bool {
 }
 
 // summaryOf makes our summary of a neighbour.
-func (es *edges) summaryOf(e *edge) (s dgram.Summary, ok bool) {
+func (es *edges) summaryOf(e *edge) (s wire.Summary, ok bool) {
 	known, ok := es.book.Session(e.id)
 	if !ok {
 		return s, false
 	}
-	s = dgram.Summary{Session: dgram.PeerID(e.id), Seq: known.Seq, State: uint64(known.State)}
+	s = wire.Summary{Session: wire.PeerID(e.id), Seq: known.Seq, State: uint64(known.State)}
 	switch {
 	case known.State == sessions.StateGone:
 	case !e.online:
-		s.State = dgram.SummaryLost
+		s.State = wire.SummaryLost
 	case !e.watch.since.IsZero():
-		s.State = dgram.SummarySuspect
+		s.State = wire.SummarySuspect
 	}
 	return s, true
 }
@@ -99,7 +99,7 @@ func (es *edges) linkView(v *PresenceView) {
 		if label := es.book.Label(e.user); !slices.Contains(v.Users, label) {
 			v.Users = append(v.Users, label)
 		}
-		if at, _, ok := es.ep.Path(dgram.PeerID(id)); ok {
+		if at, _, ok := es.ep.Path(wire.PeerID(id)); ok {
 			v.Addrs = append(v.Addrs, at)
 		}
 	}
@@ -113,10 +113,10 @@ func (es *edges) isHere(now time.Time, id sessions.SessionID) bool {
 	if es.ep == nil {
 		return false // the memory is being loaded
 	}
-	if !es.ep.Confirmed(dgram.PeerID(id)) {
+	if !es.ep.Confirmed(wire.PeerID(id)) {
 		return false // it called us, and may be gone already
 	}
-	heard := es.ep.LastHeard(dgram.PeerID(id))
+	heard := es.ep.LastHeard(wire.PeerID(id))
 	if es.book.Since(id, heard) < hereCame {
 		return now.Sub(heard) < hereSilent
 	}
@@ -126,7 +126,7 @@ func (es *edges) isHere(now time.Time, id sessions.SessionID) bool {
 // atTheDoor says that a session has called us and may be gone already, and that we would not
 // look for it anyway.
 func (es *edges) atTheDoor(id sessions.SessionID, addr netip.AddrPort) bool {
-	return !es.ep.Confirmed(dgram.PeerID(id)) && es.notSought(id, addr)
+	return !es.ep.Confirmed(wire.PeerID(id)) && es.notSought(id, addr)
 }
 
 // notSought says that our user neither knows a session's user nor named it as a seed.
@@ -164,7 +164,7 @@ func (es *edges) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID
 // live lists the sessions with a live association, in a fixed order.
 func (es *edges) live() (list []*edge) {
 	for _, id := range es.edgeIDs() {
-		if e := es.byID[id]; e.online && es.ep.Live(dgram.PeerID(id)) {
+		if e := es.byID[id]; e.online && es.ep.Live(wire.PeerID(id)) {
 			list = append(list, e)
 		}
 	}
@@ -174,7 +174,7 @@ func (es *edges) live() (list []*edge) {
 // peerAt finds the live session whose path ends at addr.
 func (es *edges) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
 	for _, id := range es.edgeIDs() {
-		if at, _, ok := es.ep.Path(dgram.PeerID(id)); ok && at == addr && es.byID[id].online {
+		if at, _, ok := es.ep.Path(wire.PeerID(id)); ok && at == addr && es.byID[id].online {
 			return id, true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -36,7 +37,7 @@ type explosions struct {
 // asked is one request of an explode.
 type asked struct {
 	neighbor sessions.SessionID
-	targets  []dgram.PeerID
+	targets  []wire.PeerID
 	refused  bool
 }
 
@@ -77,7 +78,7 @@ func (rq *requests) explodeNow(now time.Time) (Token, error) {
 		targets, known := plan[e.id]
 		switch {
 		case e.seed || known && len(targets) == 0:
-			rq.explodeTo(now, e, dgram.Online{Record: rq.own.signed}, nil) // it has nobody to tell, but should know too
+			rq.explodeTo(now, e, wire.Online{Record: rq.own.signed}, nil) // it has nobody to tell, but should know too
 		case !known:
 			rq.explodeTo(now, e, rq.explodePing(now, e, nil), nil) // it has not told us whom it knows: pass on to all of them
 		}
@@ -91,15 +92,15 @@ func (rq *requests) explodeNow(now time.Time) (Token, error) {
 	return q.token, nil
 }
 
-func (rq *requests) explodePing(now time.Time, e *edge, targets []dgram.PeerID) dgram.Ping {
-	p := dgram.Ping{Scope: dgram.ScopeExplode, Record: rq.own.signed, Targets: targets}
+func (rq *requests) explodePing(now time.Time, e *edge, targets []wire.PeerID) wire.Ping {
+	p := wire.Ping{Scope: wire.ScopeExplode, Record: rq.own.signed, Targets: targets}
 	p.Ticket = rq.finder.signTicket(now, e.id, p)
 	return p
 }
 
-func (rq *requests) explodeTo(now time.Time, e *edge, body dgram.Body, targets []dgram.PeerID) {
+func (rq *requests) explodeTo(now time.Time, e *edge, body wire.Body, targets []wire.PeerID) {
 	id := rq.ep.NextID()
-	if rq.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: body}) {
+	if rq.ep.Send(now, wire.PeerID(e.id), wire.Message{ID: id, Body: body}) {
 		rq.explode.asked[id] = asked{neighbor: e.id, targets: targets}
 		rq.explode.cost += 1 + len(targets)
 	}
@@ -108,8 +109,8 @@ func (rq *requests) explodeTo(now time.Time, e *edge, body dgram.Body, targets [
 // assign gives each session two edges away to one or two of the neighbours that tell of it, so
 // that it hears of us once or twice and not from all of them. A neighbour that has told us
 // nothing yet is not in the plan.
-func (rq *requests) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
-	plan := map[sessions.SessionID][]dgram.PeerID{}
+func (rq *requests) assign(live []*edge) map[sessions.SessionID][]wire.PeerID {
+	plan := map[sessions.SessionID][]wire.PeerID{}
 	here := map[sessions.SessionID]bool{}
 	for _, e := range live {
 		here[e.id] = true
@@ -133,7 +134,7 @@ func (rq *requests) assign(live []*edge) map[sessions.SessionID][]dgram.PeerID {
 		}
 		slices.SortStableFunc(by, func(a, b sessions.SessionID) int { return cmp.Compare(len(plan[a]), len(plan[b])) })
 		for _, id := range by[:min(len(by), explodeRelays)] {
-			plan[id] = append(plan[id], dgram.PeerID(r.id))
+			plan[id] = append(plan[id], wire.PeerID(r.id))
 		}
 	}
 	return plan
@@ -146,7 +147,7 @@ func (rq *requests) exploded(a dgram.Settled) {
 	if !ok || q.neighbor != sessions.SessionID(a.Peer) {
 		return
 	}
-	if a.Result == dgram.ResultDelivered {
+	if a.Result == wire.ResultDelivered {
 		delete(x.asked, a.ID)
 		for _, t := range q.targets {
 			x.beyond[sessions.SessionID(t)] = true
@@ -188,35 +189,35 @@ func (rq *requests) explodeEnd() Exploded {
 
 // passOn gives the record of a neighbour that explodes to our neighbours: to those it names, or
 // to all. They do not pass it on.
-func (rq *requests) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
+func (rq *requests) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p wire.Ping) wire.Result {
 	rec, err := rq.verify(p.Record)
-	at, _, live := rq.ep.Path(dgram.PeerID(origin.ID))
+	at, _, live := rq.ep.Path(wire.PeerID(origin.ID))
 	from := rq.edges.byID[origin.ID]
 	if err != nil || rec.Session != origin.ID || !live || at != addr || from == nil || !rq.ticketHolds(rec, rq.own.session, p) {
-		return dgram.ResultUnknownRecipient
+		return wire.ResultUnknownRecipient
 	}
 	targets := rq.passTargets(from, p.Targets)
 	st, _ := rq.explode.origins.Get(origin.ID)
 	if now.Sub(st.since) >= explodeGap {
 		st = explodeState{since: now}
 	} else if len(p.Targets) == 0 || st.targets+len(targets) > explodeMost {
-		return dgram.ResultBusy
+		return wire.ResultBusy
 	}
 	st.targets += max(len(targets), 1)
 	rq.explode.origins.Add(origin.ID, st)
 	for _, e := range targets {
-		half := dgram.Ping{
-			Scope: dgram.ScopeExplode, Session: origin.ID[:], Record: p.Record,
+		half := wire.Ping{
+			Scope: wire.ScopeExplode, Session: origin.ID[:], Record: p.Record,
 			Addrs: []netip.AddrPort{addr}, By: rq.own.session[:], Ticket: p.Ticket,
 		}
-		rq.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: rq.ep.NextID(), Body: half})
+		rq.ep.Send(now, wire.PeerID(e.id), wire.Message{ID: rq.ep.NextID(), Body: half})
 	}
-	return rq.finder.tickets.give(origin.ID, p.Ticket.Number, dgram.ResultDelivered)
+	return rq.finder.tickets.give(origin.ID, p.Ticket.Number, wire.ResultDelivered)
 }
 
 // passTargets lists the neighbours to which an origin's record goes: only those that we tell the
 // origin about anyway. A seed joins nobody to everybody.
-func (rq *requests) passTargets(from *edge, named []dgram.PeerID) (list []*edge) {
+func (rq *requests) passTargets(from *edge, named []wire.PeerID) (list []*edge) {
 	if rq.cfg.Seed {
 		return nil
 	}
@@ -224,7 +225,7 @@ func (rq *requests) passTargets(from *edge, named []dgram.PeerID) (list []*edge)
 		if e == from || e.user == from.user || e.seed || rq.edgeIsOwn(e) {
 			continue
 		}
-		if rq.edges.tells(e, from) && len(list) < explodeMost && (len(named) == 0 || slices.Contains(named, dgram.PeerID(e.id))) {
+		if rq.edges.tells(e, from) && len(list) < explodeMost && (len(named) == 0 || slices.Contains(named, wire.PeerID(e.id))) {
 			list = append(list, e)
 		}
 	}
@@ -233,7 +234,7 @@ func (rq *requests) passTargets(from *edge, named []dgram.PeerID) (list []*edge)
 
 // explodeHeard: a neighbour passed on the record of one of its neighbours. We learn the record,
 // but dial only people our user knows.
-func (rq *requests) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p dgram.Ping) {
+func (rq *requests) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p wire.Ping) {
 	if !rq.ticketHolds(rec, by.ID, p) {
 		return
 	}

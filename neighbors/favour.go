@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -28,24 +29,24 @@ type favour struct {
 // own. Only neighbours that we tell of that session anyway get an answer, so it reveals nothing
 // about whom we know; and the probe goes to a session associated with us, never to an address,
 // and is smaller than the question.
-func (dt *detector) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p dgram.Ping) {
+func (dt *detector) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p wire.Ping) {
 	about := sessions.SessionID(p.Session)
 	e, by := dt.edges.byID[about], dt.edges.byID[asker.ID]
 	if e == nil || by == nil || !e.online || !dt.edges.tells(e, by) || dt.cfg.Seed {
-		dt.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		dt.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
 		return
 	}
-	if now.Sub(dt.ep.LastHeard(dgram.PeerID(about))) < recentLife {
-		dt.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	if now.Sub(dt.ep.LastHeard(wire.PeerID(about))) < recentLife {
+		dt.ep.Settle(now, r.Handle, wire.ResultDelivered, 0)
 		return
 	}
 	if len(dt.favours) >= maxFavours || dt.favoursOf(by.id) >= maxFavoursOf {
-		dt.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		dt.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	}
 	// One probe answers all who ask in the meantime.
 	if !slices.ContainsFunc(dt.favours, func(f favour) bool { return f.about == about }) {
-		dt.ep.Probe(now, dgram.PeerID(about))
+		dt.ep.Probe(now, wire.PeerID(about))
 	}
 	dt.favours = append(dt.favours, favour{r.Handle, about, by.id, now.Add(dt.answerTime(e))})
 	dt.wake(dt.favours[0].until)
@@ -70,7 +71,7 @@ func (dt *detector) repay(now time.Time, id sessions.SessionID) {
 		if !bytes.Equal(f.about[:], id[:]) {
 			return false
 		}
-		dt.ep.Settle(now, f.handle, dgram.ResultDelivered, 0)
+		dt.ep.Settle(now, f.handle, wire.ResultDelivered, 0)
 		return true
 	})
 }
@@ -82,7 +83,7 @@ func (dt *detector) advanceFavours(now time.Time) (next time.Time) {
 			next = earliest(next, f.until)
 			return false
 		}
-		dt.ep.Settle(now, f.handle, dgram.ResultUnknownRecipient, 0)
+		dt.ep.Settle(now, f.handle, wire.ResultUnknownRecipient, 0)
 		return true
 	})
 	return next

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -122,7 +122,7 @@ func (f peopleFile) Advance(_ time.Time, h neighbors.Host) time.Time {
 	h.Found(f.user, f.at)
 	return time.Time{}
 }
-func (f peopleFile) Heard(time.Time, netip.AddrPort, dgram.Message, neighbors.Host) {}
+func (f peopleFile) Heard(time.Time, netip.AddrPort, wire.Message, neighbors.Host) {}
 
 // A name that a file of people gives a fingerprint means that key alone: a squatter
 // at the address gets a warning and no text, and the true one no warning.

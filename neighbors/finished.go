@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -41,15 +41,15 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 		n.inbound.textWritten(now, key, err)
 	}
 	for _, key := range w.shown {
-		n.inbound.acknowledge(now, key, dgram.ResultDelivered)
+		n.inbound.acknowledge(now, key, wire.ResultDelivered)
 	}
 	if w.keys && err == nil {
 		n.inbound.holdKeyWritten(now)
 	}
 	for _, h := range w.kept {
-		result := dgram.ResultDelivered
+		result := wire.ResultDelivered
 		if err != nil {
-			result = dgram.ResultBusy
+			result = wire.ResultBusy
 		}
 		n.core.ep.Settle(now, h, result, 0)
 	}

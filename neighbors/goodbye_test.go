@@ -6,6 +6,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -24,7 +25,7 @@ func (r *raw) declare(seq uint64, state sessions.State) []byte {
 }
 
 // answered is what a message of r was answered, if it was.
-func (r *raw) answered(k dgram.Kind, id uint64) (dgram.Result, bool) {
+func (r *raw) answered(k wire.Kind, id uint64) (wire.Result, bool) {
 	for _, e := range r.events {
 		if s, ok := e.(dgram.Settled); ok && s.Kind == k && s.ID == id {
 			return s.Result, true
@@ -50,8 +51,8 @@ func parted(t *testing.T, seed uint64) (v *village, ann *person, m *raw, seq uin
 	m = v.pinned(1, "mia", ann)
 	v.run(10 * time.Second)
 	seq = m.record.Seq + 1
-	m.says(ann.id(), dgram.Message{ID: 501, Body: dgram.Offline{Record: m.declare(seq, sessions.StateGone)}}, 50*time.Millisecond)
-	if r, ok := m.answered(dgram.KindOffline, 501); !ok || r != dgram.ResultDelivered || ann.sees("mia") {
+	m.says(ann.id(), wire.Message{ID: 501, Body: wire.Offline{Record: m.declare(seq, sessions.StateGone)}}, 50*time.Millisecond)
+	if r, ok := m.answered(wire.KindOffline, 501); !ok || r != wire.ResultDelivered || ann.sees("mia") {
 		t.Fatalf("the goodbye: answered %v %v, online %v", ok, r, ann.sees("mia"))
 	}
 	return v, ann, m, seq
@@ -63,12 +64,12 @@ func TestOnlineAgainAfterGoodbye(t *testing.T) {
 	for i := range uint64(3) {
 		online := count[neighbors.CameOnline](ann)
 		seq++
-		m.says(ann.id(), dgram.Message{ID: 510 + i, Body: dgram.Online{Record: m.declare(seq, sessions.StateOnline)}}, 50*time.Millisecond)
+		m.says(ann.id(), wire.Message{ID: 510 + i, Body: wire.Online{Record: m.declare(seq, sessions.StateOnline)}}, 50*time.Millisecond)
 		if !ann.sees("mia") || count[neighbors.CameOnline](ann) != online+1 {
 			t.Fatalf("%d: acknowledged, and not online", i)
 		}
 		seq++
-		m.says(ann.id(), dgram.Message{ID: 520 + i, Body: dgram.Offline{Record: m.declare(seq, sessions.StateGone)}}, 50*time.Millisecond)
+		m.says(ann.id(), wire.Message{ID: 520 + i, Body: wire.Offline{Record: m.declare(seq, sessions.StateGone)}}, 50*time.Millisecond)
 		if ann.sees("mia") {
 			t.Fatal("a goodbye is not heard")
 		}
@@ -85,17 +86,17 @@ func TestOnlineAgainAfterGoodbye(t *testing.T) {
 func TestGoodbyeForgetsKeys(t *testing.T) {
 	_, ann, m, seq := parted(t, 962)
 	before := m.associations()
-	text := dgram.Text{Parts: 1, Text: "said before I left, and lost: it goes again, behind the goodbye, and is long enough to be challenged"}
-	m.says(ann.id(), dgram.Message{ID: 1, Body: text}, time.Second)
+	text := wire.Text{Parts: 1, Text: "said before I left, and lost: it goes again, behind the goodbye, and is long enough to be challenged"}
+	m.says(ann.id(), wire.Message{ID: 1, Body: text}, time.Second)
 	if m.associations() != before+1 {
 		t.Error("DATA of who said goodbye is opened")
 	}
-	if r, ok := m.answered(dgram.KindText, 1); !ok || r != dgram.ResultDelivered || len(ann.texts()) != 1 || ann.sees("mia") {
+	if r, ok := m.answered(wire.KindText, 1); !ok || r != wire.ResultDelivered || len(ann.texts()) != 1 || ann.sees("mia") {
 		t.Errorf("answered %v %v; ann read %q, online %v", ok, r, ann.texts(), ann.sees("mia"))
 	}
 	// The goodbye itself comes again, because its ack was lost.
-	m.says(ann.id(), dgram.Message{ID: 502, Body: dgram.Offline{Record: m.signed}}, time.Second)
-	if r, ok := m.answered(dgram.KindOffline, 502); !ok || r != dgram.ResultDelivered || count[neighbors.WentOffline](ann) != 1 {
+	m.says(ann.id(), wire.Message{ID: 502, Body: wire.Offline{Record: m.signed}}, time.Second)
+	if r, ok := m.answered(wire.KindOffline, 502); !ok || r != wire.ResultDelivered || count[neighbors.WentOffline](ann) != 1 {
 		t.Errorf("answered %v %v; ann was told %d times", ok, r, count[neighbors.WentOffline](ann))
 	}
 	// And mia is back.
@@ -114,16 +115,16 @@ func TestOlderThanItsGoodbye(t *testing.T) {
 	m.ep.Forget(ann.id())
 	m.declare(seq-1, sessions.StateOnline)
 	m.meets(ann)
-	text := dgram.Message{ID: 1, Body: dgram.Text{Parts: 1, Text: "hello"}}
+	text := wire.Message{ID: 1, Body: wire.Text{Parts: 1, Text: "hello"}}
 	m.says(ann.id(), text, 3*time.Second)
-	_, ok := m.answered(dgram.KindText, 1)
+	_, ok := m.answered(wire.KindText, 1)
 	if ok || len(ann.texts()) != 0 || ann.sees("mia") {
 		t.Errorf("answered %v; ann read %q, online %v", ok, ann.texts(), ann.sees("mia"))
 	}
 	told := false
 	for _, e := range m.events {
 		if r, ok := e.(dgram.Received); ok {
-			if o, ok := r.Message.Body.(dgram.Online); ok && len(o.Record) > 0 {
+			if o, ok := r.Message.Body.(wire.Online); ok && len(o.Record) > 0 {
 				rec, err := sessions.Decode(o.Record)
 				told = told || err == nil && rec.Session == m.record.Session && rec.Seq == seq
 			}
@@ -133,7 +134,7 @@ func TestOlderThanItsGoodbye(t *testing.T) {
 		t.Error("mia is not told what mia's key has signed since")
 	}
 	v.run(time.Minute)
-	m.says(ann.id(), dgram.Message{ID: 530, Body: dgram.Online{Record: m.declare(seq+1, sessions.StateOnline)}}, 8*time.Millisecond)
+	m.says(ann.id(), wire.Message{ID: 530, Body: wire.Online{Record: m.declare(seq+1, sessions.StateOnline)}}, 8*time.Millisecond)
 	if !ann.sees("mia") {
 		t.Error("a higher seq in declareOnline: not online")
 	}
@@ -155,8 +156,8 @@ func TestGoodbyeOfTheForgotten(t *testing.T) {
 	ann.kill()
 	ann.disk = map[string][]byte{}
 	ann.start()
-	m.says(ann.id(), dgram.Message{ID: 501, Body: dgram.Offline{Record: m.declare(m.record.Seq+1, sessions.StateGone)}}, 500*time.Millisecond)
-	if _, ok := m.answered(dgram.KindOffline, 501); !ok {
+	m.says(ann.id(), wire.Message{ID: 501, Body: wire.Offline{Record: m.declare(m.record.Seq+1, sessions.StateGone)}}, 500*time.Millisecond)
+	if _, ok := m.answered(wire.KindOffline, 501); !ok {
 		t.Error("it is not")
 	}
 }

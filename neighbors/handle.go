@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -27,11 +28,11 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 		}
 	case dgram.Lapsed:
 		switch e.Kind {
-		case dgram.KindText:
+		case wire.KindText:
 			n.outbound.textLapsed(now, e)
-		case dgram.KindHold, dgram.KindReceipt:
+		case wire.KindHold, wire.KindReceipt:
 			n.custody.carriageSettled(now, sessions.SessionID(e.Peer), e.ID, 0, false)
-		case dgram.KindListRequest:
+		case wire.KindListRequest:
 			n.gossip.requestLapsed(now, e)
 		}
 	case dgram.Unanswered:
@@ -87,28 +88,28 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	}
 	blocked := n.core.book.Trust(s.User) == sessions.TrustBlocked
 	if blocked {
-		if r.Message.Kind() != dgram.KindList {
-			n.core.ep.Settle(now, r.Handle, dgram.ResultNotTrusted, 0)
+		if r.Message.Kind() != wire.KindList {
+			n.core.ep.Settle(now, r.Handle, wire.ResultNotTrusted, 0)
 		}
 		return
 	}
 	if s.State == sessions.StateGone && n.core.ep.Shown(r.From) < s.Seq && !ofOneself(r.Message.Body) {
 		return // its record is older than its goodbye: it is told so, and returns with another record or key
 	}
-	if _, bye := r.Message.Body.(dgram.Offline); !bye {
+	if _, bye := r.Message.Body.(wire.Offline); !bye {
 		n.heardFrom(now, id, r.Addr)
 	}
 	if !n.core.budget.Spend(now, budget.Work, n.core.edges.payer(id), n.core.cost(&r.Message, &s)) {
 		return // as if lost: an honest sender sends it again, with back-off
 	}
 	switch b := r.Message.Body.(type) {
-	case dgram.Text:
+	case wire.Text:
 		if n.core.edges.atTheDoor(id, r.Addr) {
 			n.core.book.Authenticated(now, id, netip.AddrPort{}) // remember whoever leaves a line, so that it can be answered
 		}
 		n.textReceived(now, s, r.Message.ID, asker{handle: r.Handle}, b)
-	case dgram.Online:
-		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	case wire.Online:
+		n.core.ep.Settle(now, r.Handle, wire.ResultDelivered, 0)
 		n.outbound.hurry(now, id)
 		if len(b.Record) > 0 && n.heardRecord(now, id, r.Addr, b.Record) {
 			n.heardFrom(now, id, r.Addr) // until now it may have counted as gone
@@ -116,26 +117,26 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 		if b.Observed.IsValid() {
 			n.core.nat.observed(now, id, r.Addr, b.Observed)
 		}
-	case dgram.Offline:
-		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	case wire.Offline:
+		n.core.ep.Settle(now, r.Handle, wire.ResultDelivered, 0)
 		if rec, err := n.core.verify(b.Record); err == nil {
 			n.learn(now, id, rec, b.Record, r.Addr, true)
 		}
-	case dgram.Ping:
+	case wire.Ping:
 		n.pingReceived(now, s, r, b)
-	case dgram.Relay:
+	case wire.Relay:
 		n.relay.relayReceived(now, r, b)
-	case dgram.Hold:
+	case wire.Hold:
 		if sessions.SessionID(b.To) == n.core.own.session {
 			n.inbound.copyBrought(now, s, r, b)
 		} else {
 			n.custody.holdReceived(now, s, r, b)
 		}
-	case dgram.Receipt:
+	case wire.Receipt:
 		n.custody.receiptReceived(now, s, r, b)
-	case dgram.ListRequest:
+	case wire.ListRequest:
 		n.gossip.listRequested(now, s, r, b)
-	case dgram.List:
+	case wire.List:
 		if b.Request == 0 {
 			n.newsReceived(now, s, b)
 			break
@@ -152,7 +153,7 @@ func (n *Node) heardFrom(now time.Time, id sessions.SessionID, addr netip.AddrPo
 	if n.core.edges.atTheDoor(id, addr) {
 		return
 	}
-	if at, _, _ := n.core.ep.Path(dgram.PeerID(id)); at != addr {
+	if at, _, _ := n.core.ep.Path(wire.PeerID(id)); at != addr {
 		addr = netip.AddrPort{} // not proved: a source may be forged, and we would call it for ever
 	}
 	n.alive(now, id, addr)
@@ -160,9 +161,9 @@ func (n *Node) heardFrom(now time.Time, id sessions.SessionID, addr netip.AddrPo
 }
 
 // ofOneself says whether a message is about its sender's own presence.
-func ofOneself(b dgram.Body) bool {
+func ofOneself(b wire.Body) bool {
 	switch b.(type) {
-	case dgram.Online, dgram.Offline:
+	case wire.Online, wire.Offline:
 		return true
 	}
 	return false
@@ -171,8 +172,8 @@ func ofOneself(b dgram.Body) bool {
 // unknownSaid: a session that we forgot said something. We forget its keys too, so its next
 // datagram is challenged and brings the record; a goodbye needs no more than to be heard.
 func (n *Node) unknownSaid(now time.Time, r dgram.Received) {
-	if _, bye := r.Message.Body.(dgram.Offline); bye {
-		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	if _, bye := r.Message.Body.(wire.Offline); bye {
+		n.core.ep.Settle(now, r.Handle, wire.ResultDelivered, 0)
 		n.core.ep.Dismiss(now, r.From)
 		return
 	}
@@ -212,8 +213,8 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 	if had && rec.Seq < known.Seq && direct {
 		// A copy of that session, or one restored from a backup: let it know what
 		// its key has signed since.
-		if n.core.ep.Live(dgram.PeerID(id)) {
-			n.core.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.core.ep.NextID(), Body: dgram.Online{Record: known.Record, Observed: addr}})
+		if n.core.ep.Live(wire.PeerID(id)) {
+			n.core.ep.Send(now, wire.PeerID(id), wire.Message{ID: n.core.ep.NextID(), Body: wire.Online{Record: known.Record, Observed: addr}})
 		}
 		return known.State != sessions.StateGone
 	}
@@ -239,8 +240,8 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 	}
 	if rec.State == sessions.StateGone {
 		n.gone(now, id, ReasonDeclared)
-		if n.core.ep.Shown(dgram.PeerID(id)) < rec.Seq {
-			n.core.ep.Dismiss(now, dgram.PeerID(id))
+		if n.core.ep.Shown(wire.PeerID(id)) < rec.Seq {
+			n.core.ep.Dismiss(now, wire.PeerID(id))
 		}
 		if r := n.core.rumors.rumor(id); r != nil {
 			n.gossip.reconsider(now, r)
@@ -255,13 +256,13 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 		n.alive(now, id, netip.AddrPort{})
 	}
 	switch s.Kind {
-	case dgram.KindOnline:
+	case wire.KindOnline:
 		n.requests.exploded(s)
-	case dgram.KindText:
+	case wire.KindText:
 		n.outbound.textSettled(now, s)
-	case dgram.KindHold, dgram.KindReceipt:
+	case wire.KindHold, wire.KindReceipt:
 		n.custody.carriageSettled(now, sessions.SessionID(s.Peer), s.ID, s.Result, true)
-	case dgram.KindPing:
+	case wire.KindPing:
 		n.detector.reachSettled(now, s)
 		n.requests.pingSettled(now, s)
 	}
@@ -290,7 +291,7 @@ func (n *Node) moved(now time.Time, m dgram.Moved) {
 
 // newsReceived takes a neighbour's news. That of strangers is not believed: they could fill the
 // memory of the second edge.
-func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) {
+func (n *Node) newsReceived(now time.Time, from sessions.Session, l wire.List) {
 	e := n.core.edges.byID[from.ID]
 	if e == nil || !e.online || n.core.cfg.Seed {
 		return
@@ -307,7 +308,7 @@ func (n *Node) newsReceived(now time.Time, from sessions.Session, l dgram.List) 
 }
 
 // textReceived: a text came, from its sender or through a friend.
-func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
+func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b wire.Text) {
 	if refusal, ok := n.door.admit(now, s, id, b); !ok {
 		n.inbound.answerText(now, textKey{s.ID, id}, from, refusal)
 		return
@@ -318,34 +319,34 @@ func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from a
 
 // pingReceived: a peer looks for somebody, wants to be passed on, or is being introduced to us.
 // Package dgram answers probes.
-func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received, p dgram.Ping) {
+func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received, p wire.Ping) {
 	switch {
 	case len(p.By) > 0:
 		n.introduced(now, s, r, p)
-		n.core.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
-	case p.Scope == dgram.ScopeFind, p.Scope == dgram.ScopeExplode:
+		n.core.ep.Settle(now, r.Handle, wire.ResultDelivered, 0)
+	case p.Scope == wire.ScopeFind, p.Scope == wire.ScopeExplode:
 		result, again := n.core.finder.tickets.given(s.ID, p.Ticket.Number)
 		switch {
 		case again:
-		case p.Scope == dgram.ScopeFind:
+		case p.Scope == wire.ScopeFind:
 			result = n.introducer.introduce(now, s, r.Addr, p)
 		default:
 			result = n.requests.passOn(now, s, r.Addr, p)
 		}
 		n.core.ep.Settle(now, r.Handle, result, 0)
-	case p.Scope == dgram.ScopeReach:
+	case p.Scope == wire.ScopeReach:
 		n.detector.reachAsked(now, s, r, p)
 	}
 }
 
 // introduced: a common neighbour introduces somebody to us. A ticket of ours shows that we asked;
 // one that they signed, that they did.
-func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p dgram.Ping) {
+func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p wire.Ping) {
 	v, ok := n.introducer.vet(by, r, p)
 	if !ok {
 		return
 	}
-	if p.Scope == dgram.ScopeExplode {
+	if p.Scope == wire.ScopeExplode {
 		n.requests.explodeHeard(now, v.rec, by, r, p)
 		return
 	}

@@ -1,7 +1,7 @@
 package neighbors
 
 import (
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -61,7 +61,7 @@ type (
 		sender sessions.Session
 		id     uint64
 		back   asker
-		text   dgram.Text
+		text   wire.Text
 	}
 	// progressed: lines of ours have got further by what a friend did.
 	progressed struct{ list []sessions.Progress }

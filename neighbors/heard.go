@@ -1,7 +1,7 @@
 package neighbors
 
 import (
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"time"
 )
@@ -9,7 +9,7 @@ import (
 // heardSummaries takes a neighbour's summaries: we act on what is new, and pull each record that
 // we lack from that neighbour, once. Beyond the neighbour's allowance we only store the claims.
 // asked: they answer our request, and are not news.
-func (g *gossip) heardSummaries(now time.Time, by *edge, list []dgram.Summary, asked bool) {
+func (g *gossip) heardSummaries(now time.Time, by *edge, list []wire.Summary, asked bool) {
 	for _, s := range list {
 		id := sessions.SessionID(s.Session)
 		if id == g.own.session || id == by.id {
@@ -36,16 +36,16 @@ func (g *gossip) heardSummaries(now time.Time, by *edge, list []dgram.Summary, a
 }
 
 // rumored acts on a neighbour's new claim; was is the claim before it.
-func (g *gossip) rumored(now time.Time, r *rumor, by *edge, s dgram.Summary, was uint64) {
+func (g *gossip) rumored(now time.Time, r *rumor, by *edge, s wire.Summary, was uint64) {
 	e := g.edges.byID[r.id]
 	switch said := saidState(s.State); {
 	case e != nil && e.online:
-		if s.State == dgram.SummarySuspect || s.State == dgram.SummaryLost {
+		if s.State == wire.SummarySuspect || s.State == wire.SummaryLost {
 			g.happened(now, accused{e, by.id})
 		}
 	case said == Online || said == Away:
 		g.happened(now, sighted{r.id, by})
-		if was == dgram.SummaryLost && g.edges.known(by) {
+		if was == wire.SummaryLost && g.edges.known(by) {
 			g.happened(now, refound{})
 		}
 	}

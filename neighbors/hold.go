@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -147,8 +148,8 @@ func (cu *custody) offerTo(now time.Time, s sessions.Session) (done bool) {
 			if slices.Contains(o.friends, e.id) || slices.Contains(o.refused, e.id) {
 				continue
 			}
-			if cu.carrying(e.id) >= holdAtOnce || !cu.sendHeld(now, e.id, carriage{peer: e.id, copy: key}, dgram.Hold{
-				To: dgram.PeerID(s.ID), From: dgram.PeerID(cu.own.session), Text: p.ID, Sealed: o.sealed,
+			if cu.carrying(e.id) >= holdAtOnce || !cu.sendHeld(now, e.id, carriage{peer: e.id, copy: key}, wire.Hold{
+				To: wire.PeerID(s.ID), From: wire.PeerID(cu.own.session), Text: p.ID, Sealed: o.sealed,
 			}) {
 				done = false
 				continue
@@ -167,7 +168,7 @@ func (cu *custody) commonFriends(id sessions.SessionID) (list []*edge) {
 		return nil
 	}
 	for _, t := range r.tellers {
-		if e := cu.edges.byID[t.by]; e != nil && e.online && !e.seed && cu.edges.known(e) && cu.ep.Live(dgram.PeerID(e.id)) {
+		if e := cu.edges.byID[t.by]; e != nil && e.online && !e.seed && cu.edges.known(e) && cu.ep.Live(wire.PeerID(e.id)) {
 			list = append(list, e)
 		}
 	}
@@ -185,9 +186,9 @@ func (cu *custody) carrying(peer sessions.SessionID) (count int) {
 }
 
 // sendHeld sends one message about a copy.
-func (cu *custody) sendHeld(now time.Time, to sessions.SessionID, c carriage, body dgram.Body) bool {
+func (cu *custody) sendHeld(now time.Time, to sessions.SessionID, c carriage, body wire.Body) bool {
 	id := cu.ep.NextID()
-	if len(cu.carried) >= maxCarried || !cu.ep.Send(now, dgram.PeerID(to), dgram.Message{ID: id, Body: body}) {
+	if len(cu.carried) >= maxCarried || !cu.ep.Send(now, wire.PeerID(to), wire.Message{ID: id, Body: body}) {
 		return false
 	}
 	cu.carried[id] = c
@@ -195,7 +196,7 @@ func (cu *custody) sendHeld(now time.Time, to sessions.SessionID, c carriage, bo
 }
 
 // carriageSettled: a message about a copy was answered or given up.
-func (cu *custody) carriageSettled(now time.Time, peer sessions.SessionID, id uint64, result dgram.Result, answered bool) {
+func (cu *custody) carriageSettled(now time.Time, peer sessions.SessionID, id uint64, result wire.Result, answered bool) {
 	c, ok := cu.carried[id]
 	if !ok || c.peer != peer {
 		return
@@ -212,19 +213,19 @@ func (cu *custody) carriageSettled(now time.Time, peer sessions.SessionID, id ui
 }
 
 // copyOffered: a friend has taken a copy of ours, or refused it.
-func (cu *custody) copyOffered(now time.Time, c carriage, result dgram.Result, answered bool) {
+func (cu *custody) copyOffered(now time.Time, c carriage, result wire.Result, answered bool) {
 	o := cu.offers[c.copy]
 	if o == nil {
 		return
 	}
 	again := time.Duration(0) // the next copies may go now
 	switch {
-	case answered && result == dgram.ResultDelivered:
+	case answered && result == wire.ResultDelivered:
 		o.kept = append(o.kept, c.peer)
 		cu.keptBy(now, c.peer, c.copy.id)
 	default:
 		o.friends = slices.DeleteFunc(o.friends, func(id sessions.SessionID) bool { return id == c.peer })
-		if answered && result != dgram.ResultBusy && len(o.refused) < holdFriends {
+		if answered && result != wire.ResultBusy && len(o.refused) < holdFriends {
 			o.refused = append(o.refused, c.peer)
 		} else {
 			again = holdRetry
@@ -264,7 +265,7 @@ func (cu *custody) forgetOffers() {
 
 // receiptReceived: a friend brings a receipt for a text of ours, or a recipient gives us one for
 // somebody whose text we kept.
-func (cu *custody) receiptReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Receipt) {
+func (cu *custody) receiptReceived(now time.Time, by sessions.Session, r dgram.Received, b wire.Receipt) {
 	if sessions.SessionID(b.To) != cu.own.session {
 		cu.keepReceipt(now, by, r, b)
 		return
@@ -274,18 +275,18 @@ func (cu *custody) receiptReceived(now time.Time, by sessions.Session, r dgram.R
 	line, waits := cu.outbox.LineOf(b.Text)
 	waits = ok && waits && line.To == from.User
 	if waits && !cu.affords(now, by, costSignature) {
-		cu.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		cu.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	}
-	cu.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0)
+	cu.ep.Settle(now, r.Handle, wire.ResultDelivered, 0)
 	if !waits || !word.Verify(from.User, b.Sig) {
 		return
 	}
 	why := sessions.ReasonNone
 	switch b.Result {
-	case dgram.ResultNotTrusted:
+	case wire.ResultNotTrusted:
 		why = sessions.ReasonNotTrusted
-	case dgram.ResultTooOld:
+	case wire.ResultTooOld:
 		why = sessions.ReasonTooOld
 	}
 	cu.happened(now, receiptCame{cu.outbox.Receipt(from.ID, b.Text, why), by.User, from, b.Text})

@@ -10,6 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -137,7 +138,7 @@ func TestHolderReadsAndClaimsNothing(t *testing.T) {
 	}
 	r := v.attacker(1, "mallory", "198.19.1.7:6789")
 	r.meets(ann)
-	r.ep.Send(v.now, ann.id(), dgram.Message{ID: r.ep.NextID(), Body: dgram.Receipt{
+	r.ep.Send(v.now, ann.id(), wire.Message{ID: r.ep.NextID(), Body: wire.Receipt{
 		From: bob.id(), To: ann.id(), Text: id, Sig: claim.Sign(carol.key),
 	}})
 	v.run(5 * time.Second)

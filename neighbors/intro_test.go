@@ -10,6 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -35,10 +36,10 @@ func (p *person) comes(q *person) {
 }
 
 // asks has an attacker search for a name at a person's, and gives the answer.
-func (r *raw) asks(at *person, name string) dgram.Result {
+func (r *raw) asks(at *person, name string) wire.Result {
 	r.bed.t.Helper()
 	id := r.ep.NextID()
-	r.says(at.id(), dgram.Message{ID: id, Body: r.find(at.id(), name, uint64(r.bed.now.UnixMilli()))}, 200*time.Millisecond)
+	r.says(at.id(), wire.Message{ID: id, Body: r.find(at.id(), name, uint64(r.bed.now.UnixMilli()))}, 200*time.Millisecond)
 	for _, e := range slices.Backward(r.events) {
 		if s, ok := e.(dgram.Settled); ok && s.ID == id {
 			return s.Result
@@ -90,7 +91,7 @@ func TestGuessedNameTellsNothing(t *testing.T) {
 	b.run(5 * time.Second)
 	cost := func(name string) int {
 		before := b.spent[m.addr.Addr()]
-		if got := m.asks(seed, name); got != dgram.ResultUnknownRecipient {
+		if got := m.asks(seed, name); got != wire.ResultUnknownRecipient {
 			t.Errorf("%s: the answer is %v", name, got)
 		}
 		return b.spent[m.addr.Addr()] - before
@@ -113,7 +114,7 @@ func TestGuessedNameTellsNothing(t *testing.T) {
 	}
 	busy := 0
 	for i := range 40 {
-		if m.asks(seed, fmt.Sprint("name", i)) == dgram.ResultBusy {
+		if m.asks(seed, fmt.Sprint("name", i)) == wire.ResultBusy {
 			busy++
 		}
 	}
@@ -182,7 +183,7 @@ func TestFriendsAreMetUnasked(t *testing.T) {
 	ann.addr, ann.disk = movedFrom(ann), map[string][]byte{} // ann has forgotten bob
 	var asked time.Time                                      // by bob, who misses ann
 	b.tapped = func(d simnet.Delivery) {
-		if d.From == bob.addr && len(d.Bytes) == dgram.MaxDatagram {
+		if d.From == bob.addr && len(d.Bytes) == wire.MaxDatagram {
 			asked = b.now
 		}
 	}
@@ -253,9 +254,9 @@ func TestKnocksAreBounded(t *testing.T) {
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(bob)
 	other, _ := b.identity(5, "friend")
-	p := other.find(dgram.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
+	p := other.find(wire.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
 	p.By, p.Session = m.record.Session[:], other.record.Session[:]
-	m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, time.Second)
+	m.says(bob.id(), wire.Message{ID: m.ep.NextID(), Body: p}, time.Second)
 	if n := count[neighbors.Knock](bob); n != 0 {
 		t.Errorf("a stranger's word is a knock: %d", n)
 	}
@@ -279,11 +280,11 @@ func TestPersonServesWhomTheyKnow(t *testing.T) {
 	bob.meet(carol)
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(carol)
-	if got := m.asks(carol, "bob"); got != dgram.ResultUnknownRecipient || len(m.finds()) != 0 {
+	if got := m.asks(carol, "bob"); got != wire.ResultUnknownRecipient || len(m.finds()) != 0 {
 		t.Errorf("a stranger is served: %v", got)
 	}
 	do(carol, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
-	if got := m.asks(carol, "bob"); got != dgram.ResultDelivered || len(m.finds()) != 1 {
+	if got := m.asks(carol, "bob"); got != wire.ResultDelivered || len(m.finds()) != 1 {
 		t.Errorf("a friend is not: %v", got)
 	}
 }
@@ -306,12 +307,12 @@ func TestStrangersStrangerAtOneAddress(t *testing.T) {
 	}
 	for i := range 100 {
 		fake, _ := b.identity(1000+i, "friend")
-		p := fake.find(dgram.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
+		p := fake.find(wire.PeerID(m.record.Session), "bob", uint64(b.now.UnixMilli()))
 		p.By, p.Session = m.record.Session[:], fake.record.Session[:]
 		for j := range 4 {
 			p.Addrs = append(p.Addrs, netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, byte(i), byte(j), 1}), 53))
 		}
-		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, 10*time.Millisecond)
+		m.says(bob.id(), wire.Message{ID: m.ep.NextID(), Body: p}, 10*time.Millisecond)
 		if i > 0 {
 			continue
 		}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -25,7 +25,7 @@ type wishKey struct {
 type wish struct {
 	name   string
 	user   []byte
-	ticket dgram.Ticket
+	ticket wire.Ticket
 	at     time.Time
 	knocks pairState // when the target was told
 }
@@ -40,7 +40,7 @@ func (in *introducer) wishOf(now time.Time, asker sessions.SessionID, target ses
 }
 
 // rememberWish stores an asker's wish.
-func (in *introducer) rememberWish(now time.Time, asker sessions.SessionID, target sessions.UserKey, p dgram.Ping) *wish {
+func (in *introducer) rememberWish(now time.Time, asker sessions.SessionID, target sessions.UserKey, p wire.Ping) *wish {
 	w, ok := in.wishes.Get(wishKey{asker, target})
 	if !ok {
 		w = &wish{}
@@ -58,7 +58,7 @@ func (in *introducer) serves(asker budget.Payer) bool {
 
 // findCost is what a search costs. One by key is cheap: names can be guessed, keys cannot, and
 // somebody who has been away asks for all friends by key at once.
-func findCost(p dgram.Ping) float64 {
+func findCost(p wire.Ping) float64 {
 	if len(p.User) > 0 {
 		return 0.1
 	}
@@ -68,18 +68,18 @@ func findCost(p dgram.Ping) float64 {
 // introduce brings the asker together with those it looks for, if they want that: only if both
 // have a live association with us, and only with addresses that we validated ourselves. The
 // asker cannot tell somebody who is not here from somebody who does not want it (yet).
-func (in *introducer) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p dgram.Ping) dgram.Result {
+func (in *introducer) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p wire.Ping) wire.Result {
 	payer := in.edges.payerAt(asker, addr)
 	at, _, live := in.direct(asker.ID)
 	if !live || at != addr || !in.serves(payer) {
-		return dgram.ResultUnknownRecipient
+		return wire.ResultUnknownRecipient
 	}
 	if !in.budget.Spend(now, budget.Finds, payer, findCost(p)) {
-		return dgram.ResultBusy
+		return wire.ResultBusy
 	}
 	rec, err := in.verify(p.Record)
 	if err != nil || rec.Session != asker.ID || !isMapped(p.Name) || !in.ticketHolds(rec, in.own.session, p) {
-		return dgram.ResultUnknownRecipient
+		return wire.ResultUnknownRecipient
 	}
 	found := 0
 	for _, t := range in.targets(now, p, asker) {
@@ -94,7 +94,7 @@ func (in *introducer) introduce(now time.Time, asker sessions.Session, addr neti
 			theirs = mine
 		case theirs != nil: // both asked
 		case t.Flags&sessions.FlagNoIntro == 0 && mine.knocks.allow(now, addr, to):
-			in.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: in.ep.NextID(), Body: in.half(mine, rec.Session, p.Record)})
+			in.ep.Send(now, wire.PeerID(t.ID), wire.Message{ID: in.ep.NextID(), Body: in.half(mine, rec.Session, p.Record)})
 			continue
 		default:
 			continue
@@ -104,9 +104,9 @@ func (in *introducer) introduce(now time.Time, asker sessions.Session, addr neti
 	}
 	if found == 0 {
 		in.seekers.note(asker.ID, p.User)
-		return in.finder.tickets.give(asker.ID, p.Ticket.Number, dgram.ResultUnknownRecipient)
+		return in.finder.tickets.give(asker.ID, p.Ticket.Number, wire.ResultUnknownRecipient)
 	}
-	return in.finder.tickets.give(asker.ID, p.Ticket.Number, dgram.ResultDelivered)
+	return in.finder.tickets.give(asker.ID, p.Ticket.Number, wire.ResultDelivered)
 }
 
 // isMapped says whether a name in a search is in its mapped form; an empty one is. Everybody on
@@ -130,16 +130,16 @@ func (in *introducer) introducePair(now time.Time, rec sessions.Record, signed [
 	in.pairs.Add(pair, st)
 	half := in.half(theirs, rec.Session, signed)
 	half.Addrs = candidates(rec, addr, to)
-	in.ep.Send(now, dgram.PeerID(t.ID), dgram.Message{ID: in.ep.NextID(), Body: half})
+	in.ep.Send(now, wire.PeerID(t.ID), wire.Message{ID: in.ep.NextID(), Body: half})
 	half = in.half(mine, t.ID, t.Record)
 	half.Addrs = candidates(other, to, addr)
-	in.ep.Send(now, dgram.PeerID(rec.Session), dgram.Message{ID: in.ep.NextID(), Body: half})
+	in.ep.Send(now, wire.PeerID(rec.Session), wire.Message{ID: in.ep.NextID(), Body: half})
 }
 
 // half makes the forwarded half of a request: it tells of a session, and why, by the ticket of w.
 // Without addresses it only says who asks.
-func (in *introducer) half(w *wish, of sessions.SessionID, signed []byte) dgram.Ping {
-	return dgram.Ping{Scope: dgram.ScopeFind, Name: w.name, User: w.user, By: in.own.session[:], Ticket: w.ticket, Session: of[:], Record: signed}
+func (in *introducer) half(w *wish, of sessions.SessionID, signed []byte) wire.Ping {
+	return wire.Ping{Scope: wire.ScopeFind, Name: w.name, User: w.user, By: in.own.session[:], Ticket: w.ticket, Session: of[:], Record: signed}
 }
 
 // introducesAtOnce says whether a session with these flags is introduced without being asked: to
@@ -168,7 +168,7 @@ func oneHome(a, b netip.Addr) bool {
 
 // targets lists at most introduceTo sessions that p looks for and that we are associated with:
 // first those that look for the asker, then others at random.
-func (in *introducer) targets(now time.Time, p dgram.Ping, asker sessions.Session) (list []sessions.Session) {
+func (in *introducer) targets(now time.Time, p wire.Ping, asker sessions.Session) (list []sessions.Session) {
 	f := find{name: p.Name}
 	if len(p.User) == len(f.user) {
 		f.user = sessions.UserKey(p.User)
@@ -179,7 +179,7 @@ func (in *introducer) targets(now time.Time, p dgram.Ping, asker sessions.Sessio
 	for _, s := range in.meant(f) {
 		e := in.edges.byID[s.ID]
 		switch {
-		case e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !in.ep.Live(dgram.PeerID(s.ID)):
+		case e == nil || !e.online || s.ID == asker.ID || s.User == asker.User || !in.ep.Live(wire.PeerID(s.ID)):
 		case in.wishOf(now, s.ID, asker.User) != nil:
 			list = append(list, s)
 		default:

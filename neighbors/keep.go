@@ -5,26 +5,27 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
 // holdReceived: a friend gives us a copy to keep for another friend.
-func (cu *custody) holdReceived(now time.Time, by sessions.Session, r dgram.Received, b dgram.Hold) {
+func (cu *custody) holdReceived(now time.Time, by sessions.Session, r dgram.Received, b wire.Hold) {
 	to, known := cu.book.Session(sessions.SessionID(b.To))
 	from, e := cu.edges.byID[by.ID], cu.edges.byID[to.ID]
 	switch {
 	case cu.off || from == nil || !cu.edges.known(from) || sessions.SessionID(b.From) != by.ID:
-		cu.ep.Settle(now, r.Handle, dgram.ResultNotTrusted, 0)
+		cu.ep.Settle(now, r.Handle, wire.ResultNotTrusted, 0)
 		return
 	case !known || e == nil || !cu.edges.tells(e, from):
-		cu.ep.Settle(now, r.Handle, dgram.ResultUnknownRecipient, 0)
+		cu.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
 		return
 	}
 	fresh, err := cu.shelf.Put(sessions.Held{
 		To: to.ID, From: by.ID, Sender: by.User, ID: b.Text, Sealed: b.Sealed, At: now,
 	})
 	if err != nil {
-		cu.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		cu.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	}
 	cu.writes.answerKept(now, r.Handle, fresh)
@@ -46,8 +47,8 @@ func (cu *custody) handOver(now time.Time, e *edge) {
 		if cu.isCarried(c) || cu.carrying(e.id) >= holdAtOnce {
 			continue
 		}
-		cu.sendHeld(now, e.id, c, dgram.Receipt{
-			From: dgram.PeerID(r.From), To: dgram.PeerID(r.To), Text: r.ID, Result: dgram.Result(r.Result), Sig: r.Sig,
+		cu.sendHeld(now, e.id, c, wire.Receipt{
+			From: wire.PeerID(r.From), To: wire.PeerID(r.To), Text: r.ID, Result: wire.Result(r.Result), Sig: r.Sig,
 		})
 	}
 	for _, h := range cu.shelf.For(e.id) {
@@ -55,8 +56,8 @@ func (cu *custody) handOver(now time.Time, e *edge) {
 		if cu.isCarried(c) || cu.handed[c].After(now) {
 			continue
 		}
-		if cu.carrying(e.id) >= holdAtOnce || !cu.sendHeld(now, e.id, c, dgram.Hold{
-			To: dgram.PeerID(h.To), From: dgram.PeerID(h.From), Text: h.ID, Sealed: h.Sealed,
+		if cu.carrying(e.id) >= holdAtOnce || !cu.sendHeld(now, e.id, c, wire.Hold{
+			To: wire.PeerID(h.To), From: wire.PeerID(h.From), Text: h.ID, Sealed: h.Sealed,
 		}) {
 			return
 		}
@@ -75,11 +76,11 @@ func (cu *custody) isCarried(c carriage) bool {
 // copyHandedOver: the recipient has answered. Its receipt ends the copy here, and so does an
 // answer that it cannot read the copy. One that waits for an earlier text, or for the screen,
 // goes again later.
-func (cu *custody) copyHandedOver(now time.Time, c carriage, result dgram.Result, answered bool) {
+func (cu *custody) copyHandedOver(now time.Time, c carriage, result wire.Result, answered bool) {
 	switch {
-	case answered && result == dgram.ResultUnknownRecipient:
+	case answered && result == wire.ResultUnknownRecipient:
 		cu.shelf.Drop(c.copy.to, c.from, c.copy.id)
-	case !answered, result == dgram.ResultBusy, result == dgram.ResultGap:
+	case !answered, result == wire.ResultBusy, result == wire.ResultGap:
 		cu.handLater(now, c.peer)
 		return
 	case cu.shelf.Has(c.copy.to, c.from, c.copy.id):
@@ -105,20 +106,20 @@ func (cu *custody) handLater(now time.Time, to sessions.SessionID) {
 
 // keepReceipt keeps a recipient's receipt for the sender of a text that we have kept, and drops
 // the copy. The receipt is checked, so that nobody can end somebody else's copy.
-func (cu *custody) keepReceipt(now time.Time, by sessions.Session, r dgram.Received, b dgram.Receipt) {
+func (cu *custody) keepReceipt(now time.Time, by sessions.Session, r dgram.Received, b wire.Receipt) {
 	word := sessions.Receipt{
 		From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
 	}
 	waits := word.From == by.ID && cu.shelf.Has(word.From, word.To, word.ID)
 	if waits && !cu.affords(now, by, costSignature) {
-		cu.ep.Settle(now, r.Handle, dgram.ResultBusy, 0)
+		cu.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	}
 	if !waits || !word.Verify(by.User, b.Sig) {
 		if word.From == by.ID && cu.shelf.HasReceipt(word) {
 			cu.writes.answerKept(now, r.Handle, false) // a repetition
 		} else {
-			cu.ep.Settle(now, r.Handle, dgram.ResultDelivered, 0) // we have no use for it
+			cu.ep.Settle(now, r.Handle, wire.ResultDelivered, 0) // we have no use for it
 		}
 		return
 	}
@@ -133,8 +134,8 @@ func (cu *custody) keepReceipt(now time.Time, by sessions.Session, r dgram.Recei
 }
 
 // receiptHandedOver: a text's sender has the receipt, or is too busy to look at it.
-func (cu *custody) receiptHandedOver(now time.Time, c carriage, result dgram.Result, answered bool) {
-	if answered && result == dgram.ResultBusy {
+func (cu *custody) receiptHandedOver(now time.Time, c carriage, result wire.Result, answered bool) {
+	if answered && result == wire.ResultBusy {
 		cu.handLater(now, c.peer)
 		return
 	}

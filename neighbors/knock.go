@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -47,9 +48,9 @@ type vetted struct {
 
 // vet checks an introduction: a common neighbour says that we and somebody else should meet, or
 // that somebody would like to.
-func (in *introducer) vet(by sessions.Session, r dgram.Received, p dgram.Ping) (v vetted, ok bool) {
+func (in *introducer) vet(by sessions.Session, r dgram.Received, p wire.Ping) (v vetted, ok bool) {
 	v = vetted{by: by, trusted: in.edges.payerAt(by, r.Addr).Class <= budget.Seed}
-	if p.Scope == dgram.ScopeFind && !v.trusted && in.cfg.Intro != IntroAll && in.cfg.Intro != IntroLink {
+	if p.Scope == wire.ScopeFind && !v.trusted && in.cfg.Intro != IntroAll && in.cfg.Intro != IntroLink {
 		return v, false // we ask no such neighbour and let none introduce us, so no signature is worth checking
 	}
 	var err error
@@ -70,7 +71,7 @@ func (in *introducer) vet(by sessions.Session, r dgram.Received, p dgram.Ping) (
 
 // introducedTo acts on an introduction that we did not ask for, if its ticket shows that they did.
 // It returns where and when to meet them; false: not at all.
-func (in *introducer) introducedTo(now time.Time, v vetted, r dgram.Received, p dgram.Ping) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
+func (in *introducer) introducedTo(now time.Time, v vetted, r dgram.Received, p wire.Ping) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
 	if !in.ticketHolds(v.rec, v.by.ID, p) || !in.means(p) || !in.finder.tickets.fresh(v.rec.Session, p.Ticket.Number) {
 		return nil, 0, false
 	}
@@ -89,7 +90,7 @@ func (in *introducer) introducedTo(now time.Time, v vetted, r dgram.Received, p 
 // answered acts on an introduction that we asked for. It returns where and when to meet them;
 // false: not at all. An \add of our user's (claimed) is charged to nobody; somebody found by it
 // earlier may be introduced by the same ticket again.
-func (in *introducer) answered(now time.Time, v vetted, p dgram.Ping, claimed bool) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
+func (in *introducer) answered(now time.Time, v vetted, p wire.Ping, claimed bool) (addrs []netip.AddrPort, delay time.Duration, ok bool) {
 	at, _, _ := in.direct(v.by.ID)
 	switch {
 	case claimed:
@@ -107,7 +108,7 @@ func (in *introducer) answered(now time.Time, v vetted, p dgram.Ping, claimed bo
 // halfWay is how long the side that does not begin waits: the first packets of both must not
 // cross.
 func (in *introducer) halfWay(by sessions.Session) time.Duration {
-	_, rtt, _ := in.ep.Path(dgram.PeerID(by.ID))
+	_, rtt, _ := in.ep.Path(wire.PeerID(by.ID))
 	return rtt / 2
 }
 
@@ -140,7 +141,7 @@ func (in *introducer) affordable(now time.Time, by sessions.Session, at netip.Ad
 }
 
 // means tells whether p looks for us.
-func (in *introducer) means(p dgram.Ping) bool {
+func (in *introducer) means(p wire.Ping) bool {
 	if len(p.User) > 0 {
 		return bytes.Equal(p.User, in.own.user[:])
 	}
@@ -149,13 +150,13 @@ func (in *introducer) means(p dgram.Ping) bool {
 }
 
 // myTicket tells whether we signed the ticket of p ourselves.
-func (in *introducer) myTicket(by sessions.SessionID, p dgram.Ping) bool {
+func (in *introducer) myTicket(by sessions.SessionID, p wire.Ping) bool {
 	return in.ticketHolds(in.own.record, by, p)
 }
 
 // lookingFor tells whether rec is somebody we asked for a short time ago. The numbers of our
 // tickets are times of asking, or later ones.
-func (in *introducer) lookingFor(now time.Time, rec sessions.Record, p dgram.Ping) bool {
+func (in *introducer) lookingFor(now time.Time, rec sessions.Record, p wire.Ping) bool {
 	if signed := time.UnixMilli(int64(min(p.Ticket.Number, sessions.MaxSeq))); now.Sub(signed) > wishTime {
 		return false
 	}

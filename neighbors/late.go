@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -32,13 +32,13 @@ func (rq *requests) probePause(q *request) time.Duration {
 }
 
 // pinged lists the sessions that a \ping sends probes to.
-func (rq *requests) pinged(q *request) (list []dgram.PeerID) {
+func (rq *requests) pinged(q *request) (list []wire.PeerID) {
 	if q.kind == pingAddr && !q.peer.IsZero() {
-		return []dgram.PeerID{dgram.PeerID(q.peer)}
+		return []wire.PeerID{wire.PeerID(q.peer)}
 	}
 	if q.kind == pingUser {
 		for _, s := range rq.book.SessionsOf(q.find.user) {
-			if id := dgram.PeerID(s.ID); rq.ep.Live(id) && (q.peer.IsZero() || q.peer == s.ID) {
+			if id := wire.PeerID(s.ID); rq.ep.Live(id) && (q.peer.IsZero() || q.peer == s.ID) {
 				list = append(list, id)
 			}
 		}

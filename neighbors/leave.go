@@ -3,7 +3,7 @@ package neighbors
 import (
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -39,7 +39,7 @@ func (n *Node) Leave(now time.Time) {
 }
 
 func (n *Node) goodbye(now time.Time, id sessions.SessionID) {
-	n.core.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: n.core.ep.NextID(), Body: dgram.Offline{Record: n.core.own.signed}})
+	n.core.ep.Send(now, wire.PeerID(id), wire.Message{ID: n.core.ep.NextID(), Body: wire.Offline{Record: n.core.own.signed}})
 }
 
 // advanceLeaving says goodbye to the relays once they have carried the others' goodbyes.
@@ -60,7 +60,7 @@ func (n *Node) advanceLeaving(now time.Time) (next time.Time) {
 // relaysNeeded says whether a goodbye through a relay is still unanswered.
 func (ws *ways) relaysNeeded() bool {
 	for _, e := range ws.edges.live() {
-		if _, ok := ws.throughRelay(e.id); ok && !ws.ep.Idle(dgram.PeerID(e.id)) {
+		if _, ok := ws.throughRelay(e.id); ok && !ws.ep.Idle(wire.PeerID(e.id)) {
 			return true
 		}
 	}
@@ -73,7 +73,7 @@ func (n *Node) Left() bool {
 		return false
 	}
 	for _, e := range n.core.edges.live() {
-		if !n.core.ep.Idle(dgram.PeerID(e.id)) {
+		if !n.core.ep.Idle(wire.PeerID(e.id)) {
 			return false
 		}
 	}

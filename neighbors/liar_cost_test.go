@@ -10,6 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -29,17 +30,17 @@ func (v *village) pinned(number int, name string, friends ...*person) *raw {
 }
 
 // news is one page of words about sessions, which must rise.
-func (r *raw) news(to *person, list ...dgram.Summary) {
-	r.ep.Send(r.bed.now, to.id(), dgram.Message{Body: dgram.List{Summaries: list}})
+func (r *raw) news(to *person, list ...wire.Summary) {
+	r.ep.Send(r.bed.now, to.id(), wire.Message{Body: wire.List{Summaries: list}})
 	r.turn()
 }
 
-func word(of *person, seq uint64, state uint64) dgram.Summary {
-	return dgram.Summary{Session: of.id(), Seq: seq, State: state}
+func word(of *person, seq uint64, state uint64) wire.Summary {
+	return wire.Summary{Session: of.id(), Seq: seq, State: state}
 }
 
 // invented is a session that does not exist.
-func invented(n int) (id dgram.PeerID) {
+func invented(n int) (id wire.PeerID) {
 	binary.BigEndian.PutUint32(id[:], uint32(n))
 	id[7] = 0xee
 	return id
@@ -69,9 +70,9 @@ func TestNewsFloodStartsNoStorm(t *testing.T) {
 			for k, p := range v.nodes[:8] {
 				m.news(ann, word(p, uint64(1)<<52+uint64(from+i), []uint64{0, 3, 4}[(i+k)%3]))
 			}
-			var page []dgram.Summary
+			var page []wire.Summary
 			for k := range 40 {
-				page = append(page, dgram.Summary{Session: invented((from+i)*40 + k), Seq: uint64(i)})
+				page = append(page, wire.Summary{Session: invented((from+i)*40 + k), Seq: uint64(i)})
 			}
 			m.news(ann, page...)
 			v.run(20 * time.Millisecond)
@@ -120,9 +121,9 @@ func TestSilentTellerDelaysNobody(t *testing.T) {
 	for who, m := range silent {
 		m.mute = true
 		for i := range 20 {
-			var page []dgram.Summary
+			var page []wire.Summary
 			for k := range 10 {
-				page = append(page, dgram.Summary{Session: invented(1000*who + 10*i + k), Seq: 1})
+				page = append(page, wire.Summary{Session: invented(1000*who + 10*i + k), Seq: 1})
 			}
 			m.news(ann, page...)
 			v.run(2 * time.Millisecond)
@@ -150,12 +151,12 @@ func TestStrangersOnTheLinkGiveWay(t *testing.T) {
 	for i := range 20 {
 		r := v.attacker(1+i, "stranger", fmt.Sprintf("198.19.%d.7:6789", 1+i))
 		r.meets(ann)
-		r.news(ann, word(dan, 1, dgram.SummaryLost))
+		r.news(ann, word(dan, 1, wire.SummaryLost))
 		v.run(20 * time.Millisecond)
 		for p := range 12 {
-			var page []dgram.Summary
+			var page []wire.Summary
 			for k := range 40 {
-				page = append(page, dgram.Summary{Session: invented(1000*i + 40*p + k), Seq: 1})
+				page = append(page, wire.Summary{Session: invented(1000*i + 40*p + k), Seq: 1})
 			}
 			r.news(ann, page...)
 			v.run(5 * time.Millisecond)
@@ -229,13 +230,13 @@ func TestAskerLeavesRoomForOthers(t *testing.T) {
 	rae.ep.Reach(v.now, ann.id(), dan.id())
 	rae.turn()
 	v.run(2 * time.Second)
-	got := dgram.ResultBusy
+	got := wire.ResultBusy
 	for _, e := range rae.events {
-		if s, ok := e.(dgram.Settled); ok && s.Kind == dgram.KindPing {
+		if s, ok := e.(dgram.Settled); ok && s.Kind == wire.KindPing {
 			got = s.Result
 		}
 	}
-	if got != dgram.ResultDelivered {
+	if got != wire.ResultDelivered {
 		t.Errorf("rae is answered %v", got)
 	}
 }
@@ -253,7 +254,7 @@ func TestHonestVoucherIsFoundAmongLiars(t *testing.T) {
 	var liars []*raw
 	for i := range 6 {
 		r := v.pinned(10+i, fmt.Sprint("m", i), ann)
-		r.answer = dgram.ResultUnknownRecipient
+		r.answer = wire.ResultUnknownRecipient
 		r.news(ann, word(bob, 0, 0))
 		liars = append(liars, r)
 	}
@@ -287,11 +288,11 @@ func TestStrangerDoesNotExplode(t *testing.T) {
 			passed++
 		}
 	}
-	explode := func(targets ...dgram.PeerID) {
-		p := dgram.Ping{Scope: dgram.ScopeExplode, Record: m.signed, Targets: targets}
+	explode := func(targets ...wire.PeerID) {
+		p := wire.Ping{Scope: wire.ScopeExplode, Record: m.signed, Targets: targets}
 		ticket := sessions.Ticket{Asker: m.record.Session, Introducer: sessions.SessionID(ann.id()), Number: uint64(v.now.UnixMilli())}
-		p.Ticket = dgram.Ticket{Number: ticket.Number, Sig: ticket.Sign(m.key)}
-		m.says(ann.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, 2*time.Second)
+		p.Ticket = wire.Ticket{Number: ticket.Number, Sig: ticket.Sign(m.key)}
+		m.says(ann.id(), wire.Message{ID: m.ep.NextID(), Body: p}, 2*time.Second)
 	}
 	explode()
 	v.run(time.Minute)
@@ -325,7 +326,7 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.ep.Send(v.now, ann.id(), dgram.Message{ID: m.ep.NextID(), Body: dgram.Online{Record: signed}})
+		m.ep.Send(v.now, ann.id(), wire.Message{ID: m.ep.NextID(), Body: wire.Online{Record: signed}})
 		m.turn()
 	}
 	before := ann.sends
@@ -379,12 +380,12 @@ func TestFalseSeedIsAskedRarely(t *testing.T) {
 // itself, and wait longer).
 func TestLyingHelpersDelayOnly(t *testing.T) {
 	for name, c := range map[string]struct {
-		answer dgram.Result
+		answer wire.Result
 		mute   bool
 		most   time.Duration
 	}{
-		"vouch":  {answer: dgram.ResultDelivered, most: 45 * time.Second},
-		"deny":   {answer: dgram.ResultUnknownRecipient, most: 15 * time.Second},
+		"vouch":  {answer: wire.ResultDelivered, most: 45 * time.Second},
+		"deny":   {answer: wire.ResultUnknownRecipient, most: 15 * time.Second},
 		"silent": {mute: true, most: 60 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {

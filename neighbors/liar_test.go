@@ -10,6 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -35,10 +36,10 @@ func (l *liar) keep() {
 		case dgram.Associated:
 			l.old = append(l.old, e.Record)
 		case dgram.Received:
-			if o, ok := e.Message.Body.(dgram.Online); ok && len(o.Record) > 0 {
+			if o, ok := e.Message.Body.(wire.Online); ok && len(o.Record) > 0 {
 				l.old = append(l.old, o.Record)
 			}
-			if o, ok := e.Message.Body.(dgram.Offline); ok {
+			if o, ok := e.Message.Body.(wire.Offline); ok {
 				l.old = append(l.old, o.Record)
 			}
 		}
@@ -48,26 +49,26 @@ func (l *liar) keep() {
 
 // lie sends one lie to each victim.
 func (l *liar) lie(about ...*person) {
-	id := func() dgram.PeerID {
+	id := func() wire.PeerID {
 		if l.rng.IntN(6) == 0 {
-			return dgram.PeerID{byte(l.rng.IntN(256)), byte(l.rng.IntN(256)), 9}
+			return wire.PeerID{byte(l.rng.IntN(256)), byte(l.rng.IntN(256)), 9}
 		}
 		return about[l.rng.IntN(len(about))].id()
 	}
 	seq := func() uint64 {
 		return []uint64{0, 1, uint64(l.bed.now.UnixMilli()), uint64(l.bed.now.UnixMilli()) + uint64(l.rng.IntN(1<<30)), 1<<53 - 1}[l.rng.IntN(5)]
 	}
-	page := func(most int) (list []dgram.Summary) {
+	page := func(most int) (list []wire.Summary) {
 		for range l.rng.IntN(most) + 1 {
-			list = append(list, dgram.Summary{Session: id(), Seq: seq(), State: uint64(l.rng.IntN(5))})
+			list = append(list, wire.Summary{Session: id(), Seq: seq(), State: uint64(l.rng.IntN(5))})
 		}
-		slices.SortFunc(list, func(a, b dgram.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
-		return slices.CompactFunc(list, func(a, b dgram.Summary) bool { return a.Session == b.Session })
+		slices.SortFunc(list, func(a, b wire.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+		return slices.CompactFunc(list, func(a, b wire.Summary) bool { return a.Session == b.Session })
 	}
-	l.answer = []dgram.Result{dgram.ResultDelivered, dgram.ResultUnknownRecipient, dgram.ResultBusy}[l.rng.IntN(3)]
+	l.answer = []wire.Result{wire.ResultDelivered, wire.ResultUnknownRecipient, wire.ResultBusy}[l.rng.IntN(3)]
 	l.mute = l.rng.IntN(8) == 0
 	for _, to := range l.targets {
-		say := func(b dgram.Body) { l.ep.Send(l.bed.now, to.id(), dgram.Message{ID: l.ep.NextID(), Body: b}) }
+		say := func(b wire.Body) { l.ep.Send(l.bed.now, to.id(), wire.Message{ID: l.ep.NextID(), Body: b}) }
 		record := l.signed
 		if len(l.old) > 0 && l.rng.IntN(3) > 0 {
 			record = l.old[l.rng.IntN(len(l.old))]
@@ -75,35 +76,35 @@ func (l *liar) lie(about ...*person) {
 		squatted := id()
 		switch l.rng.IntN(11) {
 		case 0, 1, 2:
-			say(dgram.List{Summaries: page(40)})
+			say(wire.List{Summaries: page(40)})
 		case 3:
-			say(dgram.List{Request: uint64(l.rng.IntN(1 << 20)), Records: [][]byte{record}, Summaries: page(2), Total: 1})
+			say(wire.List{Request: uint64(l.rng.IntN(1 << 20)), Records: [][]byte{record}, Summaries: page(2), Total: 1})
 		case 4:
-			say(dgram.Online{Record: record})
+			say(wire.Online{Record: record})
 		case 5:
-			say(dgram.Offline{Record: record})
+			say(wire.Offline{Record: record})
 		case 6:
 			sid := id()
-			say(dgram.Ping{Scope: dgram.ScopeReach, Session: sid[:]})
+			say(wire.Ping{Scope: wire.ScopeReach, Session: sid[:]})
 		case 7:
 			me := l.record.Session
-			say(dgram.Ping{Scope: dgram.ScopeExplode, Session: me[:], Record: record, By: me[:]})
+			say(wire.Ping{Scope: wire.ScopeExplode, Session: me[:], Record: record, By: me[:]})
 		case 8: // a valid explode, for anybody
-			p := dgram.Ping{Scope: dgram.ScopeExplode, Record: l.signed, Targets: []dgram.PeerID{id(), id()}}
+			p := wire.Ping{Scope: wire.ScopeExplode, Record: l.signed, Targets: []wire.PeerID{id(), id()}}
 			ticket := sessions.Ticket{Asker: l.record.Session, Introducer: sessions.SessionID(to.id()), Number: uint64(l.bed.now.UnixMilli())}
-			p.Ticket = dgram.Ticket{Number: ticket.Number, Sig: ticket.Sign(l.key)}
+			p.Ticket = wire.Ticket{Number: ticket.Number, Sig: ticket.Sign(l.key)}
 			say(p)
 		case 9: // its own record, with the session id of another
-			say(dgram.Online{Record: bytes.Replace(l.signed, l.record.Session[:], squatted[:], 1)})
+			say(wire.Online{Record: bytes.Replace(l.signed, l.record.Session[:], squatted[:], 1)})
 		case 10:
-			say(dgram.ListRequest{Of: squatted[:], Credit: 8})
+			say(wire.ListRequest{Of: squatted[:], Credit: 8})
 		}
 	}
 	// Whatever it is asked it answers with a lie too.
 	for _, e := range l.events {
 		if r, ok := e.(dgram.Received); ok {
-			if q, ok := r.Message.Body.(dgram.ListRequest); ok {
-				answer := dgram.List{Request: r.Message.ID, Total: uint64(l.rng.IntN(3))}
+			if q, ok := r.Message.Body.(wire.ListRequest); ok {
+				answer := wire.List{Request: r.Message.ID, Total: uint64(l.rng.IntN(3))}
 				switch {
 				case len(q.Of) > 0 && len(l.old) > 0: // any record but that one
 					answer.Records = [][]byte{l.old[l.rng.IntN(len(l.old))]}
@@ -112,7 +113,7 @@ func (l *liar) lie(about ...*person) {
 					last := answer.Summaries[len(answer.Summaries)-1].Session
 					answer.Next = last[:]
 				}
-				l.ep.Send(l.bed.now, r.From, dgram.Message{ID: l.ep.NextID(), Body: answer})
+				l.ep.Send(l.bed.now, r.From, wire.Message{ID: l.ep.NextID(), Body: answer})
 			}
 		}
 	}
@@ -198,11 +199,11 @@ func TestLiarPushesNobodyOut(t *testing.T) {
 	v.until(20*time.Second, "all know all within two edges", v.knowAll)
 	l := v.liar(ann)
 	for i := range 1000 {
-		var page []dgram.Summary
+		var page []wire.Summary
 		for k := range 48 {
-			page = append(page, dgram.Summary{Session: dgram.PeerID{byte(i >> 8), byte(i), byte(k), 1}, Seq: 1})
+			page = append(page, wire.Summary{Session: wire.PeerID{byte(i >> 8), byte(i), byte(k), 1}, Seq: 1})
 		}
-		l.ep.Send(v.now, ann.id(), dgram.Message{Body: dgram.List{Summaries: page}})
+		l.ep.Send(v.now, ann.id(), wire.Message{Body: wire.List{Summaries: page}})
 		l.turn()
 		v.run(20 * time.Millisecond)
 	}

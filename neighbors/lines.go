@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -91,10 +92,10 @@ func (ob *outbound) pump(now time.Time, e *edge) {
 	}
 	ob.happened(now, texted{e})
 	for _, p := range ob.outbox.Next(e.id, most-len(e.send.flying)) {
-		m := dgram.Message{ID: p.ID, Body: dgram.Text{
+		m := wire.Message{ID: p.ID, Body: wire.Text{
 			Prev: p.Prev, Sent: p.Sent, Late: p.Late, Part: p.Part, Parts: p.Parts, Text: p.Text,
 		}}
-		if !e.send.retryAt.IsZero() || !ob.ep.Send(now, dgram.PeerID(e.id), m) {
+		if !e.send.retryAt.IsZero() || !ob.ep.Send(now, wire.PeerID(e.id), m) {
 			ob.outbox.PutBack(e.id, p.ID)
 			ob.retryLater(now, e)
 			continue
@@ -102,7 +103,7 @@ func (ob *outbound) pump(now time.Time, e *edge) {
 		ob.expectAnswer(now, e)
 		e.send.flying = append(e.send.flying, p.ID)
 	}
-	if len(e.send.flying) > 0 && !ob.ep.Live(dgram.PeerID(e.id)) {
+	if len(e.send.flying) > 0 && !ob.ep.Live(wire.PeerID(e.id)) {
 		if s, ok := ob.book.Session(e.id); ok {
 			ob.dialSession(now, s) // its keys were evicted: say HELLO again
 		}
@@ -162,29 +163,29 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 	}
 	var moved []sessions.Progress
 	switch s.Result {
-	case dgram.ResultDelivered:
+	case wire.ResultDelivered:
 		e.send.retryWait, e.send.busy, e.send.tries = 0, false, 0
 		if e.send.atOnce *= 2; e.send.atOnce >= inFlight {
 			e.send.atOnce = 0
 		}
 		moved = ob.outbox.Acked(id, s.ID)
-	case dgram.ResultGap:
+	case wire.ResultGap:
 		if ob.outbox.Gap(id, s.ID, s.Have) { // it may never say anything else
 			e.send.busy = true
 			ob.retryLater(now, e)
 		}
-	case dgram.ResultUnknownRecipient:
+	case wire.ResultUnknownRecipient:
 		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
-	case dgram.ResultNotTrusted:
+	case wire.ResultNotTrusted:
 		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonNotTrusted)
-	case dgram.ResultTooOld:
+	case wire.ResultTooOld:
 		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
 	default:
 		e.send.busy, e.send.atOnce = true, 1
 		ob.outbox.PutBack(id, s.ID)
 		ob.retryLater(now, e)
 	}
-	if s.Result != dgram.ResultDelivered {
+	if s.Result != wire.ResultDelivered {
 		ob.takeBack(e, moved)
 	}
 	ob.progress(now, moved, 0)
@@ -214,7 +215,7 @@ func (ob *outbound) textLapsed(now time.Time, l dgram.Lapsed) {
 // textsBack takes the texts under way to a session back into the outbox.
 func (ob *outbound) textsBack(e *edge) {
 	for _, id := range e.send.flying {
-		ob.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+		ob.ep.Cancel(wire.PeerID(e.id), wire.KindText, id)
 		ob.outbox.Lapsed(e.id, id)
 	}
 	e.send.flying = nil
@@ -258,7 +259,7 @@ func names(ids []sessions.SessionID) (list []string) {
 func (ob *outbound) receiptCame(now time.Time, r receiptCame) {
 	if e := ob.edges.byID[r.from.ID]; e != nil {
 		e.landed(r.text)
-		ob.ep.Cancel(dgram.PeerID(r.from.ID), dgram.KindText, r.text)
+		ob.ep.Cancel(wire.PeerID(r.from.ID), wire.KindText, r.text)
 	}
 	ob.progressVia(r.list, r.friend)
 	ob.pumpAll(now, r.from.User)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -42,7 +43,7 @@ type want struct {
 // askForList pulls a neighbour's list: what it knows propagates to us (paper, section 2.2). Only
 // people our user knows are asked, no seeds: a seed joins nobody to everybody.
 func (g *gossip) askForList(now time.Time, e *edge) {
-	if e == nil || g.cfg.Seed || e.seed || e.user == g.own.user || !g.ep.Live(dgram.PeerID(e.id)) || !g.edges.known(e) {
+	if e == nil || g.cfg.Seed || e.seed || e.user == g.own.user || !g.ep.Live(wire.PeerID(e.id)) || !g.edges.known(e) {
 		return
 	}
 	e.pull = pull{compare: g.rumors.toldBy[e.id] > 0}
@@ -61,9 +62,9 @@ func (g *gossip) askForPage(now time.Time, e *edge, cursor []byte) {
 	if e.pull.compare {
 		var salt [8]byte
 		io.ReadFull(g.cfg.Random, salt[:])
-		digest = dgram.Digest(salt, g.rumors.held(e.id))
+		digest = wire.Digest(salt, g.rumors.held(e.id))
 	}
-	if g.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: id, Body: dgram.ListRequest{Digest: digest, Cursor: cursor, Credit: 1}}) {
+	if g.ep.Send(now, wire.PeerID(e.id), wire.Message{ID: id, Body: wire.ListRequest{Digest: digest, Cursor: cursor, Credit: 1}}) {
 		e.pull.request = id
 	}
 }
@@ -71,8 +72,8 @@ func (g *gossip) askForPage(now time.Time, e *edge, cursor []byte) {
 // listRequested answers with summaries of our own neighbours, or with the records of one. A peer
 // without an edge to us gets an empty list, as if we had no friends (the rule of the 2010
 // program).
-func (g *gossip) listRequested(now time.Time, s sessions.Session, r dgram.Received, q dgram.ListRequest) {
-	page := dgram.List{Request: r.Message.ID}
+func (g *gossip) listRequested(now time.Time, s sessions.Session, r dgram.Received, q wire.ListRequest) {
+	page := wire.List{Request: r.Message.ID}
 	asker := g.edges.byID[s.ID]
 	if g.cfg.Seed {
 		asker = nil
@@ -83,12 +84,12 @@ func (g *gossip) listRequested(now time.Time, s sessions.Session, r dgram.Receiv
 	case asker != nil:
 		g.fillRecords(&page, asker, q.Of)
 	}
-	g.ep.Send(now, r.From, dgram.Message{ID: g.ep.NextID(), Body: page})
+	g.ep.Send(now, r.From, wire.Message{ID: g.ep.NextID(), Body: page})
 }
 
 // told lists our summaries of all neighbours that an asker is told of, by session id; a nil asker
 // is told of nobody. They are few enough to make the list anew for each question (costList).
-func (g *gossip) told(asker *edge) (list []dgram.Summary) {
+func (g *gossip) told(asker *edge) (list []wire.Summary) {
 	if asker == nil {
 		return nil
 	}
@@ -104,12 +105,12 @@ func (g *gossip) told(asker *edge) (list []dgram.Summary) {
 
 // fillPage fills a page with the summaries of list behind the request's cursor, from the buckets
 // that differ from its digest. It overwrites list.
-func fillPage(page *dgram.List, list []dgram.Summary, q dgram.ListRequest) {
+func fillPage(page *wire.List, list []wire.Summary, q wire.ListRequest) {
 	page.Total = uint64(len(list))
-	if page.Buckets, page.Part = dgram.Differing(q.Digest, list); page.Part {
-		list = slices.DeleteFunc(list, func(s dgram.Summary) bool { return !page.Buckets.Has(s.Session) })
+	if page.Buckets, page.Part = wire.Differing(q.Digest, list); page.Part {
+		list = slices.DeleteFunc(list, func(s wire.Summary) bool { return !page.Buckets.Has(s.Session) })
 	}
-	i, _ := slices.BinarySearchFunc(list, q.Cursor, func(s dgram.Summary, c []byte) int {
+	i, _ := slices.BinarySearchFunc(list, q.Cursor, func(s wire.Summary, c []byte) int {
 		if len(c) > 0 && bytes.Compare(s.Session[:], c) <= 0 {
 			return -1
 		}
@@ -123,7 +124,7 @@ func fillPage(page *dgram.List, list []dgram.Summary, q dgram.ListRequest) {
 }
 
 // fillRecords fills a page with the record of one session, or those of one user's sessions.
-func (g *gossip) fillRecords(page *dgram.List, asker *edge, of []byte) {
+func (g *gossip) fillRecords(page *wire.List, asker *edge, of []byte) {
 	room := listPage
 	for _, id := range g.edges.edgeIDs() {
 		e := g.edges.byID[id]
@@ -144,7 +145,7 @@ func (g *gossip) fillRecords(page *dgram.List, asker *edge, of []byte) {
 
 // listReceived takes a page of a list. A page that answers no
 // request of ours is dropped. Records are hearsay: they make names known, nobody online.
-func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Received, l dgram.List) {
+func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Received, l wire.List) {
 	e := g.edges.byID[from.ID]
 	if w, ok := g.wants.flying[l.Request]; ok && w.by == from.ID {
 		g.wantEnded(l.Request, w)
@@ -167,7 +168,7 @@ func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Rece
 }
 
 // recordsReceived takes the record of a session that a neighbour told of.
-func (g *gossip) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l dgram.List) {
+func (g *gossip) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l wire.List) {
 	got := false
 	for _, signed := range l.Records {
 		rec, err := g.verify(signed)
@@ -258,8 +259,8 @@ func (g *gossip) pumpWants(now time.Time) {
 			continue
 		}
 		id := g.ep.NextID()
-		if g.ep.Send(now, dgram.PeerID(w.by), dgram.Message{ID: id, Body: dgram.ListRequest{Of: w.id[:], Credit: 1}}) {
-			w.next = now.Add(max(wantPatience, 2*g.ep.Trip(dgram.PeerID(w.by))))
+		if g.ep.Send(now, wire.PeerID(w.by), wire.Message{ID: id, Body: wire.ListRequest{Of: w.id[:], Credit: 1}}) {
+			w.next = now.Add(max(wantPatience, 2*g.ep.Trip(wire.PeerID(w.by))))
 			g.wants.flying[id] = w
 			g.wants.next = earliest(g.wants.next, w.next)
 			g.wake(w.next)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -258,7 +259,7 @@ func (l hands) Send(d dgram.Datagram) error {
 // before slow work, a handshake's, so that up to -t of those go on at once; waking
 // another reader for each small datagram would cost more than opening it.
 func (l *Loop) read(baton chan struct{}) {
-	b := make([]byte, dgram.MaxDatagram+1) // one more, so that a longer one shows
+	b := make([]byte, wire.MaxDatagram+1) // one more, so that a longer one shows
 	oob := make([]byte, dgram.LocalSize)
 	holds := false
 	for fails := 0; ; {
@@ -294,7 +295,7 @@ func (l *Loop) read(baton chan struct{}) {
 // hear reads one of the announcement sockets until it is closed or fails for good: a node
 // that is deaf there can still be reached.
 func (l *Loop) hear(ear dgram.Conn) {
-	b := make([]byte, dgram.MaxDatagram+1)
+	b := make([]byte, wire.MaxDatagram+1)
 	for fails := 0; fails < readFails; {
 		n, _, _, from, err := ear.ReadMsgUDPAddrPort(b, nil)
 		if errors.Is(err, net.ErrClosed) {

@@ -8,8 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -59,10 +59,10 @@ func (m *mailroom) anything() {
 		if err != nil {
 			m.rt.Fatal(err)
 		}
-		by.says(m.bob.id(), dgram.Message{ID: by.ep.NextID(), Body: dgram.Hold{To: m.bob.id(), From: r.sid(), Text: id, Sealed: sealed}}, 0)
+		by.says(m.bob.id(), wire.Message{ID: by.ep.NextID(), Body: wire.Hold{To: m.bob.id(), From: r.sid(), Text: id, Sealed: sealed}}, 0)
 		return
 	}
-	r.says(m.bob.id(), dgram.Message{ID: id, Body: dgram.Text{Prev: p.Prev, Part: p.Part, Parts: parts, Text: p.Text}}, 0)
+	r.says(m.bob.id(), wire.Message{ID: id, Body: wire.Text{Prev: p.Prev, Part: p.Part, Parts: parts, Text: p.Text}}, 0)
 }
 
 func (m *mailroom) step() {
@@ -74,7 +74,7 @@ func (m *mailroom) step() {
 	case "gaps":
 		r := rapid.SampledFrom(m.raws).Draw(m.rt, "who")
 		for id := range rapid.Uint64Range(1, 90).Draw(m.rt, "n") {
-			r.says(m.bob.id(), dgram.Message{ID: 102 + 2*id, Body: dgram.Text{Prev: 101 + 2*id, Parts: 1, Text: "gap"}}, 0)
+			r.says(m.bob.id(), wire.Message{ID: 102 + 2*id, Body: wire.Text{Prev: 101 + 2*id, Parts: 1, Text: "gap"}}, 0)
 		}
 	case "friend":
 		m.friendly()

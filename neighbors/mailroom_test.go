@@ -9,6 +9,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -24,8 +25,8 @@ func (p *person) stat(name string) uint64 {
 }
 
 // results counts the answers to messages of a kind.
-func (r *raw) results(kind dgram.Kind) map[dgram.Result]int {
-	list := map[dgram.Result]int{}
+func (r *raw) results(kind wire.Kind) map[wire.Result]int {
+	list := map[wire.Result]int{}
 	for _, e := range r.events {
 		if s, ok := e.(dgram.Settled); ok && s.Kind == kind {
 			list[s.Result]++
@@ -63,19 +64,19 @@ func textsThatWait(t *testing.T, known bool) {
 		least, most = 2100, 2100
 	}
 	for i := range uint64(2100) {
-		m.says(bob.id(), dgram.Message{ID: 1000 + 2*i, Body: dgram.Text{Prev: 999 + 2*i, Parts: 1, Text: "x"}}, 5*time.Millisecond)
+		m.says(bob.id(), wire.Message{ID: 1000 + 2*i, Body: wire.Text{Prev: 999 + 2*i, Parts: 1, Text: "x"}}, 5*time.Millisecond)
 	}
-	if got := m.results(dgram.KindText); got[dgram.ResultGap] < least || got[dgram.ResultGap] > most || got[dgram.ResultGap]+got[dgram.ResultBusy] < 2100 {
+	if got := m.results(wire.KindText); got[wire.ResultGap] < least || got[wire.ResultGap] > most || got[wire.ResultGap]+got[wire.ResultBusy] < 2100 {
 		t.Fatalf("answers: %v", got)
 	}
-	if waiting, texts := bob.node.Waiting(); waiting != min(64, m.results(dgram.KindText)[dgram.ResultGap]) || texts != waiting {
+	if waiting, texts := bob.node.Waiting(); waiting != min(64, m.results(wire.KindText)[wire.ResultGap]) || texts != waiting {
 		t.Errorf("%d are to be answered, and there are %d texts", waiting, texts)
 	}
 	ann.say("bob", "do you hear me?")
 	b.until(time.Second, "bob hears a friend", func() bool { return bob.heard("do you hear me?") })
 	o := b.attacker(2, "oscar", "192.0.3.9:1")
 	o.meets(bob)
-	o.says(bob.id(), dgram.Message{ID: 5, Body: dgram.Text{Parts: 1, Text: "and me?"}}, time.Second)
+	o.says(bob.id(), wire.Message{ID: 5, Body: wire.Text{Parts: 1, Text: "and me?"}}, time.Second)
 	if !bob.heard("and me?") {
 		t.Error("another stranger is not heard")
 	}
@@ -98,7 +99,7 @@ func TestStrangersFillTheScreenToABound(t *testing.T) {
 	for n := range 300 {
 		m := b.attacker(10+n, fmt.Sprint("m", n), netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 1, byte(n), byte(n >> 8)}), 1).String())
 		m.meets(bob)
-		m.says(bob.id(), dgram.Message{ID: 1, Body: dgram.Text{Parts: 1, Text: fmt.Sprintf("%01024d", n)}}, time.Second) // what all may leave
+		m.says(bob.id(), wire.Message{ID: 1, Body: wire.Text{Parts: 1, Text: fmt.Sprintf("%01024d", n)}}, time.Second) // what all may leave
 	}
 	if n := len(bob.texts()); n < 200 || n > 257 {
 		t.Errorf("%d lines of strangers", n)
@@ -113,7 +114,7 @@ func TestGapForEverIsNotHurriedAfter(t *testing.T) {
 	ann := b.join("ann")
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(ann)
-	m.answer = dgram.ResultGap
+	m.answer = wire.ResultGap
 	ann.say("mallory", "hello")
 	b.run(time.Second)
 	before := ann.sends
@@ -126,7 +127,7 @@ func TestGapForEverIsNotHurriedAfter(t *testing.T) {
 	if n := m.got("hello"); n > 25 {
 		t.Errorf("%d times the same text, %d datagrams", n, ann.sends-before)
 	}
-	m.answer = dgram.ResultDelivered
+	m.answer = wire.ResultDelivered
 	b.until(2*time.Minute, "it is delivered after all", func() bool { return ann.last().State == neighbors.Delivered })
 	n := len(all[neighbors.Delivery](ann))
 	ann.say("mallory", "again")
@@ -139,7 +140,7 @@ func TestGapForEverIsNotHurriedAfter(t *testing.T) {
 func (r *raw) got(text string) (n int) {
 	for _, e := range r.events {
 		if m, ok := e.(dgram.Received); ok {
-			if b, ok := m.Message.Body.(dgram.Text); ok && b.Text == text {
+			if b, ok := m.Message.Body.(wire.Text); ok && b.Text == text {
 				n++
 			}
 		}
@@ -148,13 +149,13 @@ func (r *raw) got(text string) (n int) {
 }
 
 // brings has r bring a copy as from some session, and says what was answered.
-func (r *raw) brings(to *person, from dgram.PeerID, id uint64, sealed []byte) (result dgram.Result, ok bool) {
+func (r *raw) brings(to *person, from wire.PeerID, id uint64, sealed []byte) (result wire.Result, ok bool) {
 	r.bed.t.Helper()
 	n := len(r.events)
 	mid := r.ep.NextID()
-	r.says(to.id(), dgram.Message{ID: mid, Body: dgram.Hold{To: to.id(), From: from, Text: id, Sealed: sealed}}, 40*time.Millisecond)
+	r.says(to.id(), wire.Message{ID: mid, Body: wire.Hold{To: to.id(), From: from, Text: id, Sealed: sealed}}, 40*time.Millisecond)
 	for _, e := range r.events[n:] {
-		if s, is := e.(dgram.Settled); is && s.Kind == dgram.KindHold && s.ID == mid {
+		if s, is := e.(dgram.Settled); is && s.Kind == wire.KindHold && s.ID == mid {
 			return s.Result, true
 		}
 	}
@@ -206,21 +207,21 @@ func TestCopiesThatDoNotOpenAreBounded(t *testing.T) {
 	garbage := func(n int) []byte { return fmt.Appendf(nil, "%0900d", n) }
 	sent, began := 0, b.now
 	for i := range 500 {
-		ok := m.ep.Send(b.now, bob.id(), dgram.Message{ID: m.ep.NextID(), Body: dgram.Hold{To: bob.id(), From: ann.id(), Text: 7, Sealed: garbage(i)}})
+		ok := m.ep.Send(b.now, bob.id(), wire.Message{ID: m.ep.NextID(), Body: wire.Hold{To: bob.id(), From: ann.id(), Text: 7, Sealed: garbage(i)}})
 		if m.turn(); ok {
 			sent++
 		}
 		b.run(2 * time.Millisecond)
 	}
 	b.until(time.Minute, "all are answered", func() bool {
-		answers := m.results(dgram.KindHold)
-		return answers[dgram.ResultUnknownRecipient]+answers[dgram.ResultBusy] == sent
+		answers := m.results(wire.KindHold)
+		return answers[wire.ResultUnknownRecipient]+answers[wire.ResultBusy] == sent
 	})
-	if u := m.results(dgram.KindHold)[dgram.ResultUnknownRecipient]; sent < 200 || u < 50 || u > 180+84*int(b.now.Sub(began)/time.Second+1) {
+	if u := m.results(wire.KindHold)[wire.ResultUnknownRecipient]; sent < 200 || u < 50 || u > 180+84*int(b.now.Sub(began)/time.Second+1) {
 		t.Errorf("%d of %d were opened", u, sent)
 	}
 	for range 20 { // known to be nothing
-		if r, ok := m.brings(bob, ann.id(), 7, garbage(0)); !ok || r != dgram.ResultUnknownRecipient {
+		if r, ok := m.brings(bob, ann.id(), 7, garbage(0)); !ok || r != wire.ResultUnknownRecipient {
 			t.Fatalf("the same again: %v %v", r, ok)
 		}
 	}
@@ -232,7 +233,7 @@ func TestCopiesThatDoNotOpenAreBounded(t *testing.T) {
 	ann.lax = true // ann never typed it
 	sealed := ann.seal(bob, sessions.Part{ID: 1 << 40, Parts: 1, Text: "by a friend", Sent: uint64(b.now.UnixMilli())})
 	for range 5 {
-		if r, ok := m.brings(bob, ann.id(), 1<<40, sealed); !ok || r != dgram.ResultDelivered {
+		if r, ok := m.brings(bob, ann.id(), 1<<40, sealed); !ok || r != wire.ResultDelivered {
 			t.Errorf("answer %v %v", r, ok)
 		}
 	}
@@ -247,7 +248,7 @@ func TestCopiesThatDoNotOpenAreBounded(t *testing.T) {
 	}
 	receipts := 0
 	for _, e := range m.events {
-		if r, ok := e.(dgram.Received); ok && r.Message.Kind() == dgram.KindReceipt {
+		if r, ok := e.(dgram.Received); ok && r.Message.Kind() == wire.KindReceipt {
 			receipts++
 		}
 	}
@@ -256,7 +257,7 @@ func TestCopiesThatDoNotOpenAreBounded(t *testing.T) {
 	}
 }
 
-func (r *raw) sid() dgram.PeerID { return dgram.PeerID(r.record.Session) }
+func (r *raw) sid() wire.PeerID { return wire.PeerID(r.record.Session) }
 
 // A seed has no history of strangers.
 func TestSeedKeepsNoHistoryOfStrangers(t *testing.T) {
@@ -272,12 +273,12 @@ func TestSeedKeepsNoHistoryOfStrangers(t *testing.T) {
 		}
 		return n
 	}
-	m.says(seed.id(), dgram.Message{ID: 1, Body: dgram.Text{Parts: 1, Text: "x"}}, time.Second)
+	m.says(seed.id(), wire.Message{ID: 1, Body: wire.Text{Parts: 1, Text: "x"}}, time.Second)
 	if !seed.heard("x") || lines() != 0 {
 		t.Errorf("heard %v, %d lines", seed.heard("x"), lines())
 	}
 	seed.say("mallory", "who is it?")
-	m.says(seed.id(), dgram.Message{ID: 2, Body: dgram.Text{Prev: 1, Parts: 1, Text: "y"}}, time.Second)
+	m.says(seed.id(), wire.Message{ID: 2, Body: wire.Text{Prev: 1, Parts: 1, Text: "y"}}, time.Second)
 	if lines() != 2 {
 		t.Errorf("%d lines with somebody who is known", lines())
 	}
@@ -288,8 +289,8 @@ func TestRestOfALineThatNeverComes(t *testing.T) {
 	b, _, bob := friends(t, 505)
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(bob)
-	m.says(bob.id(), dgram.Message{ID: 1, Body: dgram.Text{Parts: 3, Text: "one "}}, time.Second)
-	m.says(bob.id(), dgram.Message{ID: 2, Body: dgram.Text{Prev: 1, Part: 1, Parts: 3, Text: "two"}}, time.Second)
+	m.says(bob.id(), wire.Message{ID: 1, Body: wire.Text{Parts: 3, Text: "one "}}, time.Second)
+	m.says(bob.id(), wire.Message{ID: 2, Body: wire.Text{Prev: 1, Part: 1, Parts: 3, Text: "two"}}, time.Second)
 	b.raws = nil
 	b.now = b.now.Add(25 * time.Hour)
 	bob.turn()
@@ -309,11 +310,11 @@ func TestReceiptsThatNobodyWaitsFor(t *testing.T) {
 	ann.say("bob", "something to write")
 	b.run(time.Second)
 	for i := range uint64(50) {
-		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: dgram.Receipt{
+		m.says(bob.id(), wire.Message{ID: m.ep.NextID(), Body: wire.Receipt{
 			From: m.sid(), To: ann.id(), Text: i + 1, Sig: make([]byte, ed25519.SignatureSize),
 		}}, 40*time.Millisecond)
 	}
-	if n := m.results(dgram.KindReceipt)[dgram.ResultDelivered]; n != 50 {
+	if n := m.results(wire.KindReceipt)[wire.ResultDelivered]; n != 50 {
 		t.Errorf("%d answers", n)
 	}
 }

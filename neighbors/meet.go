@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -18,7 +19,7 @@ type pathfinder struct{ *core }
 // it relays, and directly by HELLOs of both sides (hole punching). delay holds our first one
 // back, so that they do not cross in the NATs. asked: the person waits for that session.
 func (pf *pathfinder) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration, asked bool) {
-	want := dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
+	want := dgram.Peer{ID: wire.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
 	w := pf.ways.way(now, rec.Session)
 	for _, a := range w.addrs {
 		if w.by == by.ID && !contains(addrs, a) {
@@ -38,7 +39,7 @@ func (pf *pathfinder) meet(now time.Time, by sessions.Session, rec sessions.Reco
 		w.why = "no address of theirs may be dialled from here"
 	default:
 		at, _, ok := pf.direct(rec.Session)
-		if ok && contains(addrs, at) && now.Sub(pf.ep.HeardDirectly(dgram.PeerID(rec.Session))) < recentLife {
+		if ok && contains(addrs, at) && now.Sub(pf.ep.HeardDirectly(wire.PeerID(rec.Session))) < recentLife {
 			break // silence alone proves nothing; but they may have lost us without our knowing
 		}
 		if ok {
@@ -63,11 +64,11 @@ func (pf *pathfinder) advanceWays(now time.Time) (next time.Time) {
 	defer func() { pf.ways.next = next }()
 	for _, id := range pf.ways.wayIDs() {
 		w := pf.ways.byID[id]
-		if _, _, ok := pf.direct(id); ok && !pf.ep.Silent(dgram.PeerID(id)) && w.eager == 0 {
+		if _, _, ok := pf.direct(id); ok && !pf.ep.Silent(wire.PeerID(id)) && w.eager == 0 {
 			w.why, w.next, w.tries = "", time.Time{}, 0
 			continue
 		}
-		if !pf.ep.Live(dgram.PeerID(id)) {
+		if !pf.ep.Live(wire.PeerID(id)) {
 			w.next = time.Time{} // missing.go looks for the missing
 			continue
 		}
@@ -107,7 +108,7 @@ func (pf *pathfinder) wayBroken(now time.Time, e *edge) {
 	if by := pf.edges.byID[w.by]; by != nil && by.online && by.watch.probes == 0 {
 		pf.happened(now, doubted{by}) // or is it the introducer that is gone?
 	}
-	pf.ep.Probe(now, dgram.PeerID(w.by))
+	pf.ep.Probe(now, wire.PeerID(w.by))
 	if w.relay {
 		pf.ways.dialThrough(now, w.by, peerOf(s))
 	}
@@ -164,7 +165,7 @@ func (pf *pathfinder) wayChanged(now time.Time, id sessions.SessionID, rtt time.
 		return
 	}
 	if rtt == 0 {
-		_, rtt, _ = pf.ep.Path(dgram.PeerID(id))
+		_, rtt, _ = pf.ep.Path(wire.PeerID(id))
 	}
 	if w := pf.ways.byID[id]; w != nil {
 		_, w.carried = pf.ways.throughRelay(id)

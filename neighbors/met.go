@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -36,7 +37,7 @@ func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
 	if w := n.core.ways.byID[id]; w != nil {
 		n.core.ways.lookAtWays(now)
 		if number, ok := n.core.ways.numbers[w.by]; ok {
-			n.core.ep.Withdraw(dgram.RelayAddr(number, dgram.PeerID(id))) // one path is enough to begin with
+			n.core.ep.Withdraw(dgram.RelayAddr(number, wire.PeerID(id))) // one path is enough to begin with
 		}
 	}
 	if !c.outbound || n.core.ways.byID[id] != nil {
@@ -74,7 +75,7 @@ func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
 // refused: there was no room for a session. It gets no answer, and the caller backs off.
 func (n *Node) refused(id sessions.SessionID, rec sessions.Record) {
 	if _, ok := n.core.book.Session(id); !ok && rec.State != sessions.StateGone {
-		n.core.ep.Forget(dgram.PeerID(id))
+		n.core.ep.Forget(wire.PeerID(id))
 	}
 }
 

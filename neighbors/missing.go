@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -187,7 +187,7 @@ func (lk *lookups) seekingKeys() []sessions.UserKey {
 
 // seedsNews: a seed says that somebody we asked it for is there. What it says of others is
 // ignored.
-func (lk *lookups) seedsNews(now time.Time, seed *edge, list []dgram.Summary) {
+func (lk *lookups) seedsNews(now time.Time, seed *edge, list []wire.Summary) {
 	if !lk.finder.askable(seed) {
 		return
 	}

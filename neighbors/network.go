@@ -1,7 +1,7 @@
 package neighbors
 
 import (
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"net/netip"
 	"slices"
 	"time"
@@ -44,7 +44,7 @@ func (n *Node) changed(now time.Time) {
 			continue
 		}
 		e.unsure, e.watch, e.quietAt = now, vigil{}, now.Add(n.detector.answerTime(e))
-		n.core.ep.Probe(now, dgram.PeerID(id))
+		n.core.ep.Probe(now, wire.PeerID(id))
 		n.outbound.retryNow(now, id)
 		n.core.edges.plan(e)
 	}

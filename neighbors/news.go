@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -47,7 +47,7 @@ type newsItem struct {
 // saying is what we say of a neighbour that has changed.
 type saying struct {
 	of    *edge
-	word  dgram.Summary
+	word  wire.Summary
 	known bool // our user knows them
 }
 
@@ -123,7 +123,7 @@ func (g *gossip) spreadNews(now time.Time, changed []*edge) {
 	live := g.edges.live()
 	fingers := g.fingers(live)
 	for _, to := range live {
-		page := make([]dgram.Summary, 0, len(said))
+		page := make([]wire.Summary, 0, len(said))
 		known := g.edges.known(to)
 		for i := range said {
 			w := &said[i]
@@ -174,11 +174,11 @@ func (g *gossip) acquainted(now time.Time, e *edge) {
 }
 
 // sendNews sends sorted summaries to one neighbour.
-func (g *gossip) sendNews(now time.Time, to *edge, list []dgram.Summary) {
+func (g *gossip) sendNews(now time.Time, to *edge, list []wire.Summary) {
 	for len(list) > 0 {
 		page := list[:min(len(list), newsPage)]
 		list = list[len(page):]
-		g.ep.Send(now, dgram.PeerID(to.id), dgram.Message{Body: dgram.List{Summaries: page}})
+		g.ep.Send(now, wire.PeerID(to.id), wire.Message{Body: wire.List{Summaries: page}})
 	}
 }
 

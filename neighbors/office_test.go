@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -133,7 +133,7 @@ func TestForgottenPeerIsAskedAgain(t *testing.T) {
 	}
 	b.raws = []*raw{r}
 	began := b.now
-	r.ep.Send(b.now, bob.id(), dgram.Message{ID: 7, Body: dgram.Text{Parts: 1, Sent: 1, Text: "still here"}})
+	r.ep.Send(b.now, bob.id(), wire.Message{ID: 7, Body: wire.Text{Parts: 1, Sent: 1, Text: "still here"}})
 	r.turn()
 	b.until(5*time.Second, "the text", func() bool { return len(bob.texts()) == 1 })
 	if d := b.now.Sub(began); d > time.Second {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -190,7 +190,7 @@ func (ob *outbound) withdraw(e *edge, p sessions.Progress) {
 	for id := p.ID; id < p.ID+uint64(p.Parts); id++ {
 		if slices.Contains(e.send.flying, id) {
 			e.landed(id)
-			ob.ep.Cancel(dgram.PeerID(e.id), dgram.KindText, id)
+			ob.ep.Cancel(wire.PeerID(e.id), wire.KindText, id)
 		}
 	}
 }

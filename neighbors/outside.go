@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -51,7 +52,7 @@ func (rx *reflexive) tellWhere(now time.Time, id sessions.SessionID, addr netip.
 		return
 	}
 	e.told = addr
-	rx.ep.Send(now, dgram.PeerID(id), dgram.Message{ID: rx.ep.NextID(), Body: dgram.Online{Observed: addr}})
+	rx.ep.Send(now, wire.PeerID(id), wire.Message{ID: rx.ep.NextID(), Body: wire.Online{Observed: addr}})
 }
 
 func (co *core) edgeIsOwn(e *edge) bool { return e.user == co.own.user }

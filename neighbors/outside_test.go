@@ -6,15 +6,15 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
 
 // tells has somebody say at which address a person is seen.
 func (r *raw) tells(p *person, at string) {
-	r.ep.Send(r.bed.now, p.id(), dgram.Message{ID: r.ep.NextID(), Body: dgram.Online{Observed: netip.MustParseAddrPort(at)}})
+	r.ep.Send(r.bed.now, p.id(), wire.Message{ID: r.ep.NextID(), Body: wire.Online{Observed: netip.MustParseAddrPort(at)}})
 	r.turn()
 	r.bed.run(100 * time.Millisecond)
 }
@@ -58,7 +58,7 @@ func (s at) Advance(now time.Time, h neighbors.Host) time.Time {
 	}
 	return now.Add(time.Second)
 }
-func (s at) Heard(_ time.Time, _ netip.AddrPort, _ dgram.Message, _ neighbors.Host) {}
+func (s at) Heard(_ time.Time, _ netip.AddrPort, _ wire.Message, _ neighbors.Host) {}
 
 // A seed that was named once is asked in later runs, too, though nobody names it there; and
 // its word about our address counts alone, until another one whose word counts disagrees.

@@ -9,6 +9,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -433,12 +434,12 @@ func TestPaperRequestPing(t *testing.T) {
 	c, asker, other := b.seedNode(), b.attacker(1, "asker", "198.19.1.7:6789"), b.attacker(2, "other", "198.19.2.7:6789")
 	asker.meets(c)
 	other.meets(c)
-	other.says(c.id(), dgram.Message{ID: 9, Body: other.find(c.id(), "asker", uint64(b.now.UnixMilli()))}, time.Second)
-	asker.says(c.id(), dgram.Message{ID: 9, Body: asker.find(c.id(), "other", uint64(b.now.UnixMilli()))}, time.Second)
-	var forwarded []dgram.Ping
+	other.says(c.id(), wire.Message{ID: 9, Body: other.find(c.id(), "asker", uint64(b.now.UnixMilli()))}, time.Second)
+	asker.says(c.id(), wire.Message{ID: 9, Body: asker.find(c.id(), "other", uint64(b.now.UnixMilli()))}, time.Second)
+	var forwarded []wire.Ping
 	for _, e := range other.events {
 		if r, ok := e.(dgram.Received); ok {
-			if p, ok := r.Message.Body.(dgram.Ping); ok {
+			if p, ok := r.Message.Body.(wire.Ping); ok {
 				forwarded = append(forwarded, p)
 			}
 		}
@@ -457,12 +458,12 @@ func TestPaperUserList(t *testing.T) {
 	one, _ := v.within(0)
 	r := v.attacker(1, "rae", "198.19.1.7:6789")
 	r.meets(p)
-	ask := func() (list []dgram.Summary) {
+	ask := func() (list []wire.Summary) {
 		r.events = nil
-		r.says(p.id(), dgram.Message{ID: r.ep.NextID(), Body: dgram.ListRequest{Credit: 1}}, time.Second)
+		r.says(p.id(), wire.Message{ID: r.ep.NextID(), Body: wire.ListRequest{Credit: 1}}, time.Second)
 		for _, e := range r.events {
 			if m, ok := e.(dgram.Received); ok {
-				if l, ok := m.Message.Body.(dgram.List); ok && l.Request > 0 {
+				if l, ok := m.Message.Body.(wire.List); ok && l.Request > 0 {
 					list = append(list, l.Summaries...)
 				}
 			}
@@ -475,7 +476,7 @@ func TestPaperUserList(t *testing.T) {
 	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "rae") })
 	list := ask()
 	for _, j := range one {
-		if !slices.ContainsFunc(list, func(s dgram.Summary) bool { return s.Session == v.nodes[j].id() && s.State == 0 }) {
+		if !slices.ContainsFunc(list, func(s wire.Summary) bool { return s.Session == v.nodes[j].id() && s.State == 0 }) {
 			t.Errorf("%s is missing from %v", v.nodes[j].name, list)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -24,7 +25,7 @@ func (es *edges) findPayer(id sessions.SessionID) budget.Payer {
 	if !ok {
 		return budget.Payer{Class: budget.Stranger, Key: [32]byte(s.User)}
 	}
-	at, _, _ := es.ep.Path(dgram.PeerID(id))
+	at, _, _ := es.ep.Path(wire.PeerID(id))
 	if !at.IsValid() && len(s.Seen) > 0 {
 		at = s.Seen[0].Addr
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -25,9 +26,9 @@ type raw struct {
 	sent   int            // bytes
 	forged netip.AddrPort // the source it claims, if that is valid
 	events []dgram.Event
-	answer dgram.Result // to what it is told
-	mute   bool         // it gives no answer
-	wrote  uint64       // texts
+	answer wire.Result // to what it is told
+	mute   bool        // it gives no answer
+	wrote  uint64      // texts
 }
 
 func checkRecord(record, static []byte) (dgram.Peer, error) {
@@ -39,7 +40,7 @@ func checkRecordBy(by sessions.Signatures, record, static []byte) (dgram.Peer, e
 	if err != nil || !bytes.Equal(rec.Static[:], static) {
 		return dgram.Peer{}, errors.New("not their record")
 	}
-	return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
+	return dgram.Peer{ID: wire.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
 }
 
 // identity makes a user and session out of nothing, as an attacker can by the thousand.
@@ -96,10 +97,10 @@ func (r *raw) flags(f uint64) {
 }
 
 // finds lists the searches, and the halves of introductions, that came to it.
-func (r *raw) finds() (list []dgram.Ping) {
+func (r *raw) finds() (list []wire.Ping) {
 	for _, e := range r.events {
 		if m, ok := e.(dgram.Received); ok {
-			if p, ok := m.Message.Body.(dgram.Ping); ok && p.Scope == dgram.ScopeFind {
+			if p, ok := m.Message.Body.(wire.Ping); ok && p.Scope == wire.ScopeFind {
 				list = append(list, p)
 			}
 		}
@@ -144,25 +145,25 @@ func (r *raw) meets(p *person) {
 	})
 }
 
-func (p *person) id() dgram.PeerID {
+func (p *person) id() wire.PeerID {
 	if p.of != p.session {
 		k, _ := ecdh.X25519().NewPrivateKey(p.session[:])
 		p.of = p.session
-		p.named = dgram.PeerID(sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())))
+		p.named = wire.PeerID(sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())))
 	}
 	return p.named
 }
 
 // find is a requestPing for a name, with a ticket that is in order.
-func (r *raw) find(introducer dgram.PeerID, name string, number uint64) dgram.Ping {
-	p := dgram.Ping{Scope: dgram.ScopeFind, Name: name, Record: r.signed}
+func (r *raw) find(introducer wire.PeerID, name string, number uint64) wire.Ping {
+	p := wire.Ping{Scope: wire.ScopeFind, Name: name, Record: r.signed}
 	t := sessions.Ticket{Asker: r.record.Session, Introducer: sessions.SessionID(introducer), Name: name, Number: number}
-	p.Ticket = dgram.Ticket{Number: number, Sig: t.SignBy(r.bed.signatures(), r.key)}
+	p.Ticket = wire.Ticket{Number: number, Sig: t.SignBy(r.bed.signatures(), r.key)}
 	return p
 }
 
 // says sends one message and lets time pass.
-func (r *raw) says(to dgram.PeerID, m dgram.Message, d time.Duration) bool {
+func (r *raw) says(to wire.PeerID, m wire.Message, d time.Duration) bool {
 	ok := r.ep.Send(r.bed.now, to, m)
 	r.turn()
 	r.bed.run(d)
@@ -172,7 +173,7 @@ func (r *raw) says(to dgram.PeerID, m dgram.Message, d time.Duration) bool {
 // relayed counts the datagrams that came through a relay.
 func (r *raw) relayed() (n int) {
 	for _, e := range r.events {
-		if m, ok := e.(dgram.Received); ok && m.Message.Kind() == dgram.KindRelay {
+		if m, ok := e.(dgram.Received); ok && m.Message.Kind() == wire.KindRelay {
 			n++
 		}
 	}

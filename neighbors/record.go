@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func check(by sessions.Signatures) dgram.Check {
 		if !bytes.Equal(rec.Static[:], static) {
 			return dgram.Peer{}, errOtherKey
 		}
-		return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
+		return dgram.Peer{ID: wire.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
 	}
 }
 
@@ -93,7 +94,7 @@ func (n *Node) redeclare(now time.Time) error {
 		return err // without a number the old record stands a while longer
 	}
 	for _, e := range n.core.edges.live() {
-		n.core.ep.Send(now, dgram.PeerID(e.id), dgram.Message{ID: n.core.ep.NextID(), Body: dgram.Online{Record: n.core.own.signed, Observed: e.told}})
+		n.core.ep.Send(now, wire.PeerID(e.id), wire.Message{ID: n.core.ep.NextID(), Body: wire.Online{Record: n.core.own.signed, Observed: e.told}})
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -215,10 +216,10 @@ func (rq *requests) advanceRequest(now time.Time, q *request) time.Duration {
 			if !q.peer.IsZero() && s.ID != q.peer {
 				continue
 			}
-			if rq.ep.Live(dgram.PeerID(s.ID)) {
+			if rq.ep.Live(wire.PeerID(s.ID)) {
 				rq.probe(now, q, s.ID)
 			}
-			if q.asked == 1 || !rq.ep.Live(dgram.PeerID(s.ID)) {
+			if q.asked == 1 || !rq.ep.Live(wire.PeerID(s.ID)) {
 				rq.callSession(now, s, true)
 			}
 		}
@@ -303,7 +304,7 @@ func (rq *requests) requestAssociated(now time.Time, id sessions.SessionID, addr
 }
 
 func (rq *requests) probe(now time.Time, q *request, to sessions.SessionID) {
-	q.probes = append(q.probes, rq.ep.ProbeAsked(now, dgram.PeerID(to)))
+	q.probes = append(q.probes, rq.ep.ProbeAsked(now, wire.PeerID(to)))
 	q.next = now.Add(rq.probePause(q))
 }
 
@@ -343,7 +344,7 @@ func (rq *requests) pingSettled(now time.Time, a dgram.Settled) {
 	for _, q := range rq.pings() {
 		switch q.kind {
 		case pingAddr, pingUser:
-			if !slices.Contains(q.probes, a.ID) || a.Result != dgram.ResultDelivered {
+			if !slices.Contains(q.probes, a.ID) || a.Result != wire.ResultDelivered {
 				continue
 			}
 			at, _, _ := rq.ep.Path(a.Peer)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -42,7 +42,7 @@ type telling struct {
 	by    sessions.SessionID
 	known bool // our user knows the teller
 	seq   uint64
-	state uint64 // of dgram.Summary
+	state uint64 // of wire.Summary
 }
 
 func newRumors(c *core) *rumors {
@@ -85,7 +85,7 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 // claim is new, and the previous claim (gone if there was none). Strangers, who can be many on one
 // link, leave room for people our user knows: half of all entries, and their places among the
 // tellers. asked: the claim answers our request, so it counts even if earlier news had a higher seq.
-func (h *rumors) note(by sessions.SessionID, known bool, s dgram.Summary, asked bool) (r *rumor, news bool, was uint64) {
+func (h *rumors) note(by sessions.SessionID, known bool, s wire.Summary, asked bool) (r *rumor, news bool, was uint64) {
 	id := sessions.SessionID(s.Session)
 	r, ok := h.of.Get(id)
 	i := -1
@@ -135,12 +135,12 @@ func (h *rumors) drop(by sessions.SessionID) []*rumor {
 
 // replace forgets the claims of a neighbour that are missing from a page of its list, asked for
 // behind cursor. It returns the sessions concerned, in a fixed order.
-func (h *rumors) replace(by sessions.SessionID, cursor []byte, page *dgram.List) []*rumor {
+func (h *rumors) replace(by sessions.SessionID, cursor []byte, page *wire.List) []*rumor {
 	return h.dropThose(by, func(id sessions.SessionID) bool {
-		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s dgram.Summary, id sessions.SessionID) int {
+		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s wire.Summary, id sessions.SessionID) int {
 			return bytes.Compare(s.Session[:], id[:])
 		})
-		return !listed && covers(page, cursor, dgram.PeerID(id))
+		return !listed && covers(page, cursor, wire.PeerID(id))
 	})
 }
 
@@ -164,15 +164,15 @@ func (h *rumors) dropThose(by sessions.SessionID, of func(sessions.SessionID) bo
 }
 
 // held is what one neighbour told, in the form of its list: at most maxToldBy, by session id.
-func (h *rumors) held(by sessions.SessionID) (list []dgram.Summary) {
+func (h *rumors) held(by sessions.SessionID) (list []wire.Summary) {
 	for _, r := range h.of.Values() {
 		for _, t := range r.tellers {
 			if t.by == by {
-				list = append(list, dgram.Summary{Session: dgram.PeerID(r.id), Seq: t.seq, State: t.state})
+				list = append(list, wire.Summary{Session: wire.PeerID(r.id), Seq: t.seq, State: t.state})
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b dgram.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
+	slices.SortFunc(list, func(a, b wire.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
 	return list
 }
 
@@ -210,7 +210,7 @@ func saidState(s uint64) State {
 		return Online
 	case uint64(sessions.StateAway):
 		return Away
-	case dgram.SummarySuspect:
+	case wire.SummarySuspect:
 		return Suspect
 	}
 	return Offline
@@ -218,7 +218,7 @@ func saidState(s uint64) State {
 
 // covers says whether a page asked for behind cursor would tell of a session if its teller had
 // it.
-func covers(l *dgram.List, cursor []byte, id dgram.PeerID) bool {
+func covers(l *wire.List, cursor []byte, id wire.PeerID) bool {
 	return (!l.Part || l.Buckets.Has(id)) && (len(cursor) == 0 || bytes.Compare(id[:], cursor) > 0) &&
 		(len(l.Next) == 0 || bytes.Compare(id[:], l.Next) <= 0)
 }

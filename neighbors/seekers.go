@@ -6,7 +6,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -59,7 +59,7 @@ func (in *introducer) tellSeekers(now time.Time, e *edge) {
 	in.seekers.of.Remove(e.user)
 	for _, id := range list {
 		if to := in.edges.byID[id]; to != nil && to.online && in.welcome(now, e, to) {
-			in.ep.Send(now, dgram.PeerID(id), dgram.Message{Body: dgram.List{Summaries: []dgram.Summary{s}}})
+			in.ep.Send(now, wire.PeerID(id), wire.Message{Body: wire.List{Summaries: []wire.Summary{s}}})
 		}
 	}
 }

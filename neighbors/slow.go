@@ -3,14 +3,14 @@ package neighbors
 import (
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 )
 
 // Every step against a silent neighbour allows for the round trip, which may take many seconds: by
 // satellite, by radio, behind a full uplink (spec/theory.md 5.2).
 
 // slowest is how long an answer of e may take.
-func (dt *detector) slowest(e *edge) time.Duration { return slowTrips * dt.ep.Trip(dgram.PeerID(e.id)) }
+func (dt *detector) slowest(e *edge) time.Duration { return slowTrips * dt.ep.Trip(wire.PeerID(e.id)) }
 
 // answerTime is how long a probe of e may take.
 func (dt *detector) answerTime(e *edge) time.Duration {
@@ -19,7 +19,7 @@ func (dt *detector) answerTime(e *edge) time.Duration {
 
 // gap is the time between two probes of a suspect, long enough that only a few are on their way.
 func (dt *detector) gap(e *edge) time.Duration {
-	return max(dt.cfg.Profile.Gap, dt.ep.Trip(dgram.PeerID(e.id))/slowTrips)
+	return max(dt.cfg.Profile.Gap, dt.ep.Trip(wire.PeerID(e.id))/slowTrips)
 }
 
 // patient is how long after a change of our own network e cannot be lost.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -23,7 +23,7 @@ type Source interface {
 	// that there is nothing to wait for.
 	Advance(now time.Time, h Host) (next time.Time)
 	// Heard is called after the node handled a message of an authenticated peer.
-	Heard(now time.Time, from netip.AddrPort, m dgram.Message, h Host)
+	Heard(now time.Time, from netip.AddrPort, m wire.Message, h Host)
 }
 
 // Host is what a Source may ask of its node.

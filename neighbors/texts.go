@@ -3,7 +3,7 @@ package neighbors
 import (
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -41,7 +41,7 @@ func (ib *inbound) startTexts(now time.Time) {
 
 // offered: a text came that the door lets through. It is answered at once only if nothing has to be written for
 // it, and the asker is remembered only for texts that the inbox has.
-func (ib *inbound) offered(now time.Time, s sessions.Session, id uint64, from asker, b dgram.Text) {
+func (ib *inbound) offered(now time.Time, s sessions.Session, id uint64, from asker, b wire.Text) {
 	key := textKey{s.ID, id}
 	v := ib.inbox.Offer(now, s.ID, s.User, sessions.Part{
 		ID: id, Prev: b.Prev, Sent: b.Sent, Late: b.Late, Part: b.Part, Parts: b.Parts, Text: b.Text,
@@ -60,13 +60,13 @@ func (ib *inbound) offered(now time.Time, s sessions.Session, id uint64, from as
 		if v.Kept {
 			ib.wait(key, from)
 		}
-		ib.ep.Settle(now, from.handle, dgram.ResultGap, v.Have)
+		ib.ep.Settle(now, from.handle, wire.ResultGap, v.Have)
 	case sessions.AnswerDuplicate:
-		ib.answerText(now, key, from, dgram.ResultDelivered)
+		ib.answerText(now, key, from, wire.ResultDelivered)
 	case sessions.AnswerTooOld:
-		ib.answerText(now, key, from, dgram.ResultTooOld)
+		ib.answerText(now, key, from, wire.ResultTooOld)
 	default:
-		ib.answerText(now, key, from, dgram.ResultBusy)
+		ib.answerText(now, key, from, wire.ResultBusy)
 	}
 }
 
@@ -102,13 +102,13 @@ func (ib *inbound) advanceTexts(now time.Time) (next time.Time) {
 func (ib *inbound) textWritten(now time.Time, key textKey, err error) {
 	if err != nil {
 		for _, id := range ib.inbox.Failed(key.from, key.id) {
-			ib.acknowledge(now, textKey{key.from, id}, dgram.ResultBusy)
+			ib.acknowledge(now, textKey{key.from, id}, wire.ResultBusy)
 		}
 		return
 	}
 	acks, lines := ib.inbox.Recorded(key.from, key.id)
 	for _, id := range acks {
-		ib.acknowledge(now, textKey{key.from, id}, dgram.ResultDelivered)
+		ib.acknowledge(now, textKey{key.from, id}, wire.ResultDelivered)
 	}
 	for _, line := range lines {
 		ib.show(line)
@@ -116,7 +116,7 @@ func (ib *inbound) textWritten(now time.Time, key textKey, err error) {
 }
 
 // acknowledge answers whoever waits for a text's acknowledgement.
-func (ib *inbound) acknowledge(now time.Time, key textKey, r dgram.Result) {
+func (ib *inbound) acknowledge(now time.Time, key textKey, r wire.Result) {
 	if from, ok := ib.waiting[key]; ok {
 		delete(ib.waiting, key)
 		ib.answerText(now, key, from, r)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -40,7 +40,7 @@ type tickets struct {
 // answered is one ticket and its result.
 type answered struct {
 	number uint64
-	result dgram.Result
+	result wire.Result
 }
 
 func newTickets() tickets {
@@ -54,20 +54,20 @@ func newTickets() tickets {
 
 // given returns the result that a ticket got before, or too old if that is no longer known;
 // false: the ticket is new.
-func (t *tickets) given(asker sessions.SessionID, number uint64) (dgram.Result, bool) {
+func (t *tickets) given(asker sessions.SessionID, number uint64) (wire.Result, bool) {
 	list, _ := t.answers.Get(asker)
 	i, found := placeOf(list, number)
 	switch {
 	case found:
 		return list[i].result, true
 	case i == 0 && len(list) == maxAnswered:
-		return dgram.ResultTooOld, true
+		return wire.ResultTooOld, true
 	}
 	return 0, false
 }
 
 // give notes the result of a new ticket. Busy is not noted: it only describes the moment.
-func (t *tickets) give(asker sessions.SessionID, number uint64, r dgram.Result) dgram.Result {
+func (t *tickets) give(asker sessions.SessionID, number uint64, r wire.Result) wire.Result {
 	list, _ := t.answers.Get(asker)
 	i, _ := placeOf(list, number)
 	list = slices.Insert(list, i, answered{number, r})
@@ -94,14 +94,14 @@ func (t *tickets) fresh(asker sessions.SessionID, number uint64) bool {
 }
 
 // signTicket signs one introduction. Its numbers rise, even across restarts.
-func (fi *finder) signTicket(now time.Time, introducer sessions.SessionID, p dgram.Ping) dgram.Ticket {
+func (fi *finder) signTicket(now time.Time, introducer sessions.SessionID, p wire.Ping) wire.Ticket {
 	fi.tickets.last = max(fi.tickets.last+1, uint64(now.UnixMilli()))
 	t := sessions.Ticket{Asker: fi.own.session, Introducer: introducer, Name: p.Name, User: p.User, Number: fi.tickets.last}
-	return dgram.Ticket{Number: t.Number, Sig: t.SignBy(fi.own.signatures, fi.cfg.Key)}
+	return wire.Ticket{Number: t.Number, Sig: t.SignBy(fi.own.signatures, fi.cfg.Key)}
 }
 
 // ticketHolds checks the ticket of p, whose asker is rec.
-func (co *core) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p dgram.Ping) bool {
+func (co *core) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p wire.Ping) bool {
 	t := sessions.Ticket{Asker: rec.Session, Introducer: introducer, Name: p.Name, User: p.User, Number: p.Ticket.Number}
 	return t.VerifyBy(co.own.signatures, ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
 }

@@ -6,6 +6,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -30,20 +31,20 @@ func newAsking(t *testing.T) *asking {
 }
 
 // explode is a request to be passed on, with a ticket that is in order.
-func (r *raw) explode(introducer dgram.PeerID, number uint64) dgram.Ping {
-	p := dgram.Ping{Scope: dgram.ScopeExplode, Record: r.signed}
+func (r *raw) explode(introducer wire.PeerID, number uint64) wire.Ping {
+	p := wire.Ping{Scope: wire.ScopeExplode, Record: r.signed}
 	t := sessions.Ticket{Asker: r.record.Session, Introducer: sessions.SessionID(introducer), Number: number}
-	p.Ticket = dgram.Ticket{Number: number, Sig: t.Sign(r.key)}
+	p.Ticket = wire.Ticket{Number: number, Sig: t.Sign(r.key)}
 	return p
 }
 
 // asks sends a request and returns what it was answered.
-func (a *asking) asks(p dgram.Ping) dgram.Result {
+func (a *asking) asks(p wire.Ping) wire.Result {
 	a.t.Helper()
 	id := a.m.ep.NextID()
-	a.m.says(a.ann.id(), dgram.Message{ID: id, Attempt: 1, Body: p}, 200*time.Millisecond)
+	a.m.says(a.ann.id(), wire.Message{ID: id, Attempt: 1, Body: p}, 200*time.Millisecond)
 	for _, e := range a.m.events {
-		if s, ok := e.(dgram.Settled); ok && s.Kind == dgram.KindPing && s.ID == id {
+		if s, ok := e.(dgram.Settled); ok && s.Kind == wire.KindPing && s.ID == id {
 			return s.Result
 		}
 	}
@@ -55,7 +56,7 @@ func (a *asking) asks(p dgram.Ping) dgram.Result {
 func (a *asking) passed() (n int) {
 	for _, e := range a.d.events {
 		if m, ok := e.(dgram.Received); ok {
-			if p, ok := m.Message.Body.(dgram.Ping); ok && p.Scope == dgram.ScopeExplode {
+			if p, ok := m.Message.Body.(wire.Ping); ok && p.Scope == wire.ScopeExplode {
 				n++
 			}
 		}
@@ -71,22 +72,22 @@ func TestEqualTicketEqualAnswer(t *testing.T) {
 	n := uint64(a.now.UnixMilli())
 	for _, c := range []struct {
 		what   string
-		p      dgram.Ping
-		want   dgram.Result
+		p      wire.Ping
+		want   wire.Result
 		finds  int // halves that came to dora so far
 		passed int
 	}{
-		{"a find", a.m.find(id, "dora", n), dgram.ResultDelivered, 1, 0},
-		{"the find again", a.m.find(id, "dora", n), dgram.ResultDelivered, 1, 0},
-		{"of nobody", a.m.find(id, "nobody", n+1), dgram.ResultUnknownRecipient, 1, 0},
-		{"of nobody again", a.m.find(id, "nobody", n+1), dgram.ResultUnknownRecipient, 1, 0},
-		{"an explode", a.m.explode(id, n+2), dgram.ResultDelivered, 1, 1},
-		{"the explode again", a.m.explode(id, n+2), dgram.ResultDelivered, 1, 1},
-		{"another explode within the minute", a.m.explode(id, n+3), dgram.ResultBusy, 1, 1},
-		{"that one again", a.m.explode(id, n+3), dgram.ResultBusy, 1, 1},
-		{"the find again, behind others", a.m.find(id, "dora", n), dgram.ResultDelivered, 1, 1},
-		{"the later one", a.m.find(id, "nobody", n+9), dgram.ResultUnknownRecipient, 1, 1},
-		{"one that was overtaken", a.m.find(id, "dora", n+8), dgram.ResultDelivered, 1, 1}, // the pair was introduced a moment ago
+		{"a find", a.m.find(id, "dora", n), wire.ResultDelivered, 1, 0},
+		{"the find again", a.m.find(id, "dora", n), wire.ResultDelivered, 1, 0},
+		{"of nobody", a.m.find(id, "nobody", n+1), wire.ResultUnknownRecipient, 1, 0},
+		{"of nobody again", a.m.find(id, "nobody", n+1), wire.ResultUnknownRecipient, 1, 0},
+		{"an explode", a.m.explode(id, n+2), wire.ResultDelivered, 1, 1},
+		{"the explode again", a.m.explode(id, n+2), wire.ResultDelivered, 1, 1},
+		{"another explode within the minute", a.m.explode(id, n+3), wire.ResultBusy, 1, 1},
+		{"that one again", a.m.explode(id, n+3), wire.ResultBusy, 1, 1},
+		{"the find again, behind others", a.m.find(id, "dora", n), wire.ResultDelivered, 1, 1},
+		{"the later one", a.m.find(id, "nobody", n+9), wire.ResultUnknownRecipient, 1, 1},
+		{"one that was overtaken", a.m.find(id, "dora", n+8), wire.ResultDelivered, 1, 1}, // the pair was introduced a moment ago
 	} {
 		if got := a.asks(c.p); got != c.want {
 			t.Errorf("%s: answered %s, not %s", c.what, got, c.want)
@@ -96,7 +97,7 @@ func TestEqualTicketEqualAnswer(t *testing.T) {
 		}
 	}
 	a.run(time.Minute)
-	if got := a.asks(a.m.explode(id, n+3)); got != dgram.ResultDelivered || a.passed() != 2 {
+	if got := a.asks(a.m.explode(id, n+3)); got != wire.ResultDelivered || a.passed() != 2 {
 		t.Errorf("busy was for then, not for ever: now %s", got)
 	}
 }
@@ -107,25 +108,25 @@ func TestTicketsAreOneSeries(t *testing.T) {
 	a := newAsking(t)
 	id := a.ann.id()
 	n := uint64(a.now.UnixMilli())
-	if got := a.asks(a.m.find(id, "nobody", n+1)); got != dgram.ResultUnknownRecipient {
+	if got := a.asks(a.m.find(id, "nobody", n+1)); got != wire.ResultUnknownRecipient {
 		t.Fatalf("a find is answered %s", got)
 	}
-	if got := a.asks(a.m.explode(id, n+1)); got != dgram.ResultUnknownRecipient || a.passed() != 0 {
+	if got := a.asks(a.m.explode(id, n+1)); got != wire.ResultUnknownRecipient || a.passed() != 0 {
 		t.Errorf("an explode with the number of a find is answered %s, and passed on %d times", got, a.passed())
 	}
 	for i := range uint64(64) {
 		a.asks(a.m.find(id, "nobody", n+2+i))
 	}
-	if got := a.asks(a.m.find(id, "dora", n)); got != dgram.ResultTooOld || len(a.d.finds()) != 0 {
+	if got := a.asks(a.m.find(id, "dora", n)); got != wire.ResultTooOld || len(a.d.finds()) != 0 {
 		t.Errorf("an old find is answered %s", got)
 	}
-	if got := a.asks(a.m.explode(id, n)); got != dgram.ResultTooOld || a.passed() != 0 {
+	if got := a.asks(a.m.explode(id, n)); got != wire.ResultTooOld || a.passed() != 0 {
 		t.Errorf("an old explode is answered %s", got)
 	}
-	if got := a.asks(a.m.explode(id, n+500)); got != dgram.ResultDelivered || a.passed() != 1 {
+	if got := a.asks(a.m.explode(id, n+500)); got != wire.ResultDelivered || a.passed() != 1 {
 		t.Errorf("a new explode is answered %s", got)
 	}
-	if got := a.asks(a.m.find(id, "dora", n+501)); got != dgram.ResultDelivered || len(a.d.finds()) != 1 {
+	if got := a.asks(a.m.find(id, "dora", n+501)); got != wire.ResultDelivered || len(a.d.finds()) != 1 {
 		t.Errorf("a new find is answered %s", got)
 	}
 }
@@ -139,16 +140,16 @@ func TestToldTicketsAreOneSeries(t *testing.T) {
 	m := b.attacker(1, "mallory", "192.0.2.9:1")
 	m.meets(bob)
 	asker, _ := b.identity(3, "friend")
-	brings := func(p dgram.Ping) bool {
+	brings := func(p wire.Ping) bool {
 		p.By, p.Session = m.record.Session[:], asker.record.Session[:]
-		m.says(bob.id(), dgram.Message{ID: m.ep.NextID(), Body: p}, time.Second)
+		m.says(bob.id(), wire.Message{ID: m.ep.NextID(), Body: p}, time.Second)
 		_, learnt := bob.node.Believes(asker.record.Session)
 		return learnt
 	}
-	id := dgram.PeerID(m.record.Session)
+	id := wire.PeerID(m.record.Session)
 	for _, c := range []struct {
 		what string
-		p    dgram.Ping
+		p    wire.Ping
 		want bool
 	}{
 		{"a find", asker.find(id, "bob", 102), false},

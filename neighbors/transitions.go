@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"darkchat/sessions/budget"
 )
@@ -100,7 +101,7 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	e.seed = s.Flags&sessions.FlagSeed != 0
 	e.redialAt, e.redialWait, e.send.tries = time.Time{}, 0, 0
 	n.detector.drawTurn(now, e)
-	n.core.ep.Pin(dgram.PeerID(id), e.payer.Class <= budget.Seed)
+	n.core.ep.Pin(wire.PeerID(id), e.payer.Class <= budget.Seed)
 	delete(n.lookups.seeking, s.User)
 	n.core.notify.online(now, s, n.requests.awaited(s))
 	n.outbound.returned(now, e)
@@ -173,7 +174,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	for _, s := range n.core.book.SessionsOf(user) {
 		if e := n.core.edges.byID[s.ID]; e != nil {
 			n.core.edges.reclass(e)
-		} else if n.core.ep.Live(dgram.PeerID(s.ID)) {
+		} else if n.core.ep.Live(wire.PeerID(s.ID)) {
 			n.alive(now, s.ID, netip.AddrPort{}) // as a stranger it may have had no place
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -24,7 +25,7 @@ func (p *person) peer() dgram.Peer {
 
 // vanishing has r shake hands with p and vanish: nothing leaves it behind its HANDSHAKE, which
 // carries what it says. It returns the bytes that it sent and those that it drew in d.
-func (b *bed) vanishing(p *person, r *raw, d time.Duration, says ...dgram.Message) (sent, drawn int) {
+func (b *bed) vanishing(p *person, r *raw, d time.Duration, says ...wire.Message) (sent, drawn int) {
 	b.t.Helper()
 	var want []dgram.Peer
 	for _, m := range says {
@@ -48,13 +49,13 @@ func TestWhoVanishesAtTheDoor(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		seed bool
-		says []dgram.Message
+		says []wire.Message
 	}{
 		{"says nothing", false, nil},
 		{"to a seed", true, nil},
-		{"with a text", false, []dgram.Message{{ID: 1, Body: dgram.Text{Parts: 1, Text: "hello"}}}},
-		{"asks for much", false, []dgram.Message{
-			{ID: 77, Body: dgram.ListRequest{Credit: 8}}, {ID: 78, Body: dgram.ListRequest{Credit: 8}},
+		{"with a text", false, []wire.Message{{ID: 1, Body: wire.Text{Parts: 1, Text: "hello"}}}},
+		{"asks for much", false, []wire.Message{
+			{ID: 77, Body: wire.ListRequest{Credit: 8}}, {ID: 78, Body: wire.ListRequest{Credit: 8}},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -65,9 +65,9 @@ func (n *Node) view(u sessions.User) UserView {
 	v := UserView{Name: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Trust: u.Trust.String(), State: Offline}
 	for _, s := range n.core.book.SessionsOf(u.Key) {
 		sv := SessionView{ID: s.ID.String(), State: n.stateOf(s), LastHeard: s.LastHeard}
-		if addr, _, ok := n.core.ep.Path(dgram.PeerID(s.ID)); ok {
+		if addr, _, ok := n.core.ep.Path(wire.PeerID(s.ID)); ok {
 			sv.Addr, _ = n.core.ways.shownAddr(addr)
-			if h := n.core.ep.LastHeard(dgram.PeerID(s.ID)); h.After(sv.LastHeard) {
+			if h := n.core.ep.LastHeard(wire.PeerID(s.ID)); h.After(sv.LastHeard) {
 				sv.LastHeard = h
 			}
 		} else if len(s.Seen) > 0 {

@@ -9,6 +9,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/sessions"
 )
@@ -69,7 +70,7 @@ func (v *village) within(i int) (one, two []int) {
 }
 
 // believe says whether all of list hold the session to be in one of the states.
-func (v *village) believe(list []int, id dgram.PeerID, want ...neighbors.State) bool {
+func (v *village) believe(list []int, id wire.PeerID, want ...neighbors.State) bool {
 	for _, i := range list {
 		if p := v.nodes[i]; p.node != nil {
 			if s, _ := p.node.Believes(sessions.SessionID(id)); !slices.Contains(want, s) {
@@ -161,9 +162,9 @@ func TestUnaskedListIsDropped(t *testing.T) {
 	l := v.liar(ann)
 	v.run(20 * time.Second)
 	other, _ := v.identity(99, "zed")
-	page := dgram.List{Request: 12345, Records: [][]byte{other.signed}, Total: 1,
-		Summaries: []dgram.Summary{{Session: dgram.PeerID(other.record.Session), Seq: other.record.Seq}}}
-	l.says(ann.id(), dgram.Message{ID: 1, Body: page}, 5*time.Second)
+	page := wire.List{Request: 12345, Records: [][]byte{other.signed}, Total: 1,
+		Summaries: []wire.Summary{{Session: wire.PeerID(other.record.Session), Seq: other.record.Seq}}}
+	l.says(ann.id(), wire.Message{ID: 1, Body: page}, 5*time.Second)
 	if ann.node.Heard() != 0 {
 		t.Error("a list that nobody asked for was taken")
 	}
@@ -175,7 +176,7 @@ func TestStrangersNewsIsNothing(t *testing.T) {
 	ann := v.join("ann")
 	r := v.attacker(3, "mallory", "198.19.3.7:6789")
 	r.meets(ann)
-	r.says(ann.id(), dgram.Message{Body: dgram.List{Summaries: []dgram.Summary{{Session: dgram.PeerID{1}, Seq: 1}}}}, 5*time.Second)
+	r.says(ann.id(), wire.Message{Body: wire.List{Summaries: []wire.Summary{{Session: wire.PeerID{1}, Seq: 1}}}}, 5*time.Second)
 	if ann.node.Heard() != 0 {
 		t.Error("a stranger's news was taken")
 	}
@@ -190,7 +191,7 @@ func TestReachIsNoOracle(t *testing.T) {
 	r := v.attacker(3, "mallory", "198.19.3.7:6789")
 	r.meets(ann)
 	v.run(3 * time.Second)
-	answer := func() (result dgram.Result) {
+	answer := func() (result wire.Result) {
 		r.events = nil
 		before, asked := v.spent[bob.addr.Addr()], r.sent
 		r.ep.Reach(v.now, ann.id(), bob.id())
@@ -199,20 +200,20 @@ func TestReachIsNoOracle(t *testing.T) {
 		if got := v.spent[bob.addr.Addr()] - before; got >= r.sent-asked {
 			t.Errorf("bob got %d bytes for a question of %d", got, r.sent-asked)
 		}
-		result = dgram.ResultBusy
+		result = wire.ResultBusy
 		for _, e := range r.events {
-			if s, ok := e.(dgram.Settled); ok && s.Kind == dgram.KindPing {
+			if s, ok := e.(dgram.Settled); ok && s.Kind == wire.KindPing {
 				result = s.Result
 			}
 		}
 		return result
 	}
-	if got := answer(); got != dgram.ResultUnknownRecipient {
+	if got := answer(); got != wire.ResultUnknownRecipient {
 		t.Errorf("a stranger is told %v", got)
 	}
 	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
 	v.run(2500 * time.Millisecond)
-	if got := answer(); got != dgram.ResultDelivered {
+	if got := answer(); got != wire.ResultDelivered {
 		t.Errorf("a friend is told %v", got)
 	}
 }

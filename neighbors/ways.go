@@ -3,6 +3,7 @@ package neighbors
 import (
 	"bytes"
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 	"net/netip"
 	"slices"
@@ -71,7 +72,7 @@ func (ws *ways) wayViews() (list []WayView, more int) {
 func (ws *ways) wayView(s sessions.Session, e *edge) WayView {
 	v := WayView{User: ws.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
 	w := ws.byID[s.ID]
-	at, rtt, ok := ws.ep.Path(dgram.PeerID(s.ID))
+	at, rtt, ok := ws.ep.Path(wire.PeerID(s.ID))
 	if !e.online || !ok {
 		if len(s.Seen) > 0 {
 			v.Addr = s.Seen[0].Addr
@@ -160,13 +161,13 @@ func (r *ways) node(number uint32) (sessions.SessionID, bool) {
 // direct returns where a session is written to; ok is false when there is no
 // association or only one through a relay.
 func (co *core) direct(id sessions.SessionID) (addr netip.AddrPort, rtt time.Duration, ok bool) {
-	addr, rtt, ok = co.ep.Path(dgram.PeerID(id))
+	addr, rtt, ok = co.ep.Path(wire.PeerID(id))
 	return addr, rtt, ok && !dgram.Relayed(addr.Addr())
 }
 
 // throughRelay returns the relay through which a session is written to.
 func (ws *ways) throughRelay(id sessions.SessionID) (relay sessions.SessionID, ok bool) {
-	addr, _, live := ws.ep.Path(dgram.PeerID(id))
+	addr, _, live := ws.ep.Path(wire.PeerID(id))
 	number, _, relayed := dgram.RelayParts(addr)
 	if !live || !relayed {
 		return relay, false
@@ -206,7 +207,7 @@ func (ws *ways) way(now time.Time, id sessions.SessionID) *way {
 func (ws *ways) forgetWay() {
 	var worst *way
 	rank := func(w *way) int {
-		if ws.ep.Live(dgram.PeerID(w.id)) {
+		if ws.ep.Live(wire.PeerID(w.id)) {
 			return 1
 		}
 		return 0

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -135,16 +136,16 @@ func (ww *writes) answerKept(now time.Time, h dgram.Handle, fresh bool) {
 	newest, writing := t.unsure[t.seq-1]
 	switch {
 	case len(t.gathered.kept) >= maxKept, !fresh && len(newest.kept) >= maxKept:
-		ww.ep.Settle(now, h, dgram.ResultBusy, 0)
+		ww.ep.Settle(now, h, wire.ResultBusy, 0)
 	case fresh || len(t.gathered.kept) > 0:
 		t.gathered.kept = append(t.gathered.kept, h)
 	case len(t.unstored) > 0:
-		ww.ep.Settle(now, h, dgram.ResultBusy, 0)
+		ww.ep.Settle(now, h, wire.ResultBusy, 0)
 	case writing:
 		newest.kept = append(newest.kept, h)
 		t.unsure[t.seq-1] = newest
 	default:
-		ww.ep.Settle(now, h, dgram.ResultDelivered, 0)
+		ww.ep.Settle(now, h, wire.ResultDelivered, 0)
 	}
 }
 

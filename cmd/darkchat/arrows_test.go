@@ -41,17 +41,19 @@ type arrow struct {
 // and keys in dgram, memory in sessions, decisions in neighbors, words for
 // people in shell, wiring in cmd. Test files and fuzz may import anything.
 var arrows = []arrow{
-	{"dgram", nil, []string{
-		"github.com/fxamacker/cbor/v2", "github.com/flynn/noise", "github.com/hashicorp/golang-lru/v2",
+	{"dgram", []string{"dgram/wire", "dgram/reliable"}, []string{
+		"github.com/flynn/noise", "github.com/hashicorp/golang-lru/v2",
 		"golang.org/x/crypto", "golang.org/x/net", "golang.org/x/sys"}},
+	{"dgram/wire", nil, []string{"github.com/fxamacker/cbor/v2"}},
+	{"dgram/reliable", []string{"dgram/wire"}, nil},
 	{"dgram/simnet", []string{"dgram"}, nil},
 	{"sessions", []string{"sessions/budget"}, []string{
 		"github.com/fxamacker/cbor/v2", "github.com/hashicorp/golang-lru/v2", "github.com/google/renameio/v2",
 		"github.com/rivo/uniseg", "go.etcd.io/bbolt", "golang.org/x/sys", "golang.org/x/text"}},
 	{"sessions/budget", nil, []string{"github.com/hashicorp/golang-lru/v2"}},
-	{"neighbors", []string{"dgram", "sessions", "sessions/budget"}, []string{
+	{"neighbors", []string{"dgram", "dgram/wire", "sessions", "sessions/budget"}, []string{
 		"github.com/hashicorp/golang-lru/v2", "github.com/rivo/uniseg"}},
-	{"neighbors/*", []string{"neighbors", "dgram"}, nil},
+	{"neighbors/*", []string{"neighbors", "dgram", "dgram/wire"}, nil},
 	{"neighbors/sim", []string{"neighbors", "dgram", "sessions"}, nil},
 	{testsOnly, []string{"neighbors", "dgram", "sessions"}, nil},
 	{"shell", []string{"neighbors"}, []string{
@@ -98,6 +100,12 @@ func TestArrowsForbid(t *testing.T) {
 	}{
 		{"dgram", "darkchat/sessions", false},
 		{"dgram", "net/netip", true},
+		{"dgram", "darkchat/dgram/reliable", true},
+		{"dgram/wire", "darkchat/dgram", false},
+		{"dgram/reliable", "darkchat/dgram", false},
+		{"neighbors", "darkchat/dgram/wire", true},
+		{"neighbors", "darkchat/dgram/reliable", false},
+		{"shell", "darkchat/dgram/wire", false},
 		{"sessions", "darkchat/dgram", false},
 		{"shell", "darkchat/sessions", false},
 		{"shell", "darkchat/neighbors", true},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 )
 
 // What the program costs a person: the time until it is of use, and memory.
@@ -152,7 +153,7 @@ func BenchmarkOpen(b *testing.B) {
 func sealedDatagram(b *testing.B) (*dgram.Opener, []byte, netip.AddrPort) {
 	now := time.Now()
 	check := func(record, static []byte) (dgram.Peer, error) {
-		return dgram.Peer{ID: dgram.PeerID(static[:8]), Static: [32]byte(static)}, nil
+		return dgram.Peer{ID: wire.PeerID(static[:8]), Static: [32]byte(static)}, nil
 	}
 	addrs := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")}
 	ends := map[netip.AddrPort]*dgram.Endpoint{}
@@ -171,17 +172,17 @@ func sealedDatagram(b *testing.B) (*dgram.Opener, []byte, netip.AddrPort) {
 		b.Fatal(err)
 	}
 	var sealed []byte
-	var peer dgram.PeerID
+	var peer wire.PeerID
 	for range 20 {
 		now = now.Add(time.Millisecond)
 		for i, from := range addrs {
 			ends[from].Advance(now)
 			datagrams, events := ends[from].Drain()
 			for _, e := range events {
-				if made, ok := e.(dgram.Associated); ok && i == 0 && peer == (dgram.PeerID{}) {
+				if made, ok := e.(dgram.Associated); ok && i == 0 && peer == (wire.PeerID{}) {
 					peer = made.Peer.ID
-					body := dgram.Text{Parts: 1, Text: strings.Repeat("x", textBytes)}
-					ends[from].Send(now, peer, dgram.Message{ID: 1, Body: body})
+					body := wire.Text{Parts: 1, Text: strings.Repeat("x", textBytes)}
+					ends[from].Send(now, peer, wire.Message{ID: 1, Body: body})
 				}
 			}
 			for _, d := range datagrams {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -106,7 +107,7 @@ func newRestless(t *testing.T, name string) *restless {
 		if err != nil || rec.Static != [32]byte(static) {
 			return dgram.Peer{}, errors.New("no record of theirs")
 		}
-		return dgram.Peer{ID: dgram.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
+		return dgram.Peer{ID: wire.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static, Seq: rec.Seq}, nil
 	}
 	r.ep, err = dgram.New(dgram.Config{Private: [32]byte(session.Bytes()), Record: r.signed(t), Check: check, Random: rand.Reader}, time.Now())
 	if err != nil {
@@ -124,9 +125,9 @@ func (r *restless) signed(t *testing.T) []byte {
 }
 
 // run meets whoever listens at an address, and tells them again and again, until ctx ends.
-func (r *restless) run(ctx context.Context, t *testing.T, to netip.AddrPort, peer dgram.PeerID) {
+func (r *restless) run(ctx context.Context, t *testing.T, to netip.AddrPort, peer wire.PeerID) {
 	defer r.conn.Close()
-	room := make([]byte, dgram.MaxDatagram)
+	room := make([]byte, wire.MaxDatagram)
 	_ = r.ep.Dial(time.Now(), to, nil)
 	for ctx.Err() == nil {
 		now := time.Now()
@@ -134,7 +135,7 @@ func (r *restless) run(ctx context.Context, t *testing.T, to netip.AddrPort, pee
 			for range 8 {
 				r.record.Seq++
 				r.record.State = []sessions.State{sessions.StateOnline, sessions.StateAway}[r.record.Seq%2]
-				r.ep.Send(now, peer, dgram.Message{ID: r.ep.NextID(), Body: dgram.Online{Record: r.signed(t)}})
+				r.ep.Send(now, peer, wire.Message{ID: r.ep.NextID(), Body: wire.Online{Record: r.signed(t)}})
 				r.sent++
 			}
 		}
@@ -145,7 +146,7 @@ func (r *restless) run(ctx context.Context, t *testing.T, to netip.AddrPort, pee
 		}
 		for _, e := range events {
 			if m, ok := e.(dgram.Received); ok {
-				r.ep.Settle(now, m.Handle, dgram.ResultDelivered, 0)
+				r.ep.Settle(now, m.Handle, wire.ResultDelivered, 0)
 			}
 		}
 		_ = r.conn.SetReadDeadline(now.Add(time.Millisecond))
@@ -215,7 +216,7 @@ func TestTextsOutlastAStalledReader(t *testing.T) {
 	}
 	to := netip.MustParseAddrPort("127.0.0.1:" + bob.port())
 	for _, m := range crowd {
-		strangers.Go(func() { m.run(ctx, t, to, dgram.PeerID(session)) })
+		strangers.Go(func() { m.run(ctx, t, to, wire.PeerID(session)) })
 	}
 	time.Sleep(500 * time.Millisecond)
 	ann.send("line 0")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -56,7 +57,7 @@ func acceptAll(b *testing.B, seed netip.AddrPort, strangers int) time.Duration {
 		b.Fatal(err)
 	}
 	defer conn.Close()
-	room := make([]byte, dgram.MaxDatagram)
+	room := make([]byte, wire.MaxDatagram)
 	read := func() []byte {
 		_ = conn.SetReadDeadline(time.Now().Add(patience))
 		n, _, err := conn.ReadFromUDPAddrPort(room)
@@ -86,7 +87,7 @@ func acceptAll(b *testing.B, seed netip.AddrPort, strangers int) time.Duration {
 	for i := range underWay {
 		send(shakes[i])
 	}
-	const accept = 16*dgram.Version + 4 // the kind, in the second byte (spec/wire.md 2.1)
+	const accept = 16*wire.Version + 4 // the kind, in the second byte (spec/wire.md 2.1)
 	for sent, accepted := underWay, 0; accepted < strangers; {
 		if answer := read(); answer[1] != accept {
 			continue // what a seed has to say to those who came
@@ -149,7 +150,7 @@ func awaitPort(b *testing.B, seed netip.AddrPort) {
 		b.Fatal(err)
 	}
 	hello := only(b, s, now)
-	room := make([]byte, dgram.MaxDatagram)
+	room := make([]byte, wire.MaxDatagram)
 	for limit := now.Add(patience); time.Now().Before(limit); {
 		_, _ = conn.WriteToUDPAddrPort(hello, seed)
 		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
@@ -183,7 +184,7 @@ func newStranger(b *testing.B) *dgram.Endpoint {
 		if _, err := sessions.Verify(record); err != nil {
 			return dgram.Peer{}, err
 		}
-		return dgram.Peer{ID: dgram.PeerID(static[:8]), Static: [32]byte(static)}, nil
+		return dgram.Peer{ID: wire.PeerID(static[:8]), Static: [32]byte(static)}, nil
 	}
 	e, err := dgram.New(dgram.Config{Private: [32]byte(session.Bytes()), Record: signed, Check: check, Random: rand.Reader}, time.Now())
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -23,7 +24,7 @@ func onePrefix(ctx context.Context, a *assault) {
 	a.each(40, a.Prefix, numbered("near"), 0, func(s *stranger) {
 		said := false
 		s.stay(ctx, func(now time.Time) time.Time {
-			said = said || s.say(now, dgram.Text{Parts: 1, Text: "hello", Sent: uint64(now.UnixMilli())})
+			said = said || s.say(now, wire.Text{Parts: 1, Text: "hello", Sent: uint64(now.UnixMilli())})
 			return time.Time{}
 		})
 	})
@@ -145,9 +146,9 @@ func toggles(ctx context.Context, a *assault) {
 					r.State = []sessions.State{sessions.StateOnline, sessions.StateAway, sessions.StateOnline, sessions.StateGone}[n%4]
 					r.Name = fmt.Sprintf("%s.%d", name, n/8%100)
 				})
-				var b dgram.Body = dgram.Online{Record: s.signed}
+				var b wire.Body = wire.Online{Record: s.signed}
 				if s.record.State == sessions.StateGone {
-					b = dgram.Offline{Record: s.signed}
+					b = wire.Offline{Record: s.signed}
 				}
 				if !s.say(now, b) {
 					return now.Add(time.Millisecond)
@@ -178,7 +179,7 @@ func falseObserved(ctx context.Context, a *assault) {
 		s.stay(ctx, func(now time.Time) time.Time {
 			if now.Sub(said) > time.Second {
 				said = now
-				s.say(now, dgram.Online{Observed: netip.AddrPortFrom(falseAddr, port)})
+				s.say(now, wire.Online{Observed: netip.AddrPortFrom(falseAddr, port)})
 			}
 			return said.Add(time.Second)
 		})

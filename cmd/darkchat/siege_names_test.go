@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -46,8 +47,8 @@ func searched(e dgram.Event) (name string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	p, ok := r.Message.Body.(dgram.Ping)
-	return p.Name, ok && p.Scope == dgram.ScopeFind && len(p.By) == 0
+	p, ok := r.Message.Body.(wire.Ping)
+	return p.Name, ok && p.Scope == wire.ScopeFind && len(p.By) == 0
 }
 
 // guesses: strangers who call themselves seeds ask for names that they guess, without end,
@@ -64,10 +65,10 @@ func guesses(ctx context.Context, a *assault) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			switch p, ok := r.Message.Body.(dgram.Ping); {
+			switch p, ok := r.Message.Body.(wire.Ping); {
 			case ok && len(p.By) > 0:
 				told[string(p.Session)] = true
-			case ok && p.Scope == dgram.ScopeFind && len(p.User) > 0:
+			case ok && p.Scope == wire.ScopeFind && len(p.User) > 0:
 				asked[string(p.User)] = true
 			}
 		}
@@ -78,9 +79,9 @@ func guesses(ctx context.Context, a *assault) {
 			if number%2 == 0 {
 				name = fmt.Sprintf("%s%d", name, number%10_000) // most of a dictionary misses
 			}
-			p := dgram.Ping{Scope: dgram.ScopeFind, Name: name, Record: s.signed}
+			p := wire.Ping{Scope: wire.ScopeFind, Name: name, Record: s.signed}
 			t := sessions.Ticket{Asker: s.record.Session, Introducer: sessions.SessionID(s.victim), Name: name, Number: number}
-			p.Ticket = dgram.Ticket{Number: number, Sig: t.Sign(s.key)}
+			p.Ticket = wire.Ticket{Number: number, Sig: t.Sign(s.key)}
 			if s.say(now, p) {
 				return now
 			}
@@ -127,12 +128,12 @@ func thirdHost(ctx context.Context, a *assault) {
 				return now.Add(time.Second)
 			}
 			turn++
-			p := dgram.Ping{Scope: dgram.ScopeFind, Name: s.User, By: s.record.Session[:], Session: asker.record.Session[:], Record: asker.signed}
+			p := wire.Ping{Scope: wire.ScopeFind, Name: s.User, By: s.record.Session[:], Session: asker.record.Session[:], Record: asker.signed}
 			for i := range 4 {
 				p.Addrs = append(p.Addrs, at[(4*turn+i)%len(at)])
 			}
 			t := sessions.Ticket{Asker: asker.record.Session, Introducer: s.record.Session, Name: s.User, Number: uint64(now.UnixMilli())}
-			p.Ticket = dgram.Ticket{Number: t.Number, Sig: t.Sign(asker.key)}
+			p.Ticket = wire.Ticket{Number: t.Number, Sig: t.Sign(asker.key)}
 			if s.say(now, p) {
 				return now
 			}

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 )
 
 // circuitCrowd is how many sessions hold circuits: each with its two neighbours in a ring.
@@ -32,7 +32,7 @@ func idleCircuits(ctx context.Context, a *assault) {
 			for _, d := range []int{1, len(ring) - 1} {
 				other := ring[(place+d)%len(ring)]
 				// The ring's records are made once and never change.
-				s.say(now, dgram.Relay{Session: dgram.PeerID(other.record.Session), Datagram: helloPacket(make([]byte, 12))})
+				s.say(now, wire.Relay{Session: wire.PeerID(other.record.Session), Datagram: helloPacket(make([]byte, 12))})
 			}
 			return said.Add(3 * time.Second)
 		})

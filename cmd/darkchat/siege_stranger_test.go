@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/sessions"
 )
 
@@ -30,9 +31,9 @@ type stranger struct {
 	in      chan dgram.Opened
 	drawn   atomic.Int64 // bytes that came,
 	gave    int64        // and that went
-	victim  dgram.PeerID // who answers at the victim's address; zero until then
+	victim  wire.PeerID  // who answers at the victim's address; zero until then
 	met     bool
-	answer  dgram.Result // to the texts that come
+	answer  wire.Result // to the texts that come
 	// heard, if set, is told what happens, after the stranger has done its duties.
 	heard func(now time.Time, e dgram.Event)
 }
@@ -45,7 +46,7 @@ func checkRecord(record, static []byte) (dgram.Peer, error) {
 	if err != nil || !bytes.Equal(r.Static[:], static) {
 		return dgram.Peer{}, errors.New("not the sender's record")
 	}
-	return dgram.Peer{ID: dgram.PeerID(r.Session), User: [32]byte(r.User), Static: r.Static, Seq: r.Seq}, nil
+	return dgram.Peer{ID: wire.PeerID(r.Session), User: [32]byte(r.User), Static: r.Static, Seq: r.Seq}, nil
 }
 
 // person makes a user and a session out of nothing, without a socket.
@@ -94,7 +95,7 @@ func (a *assault) stranger(name string, from netip.Addr, flags uint64) (*strange
 }
 
 func (s *stranger) read(conn *net.UDPConn, opener *dgram.Opener) {
-	b := make([]byte, dgram.MaxDatagram+1)
+	b := make([]byte, wire.MaxDatagram+1)
 	for {
 		n, from, err := conn.ReadFromUDPAddrPort(b)
 		if errors.Is(err, net.ErrClosed) {
@@ -129,11 +130,11 @@ func (s *stranger) sign(change func(*sessions.Record)) {
 }
 
 // say queues one message for the victim; false: there is no room at the moment.
-func (s *stranger) say(now time.Time, b dgram.Body) bool {
-	return s.tell(now, dgram.Message{ID: s.ep.NextID(), Body: b})
+func (s *stranger) say(now time.Time, b wire.Body) bool {
+	return s.tell(now, wire.Message{ID: s.ep.NextID(), Body: b})
 }
 
-func (s *stranger) tell(now time.Time, m dgram.Message) bool {
+func (s *stranger) tell(now time.Time, m wire.Message) bool {
 	ok := s.met && s.ep.Send(now, s.victim, m)
 	if ok {
 		s.tally.messages.Add(1)
@@ -173,18 +174,18 @@ func (s *stranger) event(now time.Time, e dgram.Event) {
 		}
 	case dgram.Received:
 		switch b := e.Message.Body.(type) {
-		case dgram.Ping: // a person who pinned one of them may ask it about others
-			result := dgram.ResultDelivered
-			if b.Scope == dgram.ScopeReach {
-				result = dgram.ResultUnknownRecipient
+		case wire.Ping: // a person who pinned one of them may ask it about others
+			result := wire.ResultDelivered
+			if b.Scope == wire.ScopeReach {
+				result = wire.ResultUnknownRecipient
 			}
 			s.ep.Settle(now, e.Handle, result, 0)
-		case dgram.Text:
+		case wire.Text:
 			s.ep.Settle(now, e.Handle, s.answer, 0)
-		case dgram.ListRequest:
-			s.ep.Send(now, e.From, dgram.Message{ID: s.ep.NextID(), Body: dgram.List{Request: e.Message.ID}})
+		case wire.ListRequest:
+			s.ep.Send(now, e.From, wire.Message{ID: s.ep.NextID(), Body: wire.List{Request: e.Message.ID}})
 		default:
-			s.ep.Settle(now, e.Handle, dgram.ResultDelivered, 0)
+			s.ep.Settle(now, e.Handle, wire.ResultDelivered, 0)
 		}
 	}
 	if s.heard != nil {
@@ -255,7 +256,7 @@ func (s *stranger) stay(ctx context.Context, work func(now time.Time) (next time
 // leave says goodbye and lets it arrive.
 func (s *stranger) leave(ctx context.Context) {
 	s.sign(func(r *sessions.Record) { r.State = sessions.StateGone })
-	s.say(time.Now(), dgram.Offline{Record: s.signed})
+	s.say(time.Now(), wire.Offline{Record: s.signed})
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	s.run(ctx, nil)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
+	"darkchat/dgram/wire"
 )
 
 // Attacks with texts, by strangers who did nothing but shake hands.
@@ -22,12 +23,12 @@ func gapTexts(ctx context.Context, a *assault) {
 	a.each(1, a.Near, numbered("gap"), 0, func(s *stranger) {
 		id := uint64(neverSent + 1)
 		s.heard = func(_ time.Time, e dgram.Event) {
-			if e, ok := e.(dgram.Settled); ok && e.Kind == dgram.KindText {
-				s.ep.Cancel(e.Peer, dgram.KindText, e.ID) // an honest sender would wait for the predecessor
+			if e, ok := e.(dgram.Settled); ok && e.Kind == wire.KindText {
+				s.ep.Cancel(e.Peer, wire.KindText, e.ID) // an honest sender would wait for the predecessor
 			}
 		}
 		s.stay(ctx, func(now time.Time) time.Time {
-			for s.tell(now, dgram.Message{ID: id, Body: dgram.Text{
+			for s.tell(now, wire.Message{ID: id, Body: wire.Text{
 				Prev: neverSent, Sent: uint64(now.UnixMilli()), Parts: 1, Text: "never shown",
 			}}) {
 				id++
@@ -43,12 +44,12 @@ type lines struct {
 	*stranger
 	id, last, delivered uint64
 	open                []uint64
-	body                func(id uint64) dgram.Text
+	body                func(id uint64) wire.Text
 	resume              time.Time
 	taken, refused      int64
 }
 
-func newLines(s *stranger, body func(id uint64) dgram.Text) *lines {
+func newLines(s *stranger, body func(id uint64) wire.Text) *lines {
 	l := &lines{stranger: s, body: body}
 	s.heard = l.settled
 	return l
@@ -56,17 +57,17 @@ func newLines(s *stranger, body func(id uint64) dgram.Text) *lines {
 
 func (l *lines) settled(now time.Time, e dgram.Event) {
 	v, ok := e.(dgram.Settled)
-	if !ok || v.Kind != dgram.KindText {
+	if !ok || v.Kind != wire.KindText {
 		return
 	}
-	if v.Result == dgram.ResultDelivered {
+	if v.Result == wire.ResultDelivered {
 		l.taken++
 		l.delivered = max(l.delivered, v.ID)
 		return
 	}
 	l.refused++
 	for _, id := range l.open {
-		l.ep.Cancel(l.victim, dgram.KindText, id)
+		l.ep.Cancel(l.victim, wire.KindText, id)
 	}
 	l.open, l.last, l.resume = l.open[:0], l.delivered, now.Add(20*time.Millisecond)
 }
@@ -75,7 +76,7 @@ func (l *lines) work(now time.Time) (next time.Time) {
 	for !l.resume.After(now) {
 		t := l.body(l.id + 1) // it may leave ids out
 		t.Prev, t.Sent = l.last, uint64(now.UnixMilli())
-		if !l.tell(now, dgram.Message{ID: l.id + 1, Body: t}) {
+		if !l.tell(now, wire.Message{ID: l.id + 1, Body: t}) {
 			return now.Add(time.Millisecond)
 		}
 		l.id++
@@ -92,9 +93,9 @@ func (l *lines) count() {
 	l.tally.note("lines refused", l.refused)
 }
 
-func wholeLine(size int) func(uint64) dgram.Text {
+func wholeLine(size int) func(uint64) wire.Text {
 	text := strings.Repeat("x", size)
-	return func(uint64) dgram.Text { return dgram.Text{Parts: 1, Text: text} }
+	return func(uint64) wire.Text { return wire.Text{Parts: 1, Text: text} }
 }
 
 // Names of those who write without end.
@@ -158,11 +159,11 @@ func unfinishedLines(ctx context.Context, a *assault) {
 
 // unfinished gives the parts of lines without their ends: the ids of one line follow each
 // other, and a while after the last but one the next line begins.
-func unfinished(l *lines) func(id uint64) dgram.Text {
+func unfinished(l *lines) func(id uint64) wire.Text {
 	const parts = 64
 	text := strings.Repeat("x", 1024)
 	first := uint64(1) // id of the line under way
-	return func(id uint64) dgram.Text {
+	return func(id uint64) wire.Text {
 		if l.last != l.id || id-first == parts-1 { // after a refusal, too
 			l.id++ // an id that is never sent keeps two lines apart
 			id = l.id + 1
@@ -171,7 +172,7 @@ func unfinished(l *lines) func(id uint64) dgram.Text {
 		if id-first == parts-2 {
 			l.resume = time.Now().Add(4 * time.Second)
 		}
-		return dgram.Text{Part: id - first, Parts: parts, Text: text}
+		return wire.Text{Part: id - first, Parts: parts, Text: text}
 	}
 }
 
@@ -183,20 +184,20 @@ func (s *stranger) twoHalves(ctx context.Context, begun chan struct{}) {
 	ends, _ := ctx.Deadline()
 	first, sent := false, time.Time{}
 	s.heard = func(_ time.Time, e dgram.Event) {
-		if v, ok := e.(dgram.Settled); ok && v.Kind == dgram.KindText && v.Result == dgram.ResultDelivered && !first {
+		if v, ok := e.(dgram.Settled); ok && v.Kind == wire.KindText && v.Result == wire.ResultDelivered && !first {
 			first, sent = true, time.Time{}
 			close(begun)
 		}
 	}
 	s.stay(ctx, func(now time.Time) time.Time {
-		t, id := dgram.Text{Parts: 2, Text: firstHalf, Sent: uint64(now.UnixMilli())}, uint64(1)
+		t, id := wire.Text{Parts: 2, Text: firstHalf, Sent: uint64(now.UnixMilli())}, uint64(1)
 		if first {
 			t.Prev, t.Part, t.Text, id = 1, 1, secondHalf, 2
 		}
 		late := ends.Add(-2 * time.Second)
 		if now.Sub(sent) > time.Second && (!first || now.After(late)) {
 			sent = now
-			s.tell(now, dgram.Message{ID: id, Body: t})
+			s.tell(now, wire.Message{ID: id, Body: t})
 		}
 		return now.Add(100 * time.Millisecond)
 	})
@@ -206,9 +207,9 @@ func (s *stranger) twoHalves(ctx context.Context, begun chan struct{}) {
 // cost the writer another send.
 func endlessGap(ctx context.Context, a *assault) {
 	a.each(1, a.Near, func(int) string { return gapReader }, 0, func(s *stranger) {
-		s.answer = dgram.ResultGap
+		s.answer = wire.ResultGap
 		s.heard = func(_ time.Time, e dgram.Event) {
-			if r, ok := e.(dgram.Received); ok && r.Message.Kind() == dgram.KindText {
+			if r, ok := e.(dgram.Received); ok && r.Message.Kind() == wire.KindText {
 				s.tally.note("resends drawn", 1)
 			}
 		}
@@ -225,7 +226,7 @@ func unopenedCopies(ctx context.Context, a *assault) {
 	a.each(20, a.Near, numbered("copy"), 0, func(s *stranger) {
 		s.stay(ctx, func(now time.Time) time.Time {
 			for {
-				h := dgram.Hold{To: s.victim, Text: uint64(now.UnixNano()) >> 12, Sealed: make([]byte, 100)}
+				h := wire.Hold{To: s.victim, Text: uint64(now.UnixNano()) >> 12, Sealed: make([]byte, 100)}
 				_, _ = rand.Read(h.Sealed)
 				copy(h.From[:], fmt.Sprintf("%08d", now.Nanosecond()%1e8))
 				if !s.say(now, h) {

@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -140,4 +140,4 @@ func (v *visit) look(now time.Time, at neighbors.Host) {
 }
 
 // Heard does nothing: what people say is handled by the node.
-func (s *Source) Heard(time.Time, netip.AddrPort, dgram.Message, neighbors.Host) {}
+func (s *Source) Heard(time.Time, netip.AddrPort, wire.Message, neighbors.Host) {}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -82,5 +82,5 @@ func TestLooksForPeople(t *testing.T) {
 	if next := s.Advance(now.Add(time.Hour), h); !next.IsZero() || h.taken() != "" {
 		t.Errorf("nobody is to be looked for, next %v", next)
 	}
-	s.Heard(now, netip.AddrPort{}, dgram.Message{}, h)
+	s.Heard(now, netip.AddrPort{}, wire.Message{}, h)
 }

@@ -13,7 +13,7 @@ import (
 	"net/netip"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -75,8 +75,8 @@ func (s *Source) Advance(now time.Time, at neighbors.Host) (next time.Time) {
 
 // Heard notices when somebody arrives on our link. They have announced themselves; if they did not
 // hear our answer, they will hear our next announcement.
-func (s *Source) Heard(now time.Time, from netip.AddrPort, m dgram.Message, at neighbors.Host) {
-	if _, arrives := m.Body.(dgram.Online); !arrives || !at.Near(from.Addr()) || s.next.IsZero() {
+func (s *Source) Heard(now time.Time, from netip.AddrPort, m wire.Message, at neighbors.Host) {
+	if _, arrives := m.Body.(wire.Online); !arrives || !at.Near(from.Addr()) || s.next.IsZero() {
 		return
 	}
 	soon := now.Add(hurryLeast + 4*(at.Spread(hurrySpread)-hurrySpread))

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"darkchat/dgram"
+	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 )
 
@@ -134,4 +134,4 @@ func (s *Source) want(name string) {
 }
 
 // Heard does nothing: what a host says is handled by the node.
-func (s *Source) Heard(time.Time, netip.AddrPort, dgram.Message, neighbors.Host) {}
+func (s *Source) Heard(time.Time, netip.AddrPort, wire.Message, neighbors.Host) {}
