@@ -13,6 +13,8 @@ func benchPair(b *testing.B) (caller, answerer *node) {
 	var t testing.T
 	w, x, y := pair(&t)
 	w.connect(x, y)
+	x.Pin(y.self.ID, true) // what strangers may send is limited, and not what is measured here
+	y.Pin(x.self.ID, true)
 	return x, y
 }
 
@@ -160,7 +162,8 @@ func BenchmarkAcceptHandshake(b *testing.B) {
 	now := w.now
 	b.ReportAllocs()
 	for b.Loop() {
-		y.admit.shakes.tokens, y.admit.links.bucket(f.from).tokens = 10, 10
+		y.admit.shakes.tokens, y.admit.fresh.tokens = 10, 10
+		y.admit.links.bucket(f.from).tokens, y.admit.hosts.bucket(f.from.Addr()).tokens = 10, 10
 		if v := y.Opener().Open(now, f.from, netip.Addr{}, f.bytes); v.Empty() {
 			b.Fatal(v.Summary())
 		}
