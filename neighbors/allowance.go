@@ -22,9 +22,9 @@ func (a *allowance) take(now time.Time, burst int, gap time.Duration) bool {
 	return true
 }
 
-// hearsay bounds what one neighbour tells us, and notes what others tell of it.
-type hearsay struct {
-	words     allowance // claims that make us look at something or pull a record
+// peerLimits bounds what one neighbour tells us, and notes what others tell of it.
+type peerLimits struct {
+	claims    allowance // claims that make us look at something or pull a record
 	sightings allowance // of sessions that we miss
 	asking    int       // records that we asked it for and still wait for
 	sightedAt time.Time // when others said that it is there

@@ -13,12 +13,12 @@ import (
 )
 
 // someSummaries draws a list in order. While one takes the place of another both count towards
-// maxToldBy.
+// maxClaimsOf.
 func someSummaries(t *rapid.T, name string) (list []wire.Summary) {
 	shift := rapid.IntRange(0, 9).Draw(t, name+" crowded") // all in one bucket, or spread
 	dense := rapid.IntRange(0, 4).Draw(t, name+" density")
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, name), 0))
-	for id := range maxToldBy / 2 {
+	for id := range maxClaimsOf / 2 {
 		if rng.IntN(4) < dense {
 			word := id << shift
 			list = append(list, wire.Summary{Session: wire.PeerID{byte(word >> 8), byte(word)}, Seq: 1 + rng.Uint64N(3), State: uint64(id % 2)})
@@ -32,7 +32,7 @@ func someSummaries(t *rapid.T, name string) (list []wire.Summary) {
 func TestOneExchangeMakesListsEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		by, other := sessions.SessionID{0xbb}, sessions.SessionID{0xcc}
-		hearsay := newRumors(nil)
+		hearsay := newClaims(nil)
 		before, told := someSummaries(t, "before"), someSummaries(t, "told")
 		if rapid.Bool().Draw(t, "few changes") {
 			told = slices.Clone(before)
@@ -63,7 +63,7 @@ func TestOneExchangeMakesListsEqual(t *testing.T) {
 		}
 		var cursor []byte
 		for pages := 0; ; pages++ {
-			if pages > maxToldBy/newsPage+1 {
+			if pages > maxClaimsOf/newsPage+1 {
 				t.Fatal("it does not end")
 			}
 			q := wire.ListRequest{Cursor: cursor}

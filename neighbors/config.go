@@ -89,11 +89,11 @@ const (
 	introduceGap = 30 * time.Second // between two introductions of one pair
 	introduceTo  = 4                // sessions introduced on one request
 
-	introduceRetry = 4 * time.Second  // one more introduction of a pair may follow within introduceGap, but not sooner than this
-	meetRetry      = 5 * time.Second  // reached through a relay alone: ask once more,
-	meetAgain      = time.Minute      // then from time to time
-	sightingTime   = time.Minute      // sightings of us closer together than this are compared
-	signGap        = 10 * time.Second // between two records that say where we are
+	introduceRetry  = 4 * time.Second  // one more introduction of a pair may follow within introduceGap, but not sooner than this
+	meetRetry       = 5 * time.Second  // reached through a relay alone: ask once more,
+	meetAgain       = time.Minute      // then from time to time
+	observationTime = time.Minute      // sightings of us closer together than this are compared
+	signGap         = 10 * time.Second // between two records that say where we are
 
 	circuitTime  = 2 * time.Minute  // the period in which a relay counts bytes, and after which an idle circuit closes
 	circuitAlone = 10 * time.Second // the same for what only one side ever used

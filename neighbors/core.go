@@ -27,7 +27,7 @@ type core struct {
 
 	edges  *edges     // the sessions that we keep in touch with
 	ways   *ways      // how a session was met, and the relays
-	rumors *rumors    // what neighbours claim of others
+	claims *claims    // what neighbours claim of others
 	finder *finder    // asks neighbours for somebody
 	nat    *reflexive // what we look like from outside
 	notify *notifier  // tells the person who comes and goes
@@ -72,7 +72,7 @@ func newCore(cfg Config, now time.Time) *core {
 	if cfg.Crypto != nil {
 		c.own.signatures = cfg.Crypto.Signatures
 	}
-	c.edges, c.ways, c.rumors, c.finder = newEdges(c), newWays(c), newRumors(c), &finder{core: c, tickets: newTickets()}
+	c.edges, c.ways, c.claims, c.finder = newEdges(c), newWays(c), newClaims(c), &finder{core: c, tickets: newTickets()}
 	c.nat, c.notify, c.writes, c.places = &reflexive{core: c, keepSign: now}, newNotifier(c), newWrites(c), newPlaces(c)
 	c.inbox = sessions.NewInbox(c.budget, c.edges.mailPayer)
 	c.book.SetLive(c.edges.isHere)

@@ -19,32 +19,32 @@ import (
 // spec/theory.md 5.2.
 
 const (
-	directProbes = 2                // unanswered probes before others are asked
-	maxWatchers  = 3                // neighbours asked at a time about a silent one, and confirmations of a suspicion that count
-	linkWatchers = 6                // the same on one of our own links, where everybody watches everybody
-	askEvery     = 4                // probes of a suspect between two rounds of questions to others
-	vouchLast    = 30 * time.Second // how long the word of others stands for a sign of life; then we must hear one ourselves
-	vouchAgain   = time.Second      // after such a word the silent neighbour is probed again
-	maxQuestions = 64               // questions to others under way
-	patience     = 13 * time.Second // nobody is lost sooner than this after a change of our own network
-	silenceSeed  = 30 * time.Second // a seed leaves the probing to its clients,
-	seedPatience = 80 * time.Second // and forgets one that its user does not know when three of its probes are missing
-	silenceTalk  = 5 * time.Second  // a neighbour is probed after this silence while texts come and go,
-	talkTime     = time.Minute      // and for this long after the last one
-	maxWaited    = 5                // doubled at most this many times for a live peer that does not acknowledge
-	turnOver     = 8                // a scheduled probe is re-drawn if the peer was heard in the last 1/8 of the interval
+	directProbes     = 2                // unanswered probes before others are asked
+	maxWatchers      = 3                // neighbours asked at a time about a silent one, and confirmations of a suspicion that count
+	linkWatchers     = 6                // the same on one of our own links, where everybody watches everybody
+	askEvery         = 4                // probes of a suspect between two rounds of questions to others
+	indirectAckLast  = 30 * time.Second // how long the word of others stands for a sign of life; then we must hear one ourselves
+	indirectAckAgain = time.Second      // after such a word the silent neighbour is probed again
+	maxPingReqs      = 64               // questions to others under way
+	patience         = 13 * time.Second // nobody is lost sooner than this after a change of our own network
+	silenceSeed      = 30 * time.Second // a seed leaves the probing to its clients,
+	seedPatience     = 80 * time.Second // and forgets one that its user does not know when three of its probes are missing
+	silenceTalk      = 5 * time.Second  // a neighbour is probed after this silence while texts come and go,
+	talkTime         = time.Minute      // and for this long after the last one
+	maxWaited        = 5                // doubled at most this many times for a live peer that does not acknowledge
+	turnOver         = 8                // a scheduled probe is re-drawn if the peer was heard in the last 1/8 of the interval
 )
 
 // detector decides who of our neighbours is silent, suspected and lost.
 type detector struct {
 	*core
-	health    [2]health  // towards people known and seeds, and towards all others
-	questions []question // at most maxQuestions
-	favours   []favour   // at most maxFavours
+	health   [2]health      // towards people known and seeds, and towards all others
+	pingReqs []pingReq      // at most maxPingReqs
+	relayed  []relayedProbe // at most maxRelayedProbes
 }
 
-// question is a Reach of ours that waits for its answer.
-type question struct {
+// pingReq is a Reach of ours that waits for its answer.
+type pingReq struct {
 	id     uint64
 	about  sessions.SessionID
 	helper sessions.SessionID
@@ -54,7 +54,7 @@ type question struct {
 // while, the word of another neighbour.
 func (dt *detector) lastLife(e *edge) time.Time {
 	heard := dt.ep.LastHeard(wire.PeerID(e.id))
-	if e.watch.indirect.vouched.After(heard) && e.watch.indirect.vouched.Sub(heard) < vouchLast {
+	if e.watch.indirect.vouched.After(heard) && e.watch.indirect.vouched.Sub(heard) < indirectAckLast {
 		return e.watch.indirect.vouched
 	}
 	return heard
@@ -69,7 +69,7 @@ func (dt *detector) silence(now time.Time, e *edge) time.Duration {
 	wait, pace := p.Every, time.Duration(dt.edges.onlineBeside(e))*p.Pace
 	switch {
 	case e.watch.indirect.vouched.After(dt.ep.LastHeard(wire.PeerID(e.id))):
-		return vouchAgain
+		return indirectAckAgain
 	case e.seed:
 		wait, pace = min(keepMapping, p.Last), 0 // its clients are many, and it leaves the probing to them
 	case len(dt.watchers(e)) < 2:
@@ -85,9 +85,9 @@ func (dt *detector) silence(now time.Time, e *edge) time.Duration {
 	return wait
 }
 
-// watch is called when a neighbour has been silent long enough for the next step: to probe it,
+// checkLiveness is called when a neighbour has been silent long enough for the next step: to probe it,
 // ask others, suspect it and at last give it up.
-func (dt *detector) watch(now time.Time, e *edge) {
+func (dt *detector) checkLiveness(now time.Time, e *edge) {
 	if dt.expires(e) {
 		dt.expire(now, e)
 		return
@@ -101,13 +101,13 @@ func (dt *detector) watch(now time.Time, e *edge) {
 			e.quietAt = earliest(earliest(e.watch.turn, life.Add(wait)), dt.ignored(e))
 			return
 		case now.Sub(life) <= wait/turnOver:
-			dt.drawTurn(now, e) // many may have received that sign of life too
+			dt.jitterProbe(now, e) // many may have received that sign of life too
 			return
 		}
 		quiet = false
 	}
 	if quiet || e.watch.probes > 0 && life.After(e.watch.began) {
-		dt.calm(now, e)
+		dt.clearSuspicion(now, e)
 		e.quietAt = earliest(life.Add(dt.spreadEighth(wait)), dt.ignored(e))
 		return
 	}
@@ -119,7 +119,7 @@ func (dt *detector) watch(now time.Time, e *edge) {
 		e.watch.probes++
 		e.quietAt = now.Add(dt.answerTime(e))
 		if e.watch.probes == directProbes {
-			dt.askWatchers(now, e)
+			dt.sendPingReqs(now, e)
 		}
 	case e.watch.since.IsZero():
 		dt.suspect(now, e)
@@ -142,7 +142,7 @@ func (dt *detector) watch(now time.Time, e *edge) {
 				dt.healthOf(e).worse() // nobody at all answers: it may be us
 				dt.judgeSuspect(e)
 			}
-			dt.askWatchers(now, e)
+			dt.sendPingReqs(now, e)
 		}
 		e.quietAt = now.Add(dt.gap(e))
 	}
@@ -151,10 +151,10 @@ func (dt *detector) watch(now time.Time, e *edge) {
 	}
 }
 
-// drawTurn schedules the next probe of a neighbour at a random time. Its last sign of life
+// jitterProbe schedules the next probe of a neighbour at a random time. Its last sign of life
 // reached many watchers at once, who would otherwise all start probing at the same moment, and
 // late. With random turns one of them is soon the first.
-func (dt *detector) drawTurn(now time.Time, e *edge) {
+func (dt *detector) jitterProbe(now time.Time, e *edge) {
 	if dt.expires(e) {
 		e.quietAt = now.Add(seedPatience)
 		return
@@ -170,8 +170,8 @@ func (dt *detector) drawTurn(now time.Time, e *edge) {
 	}
 }
 
-// calm ends the watch over a silent neighbour, because it gave a sign of life.
-func (dt *detector) calm(now time.Time, e *edge) {
+// clearSuspicion ends the watch over a silent neighbour, because it gave a sign of life.
+func (dt *detector) clearSuspicion(now time.Time, e *edge) {
 	if e.watch.probes > 0 {
 		dt.healthOf(e).better()
 		if e.talk.spoke.IsZero() {
@@ -183,7 +183,7 @@ func (dt *detector) calm(now time.Time, e *edge) {
 		}
 	}
 	suspected := !e.watch.since.IsZero()
-	e.watch = vigil{indirect: e.watch.indirect}
+	e.watch = probeState{indirect: e.watch.indirect}
 	if suspected {
 		dt.happened(now, changed{e})
 	}
@@ -229,9 +229,9 @@ func (dt *detector) judgeSuspect(e *edge) {
 	}
 }
 
-// suspected: a neighbour says that it does not reach another one of ours. We probe that one at
+// suspicionHeard: a neighbour says that it does not reach another one of ours. We probe that one at
 // once unless we heard it a moment ago; if we suspect it already, this confirms it.
-func (dt *detector) suspected(now time.Time, e *edge, by sessions.SessionID) {
+func (dt *detector) suspicionHeard(now time.Time, e *edge, by sessions.SessionID) {
 	if w := dt.edges.byID[by]; now.Sub(dt.ep.LastHeard(wire.PeerID(e.id))) < recentLife || dt.cfg.Seed || w == nil || !counterparts(e, w) {
 		return
 	}
@@ -264,8 +264,8 @@ func (dt *detector) watchers(e *edge) []*edge {
 // watching lists all that watch e: those that say they have an edge to it (at most maxTellers)
 // and, if e is on our own link, up to onLink others there.
 func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
-	var tellers []telling
-	if r := dt.rumors.rumor(e.id); r != nil {
+	var tellers []claim
+	if r := dt.claims.subject(e.id); r != nil {
 		tellers = r.tellers
 	}
 	for _, t := range tellers {
@@ -292,9 +292,9 @@ func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
 	return list
 }
 
-// askWatchers asks others whether they reach a silent neighbour: the one that last did, and
+// sendPingReqs asks others whether they reach a silent neighbour: the one that last did, and
 // each time different ones, since some of them may lie.
-func (dt *detector) askWatchers(now time.Time, e *edge) {
+func (dt *detector) sendPingReqs(now time.Time, e *edge) {
 	list := dt.watching(e, linkWatchers)
 	if len(list) > maxWatchers {
 		at := e.watch.indirect.asks % len(list)
@@ -310,19 +310,19 @@ func (dt *detector) askWatchers(now time.Time, e *edge) {
 		if id == 0 {
 			continue
 		}
-		if len(dt.questions) == maxQuestions && !dt.dropQuestion(e) {
+		if len(dt.pingReqs) == maxPingReqs && !dt.dropPingReq(e) {
 			continue
 		}
-		dt.questions = append(dt.questions, question{id, e.id, w.id})
+		dt.pingReqs = append(dt.pingReqs, pingReq{id, e.id, w.id})
 		e.watch.asked = true
 	}
 }
 
-// dropQuestion makes room for a question about e: the oldest goes, preferably one about a
+// dropPingReq makes room for a question about e: the oldest goes, preferably one about a
 // worse class; false when all are about better ones.
-func (dt *detector) dropQuestion(e *edge) bool {
+func (dt *detector) dropPingReq(e *edge) bool {
 	worst, class := -1, e.payer.Class
-	for i, q := range dt.questions {
+	for i, q := range dt.pingReqs {
 		about := dt.edges.byID[q.about]
 		if about == nil {
 			worst = i
@@ -335,20 +335,20 @@ func (dt *detector) dropQuestion(e *edge) bool {
 	if worst < 0 {
 		return false
 	}
-	dt.questions = slices.Delete(dt.questions, worst, worst+1)
+	dt.pingReqs = slices.Delete(dt.pingReqs, worst, worst+1)
 	return true
 }
 
-// reachSettled: a helper says whether it reaches a neighbour of ours.
-func (dt *detector) reachSettled(now time.Time, a dgram.Settled) {
-	i := slices.IndexFunc(dt.questions, func(q question) bool {
+// pingReqSettled: a helper says whether it reaches a neighbour of ours.
+func (dt *detector) pingReqSettled(now time.Time, a dgram.Settled) {
+	i := slices.IndexFunc(dt.pingReqs, func(q pingReq) bool {
 		return q.id == a.ID && q.helper == sessions.SessionID(a.Peer)
 	})
 	if i < 0 {
 		return
 	}
-	e, helper := dt.edges.byID[dt.questions[i].about], dt.questions[i].helper
-	dt.questions = slices.Delete(dt.questions, i, i+1)
+	e, helper := dt.edges.byID[dt.pingReqs[i].about], dt.pingReqs[i].helper
+	dt.pingReqs = slices.Delete(dt.pingReqs, i, i+1)
 	if e == nil || !e.online {
 		return
 	}
@@ -356,15 +356,15 @@ func (dt *detector) reachSettled(now time.Time, a dgram.Settled) {
 	if a.Result != wire.ResultDelivered || e.watch.probes == 0 {
 		return
 	}
-	if e.watch.indirect.vouched.IsZero() || now.Sub(e.watch.indirect.vouched) > vouchLast {
+	if e.watch.indirect.vouched.IsZero() || now.Sub(e.watch.indirect.vouched) > indirectAckLast {
 		dt.askNear(now, e) // it is alive, so it is the path that is broken
 	}
 	e.watch.indirect.vouched, e.watch.indirect.helper = now, helper
 	if !dt.lastLife(e).Equal(now) {
 		return // we ourselves have not heard it for too long
 	}
-	dt.calm(now, e)
-	e.quietAt = now.Add(vouchAgain)
+	dt.clearSuspicion(now, e)
+	e.quietAt = now.Add(indirectAckAgain)
 	dt.edges.plan(e)
 }
 

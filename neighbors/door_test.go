@@ -210,7 +210,7 @@ func TestDoorPolicyLink(t *testing.T) {
 	m.meets(bob)
 	m.writes(bob.id(), []string{"from afar"})
 	b.run(time.Second)
-	bob.node.SetSurroundings(b.now, neighbors.Surroundings{Interfaces: []netip.Prefix{netip.PrefixFrom(bob.addr.Addr(), 24)}})
+	bob.node.SetLocalNetwork(b.now, neighbors.LocalNetwork{Interfaces: []netip.Prefix{netip.PrefixFrom(bob.addr.Addr(), 24)}})
 	bob.turn()
 	m.says(bob.id(), wire.Message{ID: 9, Body: wire.Text{Parts: 1, Text: "from the link", Sent: 1}}, 0)
 	b.run(time.Second)

@@ -26,13 +26,13 @@ type edge struct {
 
 	// Watching for its silence (detect.go).
 	quietAt time.Time // when its silence calls for the next step
-	watch   vigil
-	flaps   flaps
+	watch   probeState
+	damping damping
 	lostAt  time.Time // when it was lost; zero: it is not
 
 	pull      pull      // of its list
 	refreshAt time.Time // when its list is compared with what we hold of it
-	said      hearsay
+	limits    peerLimits
 
 	send   sending
 	handAt time.Time // when copies kept for it are handed over again
@@ -64,21 +64,21 @@ type dialogue struct {
 
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 
-// vigil is the state of watching one silent neighbour.
-type vigil struct {
+// probeState is the state of watching one silent neighbour.
+type probeState struct {
 	probes    int                  // unanswered
 	began     time.Time            // when the first of them was sent
 	since     time.Time            // suspected since then; zero: not suspected
 	until     time.Time            // lost then
 	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
-	indirect  vouching
+	indirect  indirectAck
 	asked     bool      // others were asked
 	answered  bool      // and somebody answered, whatever the answer
 	turn      time.Time // drawn for the next probe; zero: none was
 }
 
-// vouching is what others say of a neighbour that we do not hear.
-type vouching struct {
+// indirectAck is what others say of a neighbour that we do not hear.
+type indirectAck struct {
 	vouched time.Time          // when another one last reached it,
 	helper  sessions.SessionID // namely this one
 	asks    int                // questions so far

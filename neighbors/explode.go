@@ -30,7 +30,7 @@ type explosions struct {
 	under   *request
 	asked   map[uint64]asked                                 // requests under way, by id; at most two for each edge and 64 targets
 	cost    int                                              // datagrams with our record, ours and those asked for
-	beyond  map[sessions.SessionID]bool                      // targets whose relay took the request; at most maxHearsay
+	beyond  map[sessions.SessionID]bool                      // targets whose relay took the request; at most maxSubjects
 	origins *simplelru.LRU[sessions.SessionID, explodeState] // as relay
 }
 
@@ -115,8 +115,8 @@ func (rq *requests) assign(live []*edge) map[sessions.SessionID][]wire.PeerID {
 	for _, e := range live {
 		here[e.id] = true
 	}
-	targets := rq.rumors.of.Values()
-	slices.SortFunc(targets, func(a, b *rumor) int { // those that few can tell come first
+	targets := rq.claims.of.Values()
+	slices.SortFunc(targets, func(a, b *subject) int { // those that few can tell come first
 		return cmp.Or(cmp.Compare(len(a.tellers), len(b.tellers)), bytes.Compare(a.id[:], b.id[:]))
 	})
 	for _, r := range targets {

@@ -234,7 +234,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		e.seed = rec.Flags&sessions.FlagSeed != 0
 		if e.online { // whoever brought it: it is signed
 			n.core.notify.changed(now, e, known, rec)
-			e.flaps.flap(now, flapRecord)
+			e.damping.add(now, penaltyRecord)
 			n.core.happened(now, changed{e})
 		}
 	}
@@ -243,7 +243,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		if n.core.ep.Shown(wire.PeerID(id)) < rec.Seq {
 			n.core.ep.Dismiss(now, wire.PeerID(id))
 		}
-		if r := n.core.rumors.rumor(id); r != nil {
+		if r := n.core.claims.subject(id); r != nil {
 			n.gossip.reconsider(now, r)
 		}
 		return false
@@ -263,7 +263,7 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 	case wire.KindHold, wire.KindReceipt:
 		n.custody.carriageSettled(now, sessions.SessionID(s.Peer), s.ID, s.Result, true)
 	case wire.KindPing:
-		n.detector.reachSettled(now, s)
+		n.detector.pingReqSettled(now, s)
 		n.requests.pingSettled(now, s)
 	}
 }
@@ -303,7 +303,7 @@ func (n *Node) newsReceived(now time.Time, from sessions.Session, l wire.List) {
 	if n.core.edges.known(e) || n.core.edges.nearEdge(e) {
 		n.gossip.heardSummaries(now, e, l.Summaries, false)
 	}
-	n.detector.drawTurn(now, e) // its other neighbours were told the same
+	n.detector.jitterProbe(now, e) // its other neighbours were told the same
 	n.core.edges.plan(e)
 }
 
@@ -335,7 +335,7 @@ func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received,
 		}
 		n.core.ep.Settle(now, r.Handle, result, 0)
 	case p.Scope == wire.ScopeReach:
-		n.detector.reachAsked(now, s, r, p)
+		n.detector.pingReqReceived(now, s, r, p)
 	}
 }
 

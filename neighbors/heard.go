@@ -15,28 +15,28 @@ func (g *gossip) heardSummaries(now time.Time, by *edge, list []wire.Summary, as
 		if id == g.own.session || id == by.id {
 			continue
 		}
-		r, news, was := g.rumors.note(by.id, g.edges.known(by), s, asked)
+		r, news, was := g.claims.note(by.id, g.edges.known(by), s, asked)
 		if r == nil {
 			continue
 		}
 		known, ok := g.book.Session(id)
 		lacking := !ok || s.Seq > known.Seq
-		if ok && known.User == g.own.user || !news && !lacking || !by.said.words.take(now, wordsAtOnce, wordsGap) {
+		if ok && known.User == g.own.user || !news && !lacking || !by.limits.claims.take(now, claimsAtOnce, claimsGap) {
 			continue
 		}
 		if lacking {
-			g.want(now, id, by.id)
+			g.pullRecord(now, id, by.id)
 		}
 		if news {
 			g.rumored(now, r, by, s, was)
 			g.happened(now, claimed{})
 		}
 	}
-	g.pumpWants(now)
+	g.sendPulls(now)
 }
 
 // rumored acts on a neighbour's new claim; was is the claim before it.
-func (g *gossip) rumored(now time.Time, r *rumor, by *edge, s wire.Summary, was uint64) {
+func (g *gossip) rumored(now time.Time, r *subject, by *edge, s wire.Summary, was uint64) {
 	e := g.edges.byID[r.id]
 	switch said := saidState(s.State); {
 	case e != nil && e.online:
@@ -54,7 +54,7 @@ func (g *gossip) rumored(now time.Time, r *rumor, by *edge, s wire.Summary, was 
 
 // reconsider tells the person what is believed of a session two edges away, if that has changed.
 // Suspicion is not told: it passes, or becomes more.
-func (g *gossip) reconsider(now time.Time, r *rumor) {
+func (g *gossip) reconsider(now time.Time, r *subject) {
 	s, ok := g.book.Session(r.id)
 	if !ok || s.User == g.own.user {
 		return
@@ -63,7 +63,7 @@ func (g *gossip) reconsider(now time.Time, r *rumor) {
 		r.shown = Online
 		return
 	}
-	state, by := g.rumors.via(r)
+	state, by := g.claims.via(r)
 	if state == r.shown || state == Suspect || r.shown == "" && (state == Offline || state == Unknown) {
 		return
 	}
@@ -81,7 +81,7 @@ func (g *gossip) reconsider(now time.Time, r *rumor) {
 
 // forgetTeller: a neighbour is no longer here, so what it told may no longer be true.
 func (g *gossip) forgetTeller(now time.Time, id sessions.SessionID) {
-	for _, r := range g.rumors.drop(id) {
+	for _, r := range g.claims.drop(id) {
 		g.reconsider(now, r)
 	}
 }

@@ -103,7 +103,7 @@ func (in *introducer) introduce(now time.Time, asker sessions.Session, addr neti
 		in.introducePair(now, rec, p.Record, addr, t, to, mine, theirs)
 	}
 	if found == 0 {
-		in.seekers.note(asker.ID, p.User)
+		in.waiters.note(asker.ID, p.User)
 		return in.finder.tickets.give(asker.ID, p.Ticket.Number, wire.ResultUnknownRecipient)
 	}
 	return in.finder.tickets.give(asker.ID, p.Ticket.Number, wire.ResultDelivered)

@@ -144,7 +144,7 @@ func TestStrangersOnTheLinkGiveWay(t *testing.T) {
 	v.befriend(0, 1)
 	v.befriend(1, 3)
 	v.until(10*time.Second, "ann knows eve", func() bool { return ann.believes(eve) == neighbors.Online })
-	ann.node.SetSurroundings(v.now, neighbors.Surroundings{
+	ann.node.SetLocalNetwork(v.now, neighbors.LocalNetwork{
 		Listen: []netip.AddrPort{ann.addr}, Interfaces: []netip.Prefix{netip.MustParsePrefix("198.19.0.1/16")},
 	})
 	ann.turn()

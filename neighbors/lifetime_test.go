@@ -17,7 +17,7 @@ func TestNobodyIsBelievedLongerThanTheirRecordSays(t *testing.T) {
 	ann.meet(bob)
 	b.run(time.Minute)
 	bob.kill() // as if ann's cable were out
-	ann.node.SetSurroundings(b.now, neighbors.Surroundings{
+	ann.node.SetLocalNetwork(b.now, neighbors.LocalNetwork{
 		Listen:     []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:6789")},
 		Interfaces: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")},
 	})

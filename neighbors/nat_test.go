@@ -132,7 +132,7 @@ func TestNATChanges(t *testing.T) {
 					inside := netip.AddrFrom4([4]byte{10, 99, 0, 2})
 					b.net.Behind(netip.PrefixFrom(inside, 24), netip.AddrFrom4([4]byte{203, 99, 0, 1}), k, natTimeout)
 					ann.addr = netip.AddrPortFrom(inside, 6789)
-					ann.node.SetSurroundings(b.now, neighbors.Surroundings{Listen: []netip.AddrPort{ann.addr}})
+					ann.node.SetLocalNetwork(b.now, neighbors.LocalNetwork{Listen: []netip.AddrPort{ann.addr}})
 					for _, u := range ann.node.Users(neighbors.FilterAll) {
 						if u.State == neighbors.Offline {
 							t.Errorf("%s is called offline because we moved", u.Name)

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// SetSurroundings takes a change of our interfaces. true: the links on which we announce ourselves
+// SetLocalNetwork takes a change of our interfaces. true: the links on which we announce ourselves
 // have changed, and the caller must tell the Sources (WakeSource).
-func (n *Node) SetSurroundings(now time.Time, s Surroundings) (links bool) {
+func (n *Node) SetLocalNetwork(now time.Time, s LocalNetwork) (links bool) {
 	n.core.links.set(s.Interfaces)
 	s.Outlets = s.Outlets[:min(len(s.Outlets), maxOutlets)]
 	moved := !slices.Equal(outer(n.core.cfg.Listen, n.core.cfg.Guests), outer(s.Listen, s.Guests))
@@ -43,15 +43,15 @@ func (n *Node) changed(now time.Time) {
 			n.lookups.miss(now, e, now)
 			continue
 		}
-		e.unsure, e.watch, e.quietAt = now, vigil{}, now.Add(n.detector.answerTime(e))
+		e.unsure, e.watch, e.quietAt = now, probeState{}, now.Add(n.detector.answerTime(e))
 		n.core.ep.Probe(now, wire.PeerID(id))
 		n.outbound.retryNow(now, id)
 		n.core.edges.plan(e)
 	}
-	for _, w := range n.lookups.seeking {
+	for _, w := range n.lookups.byUser {
 		w.soon(now)
 	}
-	n.lookups.seekAt = time.Time{}
+	n.lookups.nextAt = time.Time{}
 	for _, id := range n.core.ways.wayIDs() {
 		w := n.core.ways.byID[id]
 		w.eager, w.next = eagerMeets, now.Add(eagerGap/4) // the introducer must know our new address first

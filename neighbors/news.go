@@ -25,10 +25,12 @@ const (
 type gossip struct {
 	*core
 	news  news
-	wants wants
+	pulls recordPulls
 }
 
-func newGossip(c *core) *gossip { return &gossip{core: c, wants: wants{flying: map[uint64]want{}}} }
+func newGossip(c *core) *gossip {
+	return &gossip{core: c, pulls: recordPulls{flying: map[uint64]recordPull{}}}
+}
 
 // news is the changes still to be told to the neighbours.
 type news struct {
@@ -66,7 +68,7 @@ func (g *gossip) queueNews(now time.Time, e *edge) {
 	if soon := w.last.Add(newsGap); soon.After(at) {
 		at = soon
 	}
-	if calm := g.flapping(now, e); calm.After(at) {
+	if calm := g.damped(now, e); calm.After(at) {
 		at = calm
 	}
 	w.items = append(w.items, newsItem{id: e.id, at: at})
@@ -182,15 +184,15 @@ func (g *gossip) sendNews(now time.Time, to *edge, list []wire.Summary) {
 	}
 }
 
-// flapping returns the time from which a neighbour's change may be told to others.
-func (g *gossip) flapping(now time.Time, e *edge) (from time.Time) {
-	f := &e.flaps
+// damped returns the time from which a neighbour's change may be told to others.
+func (g *gossip) damped(now time.Time, e *edge) (from time.Time) {
+	f := &e.damping
 	switch {
-	case f.decayed(now) <= flapMost:
+	case f.decayed(now) <= dampingLimit:
 		f.changed = now
 	case f.changed.After(now): // already scheduled; it will carry the state at that time
-	case f.changed.Add(flapGap).After(now):
-		f.changed = f.changed.Add(flapGap)
+	case f.changed.Add(dampingGap).After(now):
+		f.changed = f.changed.Add(dampingGap)
 	default:
 		f.changed = now
 	}

@@ -114,14 +114,14 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 	n.pull(now)
 	n.advanceEdges(now)
 	next = earliest(next, n.requests.advanceRequests(now))
-	next = earliest(next, n.lookups.advanceSeekers(now))
+	next = earliest(next, n.lookups.advanceLookups(now))
 	next = earliest(next, n.discovery.advanceSources(now))
 	next = earliest(next, n.core.notify.advance(now))
-	next = earliest(next, n.detector.advanceFavours(now))
-	next = earliest(next, n.gossip.advanceWants(now))
-	next = earliest(next, n.lookups.advanceSearch(now))
+	next = earliest(next, n.detector.advanceRelayed(now))
+	next = earliest(next, n.gossip.advancePulls(now))
+	next = earliest(next, n.lookups.advanceHealing(now))
 	next = earliest(next, n.paths.advanceWays(now))
-	next = earliest(next, n.core.nat.advanceOutside(now))
+	next = earliest(next, n.core.nat.advance(now))
 	if due(n.core.outbox.Expiry(), now) {
 		n.outbound.progress(now, n.core.outbox.Expire(now), 0)
 	}
@@ -223,7 +223,7 @@ func (n *Node) Unused() (ids, seqs uint64) {
 func (n *Node) advanceEdges(now time.Time) {
 	for e := n.core.edges.timers.pop(now); e != nil; e = n.core.edges.timers.pop(now) {
 		if due(e.quietAt, now) {
-			n.detector.watch(now, e)
+			n.detector.checkLiveness(now, e)
 		}
 		if due(e.refreshAt, now) {
 			e.refreshAt = time.Time{}

@@ -73,7 +73,7 @@ func TestPaperCommonNeighbourReestablishes(t *testing.T) {
 	v.until(5*time.Second, "all know all", v.knowAll)
 	for _, p := range []*person{r, e} {
 		p.addr = movedFrom(p)
-		p.node.SetSurroundings(v.now, neighbors.Surroundings{Listen: []netip.AddrPort{p.addr}})
+		p.node.SetLocalNetwork(v.now, neighbors.LocalNetwork{Listen: []netip.AddrPort{p.addr}})
 		p.turn()
 	}
 	r.say("e", "where are you?")

@@ -113,7 +113,7 @@ func TestPaperExplodeSpreadsAnAddress(t *testing.T) {
 	_, two := v.within(2)
 	old := p.addr
 	p.addr = movedFrom(p)
-	p.node.SetSurroundings(v.now, neighbors.Surroundings{Listen: []netip.AddrPort{p.addr}})
+	p.node.SetLocalNetwork(v.now, neighbors.LocalNetwork{Listen: []netip.AddrPort{p.addr}})
 	p.turn()
 	v.run(3 * time.Second)
 	do(p, func(now time.Time, n *neighbors.Node) (neighbors.Token, error) { return n.Explode(now) })

@@ -65,7 +65,7 @@ func (n *Node) sign(state sessions.State) error {
 		r.Flags = sessions.FlagSeed | sessions.FlagRelay
 	}
 	r.Flags |= n.core.cfg.Intro.flags()
-	if n.core.nat.hard {
+	if n.core.nat.symmetric {
 		r.Flags |= sessions.FlagHardNAT
 	}
 	r.Addrs, r.Hold = n.core.nat.recordAddrs(), n.inbound.holdKeys.keys.Public()

@@ -169,7 +169,7 @@ func (s *stir) act(p, q *person) {
 	case 17:
 		if s.nats[p] == nil {
 			p.addr = movedFrom(p)
-			n.SetSurroundings(now, neighbors.Surroundings{Listen: []netip.AddrPort{p.addr}})
+			n.SetLocalNetwork(now, neighbors.LocalNetwork{Listen: []netip.AddrPort{p.addr}})
 		}
 	case 18: // as when a copy of the session was met
 		for i := range p.session {

@@ -17,7 +17,7 @@ func (n *Node) obey(now time.Time, t transition) {
 	switch t := t.(type) {
 	case changed:
 		if n.core.cfg.Seed {
-			n.introducer.tellSeekers(now, t.e)
+			n.introducer.tellWaiters(now, t.e)
 		} else {
 			n.gossip.queueNews(now, t.e)
 		}
@@ -26,23 +26,23 @@ func (n *Node) obey(now time.Time, t transition) {
 	case crowdedOut:
 		n.core.book.SetPresence(t.e.id, sessions.PresenceUnknown)
 		n.core.notify.offline(now, t.e, ReasonRoom)
-		n.core.rumors.outdated(t.e.id)
+		n.core.claims.outdated(t.e.id)
 	case pathFailed:
 		n.paths.wayBroken(now, t.e)
 	case doubted:
 		n.detector.doubt(now, t.e)
 	case accused:
-		n.detector.suspected(now, t.e, t.by)
+		n.detector.suspicionHeard(now, t.e, t.by)
 	case sighted:
 		n.lookups.sighted(now, t.id, t.by)
 	case refound:
-		n.lookups.echo(now)
+		n.lookups.healAtSecondHand(now)
 	case claimed:
 		if n.core.outbox.Len() > 0 {
 			n.custody.offerSoon(now, 0) // the teller may keep copies that wait
 		}
 	case senderUnknown:
-		n.gossip.wantSender(now, t.sender, t.by)
+		n.gossip.pullSender(now, t.sender, t.by)
 	case recordBrought:
 		n.learn(now, t.record.Session, t.record, t.signed, netip.AddrPort{}, false)
 	case meant:
@@ -85,9 +85,9 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	n.detector.heardAgain(id)
 	e := n.core.edges.byID[id]
 	if e != nil && e.online {
-		n.detector.repay(now, id)
+		n.detector.answerRelayed(now, id)
 		if e.watch.probes > 0 {
-			n.detector.calm(now, e)
+			n.detector.clearSuspicion(now, e)
 		}
 		return
 	}
@@ -97,19 +97,19 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 	}
 	n.core.edges.reclass(e)
 	n.core.edges.onlineOf[e.payer.Class]++
-	e.online, e.watch = true, vigil{}
+	e.online, e.watch = true, probeState{}
 	e.seed = s.Flags&sessions.FlagSeed != 0
 	e.redialAt, e.redialWait, e.send.tries = time.Time{}, 0, 0
-	n.detector.drawTurn(now, e)
+	n.detector.jitterProbe(now, e)
 	n.core.ep.Pin(wire.PeerID(id), e.payer.Class <= budget.Seed)
-	delete(n.lookups.seeking, s.User)
+	delete(n.lookups.byUser, s.User)
 	n.core.notify.online(now, s, n.requests.awaited(s))
 	n.outbound.returned(now, e)
 	n.requests.requestOnline(now, s)
 	n.core.happened(now, changed{e})
 	n.gossip.askForList(now, e)
 	n.custody.handOver(now, e)
-	n.lookups.cameBack(now, e)
+	n.lookups.recovered(now, e)
 	n.core.edges.plan(e)
 }
 
@@ -122,9 +122,9 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	}
 	n.core.edges.onlineOf[e.payer.Class]--
 	e.online, e.quietAt, e.send.retryAt, e.refreshAt = false, time.Time{}, time.Time{}, time.Time{}
-	e.watch, e.pull = vigil{}, pull{}
+	e.watch, e.pull = probeState{}, pull{}
 	e.told = netip.AddrPort{}
-	e.flaps.flap(now, flapEnd)
+	e.damping.add(now, penaltyEnd)
 	n.relay.circuits.leave(id)
 	n.paths.relayGone(now, id)
 	if e.link {
@@ -154,7 +154,7 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 	n.core.notify.offline(now, e, reason)
 	n.core.happened(now, changed{e})
 	n.gossip.forgetTeller(now, id)
-	if r := n.core.rumors.outdated(id); r != nil {
+	if r := n.core.claims.outdated(id); r != nil {
 		n.gossip.reconsider(now, r)
 	}
 	if !n.lookups.missed(e) {
@@ -180,7 +180,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 	}
 	n.core.notify.warnAlike(user)
 	n.door.letIn(now, user)
-	n.core.nat.judge(now) // their sightings of us count from now on
+	n.core.nat.classifyNAT(now) // their sightings of us count from now on
 	for _, id := range n.core.edges.onlineSessions(user) {
 		n.gossip.acquainted(now, n.core.edges.byID[id])
 	}
@@ -195,7 +195,7 @@ func (n *Node) block(now time.Time, user sessions.UserKey) error {
 			n.core.edges.removeEdge(e)
 		}
 	}
-	delete(n.lookups.seeking, user)
+	delete(n.lookups.byUser, user)
 	delete(n.door.visitors, user)
 	if n.door.knocking != nil {
 		n.door.knocking.turnAway(now, user)

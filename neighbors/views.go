@@ -76,8 +76,8 @@ func (n *Node) view(u sessions.User) UserView {
 		v.Seed = v.Seed || s.Flags&sessions.FlagSeed != 0
 		e := n.core.edges.byID[s.ID]
 		sv.Online = e != nil && e.online
-		if r := n.core.rumors.rumor(s.ID); r != nil && !sv.Online {
-			if state, by := n.core.rumors.via(r); by != nil && state == sv.State {
+		if r := n.core.claims.subject(s.ID); r != nil && !sv.Online {
+			if state, by := n.core.claims.via(r); by != nil && state == sv.State {
 				sv.Via = n.core.book.Label(by.user)
 			}
 		}
@@ -104,8 +104,8 @@ func (n *Node) stateOf(s sessions.Session) State {
 	case e != nil && e.online:
 		return Online
 	}
-	if r := n.core.rumors.rumor(s.ID); r != nil {
-		if state, _ := n.core.rumors.via(r); state != Unknown {
+	if r := n.core.claims.subject(s.ID); r != nil {
+		if state, _ := n.core.claims.via(r); state != Unknown {
 			return state
 		}
 	}
@@ -226,4 +226,4 @@ func (n *Node) Believes(id sessions.SessionID) (State, bool) {
 }
 
 // Heard is how many sessions others tell of.
-func (n *Node) Heard() int { return n.core.rumors.of.Len() }
+func (n *Node) Heard() int { return n.core.claims.of.Len() }

@@ -110,8 +110,8 @@ func (c *notifier) firstContact(u sessions.User) FirstContact {
 // person. They must never run out, so only their rate for each name is bounded, and they do not
 // wait behind lines about strangers.
 type warnings struct {
-	names  *simplelru.LRU[string, *warned] // by mapped name
-	claims *simplelru.LRU[claim, struct{}] // already told of
+	names  *simplelru.LRU[string, *warned]     // by mapped name
+	claims *simplelru.LRU[nameClaim, struct{}] // already told of
 	pace   allowance
 	next   time.Time // of the next look at the names; zero: no line waits
 }
@@ -124,15 +124,15 @@ type warned struct {
 	count string    // what several of them do, for a line that counts them
 }
 
-// claim is a key with a name.
-type claim struct {
+// nameClaim is a key with a name.
+type nameClaim struct {
 	user sessions.UserKey
 	name string
 }
 
 func newWarnings() warnings {
 	names, err := simplelru.NewLRU[string, *warned](maxWarned, nil)
-	claims, err2 := simplelru.NewLRU[claim, struct{}](maxClaims, nil)
+	claims, err2 := simplelru.NewLRU[nameClaim, struct{}](maxClaims, nil)
 	if err != nil || err2 != nil {
 		panic("BUG: the bounds of warnings must be positive")
 	}
@@ -141,7 +141,7 @@ func newWarnings() warnings {
 
 // first says whether no claim of that key to that name was told before.
 func (w *warnings) first(user sessions.UserKey, name string) bool {
-	c := claim{user, name}
+	c := nameClaim{user, name}
 	_, known := w.claims.Get(c)
 	w.claims.Add(c, struct{}{})
 	return !known

@@ -15,7 +15,7 @@ import (
 
 // claims has a key that nobody knows go by a name, and returns the lines that this, or what
 // waited, makes.
-func claims(t *testing.T, n *Node, now time.Time, number uint64, name string) (lines []string) {
+func nameClaims(t *testing.T, n *Node, now time.Time, number uint64, name string) (lines []string) {
 	t.Helper()
 	var key sessions.UserKey
 	binary.BigEndian.PutUint64(key[:], number)
@@ -58,16 +58,16 @@ func TestWarningsNeverRunOut(t *testing.T) {
 	n := quietNode(t, now)
 	for i := range uint64(10_000) {
 		now = now.Add(500 * time.Millisecond)
-		claims(t, n, now, 1000+i, fmt.Sprintf("s%d", i/2))
+		nameClaims(t, n, now, 1000+i, fmt.Sprintf("s%d", i/2))
 	}
 	for i := range uint64(100) { // now many lines about strangers wait
-		claims(t, n, now, 20_000+i, fmt.Sprintf("t%d", i/2))
+		nameClaims(t, n, now, 20_000+i, fmt.Sprintf("t%d", i/2))
 	}
 	for i, c := range []struct{ name, want string }{
 		{"ann", "another key claims the name ann: shown as ann~"},
 		{"Me", "somebody else uses your name Me: shown as Me~"},
 	} {
-		got := claims(t, n, now, uint64(30_000+i), c.name)
+		got := nameClaims(t, n, now, uint64(30_000+i), c.name)
 		if len(got) == 0 || !strings.HasPrefix(got[len(got)-1], c.want) {
 			t.Errorf("%s: told %q", c.name, got)
 		}
@@ -75,7 +75,7 @@ func TestWarningsNeverRunOut(t *testing.T) {
 	// Later claims within a minute are one line.
 	var got []string
 	for i := range uint64(20) {
-		got = append(got, claims(t, n, now, 40_000+i, "ann")...)
+		got = append(got, nameClaims(t, n, now, 40_000+i, "ann")...)
 	}
 	for range 600 {
 		now = now.Add(100 * time.Millisecond)
@@ -87,11 +87,11 @@ func TestWarningsNeverRunOut(t *testing.T) {
 	}
 	// One alone after that is a line as the first was; the same key again is none.
 	now = now.Add(time.Hour)
-	if got := about(claims(t, n, now, 50_000, "ann"), "ann"); len(got) != 1 || !strings.HasPrefix(got[0], "another key") {
+	if got := about(nameClaims(t, n, now, 50_000, "ann"), "ann"); len(got) != 1 || !strings.HasPrefix(got[0], "another key") {
 		t.Errorf("an hour later: %q", got)
 	}
 	now = now.Add(time.Hour)
-	if got := about(claims(t, n, now, 50_000, "ann"), "ann"); len(got) != 0 {
+	if got := about(nameClaims(t, n, now, 50_000, "ann"), "ann"); len(got) != 0 {
 		t.Errorf("the same again: %q", got)
 	}
 }
@@ -117,7 +117,7 @@ func TestWarningsAboutManyNames(t *testing.T) {
 	}
 	seen := map[string]int{}
 	for i := range uint64(3 * names) {
-		for _, l := range claims(t, n, now, 100+i, fmt.Sprintf("friend%d", i%names)) {
+		for _, l := range nameClaims(t, n, now, 100+i, fmt.Sprintf("friend%d", i%names)) {
 			seen[l[:40]]++
 		}
 	}

@@ -102,8 +102,8 @@ type ground struct {
 // surroundings says where others can reach the socket, the best address first, the prefixes of our
 // interfaces, and how announcements leave. A socket on one address is reached only there, and is
 // announced only on the link of that address.
-func (g ground) surroundings(all []iface) neighbors.Surroundings {
-	var s neighbors.Surroundings
+func (g ground) surroundings(all []iface) neighbors.LocalNetwork {
+	var s neighbors.LocalNetwork
 	var heard []lan.Interface
 	var first, last, alone []netip.Prefix
 	var routed []netip.Addr

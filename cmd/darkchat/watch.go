@@ -20,7 +20,7 @@ const lookEvery = 2 * time.Second
 type watcher struct {
 	loop   *neighbors.Loop
 	ground ground
-	last   neighbors.Surroundings
+	last   neighbors.LocalNetwork
 	finders
 	ears   []*dgram.Ear
 	notice func(string)
@@ -86,7 +86,7 @@ func (w *watcher) lookAround(ctx context.Context) {
 	w.last = s
 	w.join()
 	w.loop.Do(ctx, func(now time.Time, n *neighbors.Node) {
-		if n.SetSurroundings(now, s) && w.lan != nil {
+		if n.SetLocalNetwork(now, s) && w.lan != nil {
 			w.lan.Changed()
 			n.WakeSource(w.lan.Name())
 		}

@@ -91,7 +91,7 @@ func (h *host) plug(segment string, p netip.Prefix) {
 	h.bed.net.Join(segment, group, p.Addr())
 }
 
-func (h *host) surroundings() (s neighbors.Surroundings) {
+func (h *host) surroundings() (s neighbors.LocalNetwork) {
 	for _, l := range h.links {
 		for _, p := range l.Prefixes {
 			s.Interfaces = append(s.Interfaces, p)
@@ -133,7 +133,7 @@ func (h *host) start() {
 
 // rewired tells the node what became of its interfaces.
 func (h *host) rewired() {
-	if h.node.SetSurroundings(h.bed.now, h.surroundings()) {
+	if h.node.SetLocalNetwork(h.bed.now, h.surroundings()) {
 		h.source.Changed()
 		h.node.WakeSource("lan")
 	}

@@ -12,24 +12,24 @@ import (
 
 // Bounds of neighbours' questions that wait for the answer of another neighbour.
 const (
-	maxFavours   = 64
-	maxFavoursOf = 16 // of one asker, who must leave room for others
+	maxRelayedProbes   = 64
+	maxRelayedProbesOf = 16 // of one asker, who must leave room for others
 )
 
-// favour is a neighbour's question whether we reach another one (spec/wire.md 5.6, reach): the
+// relayedProbe is a neighbour's question whether we reach another one (spec/wire.md 5.6, reach): the
 // helper's side of SWIM's indirect probe.
-type favour struct {
+type relayedProbe struct {
 	handle dgram.Handle
 	about  sessions.SessionID
 	by     sessions.SessionID
 	until  time.Time
 }
 
-// reachAsked answers at once if there was a sign of life a moment ago, else after a probe of our
+// pingReqReceived answers at once if there was a sign of life a moment ago, else after a probe of our
 // own. Only neighbours that we tell of that session anyway get an answer, so it reveals nothing
 // about whom we know; and the probe goes to a session associated with us, never to an address,
 // and is smaller than the question.
-func (dt *detector) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p wire.Ping) {
+func (dt *detector) pingReqReceived(now time.Time, asker sessions.Session, r dgram.Received, p wire.Ping) {
 	about := sessions.SessionID(p.Session)
 	e, by := dt.edges.byID[about], dt.edges.byID[asker.ID]
 	if e == nil || by == nil || !e.online || !dt.edges.tells(e, by) || dt.cfg.Seed {
@@ -40,34 +40,34 @@ func (dt *detector) reachAsked(now time.Time, asker sessions.Session, r dgram.Re
 		dt.ep.Settle(now, r.Handle, wire.ResultDelivered, 0)
 		return
 	}
-	if len(dt.favours) >= maxFavours || dt.favoursOf(by.id) >= maxFavoursOf {
+	if len(dt.relayed) >= maxRelayedProbes || dt.relayedFor(by.id) >= maxRelayedProbesOf {
 		dt.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	}
 	// One probe answers all who ask in the meantime.
-	if !slices.ContainsFunc(dt.favours, func(f favour) bool { return f.about == about }) {
+	if !slices.ContainsFunc(dt.relayed, func(f relayedProbe) bool { return f.about == about }) {
 		dt.ep.Probe(now, wire.PeerID(about))
 	}
-	dt.favours = append(dt.favours, favour{r.Handle, about, by.id, now.Add(dt.answerTime(e))})
-	dt.wake(dt.favours[0].until)
+	dt.relayed = append(dt.relayed, relayedProbe{r.Handle, about, by.id, now.Add(dt.answerTime(e))})
+	dt.wake(dt.relayed[0].until)
 }
 
-// favoursOf counts the questions of one asker.
-func (dt *detector) favoursOf(by sessions.SessionID) (count int) {
-	for i := range dt.favours {
-		if dt.favours[i].by == by {
+// relayedFor counts the questions of one asker.
+func (dt *detector) relayedFor(by sessions.SessionID) (count int) {
+	for i := range dt.relayed {
+		if dt.relayed[i].by == by {
 			count++
 		}
 	}
 	return count
 }
 
-// repay answers those who asked about a session that has now given a sign of life.
-func (dt *detector) repay(now time.Time, id sessions.SessionID) {
-	if len(dt.favours) == 0 {
+// answerRelayed answers those who asked about a session that has now given a sign of life.
+func (dt *detector) answerRelayed(now time.Time, id sessions.SessionID) {
+	if len(dt.relayed) == 0 {
 		return
 	}
-	dt.favours = slices.DeleteFunc(dt.favours, func(f favour) bool {
+	dt.relayed = slices.DeleteFunc(dt.relayed, func(f relayedProbe) bool {
 		if !bytes.Equal(f.about[:], id[:]) {
 			return false
 		}
@@ -76,9 +76,9 @@ func (dt *detector) repay(now time.Time, id sessions.SessionID) {
 	})
 }
 
-// advanceFavours answers the questions whose time is up.
-func (dt *detector) advanceFavours(now time.Time) (next time.Time) {
-	dt.favours = slices.DeleteFunc(dt.favours, func(f favour) bool {
+// advanceRelayed answers the questions whose time is up.
+func (dt *detector) advanceRelayed(now time.Time) (next time.Time) {
+	dt.relayed = slices.DeleteFunc(dt.relayed, func(f relayedProbe) bool {
 		if f.until.After(now) {
 			next = earliest(next, f.until)
 			return false

@@ -16,24 +16,24 @@ import (
 
 // Bounds of pulling.
 const (
-	listPage    = 1000 // bytes of records in one page, so that it fits a datagram
-	listRecords = 4    // in one page, as the wire allows
-	listPages   = 32   // pages pulled from one neighbour in one go
-	maxWants    = 4096 // records that we lack and somebody has; as many as maxHearsay
-	wantsAtOnce = 256  // of them asked for at a time,
-	wantsOfOne  = 16   // and of one neighbour, which may never give or refuse one:
+	listPage       = 1000 // bytes of records in one page, so that it fits a datagram
+	listRecords    = 4    // in one page, as the wire allows
+	listPages      = 32   // pages pulled from one neighbour in one go
+	maxRecordPulls = 4096 // records that we lack and somebody has; as many as maxSubjects
+	pullsAtOnce    = 256  // of them asked for at a time,
+	pullsOfOne     = 16   // and of one neighbour, which may never give or refuse one:
 
-	wantPatience = time.Second // after this another teller is asked too
+	pullPatience = time.Second // after this another teller is asked too
 )
 
-// wants is the records that we lack and somebody told of (record pulls).
-type wants struct {
-	queue  []want          // at most maxWants
-	flying map[uint64]want // by the id of the request; at most wantsAtOnce
-	next   time.Time       // when one of them has waited for too long
+// recordPulls is the records that we lack and somebody told of (record pulls).
+type recordPulls struct {
+	queue  []recordPull          // at most maxRecordPulls
+	flying map[uint64]recordPull // by the id of the request; at most pullsAtOnce
+	next   time.Time             // when one of them has waited for too long
 }
 
-type want struct {
+type recordPull struct {
 	id    sessions.SessionID
 	by    sessions.SessionID // the last to tell of it, which is asked
 	tries int
@@ -46,7 +46,7 @@ func (g *gossip) askForList(now time.Time, e *edge) {
 	if e == nil || g.cfg.Seed || e.seed || e.user == g.own.user || !g.ep.Live(wire.PeerID(e.id)) || !g.edges.known(e) {
 		return
 	}
-	e.pull = pull{compare: g.rumors.toldBy[e.id] > 0}
+	e.pull = pull{compare: g.claims.toldBy[e.id] > 0}
 	g.askForPage(now, e, nil)
 	e.refreshAt = now.Add(g.spread(g.cfg.Profile.Refresh))
 	g.edges.plan(e)
@@ -62,7 +62,7 @@ func (g *gossip) askForPage(now time.Time, e *edge, cursor []byte) {
 	if e.pull.compare {
 		var salt [8]byte
 		io.ReadFull(g.cfg.Random, salt[:])
-		digest = wire.Digest(salt, g.rumors.held(e.id))
+		digest = wire.Digest(salt, g.claims.held(e.id))
 	}
 	if g.ep.Send(now, wire.PeerID(e.id), wire.Message{ID: id, Body: wire.ListRequest{Digest: digest, Cursor: cursor, Credit: 1}}) {
 		e.pull.request = id
@@ -147,10 +147,10 @@ func (g *gossip) fillRecords(page *wire.List, asker *edge, of []byte) {
 // request of ours is dropped. Records are hearsay: they make names known, nobody online.
 func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Received, l wire.List) {
 	e := g.edges.byID[from.ID]
-	if w, ok := g.wants.flying[l.Request]; ok && w.by == from.ID {
-		g.wantEnded(l.Request, w)
+	if w, ok := g.pulls.flying[l.Request]; ok && w.by == from.ID {
+		g.pullEnded(l.Request, w)
 		g.recordsReceived(now, w, from, r.Addr, l)
-		g.pumpWants(now)
+		g.sendPulls(now)
 		return
 	}
 	if e == nil || e.pull.request != l.Request {
@@ -158,7 +158,7 @@ func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Rece
 	}
 	cursor := e.pull.cursor
 	e.pull.request = 0
-	for _, gone := range g.rumors.replace(e.id, cursor, &l) {
+	for _, gone := range g.claims.replace(e.id, cursor, &l) {
 		g.reconsider(now, gone)
 	}
 	g.heardSummaries(now, e, l.Summaries, true)
@@ -168,7 +168,7 @@ func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Rece
 }
 
 // recordsReceived takes the record of a session that a neighbour told of.
-func (g *gossip) recordsReceived(now time.Time, w want, from sessions.Session, addr netip.AddrPort, l wire.List) {
+func (g *gossip) recordsReceived(now time.Time, w recordPull, from sessions.Session, addr netip.AddrPort, l wire.List) {
 	got := false
 	for _, signed := range l.Records {
 		rec, err := g.verify(signed)
@@ -181,7 +181,7 @@ func (g *gossip) recordsReceived(now time.Time, w want, from sessions.Session, a
 			g.dialNear(now, rec.Session, addr.Addr())
 		}
 	}
-	r := g.rumors.rumor(w.id)
+	r := g.claims.subject(w.id)
 	switch {
 	case r == nil:
 	case got:
@@ -189,64 +189,64 @@ func (g *gossip) recordsReceived(now time.Time, w want, from sessions.Session, a
 			g.again(now, r, by)
 		}
 	default:
-		g.wantFromAnother(now, r, w)
+		g.pullFromAnother(now, r, w)
 	}
 }
 
 // again looks at a rumor again once its record is known.
-func (g *gossip) again(now time.Time, r *rumor, by *edge) {
+func (g *gossip) again(now time.Time, r *subject, by *edge) {
 	if e := g.edges.byID[r.id]; e == nil || !e.online {
-		if state, _ := g.rumors.via(r); state == Online || state == Away {
+		if state, _ := g.claims.via(r); state == Online || state == Away {
 			g.happened(now, sighted{r.id, by})
 		}
 	}
 	g.reconsider(now, r)
 }
 
-// want queues the pull of a record from the neighbour that told of it.
-func (g *gossip) want(now time.Time, id, by sessions.SessionID) {
-	for _, w := range g.wants.flying {
+// pullRecord queues the pull of a record from the neighbour that told of it.
+func (g *gossip) pullRecord(now time.Time, id, by sessions.SessionID) {
+	for _, w := range g.pulls.flying {
 		if w.id == id && (w.by == by || !w.next.IsZero()) {
 			return // a request that is overdue does not keep another one from going
 		}
 	}
-	i := slices.IndexFunc(g.wants.queue, func(w want) bool { return w.id == id })
+	i := slices.IndexFunc(g.pulls.queue, func(w recordPull) bool { return w.id == id })
 	if i < 0 {
-		if len(g.wants.queue) < maxWants {
-			g.wants.queue = append(g.wants.queue, want{id: id, by: by})
+		if len(g.pulls.queue) < maxRecordPulls {
+			g.pulls.queue = append(g.pulls.queue, recordPull{id: id, by: by})
 		}
 		return
 	}
 	// Do not wait for a neighbour that has too many requests already.
-	if e := g.edges.byID[g.wants.queue[i].by]; e == nil || e.said.asking >= wantsOfOne {
-		g.wants.queue[i].by = by
+	if e := g.edges.byID[g.pulls.queue[i].by]; e == nil || e.limits.asking >= pullsOfOne {
+		g.pulls.queue[i].by = by
 	}
 }
 
-// wantFromAnother asks the next teller when one did not give the record. Only tellers that claim
+// pullFromAnother asks the next teller when one did not give the record. Only tellers that claim
 // to have it are asked, each once, so a sequence number that nobody signed costs others nothing.
-func (g *gossip) wantFromAnother(now time.Time, r *rumor, w want) {
+func (g *gossip) pullFromAnother(now time.Time, r *subject, w recordPull) {
 	known, ok := g.book.Session(w.id)
-	i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == w.by })
+	i := slices.IndexFunc(r.tellers, func(t claim) bool { return t.by == w.by })
 	for k := range r.tellers {
 		t := r.tellers[(i+1+k)%len(r.tellers)]
 		if e := g.edges.byID[t.by]; t.by == w.by || e == nil || !e.online || ok && t.seq <= known.Seq {
 			continue
 		}
-		if len(g.wants.queue) < maxWants && w.tries < len(r.tellers) {
-			g.wants.queue = append(g.wants.queue, want{id: w.id, by: t.by, tries: w.tries + 1})
+		if len(g.pulls.queue) < maxRecordPulls && w.tries < len(r.tellers) {
+			g.pulls.queue = append(g.pulls.queue, recordPull{id: w.id, by: t.by, tries: w.tries + 1})
 		}
 		return
 	}
 }
 
-// pumpWants sends as many requests for records as may be under way. A neighbour with too many of
+// sendPulls sends as many requests for records as may be under way. A neighbour with too many of
 // them holds up only the records that it was to give.
-func (g *gossip) pumpWants(now time.Time) {
-	queue := g.wants.queue
+func (g *gossip) sendPulls(now time.Time) {
+	queue := g.pulls.queue
 	kept := queue[:0]
 	for i, w := range queue {
-		if len(g.wants.flying) >= wantsAtOnce {
+		if len(g.pulls.flying) >= pullsAtOnce {
 			kept = append(kept, queue[i:]...)
 			break
 		}
@@ -254,60 +254,60 @@ func (g *gossip) pumpWants(now time.Time) {
 		if e == nil || !e.online {
 			continue
 		}
-		if e.said.asking >= wantsOfOne {
+		if e.limits.asking >= pullsOfOne {
 			kept = append(kept, w)
 			continue
 		}
 		id := g.ep.NextID()
 		if g.ep.Send(now, wire.PeerID(w.by), wire.Message{ID: id, Body: wire.ListRequest{Of: w.id[:], Credit: 1}}) {
-			w.next = now.Add(max(wantPatience, 2*g.ep.Trip(wire.PeerID(w.by))))
-			g.wants.flying[id] = w
-			g.wants.next = earliest(g.wants.next, w.next)
+			w.next = now.Add(max(pullPatience, 2*g.ep.Trip(wire.PeerID(w.by))))
+			g.pulls.flying[id] = w
+			g.pulls.next = earliest(g.pulls.next, w.next)
 			g.wake(w.next)
-			e.said.asking++
+			e.limits.asking++
 		}
 	}
-	g.wants.queue = kept
+	g.pulls.queue = kept
 }
 
-// advanceWants asks others too for records that somebody has not given in time.
-func (g *gossip) advanceWants(now time.Time) (next time.Time) {
-	if !due(g.wants.next, now) {
-		return g.wants.next
+// advancePulls asks others too for records that somebody has not given in time.
+func (g *gossip) advancePulls(now time.Time) (next time.Time) {
+	if !due(g.pulls.next, now) {
+		return g.pulls.next
 	}
-	g.wants.next = time.Time{}
-	for _, id := range slices.Sorted(maps.Keys(g.wants.flying)) {
-		w := g.wants.flying[id]
+	g.pulls.next = time.Time{}
+	for _, id := range slices.Sorted(maps.Keys(g.pulls.flying)) {
+		w := g.pulls.flying[id]
 		if !due(w.next, now) {
-			g.wants.next = earliest(g.wants.next, w.next)
+			g.pulls.next = earliest(g.pulls.next, w.next)
 			continue
 		}
 		w.next = time.Time{}
-		g.wants.flying[id] = w
-		if r := g.rumors.rumor(w.id); r != nil {
-			g.wantFromAnother(now, r, w)
+		g.pulls.flying[id] = w
+		if r := g.claims.subject(w.id); r != nil {
+			g.pullFromAnother(now, r, w)
 		}
 	}
-	g.pumpWants(now)
-	return g.wants.next
+	g.sendPulls(now)
+	return g.pulls.next
 }
 
-// wantEnded: a request for a record was answered, or given up.
-func (g *gossip) wantEnded(id uint64, w want) {
-	delete(g.wants.flying, id)
+// pullEnded: a request for a record was answered, or given up.
+func (g *gossip) pullEnded(id uint64, w recordPull) {
+	delete(g.pulls.flying, id)
 	if e := g.edges.byID[w.by]; e != nil {
-		e.said.asking = max(e.said.asking-1, 0)
+		e.limits.asking = max(e.limits.asking-1, 0)
 	}
 }
 
 // requestLapsed: a request for a list was not answered.
 func (g *gossip) requestLapsed(now time.Time, l dgram.Lapsed) {
-	if w, ok := g.wants.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
-		g.wantEnded(l.ID, w)
-		if r := g.rumors.rumor(w.id); r != nil && !w.next.IsZero() {
-			g.wantFromAnother(now, r, w)
+	if w, ok := g.pulls.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
+		g.pullEnded(l.ID, w)
+		if r := g.claims.subject(w.id); r != nil && !w.next.IsZero() {
+			g.pullFromAnother(now, r, w)
 		}
-		g.pumpWants(now)
+		g.sendPulls(now)
 		return
 	}
 	if e := g.edges.byID[sessions.SessionID(l.Peer)]; e != nil && e.pull.request == l.ID {
@@ -317,12 +317,12 @@ func (g *gossip) requestLapsed(now time.Time, l dgram.Lapsed) {
 	}
 }
 
-// wantSender asks whoever brings a copy for its sender's record, which says whose key must
+// pullSender asks whoever brings a copy for its sender's record, which says whose key must
 // have signed it. Strangers can fill only a part of that queue.
-func (g *gossip) wantSender(now time.Time, from sessions.SessionID, by sessions.Session) {
-	if g.edges.payer(by.ID).Class == budget.Stranger && len(g.wants.queue) >= maxWants/4 || !g.affords(now, by, costSignature) {
+func (g *gossip) pullSender(now time.Time, from sessions.SessionID, by sessions.Session) {
+	if g.edges.payer(by.ID).Class == budget.Stranger && len(g.pulls.queue) >= maxRecordPulls/4 || !g.affords(now, by, costSignature) {
 		return
 	}
-	g.want(now, from, by.ID)
-	g.pumpWants(now)
+	g.pullRecord(now, from, by.ID)
+	g.sendPulls(now)
 }

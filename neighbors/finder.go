@@ -113,8 +113,8 @@ func (fi *finder) askSome(now time.Time, user sessions.UserKey, list []*edge, mo
 // saysOnline tells whether a neighbour's word is that a user is there.
 func (fi *finder) saysOnline(by *edge, user sessions.UserKey) bool {
 	return slices.ContainsFunc(fi.book.SessionIDs(user), func(id sessions.SessionID) bool {
-		r := fi.rumors.rumor(id)
-		return r != nil && slices.ContainsFunc(r.tellers, func(t telling) bool {
+		r := fi.claims.subject(id)
+		return r != nil && slices.ContainsFunc(r.tellers, func(t claim) bool {
 			return t.by == by.id && saidState(t.state) != Offline
 		})
 	})

@@ -33,7 +33,7 @@ func (pf *pathfinder) meet(now time.Time, by sessions.Session, rec sessions.Reco
 		pf.ways.dialThrough(now, by.ID, want)
 	}
 	switch {
-	case pf.nat.hard && rec.Flags&sessions.FlagHardNAT != 0:
+	case pf.nat.symmetric && rec.Flags&sessions.FlagHardNAT != 0:
 		w.why = "both sides are behind NATs that give each destination a different port"
 	case len(addrs) == 0:
 		w.why = "no address of theirs may be dialled from here"

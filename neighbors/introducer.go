@@ -18,7 +18,7 @@ const (
 // requests cannot be used to make others send (spec/threats.md, reflection).
 type introducer struct {
 	*core
-	seekers seekers                             // as introducer: who looked for somebody in vain
+	waiters waiters                             // as introducer: who looked for somebody in vain
 	pairs   *simplelru.LRU[[16]byte, pairState] // asker and target
 	wishes  *simplelru.LRU[wishKey, *wish]      // as introducer: who asked for whom
 	knocks  []knocker                           // as target: strangers who ask for us (knock.go)
@@ -52,5 +52,5 @@ func newIntroducer(c *core) *introducer {
 	if err != nil || err2 != nil {
 		panic("BUG: introduction bounds must be positive")
 	}
-	return &introducer{core: c, seekers: newSeekers(), pairs: pairs, wishes: wishes}
+	return &introducer{core: c, waiters: newWaiters(), pairs: pairs, wishes: wishes}
 }

@@ -11,9 +11,9 @@ import (
 // maxOutlets bounds the outlets of one announcement.
 const maxOutlets = 128
 
-// Surroundings is the local network: what the system says of our interfaces. The code that
+// LocalNetwork is the local network: what the system says of our interfaces. The code that
 // watches them runs outside and hands each change over by Loop.Do.
-type Surroundings struct {
+type LocalNetwork struct {
 	Listen     []netip.AddrPort // our sockets' addresses, a usable one first
 	Interfaces []netip.Prefix   // our addresses with their prefixes: private addresses in them may be dialled
 	Guests     []netip.Prefix   // those of them in which only guests of this machine can be, or nobody
@@ -21,7 +21,7 @@ type Surroundings struct {
 }
 
 // Equal says that nothing has changed.
-func (s Surroundings) Equal(t Surroundings) bool {
+func (s LocalNetwork) Equal(t LocalNetwork) bool {
 	return slices.Equal(s.Listen, t.Listen) && slices.Equal(s.Interfaces, t.Interfaces) &&
 		slices.Equal(s.Guests, t.Guests) && slices.Equal(s.Outlets, t.Outlets)
 }

@@ -13,13 +13,13 @@ import (
 // lookups look for people who are not here.
 type lookups struct {
 	*core
-	seeking map[sessions.UserKey]*seeker // known users; at most as many as edges
-	seekAt  time.Time                    // when one of seeking is due; zero: to be worked out
-	search  search
+	byUser  map[sessions.UserKey]*lookup // known users; at most as many as edges
+	nextAt  time.Time                    // when one of seeking is due; zero: to be worked out
+	healing healing
 }
 
 func newLookups(c *core) *lookups {
-	return &lookups{core: c, seeking: map[sessions.UserKey]*seeker{}}
+	return &lookups{core: c, byUser: map[sessions.UserKey]*lookup{}}
 }
 
 // remember looks for the sessions we remember, so that a node finds its people again with every
@@ -56,7 +56,7 @@ func (lk *lookups) missed(e *edge) bool {
 // miss begins to ping a session that is not reachable.
 func (lk *lookups) miss(now time.Time, e *edge, first time.Time) {
 	e.redialWait, e.redialAt = 0, first
-	lk.searchSoon(first)
+	lk.healSoon(first)
 	lk.edges.plan(e)
 }
 
@@ -91,36 +91,36 @@ func (lk *lookups) redial(now time.Time, e *edge) {
 // seeds and neighbours.
 func (lk *lookups) seek(now time.Time, user sessions.UserKey) {
 	lk.missAll(now, user)
-	if w := lk.seeker(user); w != nil {
+	if w := lk.lookup(user); w != nil {
 		w.left = false
 		w.soon(now)
-		lk.seekAt = time.Time{}
+		lk.nextAt = time.Time{}
 		lk.wake(w.next)
 	}
 }
 
 // await asks seeds for a user: they tell of a return only those who asked.
 func (lk *lookups) await(now time.Time, user sessions.UserKey) {
-	if w := lk.seeker(user); w != nil {
+	if w := lk.lookup(user); w != nil {
 		w.left, w.wait, w.next = true, 0, now.Add(lk.spread(redialFirst))
-		lk.seekAt = time.Time{}
+		lk.nextAt = time.Time{}
 		lk.wake(w.next)
 	}
 }
 
-// seeker returns a user's seeker, made if there is none; nil: there is no room.
-func (lk *lookups) seeker(user sessions.UserKey) *seeker {
-	w := lk.seeking[user]
-	if w == nil && len(lk.seeking) < int(lk.budget.Most(budget.Edges, budget.Own)) {
-		w = &seeker{}
-		lk.seeking[user] = w
+// lookup returns a user's seeker, made if there is none; nil: there is no room.
+func (lk *lookups) lookup(user sessions.UserKey) *lookup {
+	w := lk.byUser[user]
+	if w == nil && len(lk.byUser) < int(lk.budget.Most(budget.Edges, budget.Own)) {
+		w = &lookup{}
+		lk.byUser[user] = w
 	}
 	return w
 }
 
 // missAll begins to ping the sessions of a user that are not online, where they last were.
 func (lk *lookups) missAll(now time.Time, user sessions.UserKey) {
-	lk.searchSoon(now)
+	lk.healSoon(now)
 	for _, s := range lk.book.SessionsOf(user) {
 		if len(s.Seen) == 0 {
 			continue
@@ -131,8 +131,8 @@ func (lk *lookups) missAll(now time.Time, user sessions.UserKey) {
 	}
 }
 
-// seeker asks others for one missing user, with back-off. There are at most as many as edges.
-type seeker struct {
+// lookup asks others for one missing user, with back-off. There are at most as many as edges.
+type lookup struct {
 	next  time.Time
 	wait  time.Duration
 	asked time.Time // last
@@ -140,27 +140,27 @@ type seeker struct {
 }
 
 // soon brings the next request forward: at once, unless the last was a moment ago.
-func (w *seeker) soon(now time.Time) {
+func (w *lookup) soon(now time.Time) {
 	w.wait, w.next = 0, now
 	if at := w.asked.Add(askAgain); !w.asked.IsZero() && at.After(now) {
 		w.next = at
 	}
 }
 
-// advanceSeekers asks for the missing users that are due.
-func (lk *lookups) advanceSeekers(now time.Time) (next time.Time) {
+// advanceLookups asks for the missing users that are due.
+func (lk *lookups) advanceLookups(now time.Time) (next time.Time) {
 	switch {
-	case len(lk.seeking) == 0:
+	case len(lk.byUser) == 0:
 		return time.Time{}
-	case lk.seekAt.After(now):
-		return lk.seekAt
+	case lk.nextAt.After(now):
+		return lk.nextAt
 	}
-	defer func() { lk.seekAt = next }()
-	for _, user := range lk.seekingKeys() {
-		w := lk.seeking[user]
+	defer func() { lk.nextAt = next }()
+	for _, user := range lk.users() {
+		w := lk.byUser[user]
 		if !w.next.After(now) {
 			if len(lk.edges.onlineSessions(user)) > 0 {
-				delete(lk.seeking, user)
+				delete(lk.byUser, user)
 				continue
 			}
 			if lk.finder.askAbout(now, user, !w.left) > 0 || w.left {
@@ -175,10 +175,10 @@ func (lk *lookups) advanceSeekers(now time.Time) (next time.Time) {
 	return next
 }
 
-// seekingKeys lists the missing users in a fixed order.
-func (lk *lookups) seekingKeys() []sessions.UserKey {
-	keys := make([]sessions.UserKey, 0, len(lk.seeking))
-	for k := range lk.seeking {
+// users lists the missing users in a fixed order.
+func (lk *lookups) users() []sessions.UserKey {
+	keys := make([]sessions.UserKey, 0, len(lk.byUser))
+	for k := range lk.byUser {
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(a, b sessions.UserKey) int { return bytes.Compare(a[:], b[:]) })
@@ -193,9 +193,9 @@ func (lk *lookups) seedsNews(now time.Time, seed *edge, list []wire.Summary) {
 	}
 	for _, s := range list {
 		known, ok := lk.book.Session(sessions.SessionID(s.Session))
-		if w := lk.seeking[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
+		if w := lk.byUser[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
 			w.asked, w.wait, w.next = now, 0, now.Add(lk.spread(seekFirst))
-			lk.seekAt = time.Time{}
+			lk.nextAt = time.Time{}
 			lk.finder.askOne(now, seed, find{user: known.User})
 		}
 	}

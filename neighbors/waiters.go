@@ -12,26 +12,26 @@ import (
 
 // Bounds of a seed's memory of who looked for whom in vain.
 const (
-	maxSought      = 4096 // users; the one asked for longest ago goes
-	seekersPerUser = 8
+	maxWaitedFor   = 4096 // users; the one asked for longest ago goes
+	waitersPerUser = 8
 )
 
-// seekers is a seed's memory of who asked for a user that was not here. A seed tells of a change
+// waiters is a seed's memory of who asked for a user that was not here. A seed tells of a change
 // only those who asked for that user; otherwise everybody would be two edges from everybody.
-type seekers struct {
+type waiters struct {
 	of *simplelru.LRU[sessions.UserKey, []sessions.SessionID]
 }
 
-func newSeekers() seekers {
-	of, err := simplelru.NewLRU[sessions.UserKey, []sessions.SessionID](maxSought, nil)
+func newWaiters() waiters {
+	of, err := simplelru.NewLRU[sessions.UserKey, []sessions.SessionID](maxWaitedFor, nil)
 	if err != nil {
 		panic("BUG: the bound of seekers must be positive")
 	}
-	return seekers{of}
+	return waiters{of}
 }
 
 // note remembers that an asker did not find a user.
-func (s *seekers) note(asker sessions.SessionID, user []byte) {
+func (s *waiters) note(asker sessions.SessionID, user []byte) {
 	if len(user) != len(sessions.UserKey{}) {
 		return
 	}
@@ -39,24 +39,24 @@ func (s *seekers) note(asker sessions.SessionID, user []byte) {
 	if slices.Contains(list, asker) {
 		return
 	}
-	if len(list) == seekersPerUser {
+	if len(list) == waitersPerUser {
 		list = list[1:]
 	}
 	s.of.Add(sessions.UserKey(user), append(slices.Clip(list), asker))
 }
 
-// tellSeekers tells those who asked for a user, and to whom the user would be introduced, that the
+// tellWaiters tells those who asked for a user, and to whom the user would be introduced, that the
 // user is here now. The seekers then ask again.
-func (in *introducer) tellSeekers(now time.Time, e *edge) {
+func (in *introducer) tellWaiters(now time.Time, e *edge) {
 	if !e.online {
 		return
 	}
-	list, ok := in.seekers.of.Peek(e.user)
+	list, ok := in.waiters.of.Peek(e.user)
 	s, known := in.edges.summaryOf(e)
 	if !ok || !known {
 		return
 	}
-	in.seekers.of.Remove(e.user)
+	in.waiters.of.Remove(e.user)
 	for _, id := range list {
 		if to := in.edges.byID[id]; to != nil && to.online && in.welcome(now, e, to) {
 			in.ep.Send(now, wire.PeerID(id), wire.Message{Body: wire.List{Summaries: []wire.Summary{s}}})

@@ -13,30 +13,30 @@ import (
 
 // Bounds of what others tell us about our own address.
 const (
-	maxSightings = 16 // observers remembered; the oldest goes
-	maxAdopted   = 2  // one address of each family
+	maxObservations = 16 // observers remembered; the oldest goes
+	maxAdopted      = 2  // one address of each family
 )
 
 // reflexive is what we look like from outside: the reflexive addresses, at which others see us
 // (RFC 8489), and the kind of NAT.
 type reflexive struct {
 	*core
-	seen     []sighting       // oldest first, at most maxSightings, one for each observer and family
-	adopted  []netip.AddrPort // those that enough observers agree on, IPv4 first; at most maxAdopted
-	hard     bool             // each destination sees a different port of ours
-	changed  bool             // since the record was last signed
-	signed   time.Time        // when the record last said where we are
-	keepSign time.Time        // when a NAT was last seen to forget us, or our network changed
+	seen      []observation    // oldest first, at most maxObservations, one for each observer and family
+	adopted   []netip.AddrPort // those that enough observers agree on, IPv4 first; at most maxAdopted
+	symmetric bool             // each destination sees a different port of ours
+	changed   bool             // since the record was last signed
+	signed    time.Time        // when the record last said where we are
+	keepSign  time.Time        // when a NAT was last seen to forget us, or our network changed
 }
 
 // reset forgets what others saw: our own network has changed.
 func (rx *reflexive) reset() {
-	rx.seen, rx.adopted, rx.hard, rx.changed, rx.signed = nil, nil, false, false, time.Time{}
+	rx.seen, rx.adopted, rx.symmetric, rx.changed, rx.signed = nil, nil, false, false, time.Time{}
 }
 
-// sighting is one observer's observation. We remember everybody's, since our user may get to know
+// observation is one observer's observation. We remember everybody's, since our user may get to know
 // the observer; it counts while the observer is known, or is a seed that was named.
-type sighting struct {
+type observation struct {
 	by   sessions.SessionID
 	from netip.Addr // the observer's
 	addr netip.AddrPort
@@ -64,7 +64,7 @@ func (rx *reflexive) observed(now time.Time, by sessions.SessionID, from, addr n
 		return
 	}
 	o := rx
-	same := func(s sighting) bool { return s.by == by && s.addr.Addr().Is4() == addr.Addr().Is4() }
+	same := func(s observation) bool { return s.by == by && s.addr.Addr().Is4() == addr.Addr().Is4() }
 	if i := slices.IndexFunc(o.seen, same); i >= 0 && o.seen[i].addr != addr && !o.seen[i].old && rx.counts(by) {
 		// The mapping has changed. Observations of the old one must not be compared with
 		// it, or the NAT would look as if each destination had its own port.
@@ -73,18 +73,18 @@ func (rx *reflexive) observed(now time.Time, by sessions.SessionID, from, addr n
 		}
 	}
 	o.seen = slices.DeleteFunc(o.seen, same)
-	if len(o.seen) == maxSightings && !rx.forgetSighting(by) {
+	if len(o.seen) == maxObservations && !rx.forgetObservation(by) {
 		return
 	}
-	o.seen = append(o.seen, sighting{by: by, from: from.Addr(), addr: addr, at: now})
-	rx.judge(now)
+	o.seen = append(o.seen, observation{by: by, from: from.Addr(), addr: addr, at: now})
+	rx.classifyNAT(now)
 }
 
-// forgetSighting makes room for an observer's sighting: the oldest that does not count goes or,
+// forgetObservation makes room for an observer's sighting: the oldest that does not count goes or,
 // if the new one counts, the oldest of all.
-func (rx *reflexive) forgetSighting(by sessions.SessionID) bool {
+func (rx *reflexive) forgetObservation(by sessions.SessionID) bool {
 	o := rx
-	i := slices.IndexFunc(o.seen, func(s sighting) bool { return !rx.counts(s.by) })
+	i := slices.IndexFunc(o.seen, func(s observation) bool { return !rx.counts(s.by) })
 	if i < 0 {
 		if !rx.counts(by) {
 			return false
@@ -102,7 +102,7 @@ func (rx *reflexive) counts(observer sessions.SessionID) bool {
 
 // observers are the sightings that count, by observers that are here, of one family, the newest
 // first.
-func (rx *reflexive) observers(four bool) (list []sighting) {
+func (rx *reflexive) observers(four bool) (list []observation) {
 	for _, s := range slices.Backward(rx.seen) {
 		if s.addr.Addr().Is4() == four && rx.edges.isOnline(s.by) && rx.counts(s.by) {
 			list = append(list, s)
@@ -117,10 +117,10 @@ func outward(a netip.AddrPort) bool {
 	return a.Port() != 0 && ip.IsGlobalUnicast() && !ip.Is4In6() && !dgram.Relayed(ip)
 }
 
-// judge adopts the addresses that a majority of the counting observers report, and classifies the
+// classifyNAT adopts the addresses that a majority of the counting observers report, and classifies the
 // NAT: whether the port depends on the destination. Observers in one network count once. A single
 // observer is believed only if it is a seed that the person named.
-func (rx *reflexive) judge(now time.Time) {
+func (rx *reflexive) classifyNAT(now time.Time) {
 	o := rx
 	var adopted []netip.AddrPort
 	hard := false
@@ -131,11 +131,11 @@ func (rx *reflexive) judge(now time.Time) {
 		}
 		hard = hard || portsDiffer(words)
 	}
-	if !slices.Equal(adopted, o.adopted) || hard != o.hard {
+	if !slices.Equal(adopted, o.adopted) || hard != o.symmetric {
 		if len(o.adopted) > 0 {
 			rx.mappingLost(now)
 		}
-		o.adopted, o.hard = adopted, hard
+		o.adopted, o.symmetric = adopted, hard
 		o.changed = true
 		rx.wake(now)
 	}
@@ -144,7 +144,7 @@ func (rx *reflexive) judge(now time.Time) {
 // majority is the address at which more than half of the observers' networks see us, by the
 // newest sighting of each: at least two networks, or a single one with a seed that the person
 // named in it.
-func (rx *reflexive) majority(words []sighting) (addr netip.AddrPort, ok bool) {
+func (rx *reflexive) majority(words []observation) (addr netip.AddrPort, ok bool) {
 	voted := map[netip.Prefix]bool{}
 	votes := map[netip.AddrPort]int{}
 	sure, best := false, 0
@@ -165,13 +165,13 @@ func (rx *reflexive) majority(words []sighting) (addr netip.AddrPort, ok bool) {
 
 // portsDiffer says whether each observer sees a different port of ours: of those that saw us
 // lately at one IP address, no more than half agree on a port.
-func portsDiffer(words []sighting) bool {
+func portsDiffer(words []observation) bool {
 	voted := map[netip.Addr]bool{}
 	ports := map[uint16]int{}
 	best := 0
 	for _, s := range words {
 		first := words[0]
-		if s.old || voted[s.from] || s.addr.Addr() != first.addr.Addr() || first.at.Sub(s.at) > sightingTime {
+		if s.old || voted[s.from] || s.addr.Addr() != first.addr.Addr() || first.at.Sub(s.at) > observationTime {
 			continue
 		}
 		voted[s.from] = true
@@ -191,9 +191,9 @@ func neighborhood(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// advanceOutside puts what we learnt into our record, now and then. A seed's record stays as it
+// advance puts what we learnt into our record, now and then. A seed's record stays as it
 // is: people reach a seed at the address they were given.
-func (rx *reflexive) advanceOutside(now time.Time) (next time.Time) {
+func (rx *reflexive) advance(now time.Time) (next time.Time) {
 	o := rx
 	if !o.changed || rx.cfg.Seed || !rx.own.left.IsZero() {
 		return time.Time{}
@@ -202,7 +202,7 @@ func (rx *reflexive) advanceOutside(now time.Time) (next time.Time) {
 		return at
 	}
 	o.changed, o.signed = false, now
-	if slices.Equal(rx.recordAddrs(), rx.own.record.Addrs) && o.hard == (rx.own.record.Flags&sessions.FlagHardNAT != 0) {
+	if slices.Equal(rx.recordAddrs(), rx.own.record.Addrs) && o.symmetric == (rx.own.record.Flags&sessions.FlagHardNAT != 0) {
 		return time.Time{}
 	}
 	rx.happened(now, restated{}) // without a number the next change will try again
@@ -237,7 +237,7 @@ func (rx *reflexive) agreed() bool {
 	for _, four := range []bool{true, false} {
 		words := rx.observers(four)
 		for i, s := range words {
-			if slices.ContainsFunc(words[:i], func(t sighting) bool { return t.addr == s.addr && t.from != s.from }) {
+			if slices.ContainsFunc(words[:i], func(t observation) bool { return t.addr == s.addr && t.from != s.from }) {
 				return true
 			}
 		}
@@ -245,8 +245,8 @@ func (rx *reflexive) agreed() bool {
 	return false
 }
 
-// hidden says whether, as far as we know, a NAT stands between us and the outside.
-func (rx *reflexive) hidden() bool {
+// behindNAT says whether, as far as we know, a NAT stands between us and the outside.
+func (rx *reflexive) behindNAT() bool {
 	return slices.ContainsFunc(rx.adopted, func(a netip.AddrPort) bool { return !rx.ownAddr(a.Addr()) })
 }
 
@@ -259,11 +259,11 @@ func (rx *reflexive) seenElsewhere(at []netip.AddrPort) bool {
 // nat says what kind of NAT we are behind.
 func (rx *reflexive) nat() NAT {
 	switch {
-	case rx.hard:
+	case rx.symmetric:
 		return NATHard
 	case len(rx.adopted) == 0:
 		return NATUnknown
-	case !rx.hidden():
+	case !rx.behindNAT():
 		return NATNone
 	case rx.agreed():
 		return NATEasy

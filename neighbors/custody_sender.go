@@ -163,7 +163,7 @@ func (cu *custody) offerTo(now time.Time, s sessions.Session) (done bool) {
 // commonFriends lists, in a fixed order, the neighbours that are here, known to our user, and
 // say that they have an edge to a session.
 func (cu *custody) commonFriends(id sessions.SessionID) (list []*edge) {
-	r := cu.rumors.rumor(id)
+	r := cu.claims.subject(id)
 	if r == nil {
 		return nil
 	}

@@ -13,41 +13,41 @@ import (
 
 // Bounds of what others tell us.
 const (
-	maxHearsay = 4096 // sessions (N2); the one not mentioned for longest goes
-	maxTellers = 16   // neighbours remembered that tell of one session
-	maxToldBy  = 256  // sessions told by one neighbour, who has 150 edges: a liar must not push out what others tell
+	maxSubjects = 4096 // sessions (N2); the one not mentioned for longest goes
+	maxTellers  = 16   // neighbours remembered that tell of one session
+	maxClaimsOf = 256  // sessions told by one neighbour, who has 150 edges: a liar must not push out what others tell
 
-	wordsAtOnce = 512                    // new claims of one neighbour that we act on at once:
-	wordsGap    = 500 * time.Millisecond // enough for a piece of the network that comes back; then one per gap
+	claimsAtOnce = 512                    // new claims of one neighbour that we act on at once:
+	claimsGap    = 500 * time.Millisecond // enough for a piece of the network that comes back; then one per gap
 )
 
-// rumors is the second edge, filled by gossip: which sessions our neighbours have edges to, and
+// claims is the second edge, filled by gossip: which sessions our neighbours have edges to, and
 // what each neighbour believes of them. It makes nobody online here (that takes a datagram of
 // their own); it says whom to ask, and what the person sees of sessions two edges away.
-type rumors struct {
+type claims struct {
 	*core
-	of     *simplelru.LRU[sessions.SessionID, *rumor]
+	of     *simplelru.LRU[sessions.SessionID, *subject]
 	toldBy map[sessions.SessionID]int // how many sessions each teller tells of; as many entries as tellers
 }
 
-// rumor is what neighbours tell of one session.
-type rumor struct {
+// subject is what neighbours tell of one session.
+type subject struct {
 	id      sessions.SessionID
-	tellers []telling // in the order of their first claim; at most maxTellers
-	shown   State     // what the person was last told of it
+	tellers []claim // in the order of their first claim; at most maxTellers
+	shown   State   // what the person was last told of it
 }
 
-// telling is one neighbour's claim.
-type telling struct {
+// claim is one neighbour's claim.
+type claim struct {
 	by    sessions.SessionID
 	known bool // our user knows the teller
 	seq   uint64
 	state uint64 // of wire.Summary
 }
 
-func newRumors(c *core) *rumors {
-	r := &rumors{core: c, toldBy: map[sessions.SessionID]int{}}
-	of, err := simplelru.NewLRU(maxHearsay, func(_ sessions.SessionID, gone *rumor) {
+func newClaims(c *core) *claims {
+	r := &claims{core: c, toldBy: map[sessions.SessionID]int{}}
+	of, err := simplelru.NewLRU(maxSubjects, func(_ sessions.SessionID, gone *subject) {
 		for _, t := range gone.tellers {
 			r.untold(t.by)
 		}
@@ -61,8 +61,8 @@ func newRumors(c *core) *rumors {
 
 // outdated: the person has just been told that a session is no longer reached. Of what others
 // tell of it, only that they reach it is still news.
-func (h *rumors) outdated(id sessions.SessionID) *rumor {
-	r := h.rumor(id)
+func (h *claims) outdated(id sessions.SessionID) *subject {
+	r := h.subject(id)
 	if r != nil {
 		r.shown = ""
 	}
@@ -70,13 +70,13 @@ func (h *rumors) outdated(id sessions.SessionID) *rumor {
 }
 
 // untold counts one telling fewer.
-func (h *rumors) untold(by sessions.SessionID) {
+func (h *claims) untold(by sessions.SessionID) {
 	if h.toldBy[by]--; h.toldBy[by] <= 0 {
 		delete(h.toldBy, by)
 	}
 }
 
-func (h *rumors) rumor(id sessions.SessionID) *rumor {
+func (h *claims) subject(id sessions.SessionID) *subject {
 	r, _ := h.of.Peek(id)
 	return r
 }
@@ -85,23 +85,23 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 // claim is new, and the previous claim (gone if there was none). Strangers, who can be many on one
 // link, leave room for people our user knows: half of all entries, and their places among the
 // tellers. asked: the claim answers our request, so it counts even if earlier news had a higher seq.
-func (h *rumors) note(by sessions.SessionID, known bool, s wire.Summary, asked bool) (r *rumor, news bool, was uint64) {
+func (h *claims) note(by sessions.SessionID, known bool, s wire.Summary, asked bool) (r *subject, news bool, was uint64) {
 	id := sessions.SessionID(s.Session)
 	r, ok := h.of.Get(id)
 	i := -1
 	if ok {
-		i = slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
+		i = slices.IndexFunc(r.tellers, func(t claim) bool { return t.by == by })
 	}
-	if i < 0 && (h.toldBy[by] >= maxToldBy || !ok && !known && h.of.Len() >= maxHearsay/2 || ok && !h.seat(r, known)) {
+	if i < 0 && (h.toldBy[by] >= maxClaimsOf || !ok && !known && h.of.Len() >= maxSubjects/2 || ok && !h.seat(r, known)) {
 		return nil, false, 0
 	}
 	if !ok {
-		r = &rumor{id: id}
+		r = &subject{id: id}
 		h.of.Add(id, r)
 	}
 	if i < 0 {
 		h.toldBy[by]++
-		r.tellers = append(r.tellers, telling{by: by, known: known})
+		r.tellers = append(r.tellers, claim{by: by, known: known})
 		i, news = len(r.tellers)-1, true
 	}
 	t := &r.tellers[i]
@@ -115,11 +115,11 @@ func (h *rumors) note(by sessions.SessionID, known bool, s wire.Summary, asked b
 }
 
 // seat makes room for one more teller; a stranger gives way to somebody known.
-func (h *rumors) seat(r *rumor, known bool) bool {
+func (h *claims) seat(r *subject, known bool) bool {
 	if len(r.tellers) < maxTellers {
 		return true
 	}
-	i := slices.IndexFunc(r.tellers, func(t telling) bool { return !t.known })
+	i := slices.IndexFunc(r.tellers, func(t claim) bool { return !t.known })
 	if !known || i < 0 {
 		return false
 	}
@@ -129,13 +129,13 @@ func (h *rumors) seat(r *rumor, known bool) bool {
 }
 
 // drop forgets all claims of a neighbour and returns the sessions concerned, in a fixed order.
-func (h *rumors) drop(by sessions.SessionID) []*rumor {
+func (h *claims) drop(by sessions.SessionID) []*subject {
 	return h.dropThose(by, func(sessions.SessionID) bool { return true })
 }
 
 // replace forgets the claims of a neighbour that are missing from a page of its list, asked for
 // behind cursor. It returns the sessions concerned, in a fixed order.
-func (h *rumors) replace(by sessions.SessionID, cursor []byte, page *wire.List) []*rumor {
+func (h *claims) replace(by sessions.SessionID, cursor []byte, page *wire.List) []*subject {
 	return h.dropThose(by, func(id sessions.SessionID) bool {
 		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s wire.Summary, id sessions.SessionID) int {
 			return bytes.Compare(s.Session[:], id[:])
@@ -144,12 +144,12 @@ func (h *rumors) replace(by sessions.SessionID, cursor []byte, page *wire.List) 
 	})
 }
 
-func (h *rumors) dropThose(by sessions.SessionID, of func(sessions.SessionID) bool) (touched []*rumor) {
+func (h *claims) dropThose(by sessions.SessionID, of func(sessions.SessionID) bool) (touched []*subject) {
 	if h.toldBy[by] == 0 {
 		return nil
 	}
 	for _, r := range h.of.Values() {
-		i := slices.IndexFunc(r.tellers, func(t telling) bool { return t.by == by })
+		i := slices.IndexFunc(r.tellers, func(t claim) bool { return t.by == by })
 		if i < 0 || !of(r.id) {
 			continue
 		}
@@ -163,8 +163,8 @@ func (h *rumors) dropThose(by sessions.SessionID, of func(sessions.SessionID) bo
 	return touched
 }
 
-// held is what one neighbour told, in the form of its list: at most maxToldBy, by session id.
-func (h *rumors) held(by sessions.SessionID) (list []wire.Summary) {
+// held is what one neighbour told, in the form of its list: at most maxClaimsOf, by session id.
+func (h *claims) held(by sessions.SessionID) (list []wire.Summary) {
 	for _, r := range h.of.Values() {
 		for _, t := range r.tellers {
 			if t.by == by {
@@ -178,7 +178,7 @@ func (h *rumors) held(by sessions.SessionID) (list []wire.Summary) {
 
 // via returns the best state that neighbours which are here claim for a session, and who claims
 // it. Only claims about the newest record count.
-func (h *rumors) via(r *rumor) (state State, by *edge) {
+func (h *claims) via(r *subject) (state State, by *edge) {
 	state = Unknown
 	seq := uint64(0)
 	if s, ok := h.book.Session(r.id); ok {

@@ -83,7 +83,7 @@ func (n *Node) refused(id sessions.SessionID, rec sessions.Record) {
 // neighbour that went silent. But if a session was at the door and never came in, its record
 // goes too, unless somebody told us of it.
 func (n *Node) closed(now time.Time, id sessions.SessionID) {
-	if n.core.edges.byID[id] == nil && n.core.rumors.rumor(id) == nil {
+	if n.core.edges.byID[id] == nil && n.core.claims.subject(id) == nil {
 		n.core.book.DropUnheard(now, id)
 	}
 }
