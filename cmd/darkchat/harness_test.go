@@ -169,7 +169,8 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 func (n *node) collect(stdout io.Reader) {
 	r := bufio.NewReader(stdout)
 	for {
-		n.reading.RLock() // a gate: what is read after it may take as long as it likes
+		n.reading.RLock()
+		//lint:ignore SA2001 a gate: what is read after it may take as long as it likes
 		n.reading.RUnlock()
 		line, err := r.ReadString('\n')
 		if line != "" {
