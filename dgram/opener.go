@@ -5,7 +5,6 @@ import (
 	"crypto/ecdh"
 	"crypto/sha256"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
 	"darkchat/dgram/wire"
@@ -16,18 +15,17 @@ import (
 // opens AEADs (spec/wire.md 2.7). It is safe for many goroutines; all readers of an Endpoint
 // share one.
 type Opener struct {
-	static  *ecdh.PrivateKey
-	public  []byte // of static
-	check   Check
-	suite   Suite
-	random  *lockedReader
-	epochs  *epochs
-	table   *table
-	admit   *admission
-	tally   *tally
-	boxes   boxes
-	version atomic.Uint64 // seq of our own record
-	crowd   func(netip.Addr) bool
+	static *ecdh.PrivateKey
+	public []byte // of static
+	check  Check
+	suite  Suite
+	random *lockedReader
+	epochs *epochs
+	table  *table
+	admit  *admission
+	tally  *tally
+	boxes  boxes
+	crowd  func(netip.Addr) bool
 }
 
 // Open handles one datagram. b may be used again afterwards. from is the source, local our

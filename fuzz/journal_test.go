@@ -67,7 +67,6 @@ func FuzzJournal(f *testing.F) {
 // slot is a user's folder with one slot that has been used and left in order.
 type slot struct {
 	dir     string
-	user    string // the user's folder
 	journal string // the path of the next journal
 	number  uint64
 	files   map[string][]byte // what is put back before each run

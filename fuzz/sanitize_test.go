@@ -30,11 +30,11 @@ func FuzzSanitize(f *testing.F) {
 			neighbors.PathChange{User: name, Session: session, Path: neighbors.PathDirect, Why: text},
 			neighbors.WentOffline{User: name, Session: session, Trust: "new", Reason: text},
 		}
-		d := &desk{}
+		d := newDesk()
 		screen, _ := d.converse(t, "", false, events...)
 		mustBeCalm(t, screen)
-		if len(d.printed) != 1 {
-			t.Fatalf("receipts %v", d.printed)
+		if len(d.Receipts()) != 1 {
+			t.Fatalf("receipts %v", d.Receipts())
 		}
 		// The name is shown eight times; ten bytes show one that is not UTF-8.
 		if len(screen) > 4096+10*(3*len(text)+8*len(name)) {

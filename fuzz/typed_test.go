@@ -33,7 +33,7 @@ func FuzzLine(f *testing.F) {
 		}
 		want, code := slowRead(typed)
 		for _, machine := range []bool{true, false} {
-			d := &desk{}
+			d := newDesk()
 			out, got := d.converse(t, typed, machine)
 			if !slices.Equal(d.said, want) {
 				t.Fatalf("said %q, want %q", d.said, want)

@@ -129,6 +129,46 @@ func (m *truth) beyond(i, j int) {
 	}
 }
 
+// act has one come, go or be away, if it can.
+func (m *truth) act(i int, what string) {
+	m.t.Helper()
+	p := m.nodes[i]
+	switch {
+	case what == "start" && p.node == nil:
+		p.start()
+		m.set(i, true, false)
+	case what == "leave" && p.node != nil:
+		there := m.long(i, lagBeyond)
+		m.set(i, false, there)
+		p.node.Leave(m.now)
+		p.turn()
+		m.run(2 * time.Second)
+		p.kill()
+	case what == "crash" && p.node != nil:
+		p.kill()
+		m.set(i, false, false)
+	case what == "away" && p.node != nil:
+		p.away = !p.away
+		do(p, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, p.away) })
+		m.changes[i]++
+	}
+}
+
+// bring has all here again who are not.
+func (m *truth) bring() {
+	m.t.Helper()
+	for i, p := range m.nodes {
+		if p.node == nil {
+			p.start()
+			m.set(i, true, false)
+		}
+		if p.away {
+			do(p, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, false) })
+			p.away = false
+		}
+	}
+}
+
 // Whatever random liars among the neighbours say, with forgers, replayers and squatters of
 // session ids beside them, honest nodes believe of third ones only what the model allows: a node
 // that is here is called gone neither by one that reaches it, nor by one two edges away that has
@@ -178,27 +218,8 @@ func TestLiarsAgainstSlowModel(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 10).Draw(rt, "turns") {
 			i := rapid.IntRange(0, 4).Draw(rt, "who")
-			p := v.nodes[i]
 			what := rapid.SampledFrom([]string{"nothing", "leave", "crash", "away", "start"}).Draw(rt, "what")
-			switch {
-			case what == "start" && p.node == nil:
-				p.start()
-				m.set(i, true, false)
-			case what == "leave" && p.node != nil:
-				there := m.long(i, lagBeyond)
-				m.set(i, false, there)
-				p.node.Leave(v.now)
-				p.turn()
-				v.run(2 * time.Second)
-				p.kill()
-			case what == "crash" && p.node != nil:
-				p.kill()
-				m.set(i, false, false)
-			case what == "away" && p.node != nil:
-				p.away = !p.away
-				do(p, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, p.away) })
-				m.changes[i]++
-			}
+			m.act(i, what)
 			gap := time.Duration(rapid.SampledFrom([]int{20, 200, 500}).Draw(rt, "ms between lies")) * time.Millisecond
 			end := v.now.Add(time.Duration(rapid.IntRange(1, 100).Draw(rt, "seconds")) * time.Second)
 			for k := 0; v.now.Before(end) && k < 120; k++ {
@@ -219,16 +240,7 @@ func TestLiarsAgainstSlowModel(t *testing.T) {
 			v.run(max(0, end.Sub(v.now)))
 			m.check()
 		}
-		for i, p := range v.nodes {
-			if p.node == nil {
-				p.start()
-				m.set(i, true, false)
-			}
-			if p.away {
-				do(p, func(now time.Time, n *neighbors.Node) (bool, error) { return n.Away(now, false) })
-				p.away = false
-			}
-		}
+		m.bring()
 		// News are told three times, and of who is restless once a minute (spec/theory.md 6.2).
 		v.until(2*lagRestless, "all know all within two edges again", v.knowAll)
 		for _, p := range v.nodes {

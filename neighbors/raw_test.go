@@ -31,10 +31,6 @@ type raw struct {
 	wrote  uint64      // texts
 }
 
-func checkRecord(record, static []byte) (dgram.Peer, error) {
-	return checkRecordBy(sessions.Ed25519{}, record, static)
-}
-
 func checkRecordBy(by sessions.Signatures, record, static []byte) (dgram.Peer, error) {
 	rec, err := sessions.VerifyBy(by, record)
 	if err != nil || !bytes.Equal(rec.Static[:], static) {

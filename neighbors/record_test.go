@@ -1,23 +1,16 @@
 package neighbors_test
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
-	"testing/cryptotest"
 	"time"
 
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
 	"darkchat/neighbors/nodetest"
-)
-
-var (
-	writeRecord   = flag.Bool("write-record", false, "write testdata/record.txt anew")
-	conversations = flag.String("conversations", "", "write the conversations of TestRecord into this folder")
 )
 
 const recordAbout = `What leaves nine nodes in a world that changes all the time, ten times for each profile: each
@@ -33,6 +26,8 @@ until: a digest of each eighth of the run, by its end. came: what came to the no
 packet and kind of message. shown: events. wrote: rows, by bucket.
 `
 
+var keeper = nodetest.NewKeeper(recordAbout)
+
 // recordLasts is how long each run of TestRecord is.
 const recordLasts = 2 * time.Minute
 
@@ -40,21 +35,11 @@ const recordLasts = 2 * time.Minute
 // goodbyes, second sessions and all that a person may ask for do what they did when
 // testdata/record.txt was written, to the byte.
 func TestRecord(t *testing.T) {
-	keeper := nodetest.Keeper{Path: "testdata/record.txt", About: recordAbout, Write: *writeRecord, Folder: *conversations}
-	keeper.Open(t)
-	for _, profile := range []string{"lan", "wan", "quiet"} {
-		t.Run(profile, func(t *testing.T) {
-			for seed := range uint64(10) {
-				t.Run(fmt.Sprint(seed), func(t *testing.T) {
-					cryptotest.SetGlobalRandom(t, seed)
-					s := newStir(t, profile, seed, keeper.Tells())
-					s.run()
-					keeper.Check(t, fmt.Sprintf("%s-%d", profile, seed), fmt.Sprintf("%d people, %d acts", len(s.nodes), s.acts), s.record)
-				})
-			}
-		})
-	}
-	keeper.Close(t)
+	keeper.Runs(t, func(t *testing.T, profile string, seed uint64) (string, *nodetest.Record) {
+		s := newStir(t, profile, seed)
+		s.run()
+		return fmt.Sprintf("%d people, %d acts", len(s.nodes), s.acts), s.record
+	})
 }
 
 // stir is a small world in which somebody does something all the time.
@@ -65,7 +50,7 @@ type stir struct {
 	acts int
 }
 
-func newStir(t *testing.T, profile string, seed uint64, tells bool) *stir {
+func newStir(t *testing.T, profile string, seed uint64) *stir {
 	t.Helper()
 	weather := simnet.Profile{Delay: 10 * time.Millisecond, Jitter: 10 * time.Millisecond}
 	s := &stir{bed: makeBed(t, 9000+seed, weather), rng: rand.New(rand.NewPCG(seed, 9)), nats: map[*person]*simnet.NAT{}}
@@ -73,7 +58,7 @@ func newStir(t *testing.T, profile string, seed uint64, tells bool) *stir {
 	if s.profile, err = neighbors.ProfileNamed(profile); err != nil {
 		t.Fatal(err)
 	}
-	s.record = nodetest.NewRecord(s.now, recordLasts, 9, tells)
+	s.record = nodetest.NewRecord(s.now, recordLasts, 9, keeper.Tells())
 	s.opened = func(to *person, o dgram.Opened) { s.record.Came(to.number, s.now, o) }
 	s.cheap = seed%2 == 1
 	s.intro = []neighbors.Intro{neighbors.IntroAll, neighbors.IntroKnown}[seed%2]

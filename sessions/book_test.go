@@ -80,7 +80,7 @@ func (b *bookBed) resolved(typed string) string {
 	if err != nil {
 		return err.Error()
 	}
-	s := fmt.Sprint("?")
+	s := "?"
 	for u := range 20 {
 		if userOf(u) == key {
 			s = fmt.Sprint(u)

@@ -57,9 +57,7 @@ func (c *completer) candidates(head string) (typed string, words []string, more 
 	head = head[1:]
 	fields := strings.Fields(head)
 	if !strings.ContainsFunc(head, unicode.IsSpace) {
-		for _, name := range names(c.rows, head) {
-			words = append(words, name)
-		}
+		words = names(c.rows, head)
 		more = " "
 		if len(words) == 1 {
 			if m, err := find(c.rows, words[0]); err == nil && m.max == 0 {

@@ -6,14 +6,15 @@ import (
 	"testing"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // Tab completes macros, users with those online first, and a user's sessions.
 func TestCompletion(t *testing.T) {
 	dave := neighbors.UserView{Name: "Björn", Online: false}
 	cara := neighbors.UserView{Name: "cara", Online: true}
-	a := &actor{people: []neighbors.UserView{carol(), dave, bob(), cara}, lines: []neighbors.OutboxLine{{Handle: "42"}},
-		door: neighbors.StrangersView{List: []neighbors.StrangerView{{Name: "mallory"}}}}
+	a := &shelltest.Node{People: []neighbors.UserView{carol(), dave, bob(), cara}, Lines: []neighbors.OutboxLine{{Handle: "42"}},
+		Door: neighbors.StrangersView{List: []neighbors.StrangerView{{Name: "mallory"}}}}
 	for _, c := range []struct{ head, insert, listed string }{
 		{`\ch`, "at ", ""},
 		{`\cancel 4`, "2", ""},

@@ -6,13 +6,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"darkchat/shell/shelltest"
 )
 
 // \export-contacts writes a file for its owner alone, whole, and loses nobody's file.
 func TestExportContacts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "team")
 	run := func(args ...string) (r report, err error) {
-		c := &conversation{node: &actor{}, export: WriteExport, put: func(x report) { r = x }}
+		c := &conversation{node: &shelltest.Node{}, export: WriteExport, put: func(x report) { r = x }}
 		err = exportContacts(c, args)
 		return r, err
 	}
@@ -73,7 +75,7 @@ func TestExportContacts(t *testing.T) {
 	if _, err := run(filepath.Join(path, "no", "folder")); err == nil {
 		t.Error("written into nowhere")
 	}
-	if err := exportContacts(&conversation{node: &actor{}}, nil); err == nil {
+	if err := exportContacts(&conversation{node: &shelltest.Node{}}, nil); err == nil {
 		t.Error("a shell that writes no files wrote one")
 	}
 }

@@ -14,42 +14,43 @@ import (
 	"time"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // A text is reported as printed after the write that has it returned, not
 // before, and never when that write failed.
 func TestPrintedAfterTheWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{}
-		p := &played{actor: a, block: make(chan struct{})}
+		a := &shelltest.Node{}
+		p := &played{Node: a, block: make(chan struct{})}
 		r, w := io.Pipe()
 		p.sh = New(Options{In: r, Out: p, JSON: true})
-		a.sink = p.sh.Sink
+		a.Sink = p.sh.Sink
 		done := make(chan int)
 		go func() { done <- p.sh.Run(t.Context(), a) }()
-		a.sink(neighbors.Incoming{Receipt: 7, From: "bob", Text: "one"})
-		a.sink(neighbors.Incoming{Receipt: 8, From: "bob", Text: "two"})
+		a.Sink(neighbors.Incoming{Receipt: 7, From: "bob", Text: "one"})
+		a.Sink(neighbors.Incoming{Receipt: 8, From: "bob", Text: "two"})
 		synctest.Wait()
-		if len(a.printed) != 0 {
+		if len(a.Receipts()) != 0 {
 			t.Error("printed before it was written")
 		}
 		p.block <- struct{}{} // ready
 		p.block <- struct{}{} // both texts: one write
 		synctest.Wait()
-		if fmt.Sprint(a.printed) != "[7 8]" || p.events() != "ready message message" {
-			t.Errorf("printed %v: %s", a.printed, p.events())
+		if fmt.Sprint(a.Receipts()) != "[7 8]" || p.events() != "ready message message" {
+			t.Errorf("printed %v: %s", a.Receipts(), p.events())
 		}
 		p.mu.Lock()
 		p.fail = errors.New("broken pipe")
 		p.mu.Unlock()
-		a.sink(neighbors.Incoming{Receipt: 9, From: "bob", Text: "three"})
+		a.Sink(neighbors.Incoming{Receipt: 9, From: "bob", Text: "three"})
 		p.block <- struct{}{}
 		if code := <-done; code != 1 {
 			t.Errorf("exit %d after a failed write, want 1", code)
 		}
 		w.Close()
-		if fmt.Sprint(a.printed) != "[7 8]" {
-			t.Errorf("printed %v: a text that was not written is not printed", a.printed)
+		if fmt.Sprint(a.Receipts()) != "[7 8]" {
+			t.Errorf("printed %v: a text that was not written is not printed", a.Receipts())
 		}
 	})
 }
@@ -58,11 +59,11 @@ func TestPrintedAfterTheWrite(t *testing.T) {
 func TestClosedOutput(t *testing.T) {
 	for name, input := range map[string]string{"input": "", "ping": "\\ping 1.2.3.4\n", "outbox": "\\chat bob\nx\n"} {
 		synctest.Test(t, func(t *testing.T) {
-			a := &actor{people: []neighbors.UserView{bob()}}
-			p := &played{actor: a}
+			a := &shelltest.Node{People: []neighbors.UserView{bob()}}
+			p := &played{Node: a}
 			r, w := io.Pipe()
 			p.sh = New(Options{In: r, Out: p, JSON: true, Wait: time.Hour})
-			a.sink = p.sh.Sink
+			a.Sink = p.sh.Sink
 			done := make(chan int)
 			go func() { done <- p.sh.Run(t.Context(), a) }()
 			io.WriteString(w, input)
@@ -89,18 +90,20 @@ func TestClosedOutput(t *testing.T) {
 // it stands still they are refused, and only the first of them waits.
 func TestFullOutbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{people: []neighbors.UserView{bob()}, full: 10}
-		a.onSay = func(a *actor, d neighbors.Delivery) { time.AfterFunc(time.Millisecond, func() { a.deliver(d) }) }
+		a := &shelltest.Node{People: []neighbors.UserView{bob()}, Full: 10}
+		a.OnSay = func(a *shelltest.Node, d neighbors.Delivery) {
+			time.AfterFunc(time.Millisecond, func() { a.Deliver(d) })
+		}
 		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("x\n", 500))
-		if len(p.said) != 500 || p.code != 0 {
-			t.Errorf("%d said, exit %d", len(p.said), p.code)
+		if len(p.Said) != 500 || p.code != 0 {
+			t.Errorf("%d said, exit %d", len(p.Said), p.code)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{people: []neighbors.UserView{bob()}, full: 10}
+		a := &shelltest.Node{People: []neighbors.UserView{bob()}, Full: 10}
 		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("x\n", 500))
-		if len(p.said) != 10 || p.code != 1 || p.took != backlogPatience+10*time.Second {
-			t.Errorf("%d said, exit %d, took %v", len(p.said), p.code, p.took)
+		if len(p.Said) != 10 || p.code != 1 || p.took != backlogPatience+10*time.Second {
+			t.Errorf("%d said, exit %d, took %v", len(p.Said), p.code, p.took)
 		}
 	})
 }
@@ -109,12 +112,12 @@ func TestFullOutbox(t *testing.T) {
 // steps at once the last.
 func TestSentIsToldLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{people: []neighbors.UserView{bob()}}
-		a.onSay = func(a *actor, d neighbors.Delivery) {
+		a := &shelltest.Node{People: []neighbors.UserView{bob()}}
+		a.OnSay = func(a *shelltest.Node, d neighbors.Delivery) {
 			if d.ID == 1 {
-				a.deliver(d)
+				a.Deliver(d)
 			} else {
-				time.AfterFunc(5*time.Second, func() { a.deliver(d) })
+				time.AfterFunc(5*time.Second, func() { a.Deliver(d) })
 			}
 		}
 		p := play(t, a, Options{}, "\\chat bob\nquick\nslow\n")
@@ -133,12 +136,12 @@ func TestSentIsToldLate(t *testing.T) {
 // Events of the node before Run come after ready, those after it nowhere.
 func TestReadyFirstByeLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &played{actor: &actor{}}
+		p := &played{Node: &shelltest.Node{}}
 		sh := New(Options{In: strings.NewReader(""), Out: p, JSON: true})
 		sh.Notice("a new port was taken")
 		sh.Sink(neighbors.CameOnline{User: "bob"})
 		sh.Sink(neighbors.Failed{Text: "belongs to nothing"})
-		sh.Run(t.Context(), p.actor)
+		sh.Run(t.Context(), p.Node)
 		sh.Sink(neighbors.CameOnline{User: "carol"})
 		sh.Notice("late")
 		synctest.Wait()
@@ -169,7 +172,7 @@ func TestAsk(t *testing.T) {
 func TestStalledReaderGetsAllTexts(t *testing.T) {
 	in, _ := io.Pipe()
 	out, w := io.Pipe()
-	node := &actor{}
+	node := &shelltest.Node{}
 	sh := New(Options{In: in, Out: w, JSON: true, Stay: true})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -207,7 +210,7 @@ func TestStalledReaderGetsAllTexts(t *testing.T) {
 	if want := []string{"text 0", "text 1", "text 2"}; !slices.Equal(got, want) || last != "offline" {
 		t.Errorf("%q came, and last mallory is %q", got, last)
 	}
-	if got := node.receipts(); !slices.Equal(got, []uint64{1, 2, 3}) {
+	if got := node.Receipts(); !slices.Equal(got, []uint64{1, 2, 3}) {
 		t.Errorf("told as printed: %d", got)
 	}
 }
@@ -216,12 +219,12 @@ func TestStalledReaderGetsAllTexts(t *testing.T) {
 // text in it as printed.
 func TestStayWithoutAReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{people: []neighbors.UserView{bob()}, onSay: delivers}
-		p := &played{actor: a}
+		a := &shelltest.Node{People: []neighbors.UserView{bob()}, OnSay: delivers}
+		p := &played{Node: a}
 		r, w := io.Pipe()
 		var lost []string
 		p.sh = New(Options{In: r, Out: p, JSON: true, Stay: true, Lost: func(err error) { lost = append(lost, err.Error()) }})
-		a.sink = p.sh.Sink
+		a.Sink = p.sh.Sink
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan int)
 		go func() { done <- p.sh.Run(ctx, a) }()
@@ -231,7 +234,7 @@ func TestStayWithoutAReader(t *testing.T) {
 		p.mu.Unlock()
 		for i := range 3 * maxEvents {
 			p.sh.Notice("anything")
-			a.sink(neighbors.Incoming{Receipt: uint64(i + 1), From: "bob", Text: "x"})
+			a.Sink(neighbors.Incoming{Receipt: uint64(i + 1), From: "bob", Text: "x"})
 			if i%maxBatch == 0 {
 				synctest.Wait()
 			}
@@ -243,8 +246,8 @@ func TestStayWithoutAReader(t *testing.T) {
 		if want := []string{"the output can no longer be written: broken pipe", "the input can no longer be read: input/output error"}; !slices.Equal(lost, want) {
 			t.Errorf("told %q", lost)
 		}
-		if len(p.said) != 1 || len(a.printed) > 0 || len(p.sh.queue.items) > 0 {
-			t.Errorf("said %q, printed %v, %d wait", p.said, a.printed, len(p.sh.queue.items))
+		if len(p.Said) != 1 || len(a.Receipts()) > 0 || len(p.sh.queue.items) > 0 {
+			t.Errorf("said %q, printed %v, %d wait", p.Said, a.Receipts(), len(p.sh.queue.items))
 		}
 		cancel()
 		if code := <-done; code != 0 || p.sh.Err() != nil {
@@ -257,12 +260,12 @@ func TestStayWithoutAReader(t *testing.T) {
 func TestInputFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := io.MultiReader(strings.NewReader("\\chat bob\nwhole\nhal"), failing{})
-		p := playContext(t, t.Context(), &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true, Wait: time.Hour}, in)
+		p := playContext(t, t.Context(), &shelltest.Node{People: []neighbors.UserView{bob()}, OnSay: delivers}, Options{JSON: true, Wait: time.Hour}, in)
 		if err := p.sh.Err(); p.code != 1 || err == nil || err.Error() != "the input can no longer be read: input/output error" {
 			t.Errorf("exit %d, %v", p.code, err)
 		}
-		if fmt.Sprint(p.said) != "[bob: whole]" {
-			t.Errorf("said %q", p.said)
+		if fmt.Sprint(p.Said) != "[bob: whole]" {
+			t.Errorf("said %q", p.Said)
 		}
 	})
 }

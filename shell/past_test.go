@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // The macros of the history: what they ask for, and what they print.
 func TestPast(t *testing.T) {
-	a := &actor{people: []neighbors.UserView{bob(), carol()}}
-	a.past = neighbors.Past{More: 1, Lines: []neighbors.PastLine{
+	a := &shelltest.Node{People: []neighbors.UserView{bob(), carol()}}
+	a.Past = neighbors.Past{More: 1, Lines: []neighbors.PastLine{
 		{ID: 7, User: "bob", Session: "7f3a000000000001", At: noon, Sent: noon.Add(-time.Hour), Late: true, Via: "carol", Text: "hi\x1b[2J"},
 		{ID: 3, User: "bob", Session: "7f3a000000000001", At: noon, Sent: noon.Add(-time.Millisecond), Late: true, Text: "soon"},
 		{ID: 4, Own: true, User: "bob", At: noon, Sent: noon, State: neighbors.Undelivered, Reason: "cancelled", Text: "oops"},
@@ -49,13 +50,13 @@ func TestPast(t *testing.T) {
 		{`\last`, "history {User: Words:[] Since:true Most:50}"},
 	} {
 		take(x.typed)
-		if !strings.HasSuffix(a.asked(), x.asked) {
-			t.Errorf("%s asks %s", x.typed, a.asked())
+		if !strings.HasSuffix(a.Asked(), x.asked) {
+			t.Errorf("%s asks %s", x.typed, a.Asked())
 		}
 	}
 	take(`\chat bob`)
 	text := take(`\history`)
-	if !strings.HasSuffix(a.asked(), "history {User:bob Words:[] Since:false Most:20}") {
+	if !strings.HasSuffix(a.Asked(), "history {User:bob Words:[] Since:false Most:20}") {
 		t.Error(`\history is not about the conversation`)
 	}
 	if want := "(1 older line left out)\n12:00 bob: hi‹1b›[2J (sent 11:00) (held by carol)\n12:00 bob: soon\n" +
@@ -94,7 +95,7 @@ func TestPast(t *testing.T) {
 	if got := take(`\export bob`); !strings.Contains(got, "exists") {
 		t.Errorf("got %q", got)
 	}
-	a.past = neighbors.Past{}
+	a.Past = neighbors.Past{}
 	for typed, want := range map[string]string{
 		`\history carol`: "Nothing has been said yet with carol.\n",
 		`\search a b`:    "No line contains a and b.\n",

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -13,11 +12,12 @@ import (
 	"time"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // played is one run of a shell that reads a pipe and writes JSON.
 type played struct {
-	*actor
+	*shelltest.Node
 	sh    *Shell
 	code  int
 	mu    sync.Mutex
@@ -43,20 +43,20 @@ func (p *played) Write(b []byte) (int, error) {
 }
 
 // play runs a shell over input in a synctest bubble.
-func play(t *testing.T, a *actor, opt Options, input string) *played {
+func play(t *testing.T, a *shelltest.Node, opt Options, input string) *played {
 	t.Helper()
 	return playContext(t, t.Context(), a, opt, strings.NewReader(input))
 }
 
-func playContext(t *testing.T, ctx context.Context, a *actor, opt Options, in io.Reader) *played {
+func playContext(t *testing.T, ctx context.Context, a *shelltest.Node, opt Options, in io.Reader) *played {
 	t.Helper()
-	p := &played{actor: a}
+	p := &played{Node: a}
 	opt.In, opt.Out, opt.Zone = in, p, time.UTC
 	if opt.Wait == 0 {
 		opt.Wait = 10 * time.Second
 	}
 	p.sh = New(opt)
-	a.sink = p.sh.Sink
+	a.Sink = p.sh.Sink
 	start := time.Now()
 	p.code = p.sh.Run(ctx, a)
 	p.took = time.Since(start)
@@ -76,75 +76,19 @@ func (p *played) events() string {
 	return strings.Join(out, " ")
 }
 
-func delivers(a *actor, d neighbors.Delivery) { a.deliver(d) }
-
-// answers plays a node that answers pings after a while: online, then pong.
-func answers(after time.Duration) func(*actor, neighbors.Token, netip.AddrPort) {
-	return func(a *actor, token neighbors.Token, addr netip.AddrPort) {
-		go func() {
-			time.Sleep(after)
-			a.mu.Lock()
-			a.people = []neighbors.UserView{bob()}
-			a.mu.Unlock()
-			a.sink(neighbors.CameOnline{User: "bob", Session: "7f3a000000000001", Trust: "pinned"})
-			a.sink(neighbors.Pong{Token: token, Addr: addr, User: "bob", Session: "7f3a000000000001", RTT: after})
-		}()
-	}
-}
-
-// The next line of a pipe is taken only when the \ping before it has ended, so
-// that a script may \chat with whom it has just pinged.
-func TestPipeWaitsForPing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := play(t, &actor{onPing: answers(3 * time.Second), onSay: delivers}, Options{JSON: true},
-			"\\ping 127.0.0.1 7002\n\\chat bob\nhello\n")
-		if want := "ready online pong chat delivery:sent delivery:delivered bye"; p.events() != want || p.code != 0 {
-			t.Errorf("events %s, exit %d, want %s, 0", p.events(), p.code, want)
-		}
-		if want := "ping 127.0.0.1:7002; resolve bob; say hello"; p.asked() != want {
-			t.Errorf("asked %s, want %s", p.asked(), want)
-		}
-		if p.took != 3*time.Second {
-			t.Errorf("took %v, want 3s", p.took)
-		}
-	})
-}
-
-// A ping that nobody answers ends with an error that has the line, at most after
-// 5 s, whether the node says so or not; macro errors do not change the exit code.
-func TestPipePingFails(t *testing.T) {
-	for name, onPing := range map[string]func(*actor, neighbors.Token, netip.AddrPort){
-		"node says so": func(a *actor, token neighbors.Token, _ netip.AddrPort) {
-			time.AfterFunc(4*time.Second, func() { a.sink(neighbors.Failed{Token: token, Text: "no answer"}) })
-		},
-		"node says so at once": func(a *actor, token neighbors.Token, _ netip.AddrPort) {
-			a.sink(neighbors.Failed{Token: token, Text: "no answer"})
-		},
-		"node is silent": func(*actor, neighbors.Token, netip.AddrPort) {},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			p := play(t, &actor{onPing: onPing}, Options{JSON: true}, "\\ping 10.1.1.1\n\\whoami\n")
-			if want := "ready error whoami bye"; p.events() != want || p.code != 0 || p.took > 5*time.Second {
-				t.Errorf("%s: events %s, exit %d after %v, want %s, 0", name, p.events(), p.code, p.took, want)
-			}
-			if !strings.Contains(p.lines[1], `"input":"\\ping 10.1.1.1","text":"no answer`) {
-				t.Errorf("%s: %s", name, p.lines[1])
-			}
-		})
-	}
-}
+func delivers(a *shelltest.Node, d neighbors.Delivery) { a.Deliver(d) }
 
 // \add ends with the user's online, which is printed before the next macro.
 func TestPipeWaitsForAdd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{onSay: delivers}
-		a.onAdd = func(a *actor, token neighbors.Token, name string) {
+		a := &shelltest.Node{OnSay: delivers}
+		a.OnAdd = func(a *shelltest.Node, token neighbors.Token, name string) {
 			time.AfterFunc(9*time.Second, func() {
-				a.mu.Lock()
-				a.people = []neighbors.UserView{bob()}
-				a.mu.Unlock()
-				a.sink(neighbors.CameOnline{User: name})
-				a.sink(neighbors.Done{Token: token})
+				a.Mu.Lock()
+				a.People = []neighbors.UserView{bob()}
+				a.Mu.Unlock()
+				a.Sink(neighbors.CameOnline{User: name})
+				a.Sink(neighbors.Done{Token: token})
 			})
 		}
 		p := play(t, a, Options{JSON: true}, "\\add bob\n\\chat bob\nhi")
@@ -154,120 +98,14 @@ func TestPipeWaitsForAdd(t *testing.T) {
 	})
 }
 
-// A host name with several addresses is one \ping: the first answer ends it, and
-// an error comes only when all have failed.
-func TestPingTriesAllAddresses(t *testing.T) {
-	look := func(context.Context, string) ([]netip.Addr, error) {
-		return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.1")}, nil
-	}
-	for works, want := range map[string]string{"127.0.0.1": "ready pong bye", "::1": "ready pong bye", "none": "ready error bye", "both": "ready pong bye"} {
-		synctest.Test(t, func(t *testing.T) {
-			a := &actor{onPing: func(a *actor, token neighbors.Token, addr netip.AddrPort) {
-				if addr.Addr().String() == works || works == "both" {
-					a.sink(neighbors.Pong{Token: token, Addr: addr})
-				} else {
-					a.sink(neighbors.Failed{Token: token, Text: "no answer"})
-				}
-			}}
-			p := play(t, a, Options{JSON: true, Resolve: look}, "\\ping localhost 7002\n")
-			synctest.Wait()
-			if p.events() != want {
-				t.Errorf("%s answers: %s, want %s", works, p.events(), want)
-			}
-			if !strings.HasPrefix(p.asked(), "ping [::1]:7002; ping 127.0.0.1:7002") {
-				t.Errorf("asked %s", p.asked())
-			}
-		})
-	}
-}
-
-// On a slow path the pong comes after the error that ended the \ping. It is told once, even if the
-// host has several addresses, and not at all if one of them had answered in time.
-func TestLatePong(t *testing.T) {
-	look := func(context.Context, string) ([]netip.Addr, error) {
-		return []netip.Addr{netip.MustParseAddr("::1"), netip.MustParseAddr("127.0.0.1")}, nil
-	}
-	for works, want := range map[string]string{"none": "ready error pong bye", "one": "ready pong bye"} {
-		synctest.Test(t, func(t *testing.T) {
-			first := true
-			a := &actor{onPing: func(a *actor, token neighbors.Token, addr netip.AddrPort) {
-				if first = !first; first && works == "one" {
-					a.sink(neighbors.Pong{Token: token, Addr: addr})
-					return
-				}
-				a.sink(neighbors.Failed{Token: token, Text: "no pong yet"})
-				time.AfterFunc(3*time.Second, func() { a.sink(neighbors.Pong{Token: token, Addr: addr, Late: true}) })
-			}}
-			in, out := io.Pipe()
-			go func() {
-				io.WriteString(out, "\\ping localhost 7002\n")
-				time.Sleep(10 * time.Second)
-				out.Close()
-			}()
-			p := playContext(t, t.Context(), a, Options{JSON: true, Resolve: look}, in)
-			if p.events() != want {
-				t.Errorf("%s answers in time: %s, want %s", works, p.events(), want)
-			}
-		})
-	}
-}
-
-// A known user's name is pinged as a user; another word is a host, and looking it
-// up counts into the 5 s.
-func TestPingUserOrHost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := &actor{people: []neighbors.UserView{bob()}, onPing: answers(time.Second)}
-		look := func(ctx context.Context, _ string) ([]netip.Addr, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}
-		p := play(t, a, Options{JSON: true, Resolve: look}, "\\ping bob\n\\ping bob 7002\n")
-		if want := "ready online pong error bye"; p.events() != want || p.asked() != "ping user bob" || p.took > 6*time.Second {
-			t.Errorf("events %s, asked %s, %v; want %s", p.events(), p.asked(), p.took, want)
-		}
-	})
-}
-
-// The fifth address of a name is tried like the first; oneself is not looked up; and an
-// address that cannot be written to so is refused at once.
-func TestPingFifthAddressAndOneself(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const fifth = "198.51.100.5"
-		a := &actor{onPing: func(a *actor, token neighbors.Token, addr netip.AddrPort) {
-			if addr.Addr().String() == fifth {
-				a.sink(neighbors.Pong{Token: token, Addr: addr})
-			}
-		}}
-		look := func(_ context.Context, host string) (all []netip.Addr, err error) {
-			if host == "ann" {
-				t.Error("the own name is looked up")
-			}
-			for _, s := range []string{"2001:db8::1", "2001:db8::2", "198.51.100.3", "198.51.100.4", fifth} {
-				all = append(all, netip.MustParseAddr(s))
-			}
-			return all, nil
-		}
-		links := func() []string { return []string{"eth0"} }
-		p := play(t, a, Options{JSON: true, Resolve: look, Links: links}, "\\ping host.example\n\\ping ann\n\\ping fe80::1\n\\ping fe80::1%eth9 7000\n")
-		if want := "ready pong error error error bye"; p.events() != want || p.took > time.Second {
-			t.Errorf("%s after %v, want %s", p.events(), p.took, want)
-		}
-		for _, want := range []string{"ann is you", "fe80::1%eth0", "no interface eth9"} {
-			if !strings.Contains(strings.Join(p.lines, "\n"), want) {
-				t.Errorf("nothing says %q in\n%s", want, strings.Join(p.lines, "\n"))
-			}
-		}
-	})
-}
-
 // Text lines never wait for each other.
 func TestTextsDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &actor{people: []neighbors.UserView{bob()}}
-		a.onSay = func(a *actor, d neighbors.Delivery) { time.AfterFunc(time.Second, func() { a.deliver(d) }) }
+		a := &shelltest.Node{People: []neighbors.UserView{bob()}}
+		a.OnSay = func(a *shelltest.Node, d neighbors.Delivery) { time.AfterFunc(time.Second, func() { a.Deliver(d) }) }
 		p := play(t, a, Options{JSON: true}, "\\chat bob\n"+strings.Repeat("hello\n", 50))
-		if len(p.said) != 50 || p.took != time.Second || p.code != 0 {
-			t.Errorf("%d said, took %v, exit %d", len(p.said), p.took, p.code)
+		if len(p.Said) != 50 || p.took != time.Second || p.code != 0 {
+			t.Errorf("%d said, took %v, exit %d", len(p.Said), p.took, p.code)
 		}
 	})
 }
@@ -279,31 +117,31 @@ func TestEndOfInput(t *testing.T) {
 		name  string
 		input string
 		wait  time.Duration
-		say   func(*actor, neighbors.Delivery)
+		say   func(*shelltest.Node, neighbors.Delivery)
 		old   []neighbors.OutboxLine
 		code  int
 		took  time.Duration
 	}{
 		{"nothing to wait for", "", 0, nil, nil, 0, 0},
 		{"delivered at once", "\\chat bob\nx\n", 0, delivers, nil, 0, 0},
-		{"delivered later", "\\chat bob\nx\n", 0, func(a *actor, d neighbors.Delivery) {
-			time.AfterFunc(7*time.Second, func() { a.deliver(d) })
+		{"delivered later", "\\chat bob\nx\n", 0, func(a *shelltest.Node, d neighbors.Delivery) {
+			time.AfterFunc(7*time.Second, func() { a.Deliver(d) })
 		}, nil, 0, 7 * time.Second},
 		{"never delivered", "\\chat bob\nx\n", 0, nil, nil, 3, 10 * time.Second},
 		{"no waiting", "\\chat bob\nx\n", -1, nil, nil, 3, 0},
 		{"left over from an earlier run", "", 0, nil, []neighbors.OutboxLine{{ID: 1}}, 3, 10 * time.Second},
 		{"one of two sessions of an earlier run's text", "", 0, nil, []neighbors.OutboxLine{{ID: 1, Acked: 1, Sessions: 2}}, 0, 0},
-		{"one of two sessions of this run's text", "\\chat bob\nx\n", 0, func(a *actor, d neighbors.Delivery) {
-			a.mu.Lock()
-			a.lines[0].Acked = 1
-			a.mu.Unlock()
+		{"one of two sessions of this run's text", "\\chat bob\nx\n", 0, func(a *shelltest.Node, d neighbors.Delivery) {
+			a.Mu.Lock()
+			a.Lines[0].Acked = 1
+			a.Mu.Unlock()
 		}, nil, 0, tailPatience},
-		{"refused by the peer", "\\chat bob\nx\n", 0, func(a *actor, d neighbors.Delivery) {
-			a.mu.Lock()
-			a.lines = nil
-			a.mu.Unlock()
+		{"refused by the peer", "\\chat bob\nx\n", 0, func(a *shelltest.Node, d neighbors.Delivery) {
+			a.Mu.Lock()
+			a.Lines = nil
+			a.Mu.Unlock()
 			d.State, d.Reason = neighbors.Undelivered, "not trusted"
-			a.sink(d)
+			a.Sink(d)
 		}, nil, 3, 0},
 		{"text without a conversation", "x\n", 0, nil, nil, 1, 0},
 		{"refused beats undelivered", "x\n\\chat bob\ny\n", 0, nil, nil, 1, 10 * time.Second},
@@ -312,7 +150,7 @@ func TestEndOfInput(t *testing.T) {
 		{"exit does not wait", "\\chat bob\nx\n\\exit\n", 0, nil, nil, 0, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			a := &actor{people: []neighbors.UserView{bob()}, onSay: c.say, lines: c.old}
+			a := &shelltest.Node{People: []neighbors.UserView{bob()}, OnSay: c.say, Lines: c.old}
 			p := play(t, a, Options{JSON: true, Wait: c.wait}, c.input)
 			if p.code != c.code || p.took != c.took {
 				t.Errorf("%s: exit %d after %v, want %d after %v\n%s", c.name, p.code, p.took, c.code, c.took, strings.Join(p.lines, "\n"))
@@ -330,9 +168,9 @@ func TestEndOfInput(t *testing.T) {
 // A failed \chat leaves no conversation: what follows goes to nobody.
 func TestFailedChatLeavesNoConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := play(t, &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true},
+		p := play(t, &shelltest.Node{People: []neighbors.UserView{bob()}, OnSay: delivers}, Options{JSON: true},
 			"\\chat bob\none\n\\chat nobody\ntwo\n\\chat\nthree\n")
-		if got := fmt.Sprint(p.said); got != "[bob: one]" || p.code != 1 {
+		if got := fmt.Sprint(p.Said); got != "[bob: one]" || p.code != 1 {
 			t.Errorf("said %s, exit %d", got, p.code)
 		}
 	})
@@ -344,10 +182,10 @@ func TestWhatIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		long := strings.Repeat("日", 16<<10/3)
 		input := "\\chat bob\r\n\n   \n" + long + "\n" + long + "xx\n" + strings.Repeat("y", 300<<10) + "\n\\\\chat carol\n \\users\ncaf\xe9\nlast\tline"
-		p := play(t, &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true}, input)
+		p := play(t, &shelltest.Node{People: []neighbors.UserView{bob()}, OnSay: delivers}, Options{JSON: true}, input)
 		want := []string{"bob: " + long, `bob: \chat carol`, "bob: last\tline"}
-		if len(p.said) != 3 || p.said[0] != want[0] || p.said[1] != want[1] || p.said[2] != want[2] || p.code != 1 {
-			t.Errorf("said %.60q, exit %d", p.said, p.code)
+		if len(p.Said) != 3 || p.Said[0] != want[0] || p.Said[1] != want[1] || p.Said[2] != want[2] || p.code != 1 {
+			t.Errorf("said %.60q, exit %d", p.Said, p.code)
 		}
 		if got := strings.Count(p.events(), "error"); got != 4 {
 			t.Errorf("%d errors, want 4: %s", got, p.events())
@@ -358,10 +196,10 @@ func TestWhatIsSent(t *testing.T) {
 // What some editors put before the first line is no part of it.
 func TestByteOrderMark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := play(t, &actor{people: []neighbors.UserView{bob()}, onSay: delivers}, Options{JSON: true},
+		p := play(t, &shelltest.Node{People: []neighbors.UserView{bob()}, OnSay: delivers}, Options{JSON: true},
 			"\ufeff\\chat bob\r\n\ufeffx\r\n")
-		if len(p.said) != 1 || p.said[0] != "bob: \ufeffx" || p.code != 0 {
-			t.Errorf("said %q, exit %d", p.said, p.code)
+		if len(p.Said) != 1 || p.Said[0] != "bob: \ufeffx" || p.code != 0 {
+			t.Errorf("said %q, exit %d", p.Said, p.code)
 		}
 	})
 	long := strings.Repeat("y", neighbors.MaxLine)
@@ -378,7 +216,7 @@ func TestStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		a := &actor{people: []neighbors.UserView{bob()}}
+		a := &shelltest.Node{People: []neighbors.UserView{bob()}}
 		p := playContext(t, ctx, a, Options{JSON: true, Stay: true}, strings.NewReader("\\chat bob\nx\n"))
 		if p.took != time.Hour || p.code != 0 {
 			t.Errorf("took %v, exit %d", p.took, p.code)
@@ -393,7 +231,7 @@ func TestContextEnds(t *testing.T) {
 		defer cancel()
 		r, w := io.Pipe()
 		defer w.Close()
-		p := playContext(t, ctx, &actor{}, Options{}, r)
+		p := playContext(t, ctx, &shelltest.Node{}, Options{}, r)
 		if p.took != time.Minute || p.code != 0 || p.lines[len(p.lines)-1] != "bye" {
 			t.Errorf("took %v, exit %d, %q", p.took, p.code, p.lines)
 		}

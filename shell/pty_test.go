@@ -16,6 +16,7 @@ import (
 	"github.com/creack/pty"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // roleHistory in the environment makes the test binary a shell with a scripted
@@ -29,43 +30,43 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// playShell is what cmd does, with an actor for a node. The text "flood" brings
+// playShell is what cmd does, with a node of shelltest. The text "flood" brings
 // 30 lines from bob; "bob leaves" takes bob offline.
 func playShell(history string) int {
-	a := &actor{people: []neighbors.UserView{bob(), carol()}}
-	a.onPing = func(a *actor, token neighbors.Token, addr netip.AddrPort) {
-		time.AfterFunc(time.Second, func() { a.sink(neighbors.Failed{Token: token, Text: "no answer from " + addr.String()}) })
+	a := &shelltest.Node{People: []neighbors.UserView{bob(), carol()}}
+	a.OnPing = func(a *shelltest.Node, token neighbors.Token, addr netip.AddrPort) {
+		time.AfterFunc(time.Second, func() { a.Sink(neighbors.Failed{Token: token, Text: "no answer from " + addr.String()}) })
 	}
-	a.onSay = func(a *actor, d neighbors.Delivery) {
-		a.mu.Lock()
-		said := a.said[len(a.said)-1]
-		a.mu.Unlock()
-		a.sink(neighbors.Notice{Text: fmt.Sprintf("said %q", said)})
-		a.deliver(d)
+	a.OnSay = func(a *shelltest.Node, d neighbors.Delivery) {
+		a.Mu.Lock()
+		said := a.Said[len(a.Said)-1]
+		a.Mu.Unlock()
+		a.Sink(neighbors.Notice{Text: fmt.Sprintf("said %q", said)})
+		a.Deliver(d)
 		switch said {
 		case "bob: flood":
 			go func() {
 				for i := range 30 {
-					a.sink(neighbors.Incoming{Receipt: 1, From: "bob", Text: fmt.Sprint("flood ", i), Trust: "pinned"})
+					a.Sink(neighbors.Incoming{Receipt: 1, From: "bob", Text: fmt.Sprint("flood ", i), Trust: "pinned"})
 					time.Sleep(5 * time.Millisecond)
 				}
 			}()
 		case "bob: call yourself robert":
-			a.mu.Lock()
-			a.people[0].Name = "robert"
-			a.renamed = map[string]string{"bob": "robert"}
-			a.mu.Unlock()
-			a.sink(neighbors.Notice{Text: "bob is now called robert"})
+			a.Mu.Lock()
+			a.People[0].Name = "robert"
+			a.Renamed = map[string]string{"bob": "robert"}
+			a.Mu.Unlock()
+			a.Sink(neighbors.Notice{Text: "bob is now called robert"})
 		case "bob: bob leaves":
-			a.mu.Lock()
-			a.people[0].Online = false
-			a.mu.Unlock()
-			a.sink(neighbors.WentOffline{User: "bob", Session: "7f3a000000000001", Reason: "declared", Trust: "pinned"})
+			a.Mu.Lock()
+			a.People[0].Online = false
+			a.Mu.Unlock()
+			a.Sink(neighbors.WentOffline{User: "bob", Session: "7f3a000000000001", Reason: "declared", Trust: "pinned"})
 		}
 	}
 	sh := New(Options{In: os.Stdin, Out: os.Stdout, Interactive: true, History: history, Open: os.OpenFile, Color: os.Getenv("NO_COLOR") == "",
 		Wait: 10 * time.Second, Now: func() time.Time { return noon }, Zone: time.UTC})
-	a.sink = sh.Sink
+	a.Sink = sh.Sink
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	interrupts := make(chan os.Signal, 1)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // everyEvent has one event of each kind, with s in every field that a peer can
@@ -31,7 +32,7 @@ func everyEvent(s string) []neighbors.Event {
 
 // The JSON of every event: keys, their order, what is left out. Programs read it.
 func TestEventsAsJSONAndText(t *testing.T) {
-	c := &conversation{node: &actor{people: []neighbors.UserView{bob(), carol()}}, rows: table(), unread: &unread{}}
+	c := &conversation{node: &shelltest.Node{People: []neighbors.UserView{bob(), carol()}}, rows: table(), unread: &unread{}}
 	var made report
 	c.put = func(r report) { made = r }
 	macro := func(line string) report {
@@ -48,7 +49,7 @@ func TestEventsAsJSONAndText(t *testing.T) {
 		json string
 		text string
 	}{
-		{"ready", newReady((&actor{}).Self()),
+		{"ready", newReady((&shelltest.Node{}).Self()),
 			`{"event":"ready","user":"ann","session":"00112233aabbccdd","fingerprint":"k7f2-9qxd-m3ra-u5wt","listen":["192.168.1.7:6789"]}`,
 			"You are ann, fingerprint k7f2-9qxd-m3ra-u5wt\nOthers reach you with  \\ping 192.168.1.7 6789\n\\help lists the macros; \\chat NAME, then type.\n"},
 		{"ready without address", newReady(neighbors.Self{Name: "s", Session: "00", Fingerprint: "f", Seed: true}),
@@ -234,6 +235,6 @@ func TestColour(t *testing.T) {
 
 // strangersOf is what \strangers reports of a view.
 func strangersOf(v neighbors.StrangersView) (r report) {
-	strangers(&conversation{node: &actor{door: v}, unread: &unread{}, put: func(x report) { r = x }}, nil)
+	strangers(&conversation{node: &shelltest.Node{Door: v}, unread: &unread{}, put: func(x report) { r = x }}, nil)
 	return r
 }

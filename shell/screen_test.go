@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // typist is the real editor on an emulated terminal.
@@ -27,7 +28,7 @@ func newTypist(t *testing.T, cols, rows int, history *history) *typist {
 		return func() error { return nil }, nil
 	}}
 	ty := &typist{emulator: em, keys: w, lines: make(chan typed, 10), queue: newQueue()}
-	a := &actor{people: []neighbors.UserView{carol(), bob()}}
+	a := &shelltest.Node{People: []neighbors.UserView{carol(), bob()}}
 	e, err := newEditor(tty, history, a, table(), ty.queue, func() { em.hint(ty) }, func(s string) { ty.print(s) })
 	if err != nil {
 		t.Fatal(err)

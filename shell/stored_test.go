@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"darkchat/neighbors"
+	"darkchat/shell/shelltest"
 )
 
 // The end of a pipe, and its macros, come after the events of the texts before them, which come
@@ -27,7 +28,7 @@ func TestTextsAreToldFirst(t *testing.T) {
 		{"no disk", "\\chat bob\na\n\\outbox\n", 0, "ready chat delivery:sent outbox notice bye", 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			a := &actor{people: []neighbors.UserView{bob()}, disk: c.disk}
+			a := &shelltest.Node{People: []neighbors.UserView{bob()}, Disk: c.disk}
 			p := play(t, a, Options{JSON: true, Wait: -1}, c.input)
 			if p.events() != c.want || p.took != c.took {
 				t.Errorf("%s: %s after %v, want %s after %v", c.name, p.events(), p.took, c.want, c.took)
@@ -61,7 +62,7 @@ func TestFarewell(t *testing.T) {
 	}
 	for name, input := range map[string]string{"quit": "\\chat bob\na\n\\quit\n", "the end": "\\chat bob\na\n"} {
 		synctest.Test(t, func(t *testing.T) {
-			p := play(t, &actor{people: []neighbors.UserView{bob()}}, Options{Wait: -1}, input)
+			p := play(t, &shelltest.Node{People: []neighbors.UserView{bob()}}, Options{Wait: -1}, input)
 			if !strings.Contains(strings.Join(p.lines, "\n"), "1 line not delivered yet: 1 for bob; ") {
 				t.Errorf("%s: %q", name, p.lines)
 			}
@@ -72,7 +73,7 @@ func TestFarewell(t *testing.T) {
 // A person who does not wait is told at the end which texts have no answer yet.
 func TestUnansweredIsToldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := play(t, &actor{people: []neighbors.UserView{bob()}}, Options{Wait: -1}, "\\chat bob\na\n")
+		p := play(t, &shelltest.Node{People: []neighbors.UserView{bob()}}, Options{Wait: -1}, "\\chat bob\na\n")
 		n := len(p.lines)
 		if n < 2 || !strings.Contains(p.lines[n-2], "no answer yet") || p.lines[n-1] != "bye" || p.code != exitUndelivered {
 			t.Errorf("exit %d, %q", p.code, p.lines)

@@ -19,7 +19,7 @@ var (
 	// In comments: spec/wire.md 3.2, "spec/wire.md 2 and 3", spec/theory.md 2.
 	citation = regexp.MustCompile(`spec/(\w+)\.md((?:(?:,| and| to)? \d+(?:\.\d+)?)*)`)
 	// In prose: `wire.md` 3.2, wire.md 3.2, (wire 3.2), (theory 4.1, 4.5).
-	mention = regexp.MustCompile("(?:\\x60?(wire|theory|rationale|threats)\\.md\\x60?|\\b(wire|theory))((?:(?:,| and| to)? (?:sections? )?\\d+(?:\\.\\d+)?)+)")
+	mention = regexp.MustCompile(`(?:\x60?(wire|theory|rationale|threats)\.md\x60?|\b(wire|theory))((?:(?:,| and| to)? (?:sections? )?\d+(?:\.\d+)?)+)`)
 )
 
 // sections returns the numbers of the headings of each page, by page name without ".md".

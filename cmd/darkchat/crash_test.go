@@ -219,44 +219,48 @@ func TestKilledAgainAndAgain(t *testing.T) {
 		c.quit()
 		c.note()
 	}
-	for i, from := range people {
-		to := people[1-i]
-		typed, _ := from.past()
-		_, came := to.past()
-		got := map[uint64]int{}
-		for k, e := range came {
-			if got[e.ID]++; got[e.ID] > 1 {
-				t.Errorf("%s recorded %q twice", to.name, e.Text)
-			}
-			if k > 0 && came[k-1].ID >= e.ID {
-				t.Errorf("%s recorded %q after %q", to.name, e.Text, came[k-1].Text)
-			}
+	nothingLost(t, ann, bob)
+	nothingLost(t, bob, ann)
+}
+
+// nothingLost holds what to has of from's texts to what was typed, told and acknowledged.
+func nothingLost(t *testing.T, from, to *crasher) {
+	t.Helper()
+	typed, _ := from.past()
+	_, came := to.past()
+	got := map[uint64]int{}
+	for k, e := range came {
+		if got[e.ID]++; got[e.ID] > 1 {
+			t.Errorf("%s recorded %q twice", to.name, e.Text)
 		}
-		known := map[string]bool{}
-		for _, e := range typed {
-			known[fmt.Sprint(e.ID)] = true
-			if got[e.ID] == 0 {
-				t.Errorf("%s never got %q", to.name, e.Text)
-			}
+		if k > 0 && came[k-1].ID >= e.ID {
+			t.Errorf("%s recorded %q after %q", to.name, e.Text, came[k-1].Text)
 		}
-		for _, e := range came {
-			if !known[fmt.Sprint(e.ID)] {
-				t.Errorf("%s read %q, of which %s knows nothing", to.name, e.Text, from.name)
-			}
-		}
-		for id := range from.told {
-			if !known[id] {
-				t.Errorf("%s was told of %s, and has forgotten it", from.name, id)
-			}
-		}
-		for id := range from.acked {
-			if to.shown[id] == "" {
-				t.Errorf("%s was acknowledged to %s and not shown", id, from.name)
-			}
-		}
-		if len(typed) < len(from.told) || len(typed) == 0 {
-			t.Errorf("%s typed %d lines of which %d were kept", from.name, from.typed, len(typed))
-		}
-		t.Logf("%s: of %d typed lines %d were taken before a kill, all delivered; %d were shown again", from.name, from.typed, len(typed), to.again)
 	}
+	known := map[string]bool{}
+	for _, e := range typed {
+		known[fmt.Sprint(e.ID)] = true
+		if got[e.ID] == 0 {
+			t.Errorf("%s never got %q", to.name, e.Text)
+		}
+	}
+	for _, e := range came {
+		if !known[fmt.Sprint(e.ID)] {
+			t.Errorf("%s read %q, of which %s knows nothing", to.name, e.Text, from.name)
+		}
+	}
+	for id := range from.told {
+		if !known[id] {
+			t.Errorf("%s was told of %s, and has forgotten it", from.name, id)
+		}
+	}
+	for id := range from.acked {
+		if to.shown[id] == "" {
+			t.Errorf("%s was acknowledged to %s and not shown", id, from.name)
+		}
+	}
+	if len(typed) < len(from.told) || len(typed) == 0 {
+		t.Errorf("%s typed %d lines of which %d were kept", from.name, from.typed, len(typed))
+	}
+	t.Logf("%s: of %d typed lines %d were taken before a kill, all delivered; %d were shown again", from.name, from.typed, len(typed), to.again)
 }

@@ -70,35 +70,66 @@ func (l *listFlag) Set(s string) error {
 	return nil
 }
 
+// A commandLine is the flags as they were typed. Those that need no reading are in the config already.
+type commandLine struct {
+	config                             config
+	port                               int
+	hosts, ports                       listFlag
+	listen, presence, interfaces       string
+	profile, hold, memory, door, intro string
+	set                                map[string]bool // which flags were given
+}
+
 // parseFlags checks the whole command line and touches nothing. Errors are one line that says what
 // to do; errHelp is not one of them.
 func parseFlags(args []string) (config, error) {
-	var (
-		c               config
-		port            int
-		hosts, ports    listFlag
-		listen, sources string
-		names, profile  string
-		hold, memory    string
-		door, intro     string
-		fs              = flag.NewFlagSet("darkchat", flag.ContinueOnError)
-		set             = map[string]bool{}
-	)
+	l := commandLine{set: map[string]bool{}}
+	fs := flag.NewFlagSet("darkchat", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
+	l.define(fs)
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return config{}, errHelp
+	case err != nil:
+		return config{}, fmt.Errorf("%w (darkchat -h lists the flags)", err)
+	}
+	if fs.NArg() > 0 {
+		return config{}, positional(fs.Arg(0))
+	}
+	fs.Visit(func(f *flag.Flag) { l.set[f.Name] = true })
+	if l.set["u"] {
+		name, err := sessions.TidyName(l.config.user)
+		if err != nil {
+			return config{}, fmt.Errorf("-u %q: %w", l.config.user, err)
+		}
+		l.config.user = name
+	}
+	if l.config.seed && !l.set["p"] {
+		l.port = defaultSeedPort
+	}
+	if err := l.check(); err != nil {
+		return config{}, err
+	}
+	return l.read()
+}
+
+// define says which flags there are, and their defaults.
+func (l *commandLine) define(fs *flag.FlagSet) {
+	c := &l.config
 	fs.StringVar(&c.user, "u", "", "")
-	fs.IntVar(&port, "p", defaultClientPort, "")
+	fs.IntVar(&l.port, "p", defaultClientPort, "")
 	fs.IntVar(&c.readers, "t", defaultReaders, "")
-	fs.Var(&hosts, "sip", "")
-	fs.Var(&ports, "sp", "")
+	fs.Var(&l.hosts, "sip", "")
+	fs.Var(&l.ports, "sp", "")
 	fs.BoolVar(&c.seed, "s", false, "")
-	fs.StringVar(&memory, "memory", "", "")
-	fs.StringVar(&listen, "listen", "", "")
-	fs.StringVar(&sources, "presence", presenceLAN+","+presenceSeed+","+presenceFile, "")
-	fs.StringVar(&names, "interfaces", "", "")
-	fs.StringVar(&profile, "profile", "lan", "")
-	fs.StringVar(&hold, "hold", holdOn, "")
-	fs.StringVar(&door, "strangers", "ask", "")
-	fs.StringVar(&intro, "intro", "known", "")
+	fs.StringVar(&l.memory, "memory", "", "")
+	fs.StringVar(&l.listen, "listen", "", "")
+	fs.StringVar(&l.presence, "presence", presenceLAN+","+presenceSeed+","+presenceFile, "")
+	fs.StringVar(&l.interfaces, "interfaces", "", "")
+	fs.StringVar(&l.profile, "profile", "lan", "")
+	fs.StringVar(&l.hold, "hold", holdOn, "")
+	fs.StringVar(&l.door, "strangers", "ask", "")
+	fs.StringVar(&l.intro, "intro", "known", "")
 	fs.IntVar(&c.history, "history", sessions.DefaultHistory, "")
 	fs.StringVar(&c.state, "state", "", "")
 	fs.StringVar(&c.identity, "identity", "", "")
@@ -109,76 +140,64 @@ func parseFlags(args []string) (config, error) {
 	fs.StringVar(&c.log, "log", logText, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
 	fs.StringVar(&c.trace, "trace", "", "")
-	switch err := fs.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return config{}, errHelp
-	case err != nil:
-		return config{}, fmt.Errorf("%w (darkchat -h lists the flags)", err)
-	}
-	if fs.NArg() > 0 {
-		return config{}, positional(fs.Arg(0))
-	}
-	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
+}
 
-	if set["u"] {
-		name, err := sessions.TidyName(c.user)
-		if err != nil {
-			return config{}, fmt.Errorf("-u %q: %w", c.user, err)
-		}
-		c.user = name
-	}
-	c.portGiven, c.readersGiven = set["p"], set["t"]
-	if c.seed && !c.portGiven {
-		port = defaultSeedPort
-	}
+// check refuses what is out of range, or empty.
+func (l *commandLine) check() error {
+	c := &l.config
 	switch {
-	case port < 0 || port > 65535:
-		return config{}, fmt.Errorf("-p %d is not a port: 1 to 65535, or 0 for any free one", port)
+	case l.port < 0 || l.port > 65535:
+		return fmt.Errorf("-p %d is not a port: 1 to 65535, or 0 for any free one", l.port)
 	case c.readers < 1 || c.readers > maxReaders:
-		return config{}, fmt.Errorf("-t %d is out of range: 1 to %d", c.readers, maxReaders)
+		return fmt.Errorf("-t %d is out of range: 1 to %d", c.readers, maxReaders)
 	case c.wait < 0:
-		return config{}, fmt.Errorf("-wait %v is negative: give 0s to not wait at all", c.wait)
+		return fmt.Errorf("-wait %v is negative: give 0s to not wait at all", c.wait)
 	case c.log != logText && c.log != logJSON:
-		return config{}, fmt.Errorf("-log %q is unknown: text or json", c.log)
+		return fmt.Errorf("-log %q is unknown: text or json", c.log)
 	case c.history < 0 || c.history > sessions.MaxHistory:
-		return config{}, fmt.Errorf("-history %d is out of range: 0 (none) to %d", c.history, sessions.MaxHistory)
-	case hold != holdOn && hold != holdOff:
-		return config{}, fmt.Errorf("-hold %q is unknown: on or off", hold)
-	case set["state"] && c.state == "":
-		return config{}, errors.New("-state needs a folder")
-	case set["trace"] && c.trace == "":
-		return config{}, errors.New("-trace needs a file")
-	case set["identity"] && c.identity == "":
-		return config{}, errors.New("-identity needs a file")
+		return fmt.Errorf("-history %d is out of range: 0 (none) to %d", c.history, sessions.MaxHistory)
+	case l.hold != holdOn && l.hold != holdOff:
+		return fmt.Errorf("-hold %q is unknown: on or off", l.hold)
+	case l.set["state"] && c.state == "":
+		return errors.New("-state needs a folder")
+	case l.set["trace"] && c.trace == "":
+		return errors.New("-trace needs a file")
+	case l.set["identity"] && c.identity == "":
+		return errors.New("-identity needs a file")
 	}
-	c.port = uint16(port)
+	return nil
+}
 
-	c.holdOff = hold == holdOff
+// read gives the config, once what was typed as text is read.
+func (l *commandLine) read() (config, error) {
+	c := l.config
+	c.port, c.portGiven, c.readersGiven = uint16(l.port), l.set["p"], l.set["t"]
+	c.holdOff = l.hold == holdOff
 	var err error
-	if c.memory, err = parseMemory(memory, c.seed); err != nil {
+	if c.memory, err = parseMemory(l.memory, c.seed); err != nil {
 		return config{}, err
 	}
-	if c.profile, err = neighbors.ProfileNamed(profile); err != nil {
+	if c.profile, err = neighbors.ProfileNamed(l.profile); err != nil {
 		return config{}, fmt.Errorf("-profile %w", err)
 	}
-	if c.door, err = neighbors.DoorPolicyNamed(door); err != nil {
+	if c.door, err = neighbors.DoorPolicyNamed(l.door); err != nil {
 		return config{}, fmt.Errorf("-strangers %w", err)
 	}
-	if c.intro, err = neighbors.IntroNamed(intro); err != nil {
+	if c.intro, err = neighbors.IntroNamed(l.intro); err != nil {
 		return config{}, fmt.Errorf("-intro %w", err)
 	}
-	if c.listen, err = parseListen(listen, set["listen"]); err != nil {
+	if c.listen, err = parseListen(l.listen, l.set["listen"]); err != nil {
 		return config{}, err
 	}
-	if c.presence, err = parsePresence(sources); err != nil {
+	if c.presence, err = parsePresence(l.presence); err != nil {
 		return config{}, err
 	}
-	if set["interfaces"] {
-		if c.interfaces, err = regexp.Compile(names); err != nil || names == "" {
-			return config{}, fmt.Errorf("-interfaces %q is not a regular expression such as '^(eth|wlan)'", names)
+	if l.set["interfaces"] {
+		if c.interfaces, err = regexp.Compile(l.interfaces); err != nil || l.interfaces == "" {
+			return config{}, fmt.Errorf("-interfaces %q is not a regular expression such as '^(eth|wlan)'", l.interfaces)
 		}
 	}
-	if c.seeds, err = parseSeeds(hosts, ports); err != nil {
+	if c.seeds, err = parseSeeds(l.hosts, l.ports); err != nil {
 		return config{}, err
 	}
 	if len(c.seeds) > 0 && !c.has(presenceSeed) {

@@ -14,12 +14,6 @@ import (
 	"testing"
 )
 
-const (
-	maxFileLines    = 400 // a file that grows past this has two ideas
-	maxStructFields = 25
-	maxLongFiles    = 2 // product files that may be longer than maxFileLines
-)
-
 func TestEveryFileIsFormatted(t *testing.T) {
 	for _, path := range goFiles(t) {
 		text := read(t, path)
@@ -43,29 +37,6 @@ func TestEveryPackageHasAComment(t *testing.T) {
 		if !has {
 			t.Errorf("the package in %s has no comment that says what it is", folder)
 		}
-	}
-}
-
-func TestFilesAndStructsStaySmall(t *testing.T) {
-	var long []string
-	for _, path := range productFiles(t) {
-		if bytes.Count(read(t, path), []byte("\n")) > maxFileLines {
-			long = append(long, path)
-		}
-		ast.Inspect(parse(t, path), func(n ast.Node) bool {
-			spec, ok := n.(*ast.TypeSpec)
-			if !ok {
-				return true
-			}
-			if s, ok := spec.Type.(*ast.StructType); ok && s.Fields.NumFields() > maxStructFields {
-				t.Errorf("%s: %s has %d fields, at most %d are wanted: group them",
-					path, spec.Name.Name, s.Fields.NumFields(), maxStructFields)
-			}
-			return true
-		})
-	}
-	if len(long) > maxLongFiles {
-		t.Errorf("%d product files have more than %d lines, %d may: %v", len(long), maxFileLines, maxLongFiles, long)
 	}
 }
 

@@ -60,34 +60,6 @@ func program(t testing.TB, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// event is one line of -json output.
-type event struct {
-	Event, User, Session, Trust, Reason, Fingerprint string
-	ID, From, Text, Sent, To, State, Input           string
-	By, Addr, Path, Via, Why                         string
-	Listen, Waiting                                  []string
-	Acked, Sessions                                  int
-	Late                                             bool
-	RTT                                              float64 `json:"rtt_ms"`
-	Users                                            []userLine
-	raw                                              string
-	at                                               time.Time // when its line was read
-}
-
-// userLine is one user of a users event.
-type userLine struct {
-	Name, State, Trust string
-	Online             bool
-	Sessions           []sessionLine
-}
-
-type sessionLine struct {
-	ID, Addr string
-	Online   bool
-}
-
-func (e event) String() string { return e.raw }
-
 // node is a running darkchat.
 type node struct {
 	t      testing.TB
@@ -169,7 +141,8 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 func (n *node) collect(stdout io.Reader) {
 	r := bufio.NewReader(stdout)
 	for {
-		n.reading.RLock() // a gate: what is read after it may take as long as it likes
+		n.reading.RLock()
+		//lint:ignore SA2001 a gate: what is read after it may take as long as it likes
 		n.reading.RUnlock()
 		line, err := r.ReadString('\n')
 		if line != "" {
@@ -379,18 +352,6 @@ func pipe(t testing.TB, input string, args ...string) (*node, int) {
 	_, _ = io.WriteString(n.stdin, input) // it may leave without reading
 	_ = n.stdin.Close()
 	return n, n.end()
-}
-
-// is returns a test for an event of a kind that concerns a text.
-func is(kind, text string) func(event) bool {
-	return func(e event) bool { return e.Event == kind && e.Text == text }
-}
-
-// delivered returns a test for the delivery of acked of sessions.
-func delivered(id string, acked, sessions int) func(event) bool {
-	return func(e event) bool {
-		return e.Event == "delivery" && (id == "" || e.ID == id) && e.Acked == acked && e.Sessions == sessions
-	}
 }
 
 // oneLine checks what a program that could not start says.

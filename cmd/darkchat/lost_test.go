@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -45,23 +46,35 @@ func TestLostOutputIsNoReasonToLeave(t *testing.T) {
 			if port == nil || port[1] == "0" {
 				t.Fatalf("the port is not logged: %q", errs.String())
 			}
-			for _, name := range []string{"bob", "cat", "dan"} {
-				visitor := start(t, t.TempDir(), name)
-				visitor.send(`\ping 127.0.0.1 ` + port[1])
-				visitor.wait("pong", func(e event) bool { return e.Event == "pong" })
-				visitor.quit()
-			}
+			visit(t, port[1], "bob", "cat", "dan")
 			text := errs.waitFor(t, "broken pipe")
 			if strings.Count(text, "broken pipe") != 1 {
 				t.Errorf("it is told more than once: %q", text)
 			}
-			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("%v after SIGTERM", err)
-			}
+			terminate(t, cmd)
 		})
+	}
+}
+
+// visit has people come to a seed, one after the other.
+func visit(t *testing.T, port string, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		visitor := start(t, t.TempDir(), name)
+		visitor.send(`\ping 127.0.0.1 ` + port)
+		visitor.wait("pong", func(e event) bool { return e.Event == "pong" })
+		visitor.quit()
+	}
+}
+
+// terminate ends a program as systemd would; it must leave with 0.
+func terminate(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %v after SIGTERM", cmd.Args[1:], err)
 	}
 }
 
@@ -91,18 +104,8 @@ func TestSeedOutlivesItsTerminal(t *testing.T) {
 	}
 	master.Close()
 	port := loggedPort.FindStringSubmatch(said.String())[1]
-	for _, name := range []string{"bob", "cat"} {
-		visitor := start(t, t.TempDir(), name)
-		visitor.send(`\ping 127.0.0.1 ` + port)
-		visitor.wait("pong", func(e event) bool { return e.Event == "pong" })
-		visitor.quit()
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v after SIGTERM", err)
-	}
+	visit(t, port, "bob", "cat")
+	terminate(t, cmd)
 }
 
 // A seed that somebody started at a terminal, and typed at, goes on without it, too.
@@ -132,18 +135,8 @@ func TestSeedOutlivesWhoTypedAtIt(t *testing.T) {
 	}
 	master.Close()
 	errs.waitFor(t, "input can no longer be read")
-	for _, name := range []string{"bob", "cat"} {
-		visitor := start(t, t.TempDir(), name)
-		visitor.send(`\ping 127.0.0.1 ` + port)
-		visitor.wait("pong", func(e event) bool { return e.Event == "pong" })
-		visitor.quit()
-	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v after SIGTERM", err)
-	}
+	visit(t, port, "bob", "cat")
+	terminate(t, cmd)
 }
 
 // A text that nobody could be shown is not acknowledged: a later run shows it.
@@ -175,12 +168,7 @@ func TestTextWithoutAReaderWaits(t *testing.T) {
 	if bob.count(delivered("", 1, 1)) > 0 {
 		t.Error("delivered, and nobody could read it")
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v after SIGTERM", err)
-	}
+	terminate(t, cmd)
 	ann := start(t, state, "ann")
 	ann.wait("the text", is("message", "is anybody there?"))
 	ann.ping(bob)
@@ -220,12 +208,7 @@ func TestLostInput(t *testing.T) {
 		}
 		defer cmd.Process.Kill()
 		stays.waitFor(t, why)
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("%s: %v after SIGTERM", why, err)
-		}
+		terminate(t, cmd)
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -90,7 +89,7 @@ func crowdBench(b *testing.B, profile string, size int) {
 	b.ReportMetric(float64(memory), "kB/node")
 	b.ReportMetric(float64(runtime.NumGoroutine())/float64(size), "goroutines/node")
 	b.ReportMetric(formed.Seconds(), "formed-s")
-	b.Log(fmt.Sprintf("%s, %d nodes of degree %d: %v", profile, size, crowdDegree, took))
+	b.Logf("%s, %d nodes of degree %d: %v", profile, size, crowdDegree, took)
 }
 
 // settle lets real time pass in a measurement.

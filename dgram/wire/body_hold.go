@@ -25,8 +25,6 @@ func (Hold) Kind() Kind { return KindHold }
 // Kind returns KindReceipt.
 func (Receipt) Kind() Kind { return KindReceipt }
 
-func (Receipt) confirmed() bool { return true }
-
 // holdForm is Hold as it travels (spec/wire.md 5.13).
 type holdForm struct {
 	_           struct{} `cbor:",toarray"`

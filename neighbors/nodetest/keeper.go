@@ -1,6 +1,7 @@
 package nodetest
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -8,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/cryptotest"
 )
 
-// Keeper compares runs with what a file keeps of them.
+// Keeper compares runs with what a file keeps of them: in a package's TestRecord, ten for each
+// profile.
 type Keeper struct {
 	Path   string // of the file
 	About  string // what stands at its top
@@ -21,8 +24,35 @@ type Keeper struct {
 	kept  map[string]string
 }
 
-// Open reads the file; one that is not there is empty.
-func (k *Keeper) Open(t *testing.T) {
+// NewKeeper keeps runs in testdata/record.txt, below about. It adds two flags to the test command, so
+// it is called before flags are read.
+func NewKeeper(about string) *Keeper {
+	k := &Keeper{Path: "testdata/record.txt", About: about}
+	flag.BoolVar(&k.Write, "write-record", false, "write testdata/record.txt anew")
+	flag.StringVar(&k.Folder, "conversations", "", "write the conversations of TestRecord into this folder")
+	return k
+}
+
+// Runs has run make the runs, and holds each to what is kept of it; about says what the run is.
+// The randomness of the process is seeded: one stream for all nodes.
+func (k *Keeper) Runs(t *testing.T, run func(t *testing.T, profile string, seed uint64) (about string, r *Record)) {
+	k.open(t)
+	for _, profile := range []string{"lan", "wan", "quiet"} {
+		t.Run(profile, func(t *testing.T) {
+			for seed := range uint64(10) {
+				t.Run(fmt.Sprint(seed), func(t *testing.T) {
+					cryptotest.SetGlobalRandom(t, seed)
+					about, r := run(t, profile, seed)
+					k.check(t, fmt.Sprintf("%s-%d", profile, seed), about, r)
+				})
+			}
+		})
+	}
+	k.close(t)
+}
+
+// open reads the file; one that is not there is empty.
+func (k *Keeper) open(t *testing.T) {
 	t.Helper()
 	k.kept = map[string]string{}
 	text, err := os.ReadFile(k.Path)
@@ -46,8 +76,8 @@ func (k *Keeper) keep(name, text string) {
 // Tells says whether records are to have conversations.
 func (k *Keeper) Tells() bool { return k.Folder != "" }
 
-// Check holds a run to what is kept of it under that name; about says what the run is.
-func (k *Keeper) Check(t *testing.T, name, about string, r *Record) {
+// check holds a run to what is kept of it under that name; about says what the run is.
+func (k *Keeper) check(t *testing.T, name, about string, r *Record) {
 	t.Helper()
 	if k.Folder != "" {
 		path := filepath.Join(k.Folder, name+".txt")
@@ -71,8 +101,8 @@ func (k *Keeper) Check(t *testing.T, name, about string, r *Record) {
 	}
 }
 
-// Close writes the file, if that is wanted.
-func (k *Keeper) Close(t *testing.T) {
+// close writes the file, if that is wanted.
+func (k *Keeper) close(t *testing.T) {
 	t.Helper()
 	if !k.Write {
 		return

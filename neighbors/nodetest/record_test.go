@@ -79,10 +79,10 @@ func TestKeeperTells(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "folder", "record.txt")
 	for _, write := range []bool{true, true, false} {
 		k := Keeper{Path: path, About: "Two lines,\n\nand three.\n", Write: write}
-		k.Open(t)
-		k.Check(t, "run", "short", short(nothing))
-		k.Check(t, "run 2", "also short", short(notice))
-		k.Close(t)
+		k.open(t)
+		k.check(t, "run", "short", short(nothing))
+		k.check(t, "run 2", "also short", short(notice))
+		k.close(t)
 		if len(k.names) != 2 {
 			t.Errorf("the file keeps %q", k.names)
 		}

@@ -1,20 +1,13 @@
 package sim
 
 import (
-	"flag"
 	"fmt"
 	"testing"
-	"testing/cryptotest"
 	"time"
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
 	"darkchat/neighbors/nodetest"
-)
-
-var (
-	writeRecord   = flag.Bool("write-record", false, "write testdata/record.txt anew")
-	conversations = flag.String("conversations", "", "write the conversations of TestRecord into this folder")
 )
 
 const recordAbout = `What leaves the nodes of small simulated networks, ten for each profile: each datagram with its
@@ -35,30 +28,22 @@ until: a digest of each eighth of the run, by its end. came: what came to the no
 packet and kind of message. shown: events.
 `
 
+var keeper = nodetest.NewKeeper(recordAbout)
+
 // The simulator's nodes do what they did when testdata/record.txt was written, to the byte:
 // in small networks of each kind, with joining, leaving, crashes, texts and loss, some of them
 // parted for a while, in each profile.
 func TestRecord(t *testing.T) {
-	keeper := nodetest.Keeper{Path: "testdata/record.txt", About: recordAbout, Write: *writeRecord, Folder: *conversations}
-	keeper.Open(t)
-	for _, profile := range []string{"lan", "wan", "quiet"} {
-		t.Run(profile, func(t *testing.T) {
-			for seed := range uint64(10) {
-				t.Run(fmt.Sprint(seed), func(t *testing.T) {
-					cryptotest.SetGlobalRandom(t, seed)
-					c := recorded(t, profile, seed)
-					crypto := "real"
-					if c.Model {
-						crypto = "model"
-					}
-					about := fmt.Sprintf("%d nodes, %s, loss %v, churn %v, partition %v, %v, crypto %s",
-						c.Nodes, c.Graph, c.Loss, c.Churn, c.Partition, c.For, crypto)
-					keeper.Check(t, fmt.Sprintf("%s-%d", profile, seed), about, record(t, c, keeper.Tells()))
-				})
-			}
-		})
-	}
-	keeper.Close(t)
+	keeper.Runs(t, func(t *testing.T, profile string, seed uint64) (string, *nodetest.Record) {
+		c := recorded(t, profile, seed)
+		crypto := "real"
+		if c.Model {
+			crypto = "model"
+		}
+		about := fmt.Sprintf("%d nodes, %s, loss %v, churn %v, partition %v, %v, crypto %s",
+			c.Nodes, c.Graph, c.Loss, c.Churn, c.Partition, c.For, crypto)
+		return about, record(t, c)
+	})
 }
 
 // recorded is a small network: each seed has one of its own. All graphs come with the model
@@ -86,7 +71,7 @@ func recorded(t *testing.T, profile string, seed uint64) Config {
 }
 
 // record runs it.
-func record(t *testing.T, c Config, tells bool) *nodetest.Record {
+func record(t *testing.T, c Config) *nodetest.Record {
 	t.Helper()
 	if err := c.Check(); err != nil {
 		t.Fatal(err)
@@ -99,7 +84,7 @@ func record(t *testing.T, c Config, tells bool) *nodetest.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := nodetest.NewRecord(epoch, c.For+c.Partition, c.Nodes, tells)
+	r := nodetest.NewRecord(epoch, c.For+c.Partition, c.Nodes, keeper.Tells())
 	w.tap = recorder{r}
 	if err := w.run(nil); err != nil {
 		t.Fatal(err)
