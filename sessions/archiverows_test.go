@@ -128,7 +128,7 @@ func TestStrangersDoNotPushOutFriendsLines(t *testing.T) {
 	long.put(long.lines(1, 800, false))
 	for range 100 {
 		long.now = long.now.Add(time.Second)
-		long.h.Note(long.now, HistoryEntry{User: userOf(2), Session: s1, ID: 1, Text: strings.Repeat("x", 16<<10), Stranger: true})
+		long.h.Note(long.now, HistoryEntry{User: userOf(2), Session: SessionID{1}, ID: 1, Text: strings.Repeat("x", 16<<10), Stranger: true})
 	}
 	long.put(long.h.TakeWrites())
 	long.expect(800, 6) // 100 KiB
@@ -223,19 +223,18 @@ func TestPinnedInTheStore(t *testing.T) {
 	p, h := d.keeping(50), &History{}
 	say := func(user, n int) {
 		for id := range uint64(n) {
-			h.Note(epoch, HistoryEntry{User: userOf(user), Session: s1, ID: id + 1, Text: "x", Stranger: true})
+			h.Note(epoch, HistoryEntry{User: userOf(user), Session: SessionID{1}, ID: id + 1, Text: "x", Stranger: true})
 		}
 		note(t, p, h, epoch)
 	}
 	say(1, 5)
 	d.close(p)
 	p = d.keeping(50)
-	book := newBookBed(t, Limits{})
-	book.mustLearn(1, 1, "ann", 1)
-	if err := book.Pin(userOf(1)); err != nil {
+	people := NewBook(userOf(0), "me", Limits{})
+	if err := people.Contact(epoch, userOf(1), "ann"); err != nil {
 		t.Fatal(err)
 	}
-	if !p.Store().Append(book.TakeWrites(), 7) {
+	if !p.Store().Append(people.TakeWrites(), 7) {
 		t.Fatal("the queue is full")
 	}
 	if done := <-p.Store().Done(); done.Err != nil {

@@ -11,9 +11,21 @@ import (
 	"time"
 )
 
-var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-
 const me = 0 // our own user in tests
+
+// signed makes the record of session s of user u.
+func signed(t testing.TB, u, s int, name string, seq uint64, state State) ([]byte, Record) {
+	t.Helper()
+	b, err := Sign(keyOf(u), Record{Name: name, Static: staticOf(s), Seq: seq, State: state, Lifetime: 10 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, r
+}
 
 // bookBed is a Book, what it wrote, and short ways to feed it.
 type bookBed struct {

@@ -69,7 +69,7 @@ func (c Copy) Seal(key ed25519.PrivateKey, hold HoldKey) ([]byte, error) {
 	if len(c.Text) > MaxCopyText {
 		return nil, ErrCopySize
 	}
-	return hold.seal(copyInfoFor(c.To), marshal(&copyWire{
+	return sealTo(hold, copyInfoFor(c.To), marshal(&copyWire{
 		From: c.From[:], ID: c.ID, Prev: c.Prev, Sent: c.Sent, Part: c.Part.Part, Parts: c.Parts, Text: c.Text,
 		Sig: ed25519.Sign(key, c.claim()),
 	}))

@@ -184,3 +184,6 @@ func hasNotice(p *Profile, words ...string) bool {
 	}
 	return false
 }
+
+// numberKey is the key of a row that has a number.
+func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

@@ -3,6 +3,7 @@ package sessions
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"strings"
 )
 
@@ -10,6 +11,9 @@ const (
 	fingerprintBytes = 10 // 80 bits: too many to search for a second key with the same
 	fingerprintGroup = 4  // characters between dashes
 )
+
+// ErrFingerprint says that something is not a whole fingerprint.
+var ErrFingerprint = errors.New("a fingerprint has 16 letters and digits, such as k7f2-9qxd-m3ra-u5wt")
 
 // Fingerprint is what two people compare to know that they mean the same key:
 // the first 80 bits of SHA-256(key) in lower-case base32, as "k7f2-q3mz-a5td-wx4e".

@@ -20,8 +20,6 @@ const (
 
 	// maxFrame bounds one batch in a journal.
 	maxFrame = 8 << 20
-	// maxBatch bounds the writes of one batch.
-	maxBatch = 1 << 17
 	// maxKey is bbolt's own bound.
 	maxKey = 1 << 15
 

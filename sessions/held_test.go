@@ -130,7 +130,7 @@ func TestHoldKeysAreErased(t *testing.T) {
 func TestShelfBounds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s, store := NewShelf(), map[string][]byte{}
+	s, disk := NewShelf(), map[string][]byte{}
 	for step := range 20000 {
 		h := Held{
 			To: SessionID{byte(rng.IntN(5))}, From: SessionID{100, byte(rng.IntN(6))}, Sender: UserKey{byte(rng.IntN(4))},
@@ -169,9 +169,9 @@ func TestShelfBounds(t *testing.T) {
 		}
 		for _, w := range s.TakeWrites() {
 			if w.Value == nil {
-				delete(store, string(w.Key))
+				delete(disk, string(w.Key))
 			} else {
-				store[string(w.Key)] = w.Value
+				disk[string(w.Key)] = w.Value
 			}
 		}
 	}
@@ -201,7 +201,7 @@ func TestShelfBounds(t *testing.T) {
 		t.Errorf("%d bytes, counted %d", size, s.bytes)
 	}
 	again := NewShelf()
-	for k, v := range store {
+	for k, v := range disk {
 		if err := again.Load(BucketShelf, []byte(k), v); err != nil {
 			t.Fatal(err)
 		}
@@ -211,5 +211,16 @@ func TestShelfBounds(t *testing.T) {
 	}
 	if next := s.Expire(now.Add(HoldLife)); !next.IsZero() || len(s.copies)+len(s.receipts) > 0 {
 		t.Error("something outlives 48 h")
+	}
+}
+
+// What friends keep is held to the rule of all signatures.
+func TestCopiesAndReceiptsAreHeldToTheRule(t *testing.T) {
+	nobody := UserKey{1} // the neutral point, for which anybody can sign
+	if (OpenedCopy{sig: forged()}).Verify(nobody) == nil {
+		t.Error("a copy")
+	}
+	if (Receipt{}).Verify(nobody, forged()) {
+		t.Error("a receipt")
 	}
 }

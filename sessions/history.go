@@ -99,21 +99,21 @@ type historyStored struct {
 // encode is hand-written because it runs for each text.
 func (e HistoryEntry) encode() []byte {
 	b := make([]byte, 0, 2+2*(2+len(UserKey{}))+9+1+5+len(e.Text))
-	b = appendItem(b, cborArray, 6)
+	b = appendHead(b, majorArray, 6)
 	b = append(b, storeHistory)
-	b = append(appendItem(b, cborBytes, len(e.User)), e.User[:]...)
+	b = append(appendHead(b, majorBytes, len(e.User)), e.User[:]...)
 	b = appendUint(b, millis(e.Sent))
 	if e.Late {
-		b = append(b, cborTrue)
+		b = append(b, simpleTrue)
 	} else {
-		b = append(b, cborFalse)
+		b = append(b, simpleFalse)
 	}
 	if e.Via.IsZero() {
-		b = appendItem(b, cborBytes, 0)
+		b = appendHead(b, majorBytes, 0)
 	} else {
-		b = append(appendItem(b, cborBytes, len(e.Via)), e.Via[:]...)
+		b = append(appendHead(b, majorBytes, len(e.Via)), e.Via[:]...)
 	}
-	return append(appendItem(b, cborText, len(e.Text)), e.Text...)
+	return append(appendHead(b, majorText, len(e.Text)), e.Text...)
 }
 
 // isStrangers says whether a row's key is that of a stranger's line.

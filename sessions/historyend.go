@@ -34,7 +34,7 @@ func (h *History) NoteEnd(now time.Time, user UserKey, id uint64, end LineEnd) {
 
 // isHistoryEnd tells by its head whether a row is a historyEnd.
 func isHistoryEnd(value []byte) bool {
-	return len(value) > 1 && value[0] == cborArray<<5|4 && value[1] == storeHistoryEnd
+	return len(value) > 1 && value[0] == majorArray<<5|4 && value[1] == storeHistoryEnd
 }
 
 // ended remembers the end of a line until the line's row comes.

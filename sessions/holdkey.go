@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// HoldKey is the X25519 public key to which copies of texts for a session are sealed, for friends
-// to keep. It is in the session's record.
-type HoldKey [32]byte
-
 // Life of a hold key. What is sealed to it can be opened as long as its private key exists, so this
 // bounds how far back a stolen disk can be read (spec/threats.md).
 const (
@@ -111,9 +107,9 @@ func (k *HoldKeys) open(info, sealed []byte) ([]byte, error) {
 	return nil, errHoldKey
 }
 
-// seal seals to a public key (HPKE, RFC 9180, base mode; X25519, HKDF-SHA256,
+// sealTo seals to a public key (HPKE, RFC 9180, base mode; X25519, HKDF-SHA256,
 // ChaCha20-Poly1305). The library draws the ephemeral key itself.
-func (k HoldKey) seal(info, plain []byte) ([]byte, error) {
+func sealTo(k HoldKey, info, plain []byte) ([]byte, error) {
 	p, err := hpke.DHKEM(ecdh.X25519()).NewPublicKey(k[:])
 	if err != nil {
 		return nil, err

@@ -44,28 +44,6 @@ func (i *Inbox) used(of budget.Pool) (n int) {
 	return n
 }
 
-func apply(disk map[string][]byte, writes []Write) {
-	for _, w := range writes {
-		key := fmt.Sprintf("%d %s", w.Bucket, w.Key)
-		if w.Value == nil {
-			delete(disk, key)
-		} else {
-			disk[key] = w.Value
-		}
-	}
-}
-
-// replay gives what is on a disk to a Load, in the order of a map.
-func replay(disk map[string][]byte, load func(Bucket, []byte, []byte) error) error {
-	for key, value := range disk {
-		number, rest, _ := strings.Cut(key, " ")
-		if err := load(Bucket(number[0]-'0'), []byte(rest), value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (b *inboxBed) restart() {
 	apply(b.disk, b.TakeWrites())
 	b.Inbox = inboxOf(stranger)

@@ -14,6 +14,10 @@ type UserKey [32]byte
 // SHA-256(user key || session key). Source: spec/wire.md 4.1.
 type SessionID [8]byte
 
+// HoldKey is the X25519 public key to which copies of texts for a session are sealed, for friends
+// to keep. It is in the session's record.
+type HoldKey [32]byte
+
 // MakeSessionID computes the id of the session with the X25519 public key static
 // of user.
 func MakeSessionID(user UserKey, static [32]byte) SessionID {

@@ -1,7 +1,6 @@
 package sessions
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,9 +9,6 @@ import (
 // minDigits is how much of a fingerprint a label shows, unless two keys of one name share that
 // much.
 const minDigits = 4
-
-// ErrFingerprint says that something is not a whole fingerprint.
-var ErrFingerprint = errors.New("a fingerprint has 16 letters and digits, such as k7f2-9qxd-m3ra-u5wt")
 
 // Label is what the person types for a key: the plain name when it means this
 // key, else name and fingerprint as "ann~k7f2". It is "" for an unknown key.

@@ -19,13 +19,13 @@ const (
 
 // leftOut returns how many lines wait in the store, and notices for the first of them, oldest first.
 func (p *Profile) leftOut(o ProfileOptions) (count int, told []string, err error) {
-	var lines []*line // nil: cannot be read
+	var lines []StoredLine // without text: cannot be read
 	err = p.db.each(BucketOutbox, func(key, value []byte) error {
 		if len(key) != 8 {
 			return nil
 		}
 		if count++; count <= maxLeftOut {
-			l, _ := decodeLine(1, value)
+			l, _ := ReadLine(value)
 			lines = append(lines, l)
 		}
 		return nil
@@ -35,15 +35,15 @@ func (p *Profile) leftOut(o ProfileOptions) (count int, told []string, err error
 	}
 	names, err := p.names(o)
 	for _, l := range lines {
-		if l == nil {
+		if l.Text == "" {
 			told = append(told, "left out: a line that cannot be read")
 			continue
 		}
-		name := names.Label(l.to)
+		name := names.Label(l.To)
 		if name == "" {
-			name = Fingerprint(l.to)
+			name = Fingerprint(l.To)
 		}
-		told = append(told, "left out, to "+name+": "+shorten(strings.Join(l.parts, ""), maxLeftOutText))
+		told = append(told, "left out, to "+name+": "+shorten(l.Text, maxLeftOutText))
 	}
 	if count > maxLeftOut {
 		told = append(told, fmt.Sprintf("and %d more", count-maxLeftOut))

@@ -189,3 +189,19 @@ func decodeLine(id uint64, value []byte) (*line, error) {
 	}
 	return l, l.setWhere(w.Where)
 }
+
+// StoredLine is what a row of the outbox says of a line, without making an Outbox.
+type StoredLine struct {
+	To   UserKey
+	At   time.Time // typed
+	Text string
+}
+
+// ReadLine decodes a row of BucketOutbox whose key is a line's id.
+func ReadLine(value []byte) (StoredLine, error) {
+	l, err := decodeLine(1, value)
+	if err != nil {
+		return StoredLine{}, err
+	}
+	return StoredLine{To: l.to, At: l.at, Text: l.text()}, nil
+}

@@ -3,30 +3,45 @@ package sessions
 import (
 	"net/netip"
 	"testing"
+	"time"
 )
+
+// learnt has a book learn a user's record from that user, and returns the session.
+func learnt(t testing.TB, b *Book, n int, name string, state State) SessionID {
+	t.Helper()
+	signed, err := Sign(keyOf(n), Record{Name: name, Static: staticOf(n), Seq: 1, State: state, Lifetime: 10 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := Verify(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Learn(epoch, signed, rec, true, netip.Addr{}); err != nil {
+		t.Fatal(err)
+	}
+	return rec.Session
+}
 
 // FuzzLoad gives a Book, an Inbox and an Outbox what no program of ours wrote:
 // they may refuse it, and go on.
 func FuzzLoad(f *testing.F) {
-	book := newBookBed(f, Limits{})
-	book.mustLearn(1, 1, "ann", 1)
-	book.Authenticated(book.now, book.id(1, 1), netip.MustParseAddrPort("192.0.2.1:6789"))
-	if _, err := book.learn(2, 2, "bob", 1, StateGone, true); err != nil {
-		f.Fatal(err)
-	}
+	known := NewBook(userOf(0), "me", Limits{})
+	known.Authenticated(epoch, learnt(f, known, 1, "ann", StateOnline), netip.MustParseAddrPort("192.0.2.1:6789"))
+	learnt(f, known, 2, "bob", StateGone)
 	in, out := inboxOf(stranger), NewOutbox()
 	in.Offer(epoch, s1, userOf(1), Part{ID: 1, Parts: 2, Text: "a"})
 	if _, err := out.Put(epoch, 1, userOf(1), nil, []string{"a", "b"}, []SessionID{s1, s2}); err != nil {
 		f.Fatal(err)
 	}
-	writes := append(append(book.TakeWrites(), in.TakeWrites()...), out.TakeWrites()...)
+	writes := append(append(known.TakeWrites(), in.TakeWrites()...), out.TakeWrites()...)
 	out.Acked(s1, 1)
 	out.Acked(s1, 2)
 	for _, w := range append(writes, out.TakeWrites()...) {
 		f.Add(uint8(w.Bucket), w.Key, w.Value, w.Key, w.Value)
 	}
 	f.Fuzz(func(t *testing.T, bucket uint8, key1, value1, key2, value2 []byte) {
-		b, in, out := NewBook(userOf(me), "me", Limits{}), inboxOf(stranger), NewOutbox()
+		b, in, out := NewBook(userOf(0), "me", Limits{}), inboxOf(stranger), NewOutbox()
 		for _, load := range []func(Bucket, []byte, []byte) error{b.Load, in.Load, out.Load} {
 			for n := range 2 {
 				key, value := key1, value1

@@ -37,7 +37,7 @@ type decision struct {
 }
 
 func decisionIn(row []byte) (decision, error) {
-	w, err := readUser(row)
+	w, err := ReadUserRow(row)
 	if err != nil {
 		return decision{}, err
 	}
@@ -46,12 +46,12 @@ func decisionIn(row []byte) (decision, error) {
 
 // decided returns row with the decision in it.
 func decided(row []byte, d decision) ([]byte, error) {
-	w, err := readUser(row)
+	w, err := ReadUserRow(row)
 	if err != nil {
 		return nil, err
 	}
 	w.Trust, w.Before, w.Pin = d.Trust, d.Before, d.Pin
-	return w.row(), nil
+	return w.Encode(), nil
 }
 
 // people is the shared file as one slot sees it. Only the writeLoop and, before that starts,

@@ -6,18 +6,21 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 )
 
 func userRow(n int, name string, trust Trust) Write {
-	u := newUser(UserKey{byte(n), byte(n >> 8), 1}, testNow)
-	u.Name, u.Trust = name, trust
+	return rowOf(UserKey{byte(n), byte(n >> 8), 1}, name, trust)
+}
+
+// rowOf is a user as a store has them.
+func rowOf(key UserKey, name string, trust Trust) Write {
+	u := UserRow{Name: name, Trust: uint64(trust), First: millis(testNow)}
 	if trust == TrustPinned || trust == TrustVerified {
-		u.pin = name
+		u.Pin = name
 	}
-	return Write{BucketUsers, slices.Clone(u.Key[:]), u.encode()}
+	return Write{BucketUsers, key[:], u.Encode()}
 }
 
 // trusts loads the users of a profile as name -> trust.
@@ -28,11 +31,11 @@ func (t *diskTest) trusts(p *Profile) map[string]Trust {
 		if b != BucketUsers {
 			return nil
 		}
-		u, err := decodeUser(key, value)
+		u, err := ReadUserRow(value)
 		if err != nil {
 			t.Fatalf("a user row does not decode: %v", err)
 		}
-		got[u.Name] = u.Trust
+		got[u.Name] = Trust(u.Trust)
 		return nil
 	})
 	if err != nil {
@@ -226,43 +229,46 @@ func TestPeopleLockThatIsHeld(t *testing.T) {
 // That somebody's node was named as a seed stays in the row, whatever is decided about them
 // in other slots; rows of all others keep the form that older programs know.
 func TestNamedSeedIsRemembered(t *testing.T) {
-	u := newUser(UserKey{1}, testNow)
-	u.Name = "seed"
-	if row := u.encode(); row[1] != storeUser {
-		t.Errorf("a row of form %d", row[1])
+	seed := UserKey{1}
+	row := func(named bool) []byte {
+		b := NewBook(UserKey{9}, "me", Limits{})
+		if err := b.Contact(testNow, seed, "seed"); err != nil {
+			t.Fatal(err)
+		}
+		if named {
+			b.SetNamed(seed)
+		}
+		return b.TakeWrites()[0].Value
 	}
-	u.Named = true
-	row := u.encode()
-	back, err := decodeUser(u.Key[:], row)
-	if err != nil || !back.Named || back.Name != "seed" {
-		t.Fatalf("%+v, %v", back, err)
+	if r := row(false); r[1] != 1 {
+		t.Errorf("a row of form %d", r[1])
 	}
-	merged, err := decided(row, decision{Trust: uint64(TrustPinned), Pin: "seed"})
+	load := func(row []byte) *Book {
+		b := NewBook(UserKey{9}, "me", Limits{})
+		if err := b.Load(BucketUsers, seed[:], row); err != nil {
+			t.Fatal(err)
+		}
+		b.Loaded(testNow)
+		return b
+	}
+	merged, err := decided(row(true), decision{Trust: uint64(TrustVerified), Pin: "seed"})
 	if err != nil {
 		t.Fatal(err)
-	}
-	if back, err = decodeUser(u.Key[:], merged); err != nil || !back.Named || back.Trust != TrustPinned {
-		t.Errorf("%+v, %v", back, err)
 	}
 	if d, err := decisionIn(merged); err != nil || d.Pin != "seed" {
 		t.Errorf("%+v, %v", d, err)
 	}
-	// A store that was written before there was such a mark.
-	old := marshal(&userStored{Version: storeUser, Name: "bob", Trust: uint64(TrustVerified), Pin: "bob"})
-	if back, err = decodeUser(u.Key[:], old); err != nil || back.Named || back.Trust != TrustVerified {
-		t.Errorf("%+v, %v", back, err)
+	b := load(merged)
+	if !b.NamedSeed(seed) || b.Trust(seed) != TrustVerified || b.NamedSeed(UserKey{2}) {
+		t.Error("the mark is lost, or the trust")
 	}
-
-	b := NewBook(UserKey{9}, "me", Limits{})
-	if err := b.Load(BucketUsers, u.Key[:], merged); err != nil {
-		t.Fatal(err)
-	}
-	b.Loaded(testNow)
-	if !b.NamedSeed(u.Key) || b.NamedSeed(UserKey{2}) {
-		t.Error("the mark is lost")
-	}
-	b.SetNamed(u.Key)
+	b.SetNamed(seed)
 	if w := b.TakeWrites(); len(w) != 0 {
 		t.Errorf("written again: %v", w)
+	}
+	// A store that was written before there was such a mark.
+	old := load(marshal(&UserRow{Version: 1, Name: "bob", Trust: uint64(TrustVerified), Pin: "bob"}))
+	if old.NamedSeed(seed) || old.Trust(seed) != TrustVerified {
+		t.Errorf("%v", old.Trust(seed))
 	}
 }

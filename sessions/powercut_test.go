@@ -27,18 +27,18 @@ const decideEvery = 20
 func cutBatch(n uint64) []Write {
 	text := childText(n)
 	batch := []Write{
-		{BucketTexts, idKey(n), []byte(text)}, {BucketOutbox, idKey(n), []byte(text)}, {BucketInbox, []byte("last"), idKey(n)},
+		{BucketTexts, numberKey(n), []byte(text)}, {BucketOutbox, numberKey(n), []byte(text)}, {BucketInbox, []byte("last"), numberKey(n)},
 	}
 	if n > 3 {
-		batch = append(batch, Write{BucketTexts, idKey(n - 3), nil})
+		batch = append(batch, Write{BucketTexts, numberKey(n - 3), nil})
 	}
 	if n > 7 {
-		batch = append(batch, Write{BucketOutbox, idKey(n - 7), nil})
+		batch = append(batch, Write{BucketOutbox, numberKey(n - 7), nil})
 	}
 	if n%decideEvery == 0 {
 		user := cutUser(n)
-		batch = append(batch, Write{BucketUsers, user[:], marshal(&userStored{
-			Version: storeUser, Name: "zoe", Trust: uint64(TrustPinned), Pin: fmt.Sprint(n),
+		batch = append(batch, Write{BucketUsers, user[:], marshal(&UserRow{
+			Version: 1, Name: "zoe", Trust: uint64(TrustPinned), Pin: fmt.Sprint(n),
 		})})
 	}
 	var h History
@@ -145,8 +145,8 @@ func (w witness) survives(dir string) (last uint64, notices []string, err error)
 			last = binary.BigEndian.Uint64(value)
 		}
 		if b == BucketUsers {
-			var row userStored
-			if err := unmarshalStored(value, storeUser, &row); err != nil {
+			row, err := ReadUserRow(value)
+			if err != nil {
 				return err
 			}
 			value = []byte(row.Pin)

@@ -3,7 +3,6 @@ package sessions
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/sha256"
 	"errors"
 	"net/netip"
 	"reflect"
@@ -12,34 +11,14 @@ import (
 	"time"
 )
 
-// testKeys are the users of the tests: making one takes a while.
-var testKeys = func() (keys [128]ed25519.PrivateKey) {
-	for n := range keys {
-		seed := sha256.Sum256([]byte{'u', byte(n)})
-		keys[n] = ed25519.NewKeyFromSeed(seed[:])
-	}
-	return keys
-}()
-
-// keyOf gives the n-th user of a test.
-func keyOf(n int) ed25519.PrivateKey { return testKeys[n] }
-
-func userOf(n int) UserKey { return UserKey(keyOf(n)[32:]) }
-
-func staticOf(n int) [32]byte { return sha256.Sum256([]byte{'s', byte(n), byte(n >> 8)}) }
-
-// signed makes the record of session s of user u.
-func signed(t testing.TB, u, s int, name string, seq uint64, state State) ([]byte, Record) {
+// annsRecord is signed by the first user.
+func annsRecord(t *testing.T) []byte {
 	t.Helper()
-	b, err := Sign(keyOf(u), Record{Name: name, Static: staticOf(s), Seq: seq, State: state, Lifetime: 10 * time.Minute})
+	b, err := Sign(keyOf(1), Record{Name: "ann", Static: staticOf(1), Seq: 5, State: StateOnline, Lifetime: 10 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Decode(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b, r
+	return b
 }
 
 func fullRecord() Record {
@@ -154,7 +133,7 @@ func TestVerifyRefusesWhatIsSignedBadly(t *testing.T) {
 
 // The encoding is the only one: what decodes to the same values is refused.
 func TestVerifyRefusesOtherEncodings(t *testing.T) {
-	b, _ := signed(t, 1, 1, "ann", 5, StateOnline)
+	b := annsRecord(t)
 	w, err := splitRecord(b)
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +155,7 @@ func TestVerifyRefusesOtherEncodings(t *testing.T) {
 }
 
 func TestRecordOfAnotherDomainIsRefused(t *testing.T) {
-	b, _ := signed(t, 1, 1, "ann", 5, StateOnline)
+	b := annsRecord(t)
 	w, _ := splitRecord(b)
 	w.Sig = ed25519.Sign(keyOf(1), w.Raw)
 	if _, err := Verify(marshal(&w)); !errors.Is(err, ErrRecordSignature) {

@@ -52,7 +52,7 @@ func (f *form) fail() uint64 {
 
 // array reads the head of an array of n items.
 func (f *form) array(n uint64) {
-	if f.head(cborArray) != n {
+	if f.head(majorArray) != n {
 		f.fail()
 	}
 }
@@ -76,7 +76,7 @@ func (f *form) done() bool { return !f.bad && len(f.b) == 0 }
 func readSigned(b []byte) (w signedWire, ok bool) {
 	f := form{b: b}
 	f.array(signedItems)
-	w.Raw, w.Sig = f.bytes(cborBytes), f.bytes(cborBytes)
+	w.Raw, w.Sig = f.bytes(majorBytes), f.bytes(majorBytes)
 	return w, f.done()
 }
 
@@ -84,20 +84,20 @@ func readSigned(b []byte) (w signedWire, ok bool) {
 func readRecord(b []byte) (w recordWire, ok bool) {
 	f := form{b: b}
 	f.array(recordItems)
-	w.Version = f.head(cborUint)
-	name := f.bytes(cborText)
-	w.User, w.Static, w.Session = f.bytes(cborBytes), f.bytes(cborBytes), f.bytes(cborBytes)
-	w.Seq, w.State = f.head(cborUint), f.head(cborUint)
-	n := f.head(cborArray)
+	w.Version = f.head(majorUint)
+	name := f.bytes(majorText)
+	w.User, w.Static, w.Session = f.bytes(majorBytes), f.bytes(majorBytes), f.bytes(majorBytes)
+	w.Seq, w.State = f.head(majorUint), f.head(majorUint)
+	n := f.head(majorArray)
 	if n > MaxAddrs {
 		return w, false
 	}
 	for range n {
 		f.array(addressItems)
-		w.Addrs = append(w.Addrs, addressWire{Scope: f.head(cborUint), Addr: f.bytes(cborBytes)})
+		w.Addrs = append(w.Addrs, addressWire{Scope: f.head(majorUint), Addr: f.bytes(majorBytes)})
 	}
-	w.Lifetime, w.Flags = f.head(cborUint), f.head(cborUint)
-	w.Hold, w.Ext = f.bytes(cborBytes), f.bytes(cborBytes)
+	w.Lifetime, w.Flags = f.head(majorUint), f.head(majorUint)
+	w.Hold, w.Ext = f.bytes(majorBytes), f.bytes(majorBytes)
 	w.Name = string(name)
 	return w, f.done() && utf8.Valid(name)
 }

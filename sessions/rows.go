@@ -11,28 +11,32 @@ import (
 
 // Major types and simple values of CBOR (RFC 8949 3.1, 3.3).
 const (
-	cborUint  = 0
-	cborBytes = 2
-	cborText  = 3
-	cborArray = 4
-	cborNull  = 0xf6
-	cborFalse = 0xf4
-	cborTrue  = 0xf5
+	majorUint   = 0
+	majorBytes  = 2
+	majorText   = 3
+	majorArray  = 4
+	simpleNull  = 0xf6
+	simpleFalse = 0xf4
+	simpleTrue  = 0xf5
 )
 
 // rowItems is the number of elements of a row.
 const rowItems = 3
 
+// maxBatch bounds the writes of one batch.
+const maxBatch = 1 << 17
+
+// appendRows appends a batch as one CBOR array of [bucket, key, value].
 func appendRows(dst []byte, batch []Write) []byte {
-	dst = appendItem(dst, cborArray, len(batch))
+	dst = appendHead(dst, majorArray, len(batch))
 	for _, w := range batch {
-		dst = appendItem(dst, cborArray, rowItems)
-		dst = appendItem(dst, cborUint, int(w.Bucket))
-		dst = append(appendItem(dst, cborBytes, len(w.Key)), w.Key...)
+		dst = appendHead(dst, majorArray, rowItems)
+		dst = appendHead(dst, majorUint, int(w.Bucket))
+		dst = append(appendHead(dst, majorBytes, len(w.Key)), w.Key...)
 		if w.Value == nil {
-			dst = append(dst, cborNull)
+			dst = append(dst, simpleNull)
 		} else {
-			dst = append(appendItem(dst, cborBytes, len(w.Value)), w.Value...)
+			dst = append(appendHead(dst, majorBytes, len(w.Value)), w.Value...)
 		}
 	}
 	return dst
@@ -40,7 +44,7 @@ func appendRows(dst []byte, batch []Write) []byte {
 
 // readRows reads all of b and appends it to batch. Keys and values are slices of b.
 func readRows(batch []Write, b []byte) (_ []Write, ok bool) {
-	n, b, ok := readItem(b, cborArray)
+	n, b, ok := readHead(b, majorArray)
 	if !ok || n > maxBatch {
 		return nil, false
 	}
@@ -48,17 +52,17 @@ func readRows(batch []Write, b []byte) (_ []Write, ok bool) {
 	for range n {
 		var items, bucket int
 		var w Write
-		if items, b, ok = readItem(b, cborArray); !ok || items != rowItems {
+		if items, b, ok = readHead(b, majorArray); !ok || items != rowItems {
 			return nil, false
 		}
-		if bucket, b, ok = readItem(b, cborUint); !ok || bucket > int(lastBucket) {
+		if bucket, b, ok = readHead(b, majorUint); !ok || bucket > int(lastBucket) {
 			return nil, false
 		}
 		w.Bucket = Bucket(bucket)
 		if w.Key, b, ok = readBytes(b); !ok {
 			return nil, false
 		}
-		if len(b) > 0 && b[0] == cborNull {
+		if len(b) > 0 && b[0] == simpleNull {
 			b = b[1:]
 		} else if w.Value, b, ok = readBytes(b); !ok {
 			return nil, false
@@ -69,16 +73,16 @@ func readRows(batch []Write, b []byte) (_ []Write, ok bool) {
 }
 
 func readBytes(b []byte) (v, rest []byte, ok bool) {
-	n, b, ok := readItem(b, cborBytes)
+	n, b, ok := readHead(b, majorBytes)
 	if !ok || n > len(b) {
 		return nil, nil, false
 	}
 	return b[:n:n], b[n:], true
 }
 
-// appendItem appends the head of an item, in its shortest form. n is not
+// appendHead appends the head of an item, in its shortest form. n is not
 // negative and below 2^32.
-func appendItem(dst []byte, major byte, n int) []byte {
+func appendHead(dst []byte, major byte, n int) []byte {
 	m := major << 5
 	switch {
 	case n < 24:
@@ -94,13 +98,13 @@ func appendItem(dst []byte, major byte, n int) []byte {
 // appendUint appends any unsigned integer.
 func appendUint(dst []byte, n uint64) []byte {
 	if n < 1<<32 {
-		return appendItem(dst, cborUint, int(n))
+		return appendHead(dst, majorUint, int(n))
 	}
-	return binary.BigEndian.AppendUint64(append(dst, cborUint<<5|27), n)
+	return binary.BigEndian.AppendUint64(append(dst, majorUint<<5|27), n)
 }
 
-// readItem reads the head of an item of the given major type.
-func readItem(b []byte, major byte) (n int, rest []byte, ok bool) {
+// readHead reads the head of an item of the given major type.
+func readHead(b []byte, major byte) (n int, rest []byte, ok bool) {
 	if len(b) == 0 || b[0]>>5 != major {
 		return 0, nil, false
 	}

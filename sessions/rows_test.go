@@ -19,7 +19,7 @@ func TestRowsAreCBOR(t *testing.T) {
 	var batch []Write
 	var rows []libraryRow
 	for _, n := range []int{0, 1, 23, 24, 255, 256, 65535, 65536, 1 << 20} {
-		key, value := bytes.Repeat([]byte{1}, min(n+1, maxKey)), bytes.Repeat([]byte{2}, n)
+		key, value := bytes.Repeat([]byte{1}, min(n+1, 1<<15)), bytes.Repeat([]byte{2}, n)
 		batch = append(batch, Write{BucketTexts, key, value}, Write{BucketUsers, key, nil})
 		rows = append(rows, libraryRow{Bucket: 7, Key: key, Value: &value}, libraryRow{Bucket: 2, Key: key})
 	}

@@ -37,8 +37,6 @@ const (
 	maxSeen      = 4           // addresses remembered for a session
 	heardGrain   = time.Minute // how precisely the store knows when a session was last heard
 	storeSession = 1           // version of a stored session
-
-	maxMillis = 253402300799999 // the end of the year 9999, the last that RFC 3339 can write
 )
 
 // Seen is an address where the session's key authenticated to us.
@@ -159,19 +157,4 @@ func decodeSession(value []byte) (*entry, error) {
 		s.Seen = append(s.Seen, Seen{Addr: addr, At: fromMillis(seen.At)})
 	}
 	return s, nil
-}
-
-// millis is a time in the store: unix milliseconds, 0 for the zero time.
-func millis(t time.Time) uint64 {
-	if t.IsZero() {
-		return 0
-	}
-	return uint64(max(t.UnixMilli(), 0))
-}
-
-func fromMillis(ms uint64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(int64(min(ms, maxMillis))).UTC()
 }

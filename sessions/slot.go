@@ -110,7 +110,7 @@ func (s *slot) waitingSince() uint64 {
 		case w.Value == nil || err != nil:
 			delete(lines, string(w.Key))
 		default:
-			lines[string(w.Key)] = millis(l.at)
+			lines[string(w.Key)] = millis(l.At)
 		}
 	}
 	folded := uint64(0)
@@ -155,11 +155,11 @@ func (s *slot) waitingSince() uint64 {
 	return oldest
 }
 
-func decodeLineOf(w Write) (*line, error) {
+func decodeLineOf(w Write) (StoredLine, error) {
 	if w.Bucket != BucketOutbox || len(w.Key) != 8 || w.Value == nil {
-		return nil, errForm
+		return StoredLine{}, errForm
 	}
-	return decodeLine(1, w.Value)
+	return ReadLine(w.Value)
 }
 
 // slotState is what a run found in the slot that it is about to use.

@@ -46,8 +46,16 @@ func TestSlotsAreBounded(t *testing.T) {
 }
 
 func waitingLine(id uint64, at time.Time) Write {
-	l := &line{id: id, to: UserKey{9}, parts: []string{"hello"}, at: at}
-	return Write{BucketOutbox, idKey(id), l.encode()}
+	return outboxRow(id, UserKey{9}, at, "hello")
+}
+
+// outboxRow is a line that waits.
+func outboxRow(id uint64, to UserKey, at time.Time, parts ...string) Write {
+	o := NewOutbox()
+	if _, err := o.Put(at, id, to, nil, parts, nil); err != nil {
+		panic(err)
+	}
+	return o.TakeWrites()[0]
 }
 
 func TestSlotWithTheOldestWaitingTextFirst(t *testing.T) {
@@ -61,7 +69,7 @@ func TestSlotWithTheOldestWaitingTextFirst(t *testing.T) {
 		d.mustStore(all[2], waitingLine(1, testNow.Add(time.Minute)))
 		d.mustStore(all[2], waitingLine(2, testNow.Add(3*time.Hour)))
 		d.mustStore(all[3], waitingLine(1, testNow)) // the oldest, but it has gone
-		d.mustStore(all[3], Write{BucketOutbox, idKey(1), nil})
+		d.mustStore(all[3], Write{BucketOutbox, numberKey(1), nil})
 		if crash {
 			saved := filepath.Join(t.TempDir(), "s")
 			keepInodes(t, d.dir, saved)
@@ -168,13 +176,8 @@ func TestLinesOfACopyAreTold(t *testing.T) {
 	d := newDiskTest(t)
 	p := d.open("ann")
 	bob, gone := userOf(1), userOf(2)
-	named := newUser(bob, testNow)
-	named.Name, named.Trust, named.pin = "bob", TrustPinned, "bob"
-	put := func(id uint64, to UserKey, parts ...string) Write {
-		l := &line{id: id, to: to, parts: parts, at: testNow}
-		return Write{BucketOutbox, idKey(id), l.encode()}
-	}
-	batch := []Write{{BucketUsers, bob[:], named.encode()}, put(1, bob, "first\n+ ", "second"), put(2, gone, strings.Repeat("日", 100))}
+	put := func(id uint64, to UserKey, parts ...string) Write { return outboxRow(id, to, testNow, parts...) }
+	batch := []Write{rowOf(bob, "bob", TrustPinned), put(1, bob, "first\n+ ", "second"), put(2, gone, strings.Repeat("日", 100))}
 	for id := uint64(3); id <= 25; id++ {
 		batch = append(batch, put(id, bob, fmt.Sprint("line ", id)))
 	}

@@ -15,9 +15,7 @@ func TestStateIsForItsOwnerOnly(t *testing.T) {
 	d := newDiskTest(t)
 	p := d.open("Ann")
 	d.mustStore(p, text(1))
-	key := newUser(UserKey{1}, testNow)
-	key.Name, key.Trust = "bob", TrustBlocked
-	d.mustStore(p, Write{BucketUsers, key.Key[:], key.encode()})
+	d.mustStore(p, rowOf(UserKey{1}, "bob", TrustBlocked))
 	check := func(names ...string) {
 		t.Helper()
 		seen := map[string]bool{}

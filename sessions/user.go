@@ -65,8 +65,8 @@ func (u *user) met() bool {
 	return slices.ContainsFunc(u.sessions, func(s *entry) bool { return s.Heard })
 }
 
-// userStored is a user in the store.
-type userStored struct {
+// UserRow is a user in the store, as the outside of a Book may read and change it.
+type UserRow struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
 	Name    string
@@ -81,7 +81,7 @@ type userStored struct {
 	named   bool // store it as a namedStored
 }
 
-// namedStored is a userStored whose node was named as a seed. Only such rows have this later form.
+// namedStored is a UserRow whose node was named as a seed. Only such rows have this later form.
 type namedStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
@@ -97,8 +97,8 @@ type namedStored struct {
 	Named   bool
 }
 
-// row encodes a stored user in the older form if that is enough.
-func (w userStored) row() []byte {
+// Encode encodes a stored user in the older form if that is enough.
+func (w UserRow) Encode() []byte {
 	if w.Version = storeUser; !w.named {
 		return marshal(&w)
 	}
@@ -108,10 +108,10 @@ func (w userStored) row() []byte {
 	})
 }
 
-// readUser decodes a stored user of either form.
-func readUser(row []byte) (userStored, error) {
+// ReadUserRow decodes a stored user of either form.
+func ReadUserRow(row []byte) (UserRow, error) {
 	if len(row) < 2 || row[1] != storeNamed {
-		var w userStored
+		var w UserRow
 		err := unmarshalStored(row, storeUser, &w)
 		if len(row) > 1 && row[1] > storeNamed {
 			err = unmarshalStored(row, storeNamed, &w) // its error names the known form
@@ -120,21 +120,21 @@ func readUser(row []byte) (userStored, error) {
 	}
 	var w namedStored
 	err := unmarshalStored(row, storeNamed, &w)
-	return userStored{
+	return UserRow{
 		Version: storeUser, Name: w.Name, NameSeq: w.NameSeq, Trust: w.Trust, Before: w.Before,
 		Pin: w.Pin, First: w.First, Last: w.Last, Edge: w.Edge, Told: w.Told, named: w.Named,
 	}, err
 }
 
 func (u *user) encode() []byte {
-	return userStored{
+	return UserRow{
 		Name: u.Name, NameSeq: u.nameSeq, Trust: uint64(u.Trust), Before: uint64(u.before),
 		Pin: u.pin, First: millis(u.FirstSeen), Last: millis(u.LastSeen), Edge: u.Edge, Told: u.Told, named: u.Named,
-	}.row()
+	}.Encode()
 }
 
 func decodeUser(key, value []byte) (*user, error) {
-	w, err := readUser(value)
+	w, err := ReadUserRow(value)
 	if err != nil {
 		return nil, err
 	}
