@@ -7,7 +7,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of neighbours' questions that wait for the answer of another neighbour.
@@ -20,8 +21,8 @@ const (
 // helper's side of SWIM's indirect probe.
 type favour struct {
 	handle dgram.Handle
-	about  sessions.SessionID
-	by     sessions.SessionID
+	about  identity.SessionID
+	by     identity.SessionID
 	until  time.Time
 }
 
@@ -29,8 +30,8 @@ type favour struct {
 // own. Only neighbours that we tell of that session anyway get an answer, so it reveals nothing
 // about whom we know; and the probe goes to a session associated with us, never to an address,
 // and is smaller than the question.
-func (dt *detector) reachAsked(now time.Time, asker sessions.Session, r dgram.Received, p wire.Ping) {
-	about := sessions.SessionID(p.Session)
+func (dt *detector) reachAsked(now time.Time, asker book.Session, r dgram.Received, p wire.Ping) {
+	about := identity.SessionID(p.Session)
 	e, by := dt.edges.byID[about], dt.edges.byID[asker.ID]
 	if e == nil || by == nil || !e.online || !dt.edges.tells(e, by) || dt.cfg.Seed {
 		dt.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
@@ -53,7 +54,7 @@ func (dt *detector) reachAsked(now time.Time, asker sessions.Session, r dgram.Re
 }
 
 // favoursOf counts the questions of one asker.
-func (dt *detector) favoursOf(by sessions.SessionID) (count int) {
+func (dt *detector) favoursOf(by identity.SessionID) (count int) {
 	for i := range dt.favours {
 		if dt.favours[i].by == by {
 			count++
@@ -63,7 +64,7 @@ func (dt *detector) favoursOf(by sessions.SessionID) (count int) {
 }
 
 // repay answers those who asked about a session that has now given a sign of life.
-func (dt *detector) repay(now time.Time, id sessions.SessionID) {
+func (dt *detector) repay(now time.Time, id identity.SessionID) {
 	if len(dt.favours) == 0 {
 		return
 	}

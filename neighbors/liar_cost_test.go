@@ -12,7 +12,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // What a neighbour who lies, or whose program is broken, may cost others: these tests
@@ -290,7 +290,7 @@ func TestStrangerDoesNotExplode(t *testing.T) {
 	}
 	explode := func(targets ...wire.PeerID) {
 		p := wire.Ping{Scope: wire.ScopeExplode, Record: m.signed, Targets: targets}
-		ticket := sessions.Ticket{Asker: m.record.Session, Introducer: sessions.SessionID(ann.id()), Number: uint64(v.now.UnixMilli())}
+		ticket := identity.Ticket{Asker: m.record.Session, Introducer: identity.SessionID(ann.id()), Number: uint64(v.now.UnixMilli())}
 		p.Ticket = wire.Ticket{Number: ticket.Number, Sig: ticket.Sign(m.key)}
 		m.says(ann.id(), wire.Message{ID: m.ep.NextID(), Body: p}, 2*time.Second)
 	}
@@ -319,10 +319,10 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	m := v.pinned(1, "mallory", ann)
 	v.run(10 * time.Second)
 	rec := m.record
-	change := func(state sessions.State) {
+	change := func(state identity.State) {
 		rec.Seq++
 		rec.State = state
-		signed, err := sessions.Sign(m.key, rec)
+		signed, err := identity.Sign(m.key, rec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,7 +331,7 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	}
 	before := ann.sends
 	for i := range 1200 { // a minute
-		change(sessions.State(i % 2))
+		change(identity.State(i % 2))
 		v.run(50 * time.Millisecond)
 	}
 	if got := ann.sends - before - 1200; got > 600 { // the acks are the liar's own doing
@@ -339,7 +339,7 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	} else {
 		t.Logf("ann sends %d datagrams in a minute beside the acks", got)
 	}
-	change(sessions.StateAway)
+	change(identity.StateAway)
 	v.until(90*time.Second, "all know the last state", func() bool {
 		for _, p := range v.nodes[:8] {
 			if s, ok := p.node.Believes(rec.Session); !ok || s != neighbors.Away {
@@ -359,7 +359,7 @@ func TestFalseSeedIsAskedRarely(t *testing.T) {
 	ann.say(bob.name, "are you there?")
 	v.run(time.Minute)
 	m := v.attacker(1, "mallory", "198.19.1.7:6789")
-	m.flags(sessions.FlagSeed)
+	m.flags(identity.FlagSeed)
 	m.meets(ann)
 	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
 	v.run(5 * time.Second)

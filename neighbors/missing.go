@@ -6,20 +6,21 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // lookups look for people who are not here.
 type lookups struct {
 	*core
-	seeking map[sessions.UserKey]*seeker // known users; at most as many as edges
+	seeking map[identity.UserKey]*seeker // known users; at most as many as edges
 	seekAt  time.Time                    // when one of seeking is due; zero: to be worked out
 	search  search
 }
 
 func newLookups(c *core) *lookups {
-	return &lookups{core: c, seeking: map[sessions.UserKey]*seeker{}}
+	return &lookups{core: c, seeking: map[identity.UserKey]*seeker{}}
 }
 
 // remember looks for the sessions we remember, so that a node finds its people again with every
@@ -68,7 +69,7 @@ func (lk *lookups) redial(now time.Time, e *edge) {
 		return
 	}
 	s, ok := lk.book.Session(e.id)
-	if u, known := lk.book.User(e.user); !ok || !known || u.Trust == sessions.TrustBlocked {
+	if u, known := lk.book.User(e.user); !ok || !known || u.Trust == book.TrustBlocked {
 		return
 	}
 	wait := time.Second // the budget is spent: again soon, without back-off
@@ -89,7 +90,7 @@ func (lk *lookups) redial(now time.Time, e *edge) {
 
 // seek looks for a user who has no session online: at remembered addresses now, and by asking
 // seeds and neighbours.
-func (lk *lookups) seek(now time.Time, user sessions.UserKey) {
+func (lk *lookups) seek(now time.Time, user identity.UserKey) {
 	lk.missAll(now, user)
 	if w := lk.seeker(user); w != nil {
 		w.left = false
@@ -100,7 +101,7 @@ func (lk *lookups) seek(now time.Time, user sessions.UserKey) {
 }
 
 // await asks seeds for a user: they tell of a return only those who asked.
-func (lk *lookups) await(now time.Time, user sessions.UserKey) {
+func (lk *lookups) await(now time.Time, user identity.UserKey) {
 	if w := lk.seeker(user); w != nil {
 		w.left, w.wait, w.next = true, 0, now.Add(lk.spread(redialFirst))
 		lk.seekAt = time.Time{}
@@ -109,7 +110,7 @@ func (lk *lookups) await(now time.Time, user sessions.UserKey) {
 }
 
 // seeker returns a user's seeker, made if there is none; nil: there is no room.
-func (lk *lookups) seeker(user sessions.UserKey) *seeker {
+func (lk *lookups) seeker(user identity.UserKey) *seeker {
 	w := lk.seeking[user]
 	if w == nil && len(lk.seeking) < int(lk.budget.Most(budget.Edges, budget.Own)) {
 		w = &seeker{}
@@ -119,7 +120,7 @@ func (lk *lookups) seeker(user sessions.UserKey) *seeker {
 }
 
 // missAll begins to ping the sessions of a user that are not online, where they last were.
-func (lk *lookups) missAll(now time.Time, user sessions.UserKey) {
+func (lk *lookups) missAll(now time.Time, user identity.UserKey) {
 	lk.searchSoon(now)
 	for _, s := range lk.book.SessionsOf(user) {
 		if len(s.Seen) == 0 {
@@ -176,12 +177,12 @@ func (lk *lookups) advanceSeekers(now time.Time) (next time.Time) {
 }
 
 // seekingKeys lists the missing users in a fixed order.
-func (lk *lookups) seekingKeys() []sessions.UserKey {
-	keys := make([]sessions.UserKey, 0, len(lk.seeking))
+func (lk *lookups) seekingKeys() []identity.UserKey {
+	keys := make([]identity.UserKey, 0, len(lk.seeking))
 	for k := range lk.seeking {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b sessions.UserKey) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(keys, func(a, b identity.UserKey) int { return bytes.Compare(a[:], b[:]) })
 	return keys
 }
 
@@ -192,7 +193,7 @@ func (lk *lookups) seedsNews(now time.Time, seed *edge, list []wire.Summary) {
 		return
 	}
 	for _, s := range list {
-		known, ok := lk.book.Session(sessions.SessionID(s.Session))
+		known, ok := lk.book.Session(identity.SessionID(s.Session))
 		if w := lk.seeking[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
 			w.asked, w.wait, w.next = now, 0, now.Add(lk.spread(seekFirst))
 			lk.seekAt = time.Time{}

@@ -11,7 +11,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // 3.1: "Each node must keep track of all nodes that are within two edge traversals", and
@@ -23,7 +23,7 @@ func TestPaperTwoEdgeTraversals(t *testing.T) {
 	for i, p := range v.nodes {
 		one, two := v.within(i)
 		for j, q := range v.nodes {
-			_, known := q.node.Believes(sessions.SessionID(p.id()))
+			_, known := q.node.Believes(identity.SessionID(p.id()))
 			if near := i == j || slices.Contains(one, j) || slices.Contains(two, j); i != j && known != near {
 				t.Errorf("%s knows %s: %v; within two edges: %v", q.name, p.name, known, near)
 			}

@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of what others tell us.
@@ -26,28 +26,28 @@ const (
 // their own); it says whom to ask, and what the person sees of sessions two edges away.
 type rumors struct {
 	*core
-	of     *simplelru.LRU[sessions.SessionID, *rumor]
-	toldBy map[sessions.SessionID]int // how many sessions each teller tells of; as many entries as tellers
+	of     *simplelru.LRU[identity.SessionID, *rumor]
+	toldBy map[identity.SessionID]int // how many sessions each teller tells of; as many entries as tellers
 }
 
 // rumor is what neighbours tell of one session.
 type rumor struct {
-	id      sessions.SessionID
+	id      identity.SessionID
 	tellers []telling // in the order of their first claim; at most maxTellers
 	shown   State     // what the person was last told of it
 }
 
 // telling is one neighbour's claim.
 type telling struct {
-	by    sessions.SessionID
+	by    identity.SessionID
 	known bool // our user knows the teller
 	seq   uint64
 	state uint64 // of wire.Summary
 }
 
 func newRumors(c *core) *rumors {
-	r := &rumors{core: c, toldBy: map[sessions.SessionID]int{}}
-	of, err := simplelru.NewLRU(maxHearsay, func(_ sessions.SessionID, gone *rumor) {
+	r := &rumors{core: c, toldBy: map[identity.SessionID]int{}}
+	of, err := simplelru.NewLRU(maxHearsay, func(_ identity.SessionID, gone *rumor) {
 		for _, t := range gone.tellers {
 			r.untold(t.by)
 		}
@@ -61,7 +61,7 @@ func newRumors(c *core) *rumors {
 
 // outdated: the person has just been told that a session is no longer reached. Of what others
 // tell of it, only that they reach it is still news.
-func (h *rumors) outdated(id sessions.SessionID) *rumor {
+func (h *rumors) outdated(id identity.SessionID) *rumor {
 	r := h.rumor(id)
 	if r != nil {
 		r.shown = ""
@@ -70,13 +70,13 @@ func (h *rumors) outdated(id sessions.SessionID) *rumor {
 }
 
 // untold counts one telling fewer.
-func (h *rumors) untold(by sessions.SessionID) {
+func (h *rumors) untold(by identity.SessionID) {
 	if h.toldBy[by]--; h.toldBy[by] <= 0 {
 		delete(h.toldBy, by)
 	}
 }
 
-func (h *rumors) rumor(id sessions.SessionID) *rumor {
+func (h *rumors) rumor(id identity.SessionID) *rumor {
 	r, _ := h.of.Peek(id)
 	return r
 }
@@ -85,8 +85,8 @@ func (h *rumors) rumor(id sessions.SessionID) *rumor {
 // claim is new, and the previous claim (gone if there was none). Strangers, who can be many on one
 // link, leave room for people our user knows: half of all entries, and their places among the
 // tellers. asked: the claim answers our request, so it counts even if earlier news had a higher seq.
-func (h *rumors) note(by sessions.SessionID, known bool, s wire.Summary, asked bool) (r *rumor, news bool, was uint64) {
-	id := sessions.SessionID(s.Session)
+func (h *rumors) note(by identity.SessionID, known bool, s wire.Summary, asked bool) (r *rumor, news bool, was uint64) {
+	id := identity.SessionID(s.Session)
 	r, ok := h.of.Get(id)
 	i := -1
 	if ok {
@@ -129,22 +129,22 @@ func (h *rumors) seat(r *rumor, known bool) bool {
 }
 
 // drop forgets all claims of a neighbour and returns the sessions concerned, in a fixed order.
-func (h *rumors) drop(by sessions.SessionID) []*rumor {
-	return h.dropThose(by, func(sessions.SessionID) bool { return true })
+func (h *rumors) drop(by identity.SessionID) []*rumor {
+	return h.dropThose(by, func(identity.SessionID) bool { return true })
 }
 
 // replace forgets the claims of a neighbour that are missing from a page of its list, asked for
 // behind cursor. It returns the sessions concerned, in a fixed order.
-func (h *rumors) replace(by sessions.SessionID, cursor []byte, page *wire.List) []*rumor {
-	return h.dropThose(by, func(id sessions.SessionID) bool {
-		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s wire.Summary, id sessions.SessionID) int {
+func (h *rumors) replace(by identity.SessionID, cursor []byte, page *wire.List) []*rumor {
+	return h.dropThose(by, func(id identity.SessionID) bool {
+		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s wire.Summary, id identity.SessionID) int {
 			return bytes.Compare(s.Session[:], id[:])
 		})
 		return !listed && covers(page, cursor, wire.PeerID(id))
 	})
 }
 
-func (h *rumors) dropThose(by sessions.SessionID, of func(sessions.SessionID) bool) (touched []*rumor) {
+func (h *rumors) dropThose(by identity.SessionID, of func(identity.SessionID) bool) (touched []*rumor) {
 	if h.toldBy[by] == 0 {
 		return nil
 	}
@@ -164,7 +164,7 @@ func (h *rumors) dropThose(by sessions.SessionID, of func(sessions.SessionID) bo
 }
 
 // held is what one neighbour told, in the form of its list: at most maxToldBy, by session id.
-func (h *rumors) held(by sessions.SessionID) (list []wire.Summary) {
+func (h *rumors) held(by identity.SessionID) (list []wire.Summary) {
 	for _, r := range h.of.Values() {
 		for _, t := range r.tellers {
 			if t.by == by {
@@ -182,7 +182,7 @@ func (h *rumors) via(r *rumor) (state State, by *edge) {
 	state = Unknown
 	seq := uint64(0)
 	if s, ok := h.book.Session(r.id); ok {
-		if seq = s.Seq; s.State == sessions.StateGone {
+		if seq = s.Seq; s.State == identity.StateGone {
 			return Offline, nil
 		}
 	}
@@ -206,9 +206,9 @@ func (h *rumors) via(r *rumor) (state State, by *edge) {
 // saidState is the State for the state in a summary.
 func saidState(s uint64) State {
 	switch s {
-	case uint64(sessions.StateOnline):
+	case uint64(identity.StateOnline):
 		return Online
-	case uint64(sessions.StateAway):
+	case uint64(identity.StateAway):
 		return Away
 	case wire.SummarySuspect:
 		return Suspect

@@ -12,7 +12,8 @@ import (
 	"strings"
 
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/store"
 	"darkchat/shell"
 )
 
@@ -99,7 +100,7 @@ func parseFlags(args []string) (config, error) {
 	fs.StringVar(&hold, "hold", holdOn, "")
 	fs.StringVar(&door, "strangers", "ask", "")
 	fs.StringVar(&intro, "intro", "known", "")
-	fs.IntVar(&c.history, "history", sessions.DefaultHistory, "")
+	fs.IntVar(&c.history, "history", store.DefaultHistory, "")
 	fs.StringVar(&c.state, "state", "", "")
 	fs.StringVar(&c.identity, "identity", "", "")
 	fs.BoolVar(&c.ephemeral, "ephemeral", false, "")
@@ -121,7 +122,7 @@ func parseFlags(args []string) (config, error) {
 	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
 
 	if set["u"] {
-		name, err := sessions.TidyName(c.user)
+		name, err := identity.TidyName(c.user)
 		if err != nil {
 			return config{}, fmt.Errorf("-u %q: %w", c.user, err)
 		}
@@ -140,8 +141,8 @@ func parseFlags(args []string) (config, error) {
 		return config{}, fmt.Errorf("-wait %v is negative: give 0s to not wait at all", c.wait)
 	case c.log != logText && c.log != logJSON:
 		return config{}, fmt.Errorf("-log %q is unknown: text or json", c.log)
-	case c.history < 0 || c.history > sessions.MaxHistory:
-		return config{}, fmt.Errorf("-history %d is out of range: 0 (none) to %d", c.history, sessions.MaxHistory)
+	case c.history < 0 || c.history > store.MaxHistory:
+		return config{}, fmt.Errorf("-history %d is out of range: 0 (none) to %d", c.history, store.MaxHistory)
 	case hold != holdOn && hold != holdOff:
 		return config{}, fmt.Errorf("-hold %q is unknown: on or off", hold)
 	case set["state"] && c.state == "":
@@ -339,5 +340,5 @@ func stateFolder(c config) (string, error) {
 	case c.state != "":
 		return c.state, nil
 	}
-	return sessions.DefaultDir()
+	return store.DefaultDir()
 }
