@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // This file has a vector for each bound that the others do not meet: lengths, shapes and
@@ -191,7 +191,7 @@ func fieldByField(ann person) (raw func(func(f [][]byte)) []byte, sign func([]by
 		return arr(f...)
 	}
 	sign = func(raw []byte) []byte {
-		return arr(bin(raw), bin(sessions.Ed25519{}.Sign(ann.key, append([]byte(recordDomain), raw...))))
+		return arr(bin(raw), bin(identity.Ed25519{}.Sign(ann.key, append([]byte(recordDomain), raw...))))
 	}
 	return raw, sign
 }

@@ -15,7 +15,9 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/mail"
 	"darkchat/spec"
 )
 
@@ -78,12 +80,12 @@ func heldVectors(t *testing.T, ann, bob person) []vector {
 			Sealed: sealCopy(t, ephemeral, c.hold.PublicKey(), append([]byte(copyDomain), c.info...), sealed)}})
 		return v.with("hold_private", private.Bytes()).with("hold_ephemeral", ephemeral.Bytes()).with("copy_user", ann.user()).with("copy", sealed)
 	}
-	word := sessions.Receipt{From: bob.session, To: ann.session, ID: id}
+	word := mail.Receipt{From: bob.session, To: ann.session, ID: id}
 	receipt := func(name string, result wire.Result, sig []byte) vector {
 		return plain(name, wire.Message{ID: 4713, Attempt: 1, Body: wire.Receipt{From: wire.PeerID(bob.session), To: wire.PeerID(ann.session), Text: id, Result: result, Sig: sig}}).
 			with("receipt_user", bob.user())
 	}
-	ticket := sessions.Ticket{Asker: ann.session, Introducer: bob.session, Name: "cyd", Number: 1_700_000_000_123}
+	ticket := identity.Ticket{Asker: ann.session, Introducer: bob.session, Name: "cyd", Number: 1_700_000_000_123}
 	find := func(name string, change func(p *wire.Ping), signer person) vector {
 		p := wire.Ping{Scope: wire.ScopeFind, Name: "cyd", Record: ann.record, Ticket: wire.Ticket{Number: ticket.Number}}
 		if change != nil {
@@ -109,7 +111,7 @@ func heldVectors(t *testing.T, ann, bob person) []vector {
 		unheeded(held("hold-from", func(c *copied) { c.from = cyd.session[:] }), none),
 		unheeded(held("hold-id", func(c *copied) { c.id++ }), none),
 		unheeded(held("hold-part", func(c *copied) { c.part = 1 }), none),
-		unheeded(held("hold-long", func(c *copied) { c.text = strings.Repeat("a", sessions.MaxCopyText+1) }), none),
+		unheeded(held("hold-long", func(c *copied) { c.text = strings.Repeat("a", mail.MaxCopyText+1) }), none),
 		unheeded(held("hold-empty", func(c *copied) { c.text = "" }), none),
 		unheeded(held("hold-trailing", func(c *copied) { c.tail = []byte{0} }), none),
 		unheeded(plain("hold-nothing", wire.Message{ID: 4712, Attempt: 1, Body: wire.Hold{To: wire.PeerID(bob.session), From: wire.PeerID(ann.session), Text: id,
@@ -140,23 +142,23 @@ func heeded(t *testing.T, v spec.Vector) bool {
 		if introducer == nil {
 			return true
 		}
-		rec, err := sessions.Verify(b.Record)
+		rec, err := identity.Verify(b.Record)
 		if err != nil || b.Scope == wire.ScopeFind && b.Name == "" && b.User == nil {
 			return false
 		}
-		mapped, err := sessions.MapName(b.Name)
-		s := sessions.Ticket{Asker: rec.Session, Introducer: sessions.SessionID(introducer), Name: b.Name, User: b.User, Number: b.Ticket.Number}
+		mapped, err := identity.MapName(b.Name)
+		s := identity.Ticket{Asker: rec.Session, Introducer: identity.SessionID(introducer), Name: b.Name, User: b.User, Number: b.Ticket.Number}
 		return (b.Name == "" || err == nil && mapped == b.Name) && s.Verify(rec.User[:], b.Ticket.Sig)
 	case wire.Receipt:
-		s := sessions.Receipt{From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result)}
-		return s.Verify(sessions.UserKey(v.Hex("receipt_user")), b.Sig)
+		s := mail.Receipt{From: identity.SessionID(b.From), To: identity.SessionID(b.To), ID: b.Text, Result: uint64(b.Result)}
+		return s.Verify(identity.UserKey(v.Hex("receipt_user")), b.Sig)
 	case wire.Hold:
-		var keys sessions.HoldKeys
-		if err := keys.Load(sessions.BucketHoldKeys, nil, arr(num(1), bin(v.Hex("hold_private")), num(1), zeros(0), num(0))); err != nil {
+		var keys mail.HoldKeys
+		if err := keys.Load(kv.BucketHoldKeys, nil, arr(num(1), bin(v.Hex("hold_private")), num(1), zeros(0), num(0))); err != nil {
 			t.Fatal(err)
 		}
-		c, err := keys.Open(sessions.SessionID(b.To), b.Sealed)
-		return err == nil && c.From == sessions.SessionID(b.From) && c.ID == b.Text && c.Verify(sessions.UserKey(v.Hex("copy_user"))) == nil
+		c, err := keys.Open(identity.SessionID(b.To), b.Sealed)
+		return err == nil && c.From == identity.SessionID(b.From) && c.ID == b.Text && c.Verify(identity.UserKey(v.Hex("copy_user"))) == nil
 	}
 	return true
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // vector is one file of spec/vectors in the making (spec/wire.md 9).
@@ -49,24 +49,24 @@ type person struct {
 	key     ed25519.PrivateKey
 	static  *ecdh.PrivateKey
 	record  []byte
-	session sessions.SessionID
+	session identity.SessionID
 }
 
-func newPerson(t *testing.T, name string, number byte, change func(*sessions.Record)) person {
+func newPerson(t *testing.T, name string, number byte, change func(*identity.Record)) person {
 	p := person{seed: bytes.Repeat([]byte{number}, 32), static: fixedKey(t, number+1)}
 	p.key = ed25519.NewKeyFromSeed(p.seed)
-	r := sessions.Record{
+	r := identity.Record{
 		Name: name, Static: [32]byte(p.static.PublicKey().Bytes()), Seq: 1_700_000_000_000 + uint64(number), Lifetime: 10 * time.Minute,
-		Addrs: []sessions.Address{{Scope: sessions.ScopeLAN, Addr: netip.MustParseAddrPort("192.168.1.7:6789")}},
+		Addrs: []identity.Address{{Scope: identity.ScopeLAN, Addr: netip.MustParseAddrPort("192.168.1.7:6789")}},
 	}
 	if change != nil {
 		change(&r)
 	}
 	var err error
-	if p.record, err = sessions.Sign(p.key, r); err != nil {
+	if p.record, err = identity.Sign(p.key, r); err != nil {
 		t.Fatal(err)
 	}
-	p.session = sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), r.Static)
+	p.session = identity.MakeSessionID(identity.UserKey(p.key.Public().(ed25519.PublicKey)), r.Static)
 	return p
 }
 
@@ -186,9 +186,9 @@ func rawText(prev, part, parts uint64, text []byte) []byte {
 // allVectors makes every vector. It uses fixed keys and no randomness.
 func allVectors(t *testing.T) []vector {
 	ann := newPerson(t, "ann", 1, nil)
-	bob := newPerson(t, "Bob", 11, func(r *sessions.Record) {
-		r.Addrs = append(r.Addrs, sessions.Address{Scope: sessions.ScopeObserved, Addr: netip.MustParseAddrPort("[2001:db8::7]:6789")})
-		r.Hold = sessions.HoldKey(fixedKey(t, 13).PublicKey().Bytes())
+	bob := newPerson(t, "Bob", 11, func(r *identity.Record) {
+		r.Addrs = append(r.Addrs, identity.Address{Scope: identity.ScopeObserved, Addr: netip.MustParseAddrPort("[2001:db8::7]:6789")})
+		r.Hold = identity.HoldKey(fixedKey(t, 13).PublicKey().Bytes())
 	})
 	return slices.Concat(
 		exchangeVectors(t, ann, bob), introductionVectors(t, ann, bob), badExchangeVectors(t, ann, bob), badDatagramVectors(),
@@ -253,7 +253,7 @@ func introductionVectors(t *testing.T, ann, bob person) []vector {
 	cyd := newPerson(t, "cyd", 51, nil)
 	s := newStory(t, "introduced", ann, bob, 61, "203.0.113.6:50123")
 	nonce := []byte("a nonce of 12 bytes")[:wire.NonceSize]
-	ticket := sessions.Ticket{Asker: ann.session, Introducer: bob.session, Name: "cyd", Number: 1_700_000_000_124}
+	ticket := identity.Ticket{Asker: ann.session, Introducer: bob.session, Name: "cyd", Number: 1_700_000_000_124}
 	find := wire.Ping{Scope: wire.ScopeFind, Name: "cyd", Record: ann.record, Ticket: wire.Ticket{Number: ticket.Number, Sig: ticket.Sign(ann.key)}}
 	half := find
 	half.Session, half.Record, half.By = cyd.session[:], cyd.record, bob.session[:]

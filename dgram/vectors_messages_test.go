@@ -10,17 +10,17 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // messageVectors are plaintexts, one for each kind and for each way to use it.
 func messageVectors(t *testing.T, ann, bob person) []vector {
-	gone := newPerson(t, "ann", 1, func(r *sessions.Record) { r.Seq, r.State, r.Addrs = r.Seq+1, sessions.StateGone, nil })
+	gone := newPerson(t, "ann", 1, func(r *identity.Record) { r.Seq, r.State, r.Addrs = r.Seq+1, identity.StateGone, nil })
 	seen := netip.MustParseAddrPort("203.0.113.5:50123")
 	seen6 := netip.MustParseAddrPort("[2001:db8::5]:50123")
 	user := []byte(ann.key.Public().(ed25519.PublicKey))
 	ticket := func(name string, user []byte) wire.Ticket {
-		c := sessions.Ticket{Asker: ann.session, Introducer: bob.session, Name: name, User: user, Number: 1_700_000_000_123}
+		c := identity.Ticket{Asker: ann.session, Introducer: bob.session, Name: name, User: user, Number: 1_700_000_000_123}
 		return wire.Ticket{Number: c.Number, Sig: c.Sign(ann.key)}
 	}
 	plain := func(name string, ms ...wire.Message) vector {
@@ -194,10 +194,10 @@ func badMessageVectors(ann person) []vector {
 
 // recordVectors are good and bad records.
 func recordVectors(t *testing.T, ann, bob person) []vector {
-	fullest := newPerson(t, strings.Repeat("ä", wire.MaxName/2), 3, func(r *sessions.Record) {
-		r.State, r.Flags, r.Lifetime, r.Addrs = sessions.StateAway, 1<<20|sessions.FlagSeed, 1<<31*time.Second, nil
+	fullest := newPerson(t, strings.Repeat("ä", wire.MaxName/2), 3, func(r *identity.Record) {
+		r.State, r.Flags, r.Lifetime, r.Addrs = identity.StateAway, 1<<20|identity.FlagSeed, 1<<31*time.Second, nil
 		for _, a := range []string{"10.0.0.1:1", "192.0.2.7:65535", "[2001:db8::1]:6789", "[2001:db8::2]:6789", "[fd00::1]:6789"} {
-			r.Addrs = append(r.Addrs, sessions.Address{Scope: sessions.ScopeLAN, Addr: netip.MustParseAddrPort(a)})
+			r.Addrs = append(r.Addrs, identity.Address{Scope: identity.ScopeLAN, Addr: netip.MustParseAddrPort(a)})
 		}
 	})
 	raw, sign := fieldByField(ann)
@@ -208,7 +208,7 @@ func recordVectors(t *testing.T, ann, bob person) []vector {
 	address := func(b []byte) []byte { return one(arr(num(1), bin(b))) }
 	plain := raw(nil)
 	return append(recordBoundVectors(ann, raw, sign),
-		recordVector("record-ann", ann.record).with("user_seed", ann.seed).note("fingerprint", sessions.Fingerprint(sessions.UserKey(ann.user()))),
+		recordVector("record-ann", ann.record).with("user_seed", ann.seed).note("fingerprint", identity.Fingerprint(identity.UserKey(ann.user()))),
 		recordVector("record-bob", bob.record).with("user_seed", bob.seed),
 		recordVector("record-large", fullest.record).with("user_seed", fullest.seed),
 		recordVector("record-ext", sign(raw(func(f [][]byte) { f[11] = bin([]byte("later")) }))),

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Domains of what users sign (spec/wire.md 1.4).
@@ -35,7 +35,7 @@ func hardVectors(t *testing.T, ann person) []vector {
 	raw, _ := fieldByField(ann)
 	// of is the signed part of a record of any user; the number lets the challenge fall.
 	of := func(user []byte, number uint64) []byte {
-		sid := sessions.MakeSessionID(sessions.UserKey(user), [32]byte(ann.static.PublicKey().Bytes()))
+		sid := identity.MakeSessionID(identity.UserKey(user), [32]byte(ann.static.PublicKey().Bytes()))
 		return raw(func(f [][]byte) { f[2], f[4], f[5] = bin(user), bin(sid[:]), num(number) })
 	}
 	challenge := func(r, user, raw []byte) *big.Int {
@@ -61,16 +61,16 @@ func hardVectors(t *testing.T, ann person) []vector {
 			}
 		}
 	}
-	identity, eighth := encodePoint(point{big.NewInt(0), big.NewInt(1)}), torsion(t)
+	id, eighth := encodePoint(point{big.NewInt(0), big.NewInt(1)}), torsion(t)
 	beyond := toLittle(new(big.Int).Add(prime(), big.NewInt(1))) // 1 again
-	minus := append(bytes.Clone(identity[:31]), 0x80)            // 1, and an x of 0 that is negative
+	minus := append(bytes.Clone(id[:31]), 0x80)                  // 1, and an x of 0 that is negative
 	// with is a signature of ann's with a chosen R: r = 0, or that of anybody.
 	with := func(raw, r []byte, of *big.Int) []byte {
 		c := challenge(r, ann.user(), raw)
 		return signed(raw, r, c.Mul(c, ann.scalar()).Add(c, of).Mod(c, groupOrder()))
 	}
 	plain := raw(nil)
-	good := sessions.Ed25519{}.Sign(ann.key, append([]byte(recordDomain), plain...))
+	good := identity.Ed25519{}.Sign(ann.key, append([]byte(recordDomain), plain...))
 	tilted := encodePoint(add(decodePoint(t, ann.user()), eighth))
 	mixed := func() []byte { // honest but for the key's torsion, which this challenge takes away
 		for number := uint64(1); ; number++ {
@@ -82,13 +82,13 @@ func hardVectors(t *testing.T, ann person) []vector {
 	}
 	bad := func(name string, b []byte) vector { return recordVector("bad-record-"+name, b).bad("record") }
 	return []vector{
-		bad("user-identity", forged(identity)),
+		bad("user-identity", forged(id)),
 		bad("user-order-2", forged(toLittle(new(big.Int).Sub(prime(), big.NewInt(1))))),
 		bad("user-order-4", forged(make([]byte, 32))),
 		bad("user-order-8", forged(encodePoint(eighth))),
 		bad("user-not-canonical", forged(beyond)),
 		bad("user-minus-zero", forged(minus)),
-		bad("signature-r-identity", with(plain, identity, new(big.Int))),
+		bad("signature-r-identity", with(plain, id, new(big.Int))),
 		bad("signature-r-not-canonical", with(plain, beyond, new(big.Int))),
 		bad("signature-cofactor", with(plain, encodePoint(add(decodePoint(t, free), eighth)), s)),
 		bad("signature-s", signed(plain, good[:32], new(big.Int).Add(little(good[32:]), groupOrder()))),

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 	"darkchat/spec"
 )
 
@@ -128,7 +128,7 @@ func TestVectorsAreRead(t *testing.T) {
 func readVector(v spec.Vector, keys map[string][]byte) (why string, err error) {
 	switch v.Keys["layer"] {
 	case "record":
-		if _, err = sessions.Verify(v.Bytes); err != nil {
+		if _, err = identity.Verify(v.Bytes); err != nil {
 			return "record", err
 		}
 		return "", nil
@@ -262,7 +262,7 @@ func readHandshake(v spec.Vector, p *wire.Packet, keys map[string][]byte) (why s
 		return "self", nil
 	}
 	h, _ := wire.ParseHandshakePayload(payload)
-	r, err := sessions.Verify(h.Record)
+	r, err := identity.Verify(h.Record)
 	if err != nil || !bytes.Equal(r.Static[:], peer) {
 		return "record", err
 	}
@@ -320,7 +320,7 @@ func readAccepted(a wire.AcceptPayload, keys map[string][]byte) error {
 	case len(a.Record) == 0:
 		return nil
 	}
-	r, err := sessions.Verify(a.Record)
+	r, err := identity.Verify(a.Record)
 	if want := newKey(bytes.NewReader(keys["answerer_static"])).PublicKey().Bytes(); err == nil && !bytes.Equal(r.Static[:], want) {
 		err = fmt.Errorf("another's record")
 	}

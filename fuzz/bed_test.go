@@ -13,7 +13,8 @@ import (
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/neighbors/nodetest"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 var tell = flag.Bool("tell", false, "log every datagram that a node gets and all that it shows")
@@ -67,7 +68,7 @@ func newBed(t *testing.T) *bed { return &bed{t: t, now: epoch} }
 
 // person is a whole node with its disk and its screen.
 type person struct {
-	identity
+	principal
 	bed    *bed
 	addr   netip.AddrPort
 	node   *neighbors.Node // nil: not running
@@ -93,7 +94,7 @@ type person struct {
 // join adds a person and starts the node.
 func (b *bed) join(name string, number byte, addr string) *person {
 	b.t.Helper()
-	p := &person{identity: newIdentity(b.t, name, number), bed: b, addr: netip.MustParseAddrPort(addr), disk: nodetest.Disk{}}
+	p := &person{principal: newPrincipal(b.t, name, number), bed: b, addr: netip.MustParseAddrPort(addr), disk: nodetest.Disk{}}
 	p.machine = nodetest.Machine{
 		Disk: p.write, Screen: p.shows, Read: p.receipts, Dies: p.dies,
 		Cable: func(d dgram.Datagram) { b.send(p.addr, d.To, d.Bytes) },
@@ -106,7 +107,7 @@ func (b *bed) join(name string, number byte, addr string) *person {
 // bare adds an endpoint without a node.
 func (b *bed) bare(name string, number byte, addr string) *end {
 	b.t.Helper()
-	e := newEnd(b.t, newIdentity(b.t, name, number), addr, b.now)
+	e := newEnd(b.t, newPrincipal(b.t, name, number), addr, b.now)
 	b.ends = append(b.ends, e)
 	return e
 }
@@ -119,7 +120,7 @@ func (p *person) start() {
 	node, err := neighbors.New(neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.private, Random: chance(uint64(p.public[0])<<32 + p.runs),
 		Load: p.disk.Load, Listen: []netip.AddrPort{p.addr},
-		IDs: sessions.Block{First: p.runs << 20, Limit: (p.runs + 1) << 20}, Seqs: sessions.Block{First: seq, Limit: seq + 1<<20},
+		IDs: store.Block{First: p.runs << 20, Limit: (p.runs + 1) << 20}, Seqs: store.Block{First: seq, Limit: seq + 1<<20},
 	}, p.bed.now)
 	if err != nil {
 		p.bed.t.Fatalf("%s does not start on what was stored: %v", p.name, err)
@@ -160,7 +161,7 @@ func (p *person) turn() {
 }
 
 // write puts a batch on the disk.
-func (p *person) write(batch []sessions.Write) error {
+func (p *person) write(batch []kv.Write) error {
 	if p.full != nil {
 		return p.full
 	}

@@ -15,7 +15,7 @@ import (
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // floodSize names how many datagrams TestFlood sends; CI sends more than the few
@@ -35,7 +35,7 @@ func TestFlood(t *testing.T) {
 		}
 		total = n
 	}
-	victim := serve(t, newIdentity(t, "bob", 103))
+	victim := serve(t, newPrincipal(t, "bob", 103))
 	seed := uint64(time.Now().UnixNano())
 	f := &flood{t: t, Rand: rand.New(rand.NewPCG(seed, 1)), victim: victim}
 	for _, v := range vectors(t, "datagram") {
@@ -94,7 +94,7 @@ type served struct {
 	client *neighbors.Client
 }
 
-func serve(t *testing.T, who identity) served {
+func serve(t *testing.T, who principal) served {
 	t.Helper()
 	conn, err := dgram.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	if err != nil {
@@ -103,7 +103,7 @@ func serve(t *testing.T, who identity) served {
 	addr := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	node, err := neighbors.New(neighbors.Config{
 		Key: who.key, Name: who.name, Session: who.private, Random: chance(1), Listen: []netip.AddrPort{addr}, LoopbackOnly: true,
-		IDs: sessions.Block{First: 1, Limit: 1 << 40}, Seqs: sessions.Block{First: 1, Limit: 1 << 40},
+		IDs: store.Block{First: 1, Limit: 1 << 40}, Seqs: store.Block{First: 1, Limit: 1 << 40},
 	}, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func (f *flood) visit() {
 		f.t.Fatal(err)
 	}
 	defer conn.Close()
-	e := newEnd(f.t, newIdentity(f.t, "carol", 109), conn.LocalAddr().String(), time.Now())
+	e := newEnd(f.t, newPrincipal(f.t, "carol", 109), conn.LocalAddr().String(), time.Now())
 	if err := e.ep.Dial(time.Now(), f.victim.addr, nil); err != nil {
 		f.t.Fatal(err)
 	}

@@ -15,8 +15,12 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/mail"
+	"darkchat/sessions/store"
 )
 
 // FuzzJournal starts a node on a slot whose journal is any bytes: b itself, or, when
@@ -70,7 +74,7 @@ type slot struct {
 	journal string // the path of the next journal
 	number  uint64
 	files   map[string][]byte // what is put back before each run
-	real    []sessions.Write  // rows as a node writes them
+	real    []kv.Write        // rows as a node writes them
 }
 
 type batchRow struct {
@@ -87,28 +91,28 @@ func newSlot(f *testing.F) *slot {
 	if err != nil {
 		f.Fatal(err)
 	}
-	bob := newIdentity(f, "bob", 103)
-	book, outbox := sessions.NewBook(sessions.UserKey{1}, "ann", sessions.DefaultLimits(false)), sessions.NewOutbox()
-	signed := bob.record(f, 5, sessions.StateOnline)
-	r, err := sessions.Verify(signed)
+	bob := newPrincipal(f, "bob", 103)
+	people, outbox := book.New(identity.UserKey{1}, "ann", book.DefaultLimits(false)), mail.NewOutbox()
+	signed := bob.record(f, 5, identity.StateOnline)
+	r, err := identity.Verify(signed)
 	if err != nil {
 		f.Fatal(err)
 	}
-	if _, err := book.Learn(epoch, signed, r, true, stranger.Addr()); err != nil {
+	if _, err := people.Learn(epoch, signed, r, true, stranger.Addr()); err != nil {
 		f.Fatal(err)
 	}
-	book.Authenticated(epoch, r.Session, stranger)
-	if err := book.Pin(bob.user()); err != nil {
+	people.Authenticated(epoch, r.Session, stranger)
+	if err := people.Pin(bob.user()); err != nil {
 		f.Fatal(err)
 	}
 	if _, err := outbox.Put(epoch, 1, bob.user(), nil, []string{"hello"}, nil); err != nil {
 		f.Fatal(err)
 	}
-	inbox := sessions.NewInbox(budget.New(false), func(sessions.SessionID, sessions.UserKey) budget.Payer {
+	inbox := mail.NewInbox(budget.New(false), func(identity.SessionID, identity.UserKey) budget.Payer {
 		return budget.Payer{Class: budget.Known}
 	})
-	inbox.Offer(epoch, r.Session, r.User, sessions.Part{ID: 1, Parts: 1, Text: "hello"})
-	s.real = append(append(book.TakeWrites(), outbox.TakeWrites()...), inbox.TakeWrites()...)
+	inbox.Offer(epoch, r.Session, r.User, mail.Part{ID: 1, Parts: 1, Text: "hello"})
+	s.real = append(append(people.TakeWrites(), outbox.TakeWrites()...), inbox.TakeWrites()...)
 	if !p.Store().Append(s.real, 1) {
 		f.Fatal("the store takes nothing")
 	}
@@ -133,8 +137,8 @@ func memoryDir(f *testing.F) string {
 	return dir
 }
 
-func (s *slot) open() (*sessions.Profile, error) {
-	return sessions.OpenProfile(sessions.ProfileOptions{Dir: s.dir, User: "ann", Now: epoch, Random: chance(1)})
+func (s *slot) open() (*store.Profile, error) {
+	return store.OpenProfile(store.ProfileOptions{Dir: s.dir, User: "ann", Now: epoch, Random: chance(1)})
 }
 
 // snapshot notes the files that a run leaves, and finds out how the next run will
@@ -203,7 +207,7 @@ func (s *slot) check(t *testing.T, content []byte) {
 	s.restore(t, content)
 	want, damaged, unsure := s.slowRead(t, content)
 	p, err := s.open()
-	if errors.Is(err, sessions.ErrNewer) {
+	if errors.Is(err, kv.ErrNewer) {
 		if b, _ := os.ReadFile(s.journal); !bytes.Equal(b, content) || newerHead(content, s.number) == nil {
 			t.Fatalf("taken for newer, or touched: %v", err)
 		}
@@ -214,9 +218,9 @@ func (s *slot) check(t *testing.T, content []byte) {
 	}
 	defer p.Close()
 	got := map[string]string{}
-	load := func(give func(sessions.Bucket, []byte, []byte) error) error {
-		return p.Load(func(b sessions.Bucket, key, value []byte) error {
-			if b != sessions.BucketUsers { // those are merged with what other slots decided
+	load := func(give func(kv.Bucket, []byte, []byte) error) error {
+		return p.Load(func(b kv.Bucket, key, value []byte) error {
+			if b != kv.BucketUsers { // those are merged with what other slots decided
 				got[string(byte(b))+string(key)] = string(value)
 			}
 			return give(b, key, value)
@@ -226,7 +230,7 @@ func (s *slot) check(t *testing.T, content []byte) {
 		Key: p.Key, Name: p.Name, Session: p.Session, Random: chance(2), Load: load,
 		IDs: p.IDs, Seqs: p.Seqs,
 	}, epoch)
-	if err != nil && !errors.Is(err, sessions.ErrNewer) {
+	if err != nil && !errors.Is(err, kv.ErrNewer) {
 		t.Fatalf("the node does not start: %v", err)
 	}
 	aside, _ := filepath.Glob(s.journal + ".damaged-*")
@@ -260,7 +264,7 @@ func (s *slot) slowRead(t *testing.T, content []byte) (entries map[string]string
 	put := func(rows []batchRow) {
 		for _, r := range rows {
 			key := string(rune(r.Bucket)) + string(r.Key)
-			if b := sessions.Bucket(r.Bucket); b == sessions.BucketUsers || b == sessions.BucketHistory {
+			if b := kv.Bucket(r.Bucket); b == kv.BucketUsers || b == kv.BucketHistory {
 				continue // merged with what other slots decided; in a file of its own
 			}
 			if r.Value == nil {
@@ -315,7 +319,7 @@ func readBatch(payload []byte) (rows []batchRow, valid, strict bool) {
 	strict = err == nil && bytes.Equal(again, payload)
 	valid = len(rows) > 0
 	for _, r := range rows {
-		valid = valid && sessions.Bucket(r.Bucket) > sessions.BucketMeta && sessions.Bucket(r.Bucket) <= sessions.BucketHistory && len(r.Key) > 0 && len(r.Key) <= 1<<15
+		valid = valid && kv.Bucket(r.Bucket) > kv.BucketMeta && kv.Bucket(r.Bucket) <= kv.BucketHistory && len(r.Key) > 0 && len(r.Key) <= 1<<15
 	}
 	return rows, valid, strict
 }

@@ -21,9 +21,9 @@ import (
 // of a rule of spec/theory.md, and names the test that must notice:
 //
 //	# invariant: 3 exactly once
-//	# test: ./sessions -run '^TestTextsAreTakenInOrderAndOnce$'
+//	# test: ./sessions/mail -run '^TestTextsAreTakenInOrderAndOnce$'
 //	# What the fault is, in a line or two.
-//	in sessions
+//	in sessions/mail
 //	 	case p.ID <= w.head:
 //	-		return Verdict{Answer: i.again(w, p.ID), Have: w.head}
 //	+		return Verdict{Answer: AnswerTooOld, Have: w.head}

@@ -10,7 +10,7 @@ import (
 
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 	"darkchat/spec"
 )
 
@@ -70,11 +70,11 @@ const (
 
 // hostile is what mallory can say that only mallory can sign, and what nobody says.
 func hostile(tb testing.TB) []wire.Message {
-	m, ann, bob := newIdentity(tb, "mallory", 105), newIdentity(tb, "ann", 101), newIdentity(tb, "bob", 103)
-	record, gone := m.record(tb, 9, sessions.StateOnline), m.record(tb, 10, sessions.StateGone)
+	m, ann, bob := newPrincipal(tb, "mallory", 105), newPrincipal(tb, "ann", 101), newPrincipal(tb, "bob", 103)
+	record, gone := m.record(tb, 9, identity.StateOnline), m.record(tb, 10, identity.StateGone)
 	user, to := ann.user(), bob.session()
 	asks := func(name string, user []byte) wire.Ticket {
-		t := sessions.Ticket{Asker: m.session(), Introducer: to, Name: name, User: user, Number: 1 << 50}
+		t := identity.Ticket{Asker: m.session(), Introducer: to, Name: name, User: user, Number: 1 << 50}
 		return wire.Ticket{Number: t.Number, Sig: t.Sign(m.key)}
 	}
 	by, me := to[:], m.session()
@@ -84,7 +84,7 @@ func hostile(tb testing.TB) []wire.Message {
 	}
 	bodies := []wire.Body{
 		wire.Online{Record: record, Observed: strangerAddr(1)}, wire.Online{Record: gone}, wire.Offline{Record: gone},
-		wire.Online{Record: ann.record(tb, 1<<52, sessions.StateGone)}, wire.Offline{Record: bob.record(tb, 1, sessions.StateGone)},
+		wire.Online{Record: ann.record(tb, 1<<52, identity.StateGone)}, wire.Offline{Record: bob.record(tb, 1, identity.StateGone)},
 		wire.Ping{Scope: wire.ScopeFind, Name: "ann", Record: record, Ticket: asks("ann", nil)},
 		wire.Ping{Scope: wire.ScopeFind, User: user[:], Record: record, Ticket: asks("", user[:])},
 		wire.Ping{Scope: wire.ScopeFind, Name: "bob", Record: record, By: me[:], Session: me[:], Addrs: addrs, Ticket: asks("bob", nil)},
@@ -223,7 +223,7 @@ func (s *siege) do(p *program) {
 // lies is a list about people bob knows, about bob, and about nobody. The records that
 // mallory has of others were signed by them, once.
 func lies(tb testing.TB, kind byte, n int) (l wire.List) {
-	m, ann, bob := newIdentity(tb, "mallory", 105), newIdentity(tb, "ann", 101), newIdentity(tb, "bob", 103)
+	m, ann, bob := newPrincipal(tb, "mallory", 105), newPrincipal(tb, "ann", 101), newPrincipal(tb, "bob", 103)
 	for i := range n % 40 {
 		k := byte(i) * kind
 		id := wire.PeerID{k, byte(i), 9}
@@ -241,8 +241,8 @@ func lies(tb testing.TB, kind byte, n int) (l wire.List) {
 	slices.SortFunc(l.Summaries, func(a, b wire.Summary) int { return bytes.Compare(a.Session[:], b.Session[:]) })
 	l.Summaries = slices.CompactFunc(l.Summaries, func(a, b wire.Summary) bool { return a.Session == b.Session })
 	records := [][]byte{
-		ann.record(tb, 1, sessions.StateGone), m.record(tb, 20, sessions.StateGone), m.record(tb, 21, sessions.StateAway),
-		bob.record(tb, 1, sessions.StateOnline), []byte("no record"), nil,
+		ann.record(tb, 1, identity.StateGone), m.record(tb, 20, identity.StateGone), m.record(tb, 21, identity.StateAway),
+		bob.record(tb, 1, identity.StateOnline), []byte("no record"), nil,
 	}
 	if r := records[kind%6]; r != nil {
 		l.Records = [][]byte{r}

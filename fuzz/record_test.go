@@ -9,20 +9,20 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // FuzzRecord reads signed records: b as it stands, and b as the signed part of a
 // record that ann has signed, so that what lies behind the signature is reached.
 func FuzzRecord(f *testing.F) {
-	ann := newIdentity(f, "ann", 101)
+	ann := newPrincipal(f, "ann", 101)
 	for _, v := range vectors(f, "record") {
 		f.Add(v.Bytes, uint16(0))
 		if raw, _ := splitRecord(v.Bytes); raw != nil {
 			f.Add(owned(raw, ann), uint16(len(raw)))
 		}
 	}
-	own, _ := splitRecord(ann.record(f, 7, sessions.StateAway))
+	own, _ := splitRecord(ann.record(f, 7, identity.StateAway))
 	f.Add(own, uint16(9))
 	f.Fuzz(func(t *testing.T, b []byte, at uint16) {
 		checkRecord(t, ann, b, int(at))
@@ -35,10 +35,10 @@ func FuzzRecord(f *testing.F) {
 }
 
 // checkRecord holds a record that verifies to every rule of spec/wire.md 4.
-func checkRecord(t *testing.T, ann identity, signed []byte, at int) {
+func checkRecord(t *testing.T, ann principal, signed []byte, at int) {
 	t.Helper()
 	given := bytes.Clone(signed)
-	r, err := sessions.Verify(signed)
+	r, err := identity.Verify(signed)
 	if !bytes.Equal(signed, given) {
 		t.Fatal("the record was written to")
 	}
@@ -46,13 +46,13 @@ func checkRecord(t *testing.T, ann identity, signed []byte, at int) {
 		return
 	}
 	switch {
-	case len(signed) > sessions.MaxRecord:
+	case len(signed) > identity.MaxRecord:
 		t.Fatalf("%d bytes", len(signed))
-	case sessions.CheckName(r.Name) != nil:
+	case identity.CheckName(r.Name) != nil:
 		t.Fatalf("the name %q", r.Name)
-	case r.Session != sessions.MakeSessionID(r.User, r.Static):
+	case r.Session != identity.MakeSessionID(r.User, r.Static):
 		t.Fatal("the session id does not fit the keys")
-	case r.Seq >= sessions.MaxSeq, r.State > sessions.StateGone, len(r.Addrs) > sessions.MaxAddrs, r.Lifetime < 0, r.Lifetime%time.Second != 0:
+	case r.Seq >= identity.MaxSeq, r.State > identity.StateGone, len(r.Addrs) > identity.MaxAddrs, r.Lifetime < 0, r.Lifetime%time.Second != 0:
 		t.Fatalf("out of bounds: %+v", r)
 	}
 	for _, a := range r.Addrs {
@@ -62,17 +62,17 @@ func checkRecord(t *testing.T, ann identity, signed []byte, at int) {
 	}
 	changed := bytes.Clone(signed)
 	changed[at/8%len(changed)] ^= 1 << (at % 8)
-	if got, err := sessions.Verify(changed); err == nil {
+	if got, err := identity.Verify(changed); err == nil {
 		t.Fatalf("bit %d changed, and it verifies: %+v", at, got)
 	}
 	if r.User != ann.user() {
 		return
 	}
-	again, err := sessions.Sign(ann.key, r)
+	again, err := identity.Sign(ann.key, r)
 	if err != nil {
 		t.Fatalf("cannot be signed again: %v", err)
 	}
-	same, err := sessions.Verify(again)
+	same, err := identity.Verify(again)
 	if err != nil || !reflect.DeepEqual(same, r) {
 		t.Fatalf("signed again it is %+v (%v), was %+v", same, err, r)
 	}
@@ -92,7 +92,7 @@ func splitRecord(signed []byte) (raw, sig []byte) {
 
 // owned puts ann's user key and session id into the signed part of somebody else's
 // record, so that ann can sign it.
-func owned(raw []byte, ann identity) []byte {
+func owned(raw []byte, ann principal) []byte {
 	var fields []any
 	if cbor.Unmarshal(raw, &fields) != nil || len(fields) != 11 {
 		return raw
@@ -101,7 +101,7 @@ func owned(raw []byte, ann identity) []byte {
 	fields[2] = user[:]
 	if static, ok := fields[3].([]byte); ok && len(static) == 32 {
 		if id, ok := fields[4].([]byte); ok && len(id) == 8 {
-			session := sessions.MakeSessionID(user, [32]byte(static))
+			session := identity.MakeSessionID(user, [32]byte(static))
 			fields[4] = session[:]
 		}
 	}

@@ -13,7 +13,7 @@ func TestTextNeverGoesToAnotherKey(t *testing.T) {
 	w := newCable(t)
 	w.meet()
 	bob := w.bob
-	mallory := newEnd(t, newIdentity(t, "mallory", 105), bob.addr.String(), w.now)
+	mallory := newEnd(t, newPrincipal(t, "mallory", 105), bob.addr.String(), w.now)
 	w.bob = mallory
 	secret := "for bob alone " + strings.Repeat("x", 200)
 	w.ann.say(secret)

@@ -13,7 +13,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 var (
@@ -28,17 +28,17 @@ func chance(seed uint64) io.Reader {
 	return rand.NewChaCha8(s)
 }
 
-// identity is a user with one session, all keys out of one number.
-type identity struct {
+// principal is a user with one session, all keys out of one number.
+type principal struct {
 	name    string
 	key     ed25519.PrivateKey
 	private [32]byte
 	public  [32]byte
 }
 
-func newIdentity(tb testing.TB, name string, number byte) identity {
+func newPrincipal(tb testing.TB, name string, number byte) principal {
 	tb.Helper()
-	i := identity{name: name, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{number}, 32))}
+	i := principal{name: name, key: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{number}, 32))}
 	copy(i.private[:], bytes.Repeat([]byte{number + 1}, 32))
 	k, err := ecdh.X25519().NewPrivateKey(i.private[:])
 	if err != nil {
@@ -48,15 +48,15 @@ func newIdentity(tb testing.TB, name string, number byte) identity {
 	return i
 }
 
-func (i identity) user() sessions.UserKey {
-	return sessions.UserKey(i.key.Public().(ed25519.PublicKey))
+func (i principal) user() identity.UserKey {
+	return identity.UserKey(i.key.Public().(ed25519.PublicKey))
 }
 
-func (i identity) session() sessions.SessionID { return sessions.MakeSessionID(i.user(), i.public) }
+func (i principal) session() identity.SessionID { return identity.MakeSessionID(i.user(), i.public) }
 
-func (i identity) record(tb testing.TB, seq uint64, state sessions.State) []byte {
+func (i principal) record(tb testing.TB, seq uint64, state identity.State) []byte {
 	tb.Helper()
-	b, err := sessions.Sign(i.key, sessions.Record{
+	b, err := identity.Sign(i.key, identity.Record{
 		Name: i.name, Static: i.public, Seq: seq, State: state, Lifetime: 10 * time.Minute,
 	})
 	if err != nil {
@@ -67,7 +67,7 @@ func (i identity) record(tb testing.TB, seq uint64, state sessions.State) []byte
 
 // end is one bare endpoint: the protocol without a node above it.
 type end struct {
-	identity
+	principal
 	addr  netip.AddrPort
 	ep    *dgram.Endpoint
 	peer  wire.PeerID
@@ -77,25 +77,25 @@ type end struct {
 	asked []uint64 // requests for lists that it has not answered; at most 64
 }
 
-func newEnd(tb testing.TB, i identity, addr string, now time.Time) *end {
+func newEnd(tb testing.TB, i principal, addr string, now time.Time) *end {
 	tb.Helper()
 	ep, err := dgram.New(dgram.Config{
-		Private: i.private, Record: i.record(tb, 1, sessions.StateOnline), Check: check, Random: chance(uint64(i.public[0])<<56 ^ uint64(now.UnixNano())),
+		Private: i.private, Record: i.record(tb, 1, identity.StateOnline), Check: check, Random: chance(uint64(i.public[0])<<56 ^ uint64(now.UnixNano())),
 	}, now)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &end{identity: i, addr: netip.MustParseAddrPort(addr), ep: ep}
+	return &end{principal: i, addr: netip.MustParseAddrPort(addr), ep: ep}
 }
 
 // check recognises a record as a node does.
 func check(record, static []byte) (dgram.Peer, error) {
-	r, err := sessions.Verify(record)
+	r, err := identity.Verify(record)
 	if err != nil {
 		return dgram.Peer{}, err
 	}
 	if !bytes.Equal(r.Static[:], static) {
-		return dgram.Peer{}, sessions.ErrRecordSession
+		return dgram.Peer{}, identity.ErrRecordSession
 	}
 	return dgram.Peer{ID: wire.PeerID(r.Session), User: r.User, Static: r.Static, Seq: r.Seq}, nil
 }
@@ -167,8 +167,8 @@ func newCable(t *testing.T) *cable {
 	t.Helper()
 	return &cable{
 		t: t, now: epoch,
-		ann: newEnd(t, newIdentity(t, "ann", 101), "192.0.2.1:6789", epoch),
-		bob: newEnd(t, newIdentity(t, "bob", 103), "203.0.113.2:6789", epoch),
+		ann: newEnd(t, newPrincipal(t, "ann", 101), "192.0.2.1:6789", epoch),
+		bob: newEnd(t, newPrincipal(t, "bob", 103), "203.0.113.2:6789", epoch),
 	}
 }
 

@@ -3,7 +3,7 @@ package neighbors
 import (
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // slept says whether the wall clock advanced well past the monotonic one, which stands still
@@ -45,7 +45,7 @@ func (dt *detector) hasten(now time.Time, e *edge) {
 }
 
 // heardAgain ends the doubt about a session after a change.
-func (dt *detector) heardAgain(id sessions.SessionID) {
+func (dt *detector) heardAgain(id identity.SessionID) {
 	if e := dt.edges.byID[id]; e != nil {
 		e.unsure = time.Time{}
 	}

@@ -6,7 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // \add by a name. A user introduced in answer to our own ticket claims to be the one meant; a user
@@ -24,7 +25,7 @@ type quest struct {
 	print  string           // digits of the only fingerprint that is meant; empty: any
 	claims []namesake       // at most maxNamesakes, in order of arrival
 	weigh  time.Time        // when the claims are weighed; zero: there are none
-	chosen sessions.UserKey // the user of the only claim
+	chosen identity.UserKey // the user of the only claim
 	asked  int              // how many nodes, over all requests
 
 	// Of a standing one: nobody claimed the name while the person waited.
@@ -33,16 +34,16 @@ type quest struct {
 
 // namesake is one key that goes by the name.
 type namesake struct {
-	user sessions.UserKey
+	user identity.UserKey
 	name string
 }
 
 // claimed: a common neighbour introduced somebody we asked for by name. false: no quest wants
 // that key, so we do not call it either.
-func (rq *requests) claimed(now time.Time, rec sessions.Record, name string) (wanted bool) {
+func (rq *requests) claimed(now time.Time, rec identity.Record, name string) (wanted bool) {
 	for _, q := range rq.quests() {
 		switch {
-		case q.name != name || q.print != "" && !sessions.HasDigits(rec.User, q.print):
+		case q.name != name || q.print != "" && !identity.HasDigits(rec.User, q.print):
 			continue
 		case !q.chosen.IsZero():
 			wanted = wanted || q.chosen == rec.User
@@ -91,7 +92,7 @@ func (rq *requests) newQuest(now time.Time, typed, mapped, print string) *quest 
 	for _, user := range rq.book.Named(mapped) {
 		u, _ := rq.book.User(user)
 		switch {
-		case u.Trust != sessions.TrustNew || user == rq.own.user:
+		case u.Trust != book.TrustNew || user == rq.own.user:
 		case len(rq.edges.onlineSessions(user)) > 0:
 			here = append(here, namesake{user, u.Name})
 		default:
@@ -121,7 +122,7 @@ func (rq *requests) weighed(now time.Time, q *quest) error {
 	}
 	var labels []string
 	for _, c := range q.claims {
-		print := sessions.Fingerprint(c.user)
+		print := identity.Fingerprint(c.user)
 		labels = append(labels, fmt.Sprintf("%s~%s (%s)", c.name, print[:4], print))
 	}
 	return fmt.Errorf("%d keys go by the name %s: %s. None is added: ask for the fingerprint, by voice, and type \\add %s FINGERPRINT, or \\verify one of them",
@@ -177,7 +178,7 @@ func (rq *requests) reached(now time.Time, r *request) {
 }
 
 // tellOnline tells again who is online: the one who asked waits for this line, or for an error.
-func (rq *requests) tellOnline(now time.Time, user sessions.UserKey, online []sessions.SessionID) {
+func (rq *requests) tellOnline(now time.Time, user identity.UserKey, online []identity.SessionID) {
 	for _, id := range online {
 		rq.notify.again(now, id, CameOnline{User: rq.book.Label(user), Session: id.String(), Trust: rq.book.Trust(user).String()})
 	}
@@ -229,6 +230,6 @@ func (rq *requests) foundOne(now time.Time, q *quest) bool {
 	}
 	rq.tellOnline(now, q.chosen, online)
 	label := rq.book.Label(q.chosen)
-	rq.emit(Notice{fmt.Sprintf("%s (%s) has agreed to meet you and is added: \\chat %s", label, sessions.Fingerprint(q.chosen), label)})
+	rq.emit(Notice{fmt.Sprintf("%s (%s) has agreed to meet you and is added: \\chat %s", label, identity.Fingerprint(q.chosen), label)})
 	return true
 }

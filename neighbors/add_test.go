@@ -7,7 +7,7 @@ import (
 
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // No stranger is told of the search of an \add; one that comes online under the name meanwhile is not
@@ -20,7 +20,7 @@ func TestQuickImpostorIsNotAdded(t *testing.T) {
 	bob.meet(seed)
 	ann.meet(seed)
 	stranger := b.attacker(1, "stranger", "192.0.2.9:1")
-	stranger.flags(sessions.FlagSeed) // a lie
+	stranger.flags(identity.FlagSeed) // a lie
 	stranger.meets(bob)
 	impostor := b.join("ann")
 	bob.add("ann")

@@ -11,21 +11,21 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // becomes has an attacker say another state of its own.
-func (r *raw) becomes(to wire.PeerID, state sessions.State, d time.Duration) {
+func (r *raw) becomes(to wire.PeerID, state identity.State, d time.Duration) {
 	r.bed.t.Helper()
 	r.record.Seq++
 	r.record.State = state
-	signed, err := sessions.Sign(r.key, r.record)
+	signed, err := identity.Sign(r.key, r.record)
 	if err != nil {
 		r.bed.t.Fatal(err)
 	}
 	r.ep.SetRecord(signed)
 	var body wire.Body = wire.Online{Record: signed}
-	if state == sessions.StateGone {
+	if state == identity.StateGone {
 		body = wire.Offline{Record: signed}
 	}
 	r.says(to, wire.Message{ID: r.ep.NextID(), Body: body}, d)
@@ -59,7 +59,7 @@ func (p *person) told(id string) (events int, online bool) {
 // a stranger once a second, of a friend with a broken program ten times at once before that.
 func TestRestlessIsToldRarely(t *testing.T) {
 	for _, known := range []bool{false, true} {
-		for _, end := range []sessions.State{sessions.StateGone, sessions.StateOnline} {
+		for _, end := range []identity.State{identity.StateGone, identity.StateOnline} {
 			b := newBed(t, 960, simnet.Profile{Delay: time.Millisecond})
 			ann := b.join("ann")
 			m := b.attacker(1, "mallory", "198.19.1.7:6789")
@@ -69,9 +69,9 @@ func TestRestlessIsToldRarely(t *testing.T) {
 			}
 			began := b.now
 			for range 100 { // behind each goodbye there is a handshake: no more than one network may have
-				m.becomes(ann.id(), sessions.StateAway, 40*time.Millisecond)
-				m.becomes(ann.id(), sessions.StateGone, 40*time.Millisecond)
-				m.becomes(ann.id(), sessions.StateOnline, 40*time.Millisecond)
+				m.becomes(ann.id(), identity.StateAway, 40*time.Millisecond)
+				m.becomes(ann.id(), identity.StateGone, 40*time.Millisecond)
+				m.becomes(ann.id(), identity.StateOnline, 40*time.Millisecond)
 			}
 			span := int(b.now.Sub(began) / time.Second)
 			m.becomes(ann.id(), end, 4*time.Millisecond)
@@ -84,7 +84,7 @@ func TestRestlessIsToldRarely(t *testing.T) {
 			if events < 3 || events > most {
 				t.Errorf("known %v: %d events in %d s", known, events, span)
 			}
-			if online != (end == sessions.StateOnline) || online != ann.sees("mallory") {
+			if online != (end == identity.StateOnline) || online != ann.sees("mallory") {
 				t.Errorf("known %v: told online %v in the end, it said %v", known, online, end)
 			}
 			b.run(10 * time.Second)
@@ -109,10 +109,10 @@ func TestComingAndGoingIsToldExactly(t *testing.T) {
 	m.meets(ann)
 	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "bob") })
 	before := len(ann.screen)
-	for _, s := range []sessions.State{sessions.StateGone, sessions.StateOnline, sessions.StateAway, sessions.StateOnline, sessions.StateGone, sessions.StateOnline} {
+	for _, s := range []identity.State{identity.StateGone, identity.StateOnline, identity.StateAway, identity.StateOnline, identity.StateGone, identity.StateOnline} {
 		m.becomes(ann.id(), s, 20*time.Millisecond)
 	}
-	m.becomes(ann.id(), sessions.StateOnline, 20*time.Millisecond) // what comes after the goodbye's undoing counts
+	m.becomes(ann.id(), identity.StateOnline, 20*time.Millisecond) // what comes after the goodbye's undoing counts
 	var got []string
 	for _, e := range ann.screen[before:] {
 		got = append(got, fmt.Sprintf("%T", e))
@@ -136,8 +136,8 @@ func TestWhatThePersonAskedForIsToldAtOnce(t *testing.T) {
 	}
 	for range 10 {
 		for _, m := range crowd {
-			m.becomes(ann.id(), sessions.StateAway, time.Millisecond)
-			m.becomes(ann.id(), sessions.StateOnline, time.Millisecond)
+			m.becomes(ann.id(), identity.StateAway, time.Millisecond)
+			m.becomes(ann.id(), identity.StateOnline, time.Millisecond)
 		}
 	}
 	writer := b.attacker(50, "writer", "203.0.7.9:6789") // of a network that has had its share

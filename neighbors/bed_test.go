@@ -17,7 +17,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
 	"darkchat/neighbors/nodetest"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // bed runs whole nodes on an event heap: virtual time, replayed from its seed.
@@ -70,11 +70,11 @@ func tail(s string, lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-func (b *bed) signatures() sessions.Signatures {
+func (b *bed) signatures() identity.Signatures {
 	if b.cheap {
 		return cheapSignatures{}
 	}
-	return sessions.Ed25519{}
+	return identity.Ed25519{}
 }
 
 // reader gives repeatable randomness.

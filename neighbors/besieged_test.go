@@ -17,7 +17,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // besieger is a stranger who does anything that the protocol allows, or does not, as fast as they
@@ -143,13 +143,13 @@ func (m *besieger) say(v *person, s *siege) {
 		t.Sent = uint64(s.now.UnixMilli())
 		m.ep.Send(s.now, v.id(), wire.Message{ID: id, Body: t})
 	}
-	resign := func(state sessions.State) {
+	resign := func(state identity.State) {
 		m.record.Seq++
 		m.record.State = state
 		if m.rng.IntN(4) == 0 {
 			m.record.Name = "n" + strconv.Itoa(m.rng.IntN(1000))
 		}
-		m.signed, _ = sessions.SignBy(cheapSignatures{}, m.key, m.record)
+		m.signed, _ = identity.SignBy(cheapSignatures{}, m.key, m.record)
 		m.ep.SetRecord(m.signed)
 	}
 	me, other := m.record.Session, m.sid(s)
@@ -164,13 +164,13 @@ func (m *besieger) say(v *person, s *siege) {
 		m.text++
 		text(m.text, wire.Text{Prev: m.text - 1, Parts: 64, Text: string(make([]byte, 0, 1)) + longText})
 	case 5:
-		resign([]sessions.State{sessions.StateOnline, sessions.StateAway}[m.rng.IntN(2)])
+		resign([]identity.State{identity.StateOnline, identity.StateAway}[m.rng.IntN(2)])
 		say(wire.Online{Record: m.signed, Observed: netip.AddrPortFrom(netip.AddrFrom4([4]byte{9, 9, 9, byte(m.rng.IntN(200))}), 9)})
 	case 6:
 		if m.rng.IntN(10) == 0 {
-			resign(sessions.StateGone)
+			resign(identity.StateGone)
 			say(wire.Offline{Record: m.signed})
-			resign(sessions.StateOnline)
+			resign(identity.StateOnline)
 		}
 	case 7:
 		say(m.find(v.id(), []string{"bob", "carol", "dave", "erin"}[m.rng.IntN(4)], uint64(s.now.UnixMilli())+uint64(m.rng.IntN(1000))))
@@ -184,7 +184,7 @@ func (m *besieger) say(v *person, s *siege) {
 		say(p)
 	case 9:
 		p := wire.Ping{Scope: wire.ScopeExplode, Record: m.signed, Targets: []wire.PeerID{other}}
-		ticket := sessions.Ticket{Asker: me, Introducer: sessions.SessionID(v.id()), Number: uint64(s.now.UnixMilli())}
+		ticket := identity.Ticket{Asker: me, Introducer: identity.SessionID(v.id()), Number: uint64(s.now.UnixMilli())}
 		p.Ticket = wire.Ticket{Number: ticket.Number, Sig: ticket.SignBy(cheapSignatures{}, m.key)}
 		say(p)
 	case 10:

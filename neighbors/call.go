@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // changePatience bounds how long Change waits for the write: a disk may hang. The person is
@@ -62,7 +62,7 @@ func (s *changers) end(seq uint64) {
 }
 
 // finished takes the outcome of a batch or of a request for numbers.
-func (l *Loop) finished(now time.Time, d sessions.Done) {
+func (l *Loop) finished(now time.Time, d store.Done) {
 	l.node.Finished(now, d)
 	l.changers.end(d.Seq)
 }

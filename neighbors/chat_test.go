@@ -11,7 +11,9 @@ import (
 
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // Two people, no seed: a ping makes both see each other online, texts go both
@@ -94,7 +96,7 @@ func TestShownIsWrittenBeforeTheAck(t *testing.T) {
 	if len(ready.Batch) == 0 || len(ready.Datagrams) > 0 {
 		t.Fatalf("%d writes, %d datagrams", len(ready.Batch), len(ready.Datagrams))
 	}
-	bob.node.Finished(b.now, sessions.Done{Seq: ready.Seq, Err: io.ErrShortWrite}) // it was shown all the same
+	bob.node.Finished(b.now, store.Done{Seq: ready.Seq, Err: io.ErrShortWrite}) // it was shown all the same
 	bob.node.Advance(b.now)
 	if ready = bob.node.Drain(); len(ready.Datagrams) != 1 {
 		t.Fatalf("%d datagrams", len(ready.Datagrams))
@@ -232,8 +234,8 @@ func TestExactlyOnceInOrder(t *testing.T) {
 func (p *person) history() (came, typed int) {
 	for k := range p.disk {
 		switch {
-		case sessions.Bucket(k[0]) != sessions.BucketHistory:
-		case sessions.SessionID([]byte(k[9:17])).IsZero(): // behind bucket and place
+		case kv.Bucket(k[0]) != kv.BucketHistory:
+		case identity.SessionID([]byte(k[9:17])).IsZero(): // behind bucket and place
 			typed++
 		default:
 			came++

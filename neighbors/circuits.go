@@ -9,8 +9,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // relay carries datagrams for others, and takes those that others carry.
@@ -30,7 +30,7 @@ type circuits struct {
 	budget *budget.Ledger
 	alone  *simplelru.LRU[pairKey, *circuit] // used by one side so far, the longest idle first
 	talk   *simplelru.LRU[pairKey, *circuit] // used by both; the pool Circuits bounds both lists
-	of     map[sessions.SessionID]int        // circuits of each session
+	of     map[identity.SessionID]int        // circuits of each session
 	count  relayCount
 }
 
@@ -60,13 +60,13 @@ func newCircuits(l *budget.Ledger) circuits {
 	if err != nil || err2 != nil {
 		panic("BUG: the bound of circuits must be positive")
 	}
-	return circuits{budget: l, alone: alone, talk: talk, of: map[sessions.SessionID]int{}}
+	return circuits{budget: l, alone: alone, talk: talk, of: map[identity.SessionID]int{}}
 }
 
 // pass carries one datagram from a neighbour to another, or counts why not.
-func (rl *relay) pass(now time.Time, from sessions.SessionID, addr netip.AddrPort, m wire.Relay) {
+func (rl *relay) pass(now time.Time, from identity.SessionID, addr netip.AddrPort, m wire.Relay) {
 	c := &rl.circuits
-	to := sessions.SessionID(m.Session)
+	to := identity.SessionID(m.Session)
 	e := rl.edges.byID[to]
 	if _, _, ok := rl.direct(to); !ok || e == nil || !e.online || to == from {
 		c.count.unknown++
@@ -95,7 +95,7 @@ func (rl *relay) pass(now time.Time, from sessions.SessionID, addr netip.AddrPor
 
 // circuit returns the pair's circuit and notes that one side uses it; nil: there is no room
 // for another one.
-func (c *circuits) circuit(now time.Time, from, to sessions.SessionID, by budget.Payer) (p *circuit, side int) {
+func (c *circuits) circuit(now time.Time, from, to identity.SessionID, by budget.Payer) (p *circuit, side int) {
 	first, second := from, to
 	if bytes.Compare(from[:], to[:]) > 0 {
 		first, second, side = to, from, 1
@@ -179,7 +179,7 @@ func (c *circuits) end(p *circuit) {
 	}
 	c.alone.Remove(p.key)
 	c.talk.Remove(p.key)
-	for _, id := range [2]sessions.SessionID{sessions.SessionID(p.key[:8]), sessions.SessionID(p.key[8:])} {
+	for _, id := range [2]identity.SessionID{identity.SessionID(p.key[:8]), identity.SessionID(p.key[8:])} {
 		if c.of[id]--; c.of[id] == 0 {
 			delete(c.of, id)
 		}
@@ -187,7 +187,7 @@ func (c *circuits) end(p *circuit) {
 }
 
 // leave ends the circuits of a session that is gone.
-func (c *circuits) leave(id sessions.SessionID) {
+func (c *circuits) leave(id identity.SessionID) {
 	if c.of[id] == 0 {
 		return
 	}
@@ -244,7 +244,7 @@ func (rl *relay) carry(now time.Time, d dgram.Datagram) {
 // relayReceived takes a relayed datagram: one from somebody for us or, if we relay, one from a
 // neighbour for another.
 func (rl *relay) relayReceived(now time.Time, r dgram.Received, m wire.Relay) {
-	from := sessions.SessionID(r.From)
+	from := identity.SessionID(r.From)
 	if at, _, ok := rl.direct(from); !ok || at != r.Addr {
 		return // through another relay, or from an unproved address
 	}
@@ -253,7 +253,7 @@ func (rl *relay) relayReceived(now time.Time, r dgram.Received, m wire.Relay) {
 		return
 	}
 	number, used := rl.ways.numbers[from]
-	if source := sessions.SessionID(m.Session); !used || source == rl.own.session || source == from {
+	if source := identity.SessionID(m.Session); !used || source == rl.own.session || source == from {
 		return
 	}
 	o := rl.ep.Opener().OpenRelayed(now, dgram.RelayAddr(number, m.Session), m.Datagram)

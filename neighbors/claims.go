@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of what others tell us.
@@ -26,28 +26,28 @@ const (
 // their own); it says whom to ask, and what the person sees of sessions two edges away.
 type claims struct {
 	*core
-	of     *simplelru.LRU[sessions.SessionID, *subject]
-	toldBy map[sessions.SessionID]int // how many sessions each teller tells of; as many entries as tellers
+	of     *simplelru.LRU[identity.SessionID, *subject]
+	toldBy map[identity.SessionID]int // how many sessions each teller tells of; as many entries as tellers
 }
 
 // subject is what neighbours tell of one session.
 type subject struct {
-	id      sessions.SessionID
+	id      identity.SessionID
 	tellers []claim // in the order of their first claim; at most maxTellers
 	shown   State   // what the person was last told of it
 }
 
 // claim is one neighbour's claim.
 type claim struct {
-	by    sessions.SessionID
+	by    identity.SessionID
 	known bool // our user knows the teller
 	seq   uint64
 	state uint64 // of wire.Summary
 }
 
 func newClaims(c *core) *claims {
-	r := &claims{core: c, toldBy: map[sessions.SessionID]int{}}
-	of, err := simplelru.NewLRU(maxSubjects, func(_ sessions.SessionID, gone *subject) {
+	r := &claims{core: c, toldBy: map[identity.SessionID]int{}}
+	of, err := simplelru.NewLRU(maxSubjects, func(_ identity.SessionID, gone *subject) {
 		for _, t := range gone.tellers {
 			r.untold(t.by)
 		}
@@ -61,7 +61,7 @@ func newClaims(c *core) *claims {
 
 // outdated: the person has just been told that a session is no longer reached. Of what others
 // tell of it, only that they reach it is still news.
-func (h *claims) outdated(id sessions.SessionID) *subject {
+func (h *claims) outdated(id identity.SessionID) *subject {
 	r := h.subject(id)
 	if r != nil {
 		r.shown = ""
@@ -70,13 +70,13 @@ func (h *claims) outdated(id sessions.SessionID) *subject {
 }
 
 // untold counts one telling fewer.
-func (h *claims) untold(by sessions.SessionID) {
+func (h *claims) untold(by identity.SessionID) {
 	if h.toldBy[by]--; h.toldBy[by] <= 0 {
 		delete(h.toldBy, by)
 	}
 }
 
-func (h *claims) subject(id sessions.SessionID) *subject {
+func (h *claims) subject(id identity.SessionID) *subject {
 	r, _ := h.of.Peek(id)
 	return r
 }
@@ -85,8 +85,8 @@ func (h *claims) subject(id sessions.SessionID) *subject {
 // claim is new, and the previous claim (gone if there was none). Strangers, who can be many on one
 // link, leave room for people our user knows: half of all entries, and their places among the
 // tellers. asked: the claim answers our request, so it counts even if earlier news had a higher seq.
-func (h *claims) note(by sessions.SessionID, known bool, s wire.Summary, asked bool) (r *subject, news bool, was uint64) {
-	id := sessions.SessionID(s.Session)
+func (h *claims) note(by identity.SessionID, known bool, s wire.Summary, asked bool) (r *subject, news bool, was uint64) {
+	id := identity.SessionID(s.Session)
 	r, ok := h.of.Get(id)
 	i := -1
 	if ok {
@@ -129,22 +129,22 @@ func (h *claims) seat(r *subject, known bool) bool {
 }
 
 // drop forgets all claims of a neighbour and returns the sessions concerned, in a fixed order.
-func (h *claims) drop(by sessions.SessionID) []*subject {
-	return h.dropThose(by, func(sessions.SessionID) bool { return true })
+func (h *claims) drop(by identity.SessionID) []*subject {
+	return h.dropThose(by, func(identity.SessionID) bool { return true })
 }
 
 // replace forgets the claims of a neighbour that are missing from a page of its list, asked for
 // behind cursor. It returns the sessions concerned, in a fixed order.
-func (h *claims) replace(by sessions.SessionID, cursor []byte, page *wire.List) []*subject {
-	return h.dropThose(by, func(id sessions.SessionID) bool {
-		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s wire.Summary, id sessions.SessionID) int {
+func (h *claims) replace(by identity.SessionID, cursor []byte, page *wire.List) []*subject {
+	return h.dropThose(by, func(id identity.SessionID) bool {
+		_, listed := slices.BinarySearchFunc(page.Summaries, id, func(s wire.Summary, id identity.SessionID) int {
 			return bytes.Compare(s.Session[:], id[:])
 		})
 		return !listed && covers(page, cursor, wire.PeerID(id))
 	})
 }
 
-func (h *claims) dropThose(by sessions.SessionID, of func(sessions.SessionID) bool) (touched []*subject) {
+func (h *claims) dropThose(by identity.SessionID, of func(identity.SessionID) bool) (touched []*subject) {
 	if h.toldBy[by] == 0 {
 		return nil
 	}
@@ -164,7 +164,7 @@ func (h *claims) dropThose(by sessions.SessionID, of func(sessions.SessionID) bo
 }
 
 // held is what one neighbour told, in the form of its list: at most maxClaimsOf, by session id.
-func (h *claims) held(by sessions.SessionID) (list []wire.Summary) {
+func (h *claims) held(by identity.SessionID) (list []wire.Summary) {
 	for _, r := range h.of.Values() {
 		for _, t := range r.tellers {
 			if t.by == by {
@@ -182,7 +182,7 @@ func (h *claims) via(r *subject) (state State, by *edge) {
 	state = Unknown
 	seq := uint64(0)
 	if s, ok := h.book.Session(r.id); ok {
-		if seq = s.Seq; s.State == sessions.StateGone {
+		if seq = s.Seq; s.State == identity.StateGone {
 			return Offline, nil
 		}
 	}
@@ -206,9 +206,9 @@ func (h *claims) via(r *subject) (state State, by *edge) {
 // saidState is the State for the state in a summary.
 func saidState(s uint64) State {
 	switch s {
-	case uint64(sessions.StateOnline):
+	case uint64(identity.StateOnline):
 		return Online
-	case uint64(sessions.StateAway):
+	case uint64(identity.StateAway):
 		return Away
 	case wire.SummarySuspect:
 		return Suspect

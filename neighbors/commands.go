@@ -1,7 +1,8 @@
 package neighbors
 
 import (
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -74,7 +75,7 @@ func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
 	if i >= 0 {
 		user = knocks[i].user
 	}
-	v := AcceptView{Fingerprint: sessions.Fingerprint(user)}
+	v := AcceptView{Fingerprint: identity.Fingerprint(user)}
 	if at := n.door.visitors[user]; at != nil {
 		v.Lines = at.lines
 	}
@@ -84,11 +85,11 @@ func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
 		}
 	}
 	label := n.core.book.Label(user)
-	if n.core.book.Trust(user) == sessions.TrustBlocked {
+	if n.core.book.Trust(user) == book.TrustBlocked {
 		return AcceptView{}, errors.New(label + " is blocked: \\unblock " + label + " first")
 	}
 	if n.pin(now, user); !n.core.book.Trust(user).Known() {
-		return AcceptView{}, fmt.Errorf("%s cannot be kept: %w", label, sessions.ErrFull)
+		return AcceptView{}, fmt.Errorf("%s cannot be kept: %w", label, book.ErrFull)
 	}
 	v.User, v.Trust = n.core.book.Label(user), n.core.book.Trust(user).String()
 	return v, nil
@@ -97,18 +98,18 @@ func (n *Node) Accept(now time.Time, typed string) (AcceptView, error) {
 // BlockAll blocks every new user who left lines, tried to, or knocks, and returns how many.
 // Those who are merely on the link have done nothing.
 func (n *Node) BlockAll(now time.Time) (int, error) {
-	var users []sessions.UserKey
+	var users []identity.UserKey
 	for user := range n.door.visitors {
-		if n.core.book.Trust(user) == sessions.TrustNew {
+		if n.core.book.Trust(user) == book.TrustNew {
 			users = append(users, user)
 		}
 	}
 	for _, k := range n.door.knocks(now) {
-		if !slices.Contains(users, k.user) && n.core.book.Trust(k.user) == sessions.TrustNew {
+		if !slices.Contains(users, k.user) && n.core.book.Trust(k.user) == book.TrustNew {
 			users = append(users, k.user)
 		}
 	}
-	slices.SortFunc(users, func(a, b sessions.UserKey) int { return slices.Compare(a[:], b[:]) })
+	slices.SortFunc(users, func(a, b identity.UserKey) int { return slices.Compare(a[:], b[:]) })
 	blocked := 0
 	var failed error
 	for _, user := range users {
@@ -151,8 +152,8 @@ func (n *Node) Verify(now time.Time, typed, fingerprint string) (VerifyView, err
 		return VerifyView{}, err
 	}
 	v := VerifyView{
-		User: n.core.book.Label(user), Fingerprint: sessions.Fingerprint(user),
-		Mine: sessions.Fingerprint(n.core.own.user), Trust: n.core.book.Trust(user).String(),
+		User: n.core.book.Label(user), Fingerprint: identity.Fingerprint(user),
+		Mine: identity.Fingerprint(n.core.own.user), Trust: n.core.book.Trust(user).String(),
 	}
 	if fingerprint == "" {
 		return v, nil

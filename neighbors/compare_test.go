@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // someSummaries draws a list in order. While one takes the place of another both count towards
@@ -31,7 +31,7 @@ func someSummaries(t *rapid.T, name string) (list []wire.Summary) {
 // lists are the same, and nothing was sent of buckets that were before.
 func TestOneExchangeMakesListsEqual(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		by, other := sessions.SessionID{0xbb}, sessions.SessionID{0xcc}
+		by, other := identity.SessionID{0xbb}, identity.SessionID{0xcc}
 		hearsay := newClaims(nil)
 		before, told := someSummaries(t, "before"), someSummaries(t, "told")
 		if rapid.Bool().Draw(t, "few changes") {

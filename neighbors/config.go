@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // Config says who a node is and where it stands.
@@ -23,16 +25,16 @@ type Config struct {
 	// IDs and Seqs are the numbers of texts and of records that this run may use:
 	// reserved ahead on disk, so that none is ever used twice. More are asked for
 	// through Ready.Reserve in time.
-	IDs, Seqs sessions.Block
+	IDs, Seqs store.Block
 	// Unstored says that this run stores nothing: whatever would wait for a write
 	// happens at once, and Ready.Batch stays empty.
 	Unstored bool
 	// NoHistory says that no history is kept.
 	NoHistory bool
 	// Past places the lines of this run behind those of earlier runs.
-	Past sessions.History
+	Past store.History
 	// Load gives everything that was stored, once. Nil: nothing.
-	Load func(func(b sessions.Bucket, key, value []byte) error) error
+	Load func(func(b kv.Bucket, key, value []byte) error) error
 
 	// Renew makes a new session key and keeps it for the next run; called when a
 	// copy of this session is met. Nil: the loop ends with ErrCloned then.
@@ -55,7 +57,7 @@ type Config struct {
 // sim sets it, and a test makes sure of that.
 type Crypto struct {
 	Suite      dgram.Suite         // for Noise and the AEAD
-	Signatures sessions.Signatures // for Ed25519
+	Signatures identity.Signatures // for Ed25519
 }
 
 // Timers and bounds of the node. The wire's own are in package dgram.

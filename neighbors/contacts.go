@@ -7,7 +7,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // maxContactAddrs bounds the addresses of one entry, as readers of contacts files do.
@@ -24,20 +25,20 @@ const (
 // spoke once and said goodbye leaves a port behind where nobody will ever be. So sessions that
 // left count only with a port that is not borrowed, one a host, and only if the user has no
 // session that is here or was lost.
-func (es *edges) whereabouts(user sessions.UserKey) (list []netip.AddrPort) {
+func (es *edges) whereabouts(user identity.UserKey) (list []netip.AddrPort) {
 	all := slices.Clone(es.book.SessionsOf(user))
-	rank := func(s sessions.Session) int {
+	rank := func(s book.Session) int {
 		switch e := es.byID[s.ID]; {
 		case e != nil && e.online:
 			return 0
-		case s.State != sessions.StateGone:
+		case s.State != identity.StateGone:
 			return 1
 		case len(s.Seen) > 0 && s.Seen[0].Addr.Port() == usualPort:
 			return 2
 		}
 		return 3
 	}
-	slices.SortStableFunc(all, func(a, b sessions.Session) int {
+	slices.SortStableFunc(all, func(a, b book.Session) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), b.LastHeard.Compare(a.LastHeard))
 	})
 	var borrowed []netip.AddrPort

@@ -9,7 +9,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // contents is a node, and somebody known to its user who says things that are well formed but
@@ -57,7 +57,7 @@ func (c *contents) find(change, after func(p *wire.Ping)) wire.Ping {
 	if change != nil {
 		change(&p)
 	}
-	ticket := sessions.Ticket{Asker: c.m.record.Session, Introducer: sessions.SessionID(c.ann.id()), Name: p.Name, User: p.User, Number: c.number}
+	ticket := identity.Ticket{Asker: c.m.record.Session, Introducer: identity.SessionID(c.ann.id()), Name: p.Name, User: p.User, Number: c.number}
 	p.Ticket = wire.Ticket{Number: c.number, Sig: ticket.Sign(c.m.key)}
 	if after != nil {
 		after(&p)
@@ -72,7 +72,7 @@ func TestContentIsAnswered(t *testing.T) {
 	broken := bytes.Clone(c.m.signed)
 	broken[len(broken)-1] ^= 1
 	c.m.record.Seq++
-	online, err := sessions.Sign(c.m.key, c.m.record)
+	online, err := identity.Sign(c.m.key, c.m.record)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,8 +123,8 @@ func TestContentIsAnswered(t *testing.T) {
 		}
 	}
 	// Whatever kind brings it: it is the record that says what a session claims.
-	c.m.record.Seq, c.m.record.State = c.m.record.Seq+1, sessions.StateGone
-	gone, err := sessions.Sign(c.m.key, c.m.record)
+	c.m.record.Seq, c.m.record.State = c.m.record.Seq+1, identity.StateGone
+	gone, err := identity.Sign(c.m.key, c.m.record)
 	if err != nil {
 		t.Fatal(err)
 	}

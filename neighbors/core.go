@@ -6,8 +6,12 @@ import (
 	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/mail"
+	"darkchat/sessions/store"
 )
 
 // core is what all parts of a node share: who it is, what it remembers, its endpoint, and what it
@@ -16,10 +20,10 @@ import (
 type core struct {
 	cfg    Config
 	own    own
-	book   *sessions.Book
-	inbox  *sessions.Inbox
-	outbox *sessions.Outbox
-	past   sessions.History
+	book   *book.Book
+	inbox  *mail.Inbox
+	outbox *mail.Outbox
+	past   store.History
 	budget *budget.Ledger // who pays for what peers use up (payer.go)
 	ep     *dgram.Endpoint
 	links  *links // our own links
@@ -37,17 +41,17 @@ type core struct {
 
 // own is who this node is.
 type own struct {
-	user    sessions.UserKey
-	session sessions.SessionID
+	user    identity.UserKey
+	session identity.SessionID
 	static  [32]byte
-	record  sessions.Record // as last signed
+	record  identity.Record // as last signed
 	signed  []byte
 	numbers numbers
 	away    bool      // the person said so
 	left    time.Time // when we began to leave; zero: we stay
 	cloned  bool      // another program runs with our key
 
-	signatures sessions.Signatures
+	signatures identity.Signatures
 }
 
 // turn is what a node wants done after this turn.
@@ -63,10 +67,10 @@ func newCore(cfg Config, now time.Time) *core {
 	if cfg.Profile.Name == "" {
 		cfg.Profile = lanProfile
 	}
-	user := sessions.UserKey(cfg.Key.Public().(ed25519.PublicKey))
+	user := identity.UserKey(cfg.Key.Public().(ed25519.PublicKey))
 	c := &core{
-		cfg: cfg, own: own{user: user, signatures: sessions.Ed25519{}, numbers: newNumbers(cfg)},
-		book: sessions.NewBook(user, cfg.Name, cfg.bookLimits()), outbox: sessions.NewOutbox(), past: cfg.Past,
+		cfg: cfg, own: own{user: user, signatures: identity.Ed25519{}, numbers: newNumbers(cfg)},
+		book: book.New(user, cfg.Name, cfg.bookLimits()), outbox: mail.NewOutbox(), past: cfg.Past,
 		budget: cfg.newBudget(), links: newLinks(cfg.Interfaces),
 	}
 	if cfg.Crypto != nil {
@@ -74,7 +78,7 @@ func newCore(cfg Config, now time.Time) *core {
 	}
 	c.edges, c.ways, c.claims, c.finder = newEdges(c), newWays(c), newClaims(c), &finder{core: c, tickets: newTickets()}
 	c.nat, c.notify, c.writes, c.places = &reflexive{core: c, keepSign: now}, newNotifier(c), newWrites(c), newPlaces(c)
-	c.inbox = sessions.NewInbox(c.budget, c.edges.mailPayer)
+	c.inbox = mail.NewInbox(c.budget, c.edges.mailPayer)
 	c.book.SetLive(c.edges.isHere)
 	if cfg.Unstored {
 		c.inbox.Unstored()
@@ -87,16 +91,16 @@ func newCore(cfg Config, now time.Time) *core {
 // depends on it happens; the node itself holds that back until Finished. Events
 // come before datagrams. Slices are valid until the next call of Drain.
 type Ready struct {
-	Batch     []sessions.Write
+	Batch     []kv.Write
 	Seq       uint64 // of the batch, for Finished
 	Events    []Event
 	Datagrams []dgram.Datagram
-	Reserve   []sessions.Counter // blocks to ask for; answered by Finished
+	Reserve   []store.Counter // blocks to ask for; answered by Finished
 }
 
 // verify checks a signed record and decodes it.
-func (co *core) verify(signed []byte) (sessions.Record, error) {
-	return sessions.VerifyBy(co.own.signatures, signed)
+func (co *core) verify(signed []byte) (identity.Record, error) {
+	return identity.VerifyBy(co.own.signatures, signed)
 }
 
 // wake asks for another Advance at that time.

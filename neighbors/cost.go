@@ -4,7 +4,7 @@ import (
 	"bytes"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 )
 
 // What a message costs the loop, in microseconds, as BenchmarkCosts measures it. It is charged
@@ -20,7 +20,7 @@ const (
 )
 
 // cost is what a message of a session will cost.
-func (co *core) cost(m *wire.Message, from *sessions.Session) float64 {
+func (co *core) cost(m *wire.Message, from *book.Session) float64 {
 	switch b := m.Body.(type) {
 	case wire.Text:
 		return costText

@@ -10,7 +10,7 @@ import (
 
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // A stranger who makes us work without end is no longer heard, and nobody else notices.
@@ -25,7 +25,7 @@ func TestWorkIsCharged(t *testing.T) {
 	began := refused(ann, "refused_work_stranger")
 	for i := range 3000 {
 		m.record.Seq++
-		m.signed, _ = sessions.Sign(m.key, m.record)
+		m.signed, _ = identity.Sign(m.key, m.record)
 		m.ep.Send(b.now, ann.id(), wire.Message{ID: m.ep.NextID(), Body: wire.Online{Record: m.signed}})
 		m.turn()
 		if i%10 == 0 {
@@ -61,16 +61,16 @@ func refused(p *person, name string) uint64 {
 // BenchmarkCosts measures what cost.go says: a signature, and the list of our neighbours.
 func BenchmarkCosts(b *testing.B) {
 	_, key, _ := ed25519.GenerateKey(nil)
-	rec := sessions.Record{Name: "ann", User: sessions.UserKey(key.Public().(ed25519.PublicKey)), Static: [32]byte{9}, Seq: 1, Lifetime: time.Minute}
-	rec.Session = sessions.MakeSessionID(rec.User, rec.Static)
-	signed, err := sessions.Sign(key, rec)
+	rec := identity.Record{Name: "ann", User: identity.UserKey(key.Public().(ed25519.PublicKey)), Static: [32]byte{9}, Seq: 1, Lifetime: time.Minute}
+	rec.Session = identity.MakeSessionID(rec.User, rec.Static)
+	signed, err := identity.Sign(key, rec)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Run("signature", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := sessions.Verify(signed); err != nil {
+			if _, err := identity.Verify(signed); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -78,7 +78,7 @@ func BenchmarkCosts(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := sessions.Decode(signed); err != nil {
+			if _, err := identity.Decode(signed); err != nil {
 				b.Fatal(err)
 			}
 		}

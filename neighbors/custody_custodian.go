@@ -6,22 +6,24 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
 )
 
 // holdReceived: a friend gives us a copy to keep for another friend.
-func (cu *custody) holdReceived(now time.Time, by sessions.Session, r dgram.Received, b wire.Hold) {
-	to, known := cu.book.Session(sessions.SessionID(b.To))
+func (cu *custody) holdReceived(now time.Time, by book.Session, r dgram.Received, b wire.Hold) {
+	to, known := cu.book.Session(identity.SessionID(b.To))
 	from, e := cu.edges.byID[by.ID], cu.edges.byID[to.ID]
 	switch {
-	case cu.off || from == nil || !cu.edges.known(from) || sessions.SessionID(b.From) != by.ID:
+	case cu.off || from == nil || !cu.edges.known(from) || identity.SessionID(b.From) != by.ID:
 		cu.ep.Settle(now, r.Handle, wire.ResultNotTrusted, 0)
 		return
 	case !known || e == nil || !cu.edges.tells(e, from):
 		cu.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
 		return
 	}
-	fresh, err := cu.shelf.Put(sessions.Held{
+	fresh, err := cu.shelf.Put(mail.Held{
 		To: to.ID, From: by.ID, Sender: by.User, ID: b.Text, Sealed: b.Sealed, At: now,
 	})
 	if err != nil {
@@ -97,7 +99,7 @@ func (cu *custody) copyHandedOver(now time.Time, c carriage, result wire.Result,
 }
 
 // handLater has the copies kept for a session handed over again after a while.
-func (cu *custody) handLater(now time.Time, to sessions.SessionID) {
+func (cu *custody) handLater(now time.Time, to identity.SessionID) {
 	if e := cu.edges.byID[to]; e != nil {
 		e.handAt = now.Add(holdRetry) // when those in handed are due too
 		cu.edges.plan(e)
@@ -106,9 +108,9 @@ func (cu *custody) handLater(now time.Time, to sessions.SessionID) {
 
 // keepReceipt keeps a recipient's receipt for the sender of a text that we have kept, and drops
 // the copy. The receipt is checked, so that nobody can end somebody else's copy.
-func (cu *custody) keepReceipt(now time.Time, by sessions.Session, r dgram.Received, b wire.Receipt) {
-	word := sessions.Receipt{
-		From: sessions.SessionID(b.From), To: sessions.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
+func (cu *custody) keepReceipt(now time.Time, by book.Session, r dgram.Received, b wire.Receipt) {
+	word := mail.Receipt{
+		From: identity.SessionID(b.From), To: identity.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
 	}
 	waits := word.From == by.ID && cu.shelf.Has(word.From, word.To, word.ID)
 	if waits && !cu.affords(now, by, costSignature) {
@@ -124,7 +126,7 @@ func (cu *custody) keepReceipt(now time.Time, by sessions.Session, r dgram.Recei
 		return
 	}
 	cu.shelf.Drop(word.From, word.To, word.ID)
-	cu.shelf.PutReceipt(sessions.HeldReceipt{Receipt: word, Sig: b.Sig, At: now})
+	cu.shelf.PutReceipt(mail.HeldReceipt{Receipt: word, Sig: b.Sig, At: now})
 	cu.writes.answerKept(now, r.Handle, true)
 	cu.shelfAt = cu.shelf.Expire(now)
 	if e := cu.edges.byID[word.To]; e != nil && e.online {

@@ -5,7 +5,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
 )
 
 // copyBrought: a friend brings a copy that was sealed to us. Its text is treated as if the
@@ -13,12 +15,12 @@ import (
 //
 // Opening a copy costs as much as a hundred other messages, and anybody may bring anything.
 // So every check that needs no opening comes first, and whoever brings the copy pays.
-func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Received, b wire.Hold) {
-	from := sessions.SessionID(b.From)
+func (ib *inbound) copyBrought(now time.Time, by book.Session, r dgram.Received, b wire.Hold) {
+	from := identity.SessionID(b.From)
 	key := textKey{from, b.Text}
 	back := asker{r.Handle, bringer{by.ID, by.User}}
 	sender, known := ib.book.Session(from)
-	blocked := ib.book.Trust(sender.User) == sessions.TrustBlocked
+	blocked := ib.book.Trust(sender.User) == book.TrustBlocked
 	what := digestOf(from, b.Text, b.Sealed)
 	sound, seen := ib.holdKeys.verdicts.sound.Get(what)
 	again, taken := ib.inbox.Taken(from, b.Text)
@@ -31,7 +33,7 @@ func (ib *inbound) copyBrought(now time.Time, by sessions.Session, r dgram.Recei
 		// Only friends, who keep their copies, are told that somebody is blocked.
 		ib.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
 		return
-	case seen && taken && !blocked && again == sessions.AnswerPending:
+	case seen && taken && !blocked && again == mail.AnswerPending:
 		ib.wait(key, back)
 		return
 	case seen && taken && !blocked && ib.affords(now, by, costSignature):
@@ -68,7 +70,7 @@ func (ib *inbound) answerText(now time.Time, key textKey, to asker, result wire.
 	default:
 		return
 	}
-	word := sessions.Receipt{From: ib.own.session, To: key.from, ID: key.id, Result: uint64(result)}
+	word := mail.Receipt{From: ib.own.session, To: key.from, ID: key.id, Result: uint64(result)}
 	ib.ep.Send(now, wire.PeerID(to.by), wire.Message{ID: ib.ep.NextID(), Body: wire.Receipt{
 		From: wire.PeerID(ib.own.session), To: wire.PeerID(key.from), Text: key.id, Result: result, Sig: word.Sign(ib.cfg.Key),
 	}})
@@ -77,7 +79,7 @@ func (ib *inbound) answerText(now time.Time, key textKey, to asker, result wire.
 // holdKeys are the keys to which copies for us are sealed, and what we know of copies that were
 // brought.
 type holdKeys struct {
-	keys     sessions.HoldKeys
+	keys     mail.HoldKeys
 	at       time.Time // when they are next turned
 	verdicts verdicts
 }

@@ -6,7 +6,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
 )
 
 // Held copies (spec/theory.md 4.7): a text to somebody who is away is sealed to their last
@@ -26,7 +28,7 @@ const (
 // custody is what a node does for held copies as sender and as friend.
 type custody struct {
 	*core
-	shelf   *sessions.Shelf
+	shelf   *mail.Shelf
 	off     bool                   // keeps nothing for others
 	offers  map[copyKey]*offer     // of our own texts; at most maxOffers
 	carried map[uint64]carriage    // messages under way, by id; at most maxCarried
@@ -37,29 +39,29 @@ type custody struct {
 
 // copyKey names a copy: a text for one session.
 type copyKey struct {
-	to sessions.SessionID
+	to identity.SessionID
 	id uint64
 }
 
 // offer says which friends were given a copy of a text of ours.
 type offer struct {
-	friends []sessions.SessionID // that have it or are asked; at most holdFriends
-	kept    []sessions.SessionID // those of them that said they keep it
-	refused []sessions.SessionID // that refused it; at most holdFriends of each offer
+	friends []identity.SessionID // that have it or are asked; at most holdFriends
+	kept    []identity.SessionID // those of them that said they keep it
+	refused []identity.SessionID // that refused it; at most holdFriends of each offer
 	sealed  []byte
 }
 
 // carriage is a message about a copy that waits for its ack.
 type carriage struct {
-	peer    sessions.SessionID
+	peer    identity.SessionID
 	copy    copyKey
-	from    sessions.SessionID // whose text it is; zero: ours
+	from    identity.SessionID // whose text it is; zero: ours
 	receipt bool
 }
 
 func newCustody(c *core) *custody {
 	cu := &custody{
-		core: c, shelf: sessions.NewShelf(), off: c.cfg.HoldOff || c.cfg.Seed,
+		core: c, shelf: mail.NewShelf(), off: c.cfg.HoldOff || c.cfg.Seed,
 		offers: map[copyKey]*offer{}, carried: map[uint64]carriage{},
 		handed: map[carriage]time.Time{},
 	}
@@ -101,7 +103,7 @@ func (cu *custody) offerCopies(now time.Time) {
 	}
 	cu.forgetOffers()
 	for _, user := range cu.outbox.Absent() {
-		if len(cu.edges.onlineSessions(user)) > 0 || cu.book.Trust(user) == sessions.TrustBlocked {
+		if len(cu.edges.onlineSessions(user)) > 0 || cu.book.Trust(user) == book.TrustBlocked {
 			continue
 		}
 		for _, s := range cu.lastSessions(user) {
@@ -114,14 +116,14 @@ func (cu *custody) offerCopies(now time.Time) {
 
 // lastSessions lists the sessions of a user to which copies are sealed, the most recently heard
 // first.
-func (cu *custody) lastSessions(user sessions.UserKey) []sessions.Session {
-	list := slices.DeleteFunc(cu.book.SessionsOf(user), func(s sessions.Session) bool { return s.Hold == sessions.HoldKey{} })
-	slices.SortStableFunc(list, func(a, b sessions.Session) int { return b.LastHeard.Compare(a.LastHeard) })
+func (cu *custody) lastSessions(user identity.UserKey) []book.Session {
+	list := slices.DeleteFunc(cu.book.SessionsOf(user), func(s book.Session) bool { return s.Hold == identity.HoldKey{} })
+	slices.SortStableFunc(list, func(a, b book.Session) int { return b.LastHeard.Compare(a.LastHeard) })
 	return list[:min(len(list), holdSessions)]
 }
 
 // offerTo gives friends the copies for one session; false: come again for the rest.
-func (cu *custody) offerTo(now time.Time, s sessions.Session) (done bool) {
+func (cu *custody) offerTo(now time.Time, s book.Session) (done bool) {
 	friends := cu.commonFriends(s.ID)
 	if len(friends) == 0 {
 		return true // we look again when a friend of theirs comes
@@ -134,7 +136,7 @@ func (cu *custody) offerTo(now time.Time, s sessions.Session) (done bool) {
 			if len(cu.offers) >= maxOffers {
 				return false
 			}
-			sealed, err := sessions.Copy{From: cu.own.session, To: s.ID, Part: p}.Seal(cu.cfg.Key, s.Hold)
+			sealed, err := mail.Copy{From: cu.own.session, To: s.ID, Part: p}.Seal(cu.cfg.Key, s.Hold)
 			if err != nil {
 				return true // the hold key in its record is not valid
 			}
@@ -162,7 +164,7 @@ func (cu *custody) offerTo(now time.Time, s sessions.Session) (done bool) {
 
 // commonFriends lists, in a fixed order, the neighbours that are here, known to our user, and
 // say that they have an edge to a session.
-func (cu *custody) commonFriends(id sessions.SessionID) (list []*edge) {
+func (cu *custody) commonFriends(id identity.SessionID) (list []*edge) {
 	r := cu.claims.subject(id)
 	if r == nil {
 		return nil
@@ -176,7 +178,7 @@ func (cu *custody) commonFriends(id sessions.SessionID) (list []*edge) {
 }
 
 // carrying counts the messages about copies under way to one peer.
-func (cu *custody) carrying(peer sessions.SessionID) (count int) {
+func (cu *custody) carrying(peer identity.SessionID) (count int) {
 	for _, c := range cu.carried {
 		if c.peer == peer {
 			count++
@@ -186,7 +188,7 @@ func (cu *custody) carrying(peer sessions.SessionID) (count int) {
 }
 
 // sendHeld sends one message about a copy.
-func (cu *custody) sendHeld(now time.Time, to sessions.SessionID, c carriage, body wire.Body) bool {
+func (cu *custody) sendHeld(now time.Time, to identity.SessionID, c carriage, body wire.Body) bool {
 	id := cu.ep.NextID()
 	if len(cu.carried) >= maxCarried || !cu.ep.Send(now, wire.PeerID(to), wire.Message{ID: id, Body: body}) {
 		return false
@@ -196,7 +198,7 @@ func (cu *custody) sendHeld(now time.Time, to sessions.SessionID, c carriage, bo
 }
 
 // carriageSettled: a message about a copy was answered or given up.
-func (cu *custody) carriageSettled(now time.Time, peer sessions.SessionID, id uint64, result wire.Result, answered bool) {
+func (cu *custody) carriageSettled(now time.Time, peer identity.SessionID, id uint64, result wire.Result, answered bool) {
 	c, ok := cu.carried[id]
 	if !ok || c.peer != peer {
 		return
@@ -224,7 +226,7 @@ func (cu *custody) copyOffered(now time.Time, c carriage, result wire.Result, an
 		o.kept = append(o.kept, c.peer)
 		cu.keptBy(now, c.peer, c.copy.id)
 	default:
-		o.friends = slices.DeleteFunc(o.friends, func(id sessions.SessionID) bool { return id == c.peer })
+		o.friends = slices.DeleteFunc(o.friends, func(id identity.SessionID) bool { return id == c.peer })
 		if answered && result != wire.ResultBusy && len(o.refused) < holdFriends {
 			o.refused = append(o.refused, c.peer)
 		} else {
@@ -236,7 +238,7 @@ func (cu *custody) copyOffered(now time.Time, c carriage, result wire.Result, an
 
 // keptBy tells the person that a friend keeps a line, once that friend has all parts of it for
 // one of the recipient's sessions.
-func (cu *custody) keptBy(now time.Time, friend sessions.SessionID, id uint64) {
+func (cu *custody) keptBy(now time.Time, friend identity.SessionID, id uint64) {
 	line, ok := cu.outbox.LineOf(id)
 	if !ok {
 		return
@@ -265,13 +267,13 @@ func (cu *custody) forgetOffers() {
 
 // receiptReceived: a friend brings a receipt for a text of ours, or a recipient gives us one for
 // somebody whose text we kept.
-func (cu *custody) receiptReceived(now time.Time, by sessions.Session, r dgram.Received, b wire.Receipt) {
-	if sessions.SessionID(b.To) != cu.own.session {
+func (cu *custody) receiptReceived(now time.Time, by book.Session, r dgram.Received, b wire.Receipt) {
+	if identity.SessionID(b.To) != cu.own.session {
 		cu.keepReceipt(now, by, r, b)
 		return
 	}
-	from, ok := cu.book.Session(sessions.SessionID(b.From))
-	word := sessions.Receipt{From: sessions.SessionID(b.From), To: cu.own.session, ID: b.Text, Result: uint64(b.Result)}
+	from, ok := cu.book.Session(identity.SessionID(b.From))
+	word := mail.Receipt{From: identity.SessionID(b.From), To: cu.own.session, ID: b.Text, Result: uint64(b.Result)}
 	line, waits := cu.outbox.LineOf(b.Text)
 	waits = ok && waits && line.To == from.User
 	if waits && !cu.affords(now, by, costSignature) {
@@ -282,12 +284,12 @@ func (cu *custody) receiptReceived(now time.Time, by sessions.Session, r dgram.R
 	if !waits || !word.Verify(from.User, b.Sig) {
 		return
 	}
-	why := sessions.ReasonNone
+	why := mail.ReasonNone
 	switch b.Result {
 	case wire.ResultNotTrusted:
-		why = sessions.ReasonNotTrusted
+		why = mail.ReasonNotTrusted
 	case wire.ResultTooOld:
-		why = sessions.ReasonTooOld
+		why = mail.ReasonTooOld
 	}
 	cu.happened(now, receiptCame{cu.outbox.Receipt(from.ID, b.Text, why), by.User, from, b.Text})
 }

@@ -8,8 +8,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // Failure detection in the shape of SWIM (Das, Gupta, Motivala 2002), with the local
@@ -46,8 +46,8 @@ type detector struct {
 // pingReq is a Reach of ours that waits for its answer.
 type pingReq struct {
 	id     uint64
-	about  sessions.SessionID
-	helper sessions.SessionID
+	about  identity.SessionID
+	helper identity.SessionID
 }
 
 // lastLife is when a neighbour gave its last sign of life: a datagram of its own or, for a
@@ -231,7 +231,7 @@ func (dt *detector) judgeSuspect(e *edge) {
 
 // suspicionHeard: a neighbour says that it does not reach another one of ours. We probe that one at
 // once unless we heard it a moment ago; if we suspect it already, this confirms it.
-func (dt *detector) suspicionHeard(now time.Time, e *edge, by sessions.SessionID) {
+func (dt *detector) suspicionHeard(now time.Time, e *edge, by identity.SessionID) {
 	if w := dt.edges.byID[by]; now.Sub(dt.ep.LastHeard(wire.PeerID(e.id))) < recentLife || dt.cfg.Seed || w == nil || !counterparts(e, w) {
 		return
 	}
@@ -269,7 +269,7 @@ func (dt *detector) watching(e *edge, onLink int) (list []*edge) {
 		tellers = r.tellers
 	}
 	for _, t := range tellers {
-		if w := dt.edges.byID[t.by]; w != nil && w.online && counterparts(e, w) && w.watch.since.IsZero() && t.state != uint64(sessions.StateGone) {
+		if w := dt.edges.byID[t.by]; w != nil && w.online && counterparts(e, w) && w.watch.since.IsZero() && t.state != uint64(identity.StateGone) {
 			list = append(list, w)
 		}
 	}
@@ -342,7 +342,7 @@ func (dt *detector) dropPingReq(e *edge) bool {
 // pingReqSettled: a helper says whether it reaches a neighbour of ours.
 func (dt *detector) pingReqSettled(now time.Time, a dgram.Settled) {
 	i := slices.IndexFunc(dt.pingReqs, func(q pingReq) bool {
-		return q.id == a.ID && q.helper == sessions.SessionID(a.Peer)
+		return q.id == a.ID && q.helper == identity.SessionID(a.Peer)
 	})
 	if i < 0 {
 		return

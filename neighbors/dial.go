@@ -3,8 +3,9 @@ package neighbors
 import (
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 	"errors"
 	"net/netip"
 	"time"
@@ -21,13 +22,13 @@ const helloCost = 5
 
 // dialSession says HELLO to a known session wherever its key authenticated to us; false when the
 // budget allowed no HELLO. If a text waits for somebody known, the person asked for it.
-func (co *core) dialSession(now time.Time, s sessions.Session) bool {
+func (co *core) dialSession(now time.Time, s book.Session) bool {
 	waits := co.outbox.Waiting(s.ID) || co.outbox.Queued(s.User)
 	return co.callSession(now, s, waits && co.book.Trust(s.User).Known())
 }
 
 // callSession is dialSession; asked: the person waits for it.
-func (co *core) callSession(now time.Time, s sessions.Session, asked bool) bool {
+func (co *core) callSession(now time.Time, s book.Session, asked bool) bool {
 	dial, want := co.dial, []dgram.Peer{peerOf(s)}
 	if asked {
 		dial = co.dialAsked
@@ -46,7 +47,7 @@ func (co *core) callSession(now time.Time, s sessions.Session, asked bool) bool 
 	return tried || !spent
 }
 
-func peerOf(s sessions.Session) dgram.Peer {
+func peerOf(s book.Session) dgram.Peer {
 	return dgram.Peer{ID: wire.PeerID(s.ID), User: [32]byte(s.User), Static: s.Static, Seq: s.Seq}
 }
 
@@ -96,9 +97,9 @@ func (co *core) dialAsked(now time.Time, addr netip.AddrPort, want []dgram.Peer)
 
 // dialNear says HELLO to a session that a neighbour on our link or site told us of, if its record
 // says that it is there too: announcements may not reach it.
-func (co *core) dialNear(now time.Time, id sessions.SessionID, teller netip.Addr) {
+func (co *core) dialNear(now time.Time, id identity.SessionID, teller netip.Addr) {
 	s, ok := co.book.Session(id)
-	if e := co.edges.byID[id]; !ok || e != nil && e.online || co.book.Trust(s.User) == sessions.TrustBlocked {
+	if e := co.edges.byID[id]; !ok || e != nil && e.online || co.book.Trust(s.User) == book.TrustBlocked {
 		return
 	}
 	for _, a := range s.Addrs {

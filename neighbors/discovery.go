@@ -2,7 +2,8 @@ package neighbors
 
 import (
 	"darkchat/dgram"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -109,7 +110,7 @@ func (dy *discovery) expect(user string) {
 
 // confirmHint: somebody answered at an address where a Source expects a certain user. If the
 // whole fingerprint fits, that counts as an act of this node's user.
-func (dy *discovery) confirmHint(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+func (dy *discovery) confirmHint(now time.Time, id identity.SessionID, addr netip.AddrPort) {
 	if s, known := dy.book.Session(id); known && dy.places.hintedSeed(s, addr) {
 		if !dy.book.NamedSeed(s.User) {
 			dy.warnOfSuccessor(s, addr)
@@ -128,11 +129,11 @@ func (dy *discovery) confirmHint(now time.Time, id sessions.SessionID, addr neti
 	u, _ := dy.book.User(s.User)
 	switch {
 	case !known || !sameName(u.Name, name):
-	case strings.EqualFold(sessions.Fingerprint(s.User), print):
+	case strings.EqualFold(identity.Fingerprint(s.User), print):
 		dy.happened(now, meant{s.User})
 	default:
 		dy.notify.mismatch(now, name, s.User, fmt.Sprintf("%s answered as %s (%s); your contacts file expects %s (%s)",
-			addr, u.Label, sessions.Fingerprint(s.User), name, print))
+			addr, u.Label, identity.Fingerprint(s.User), name, print))
 	}
 }
 
@@ -162,7 +163,7 @@ func (dy *discovery) anotherKey(now time.Time, a dgram.Another) {
 
 // warnOfSuccessor tells the person, once for each key, that the seed at a place they named has
 // a different key than before.
-func (dy *discovery) warnOfSuccessor(s sessions.Session, addr netip.AddrPort) {
+func (dy *discovery) warnOfSuccessor(s book.Session, addr netip.AddrPort) {
 	for _, was := range dy.book.NamedSeeds() {
 		if was == s.User {
 			continue
@@ -172,7 +173,7 @@ func (dy *discovery) warnOfSuccessor(s sessions.Session, addr netip.AddrPort) {
 				continue
 			}
 			dy.emit(Notice{fmt.Sprintf("another key answers at the seed %s: fingerprint %s, formerly %s. It may have lost its state: ask whoever runs it",
-				addr, sessions.Fingerprint(s.User), sessions.Fingerprint(was))})
+				addr, identity.Fingerprint(s.User), identity.Fingerprint(was))})
 			return
 		}
 	}

@@ -9,6 +9,6 @@
 // Node; everything else asks it through Client.
 //
 // The package is both "the node" and "its neighbourhood". It is not the wire
-// (package dgram), not the memory (package sessions) and not the screen (package
+// (package dgram), not the memory (sessions) and not the screen (package
 // shell). The behaviour is spec/theory.md.
 package neighbors

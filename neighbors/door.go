@@ -10,8 +10,9 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // door is where new users wait: each may leave a few lines until the person answers one, or
@@ -19,7 +20,7 @@ import (
 // stays with its sender.
 type door struct {
 	*core
-	visitors map[sessions.UserKey]*visitor     // at most maxVisitors
+	visitors map[identity.UserKey]*visitor     // at most maxVisitors
 	paid     *simplelru.LRU[textKey, struct{}] // texts already paid for; at most maxPaid
 	knocking knocking                          // nil: nobody knocks
 }
@@ -48,13 +49,13 @@ type visitor struct {
 // user. Its implementation bounds what those who ask may cost.
 type knocking interface {
 	knocks(now time.Time) []knock                     // in any order, of new users only
-	letIn(now time.Time, user sessions.UserKey) error // the person wants to meet them
-	turnAway(now time.Time, user sessions.UserKey)    // the person has blocked them
+	letIn(now time.Time, user identity.UserKey) error // the person wants to meet them
+	turnAway(now time.Time, user identity.UserKey)    // the person has blocked them
 }
 
 // knock is somebody who asks.
 type knock struct {
-	user  sessions.UserKey
+	user  identity.UserKey
 	label string // what to type for that key; nobody else in the book has it
 	at    time.Time
 }
@@ -97,7 +98,7 @@ func newDoor(c *core) *door {
 	if err != nil {
 		panic("BUG: the bound of paid texts must be positive")
 	}
-	return &door{core: c, visitors: map[sessions.UserKey]*visitor{}, paid: paid}
+	return &door{core: c, visitors: map[identity.UserKey]*visitor{}, paid: paid}
 }
 
 // startDoor notes the new users whose lines an earlier run took but did not show.
@@ -111,7 +112,7 @@ func (dr *door) startDoor() {
 
 // admit says whether a text may go on to the inbox, and what to answer if not. A text is paid
 // for once, however often it comes.
-func (dr *door) admit(now time.Time, s sessions.Session, id uint64, b wire.Text) (refusal wire.Result, ok bool) {
+func (dr *door) admit(now time.Time, s book.Session, id uint64, b wire.Text) (refusal wire.Result, ok bool) {
 	key := textKey{s.ID, id}
 	by := dr.edges.payer(s.ID)
 	switch {
@@ -146,7 +147,7 @@ func (dr *door) opensTo(c budget.Class) bool {
 }
 
 // visitor returns what is known of a user at the door, and notes that they were heard now.
-func (dr *door) visitor(user sessions.UserKey, by budget.Payer, now time.Time) *visitor {
+func (dr *door) visitor(user identity.UserKey, by budget.Payer, now time.Time) *visitor {
 	d := dr
 	v := d.visitors[user]
 	if v == nil {
@@ -167,7 +168,7 @@ func (dr *door) forgetOne() {
 	for _, v := range dr.visitors {
 		count[v.network]++
 	}
-	var worst sessions.UserKey
+	var worst identity.UserKey
 	var of *visitor
 	for user, v := range dr.visitors {
 		if of == nil || cmp.Or(
@@ -181,7 +182,7 @@ func (dr *door) forgetOne() {
 
 // letIn: the person has meant a user who was new, who is bounded no longer. If lines of theirs
 // may wait for us, they are told that we are here, which makes them send those lines.
-func (dr *door) letIn(now time.Time, user sessions.UserKey) {
+func (dr *door) letIn(now time.Time, user identity.UserKey) {
 	v := dr.visitors[user]
 	delete(dr.visitors, user)
 	for _, id := range dr.edges.onlineSessions(user) {
@@ -198,9 +199,9 @@ func (dr *door) letIn(now time.Time, user sessions.UserKey) {
 func (dr *door) strangers(now time.Time) (view StrangersView) {
 	list := dr.wroteOrOnLink()
 	for _, k := range dr.knocks(now) {
-		i := slices.IndexFunc(list, func(v StrangerView) bool { return v.Fingerprint == sessions.Fingerprint(k.user) })
+		i := slices.IndexFunc(list, func(v StrangerView) bool { return v.Fingerprint == identity.Fingerprint(k.user) })
 		if i < 0 {
-			list = append(list, StrangerView{Name: k.label, Fingerprint: sessions.Fingerprint(k.user), Came: CameKnocked, LastHeard: k.at})
+			list = append(list, StrangerView{Name: k.label, Fingerprint: identity.Fingerprint(k.user), Came: CameKnocked, LastHeard: k.at})
 		} else if list[i].Came == CameLink {
 			list[i].Came, list[i].LastHeard = CameKnocked, k.at
 		}
@@ -221,15 +222,15 @@ func (dr *door) strangers(now time.Time) (view StrangersView) {
 
 // wroteOrOnLink lists new users who left lines or are here on the link.
 func (dr *door) wroteOrOnLink() (list []StrangerView) {
-	seen := map[sessions.UserKey]bool{}
-	add := func(user sessions.UserKey, came string) {
+	seen := map[identity.UserKey]bool{}
+	add := func(user identity.UserKey, came string) {
 		u, ok := dr.book.User(user)
-		if !ok || u.Trust != sessions.TrustNew || seen[user] {
+		if !ok || u.Trust != book.TrustNew || seen[user] {
 			return
 		}
 		seen[user] = true
 		v := StrangerView{
-			Name: u.Label, Fingerprint: sessions.Fingerprint(user), Came: came, Online: len(dr.edges.onlineSessions(user)) > 0,
+			Name: u.Label, Fingerprint: identity.Fingerprint(user), Came: came, Online: len(dr.edges.onlineSessions(user)) > 0,
 		}
 		if at := dr.visitors[user]; at != nil {
 			v.Lines, v.Waiting, v.LastHeard = at.lines, at.waits, at.heard

@@ -5,15 +5,15 @@ import (
 	"net/netip"
 	"time"
 
-	"darkchat/sessions"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // edge is one session that we keep in touch with (N1): one that is associated with us, or that
 // we remember and miss. What is known of the session itself is in the book.
 type edge struct {
-	id   sessions.SessionID
-	user sessions.UserKey
+	id   identity.SessionID
+	user identity.UserKey
 
 	payer  budget.Payer   // who pays for its place
 	online bool           // the person was told so
@@ -70,7 +70,7 @@ type probeState struct {
 	began     time.Time            // when the first of them was sent
 	since     time.Time            // suspected since then; zero: not suspected
 	until     time.Time            // lost then
-	confirmed []sessions.SessionID // others that suspect it too; at most maxWatchers
+	confirmed []identity.SessionID // others that suspect it too; at most maxWatchers
 	indirect  indirectAck
 	asked     bool      // others were asked
 	answered  bool      // and somebody answered, whatever the answer
@@ -80,13 +80,13 @@ type probeState struct {
 // indirectAck is what others say of a neighbour that we do not hear.
 type indirectAck struct {
 	vouched time.Time          // when another one last reached it,
-	helper  sessions.SessionID // namely this one
+	helper  identity.SessionID // namely this one
 	asks    int                // questions so far
 }
 
 // after says whether a comes before b on the ring of session ids that begins at origin.
-func after(origin, a, b sessions.SessionID) bool {
-	past := func(id sessions.SessionID) bool { return bytes.Compare(id[:], origin[:]) > 0 }
+func after(origin, a, b identity.SessionID) bool {
+	past := func(id identity.SessionID) bool { return bytes.Compare(id[:], origin[:]) > 0 }
 	if past(a) != past(b) {
 		return past(a)
 	}

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // Who has a place among the edges. The pool Edges says how many each class may have; this file
@@ -15,7 +15,7 @@ import (
 // that many from one place do not keep others out.
 
 // edge returns the edge to a session, making it when there is room; nil: there is none.
-func (es *edges) edge(id sessions.SessionID, user sessions.UserKey) *edge {
+func (es *edges) edge(id identity.SessionID, user identity.UserKey) *edge {
 	if e := es.byID[id]; e != nil {
 		return e
 	}

@@ -3,8 +3,8 @@ package neighbors
 import (
 	"bytes"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,13 +13,13 @@ import (
 // edges are the sessions that we keep in touch with (N1).
 type edges struct {
 	*core
-	byID     map[sessions.SessionID]*edge // the pool Edges bounds them
-	order    []sessions.SessionID         // of byID, sorted; nil: to be made anew
+	byID     map[identity.SessionID]*edge // the pool Edges bounds them
+	order    []identity.SessionID         // of byID, sorted; nil: to be made anew
 	timers   timers
 	onlineOf [budget.Classes]int // edges to sessions that are online, by class
 }
 
-func newEdges(c *core) *edges { return &edges{core: c, byID: map[sessions.SessionID]*edge{}} }
+func newEdges(c *core) *edges { return &edges{core: c, byID: map[identity.SessionID]*edge{}} }
 
 // tells says whether we tell to about e: our user knows both, or e is on our link and to is near
 // (spec/theory.md 6.1).
@@ -52,7 +52,7 @@ func (es *edges) summaryOf(e *edge) (s wire.Summary, ok bool) {
 	}
 	s = wire.Summary{Session: wire.PeerID(e.id), Seq: known.Seq, State: uint64(known.State)}
 	switch {
-	case known.State == sessions.StateGone:
+	case known.State == identity.StateGone:
 	case !e.online:
 		s.State = wire.SummaryLost
 	case !e.watch.since.IsZero():
@@ -62,14 +62,14 @@ func (es *edges) summaryOf(e *edge) (s wire.Summary, ok bool) {
 }
 
 // isOnline says whether a session is a neighbour that is here.
-func (es *edges) isOnline(id sessions.SessionID) bool {
+func (es *edges) isOnline(id identity.SessionID) bool {
 	e := es.byID[id]
 	return e != nil && e.online
 }
 
 // metOnLink: a session on our own link answered an announcement, or contacted us in any other way.
 // Both sides know it of each other.
-func (es *edges) metOnLink(id sessions.SessionID) {
+func (es *edges) metOnLink(id identity.SessionID) {
 	if e := es.byID[id]; e != nil && e.user != es.own.user {
 		e.link = true
 		es.book.SetEdge(e.user, true)
@@ -106,7 +106,7 @@ func (es *edges) linkView(v *PresenceView) {
 }
 
 // isHere is what the book asks before it forgets a session for a newcomer.
-func (es *edges) isHere(now time.Time, id sessions.SessionID) bool {
+func (es *edges) isHere(now time.Time, id identity.SessionID) bool {
 	if e := es.byID[id]; e != nil && e.online {
 		return true
 	}
@@ -125,12 +125,12 @@ func (es *edges) isHere(now time.Time, id sessions.SessionID) bool {
 
 // atTheDoor says that a session has called us and may be gone already, and that we would not
 // look for it anyway.
-func (es *edges) atTheDoor(id sessions.SessionID, addr netip.AddrPort) bool {
+func (es *edges) atTheDoor(id identity.SessionID, addr netip.AddrPort) bool {
 	return !es.ep.Confirmed(wire.PeerID(id)) && es.notSought(id, addr)
 }
 
 // notSought says that our user neither knows a session's user nor named it as a seed.
-func (es *edges) notSought(id sessions.SessionID, addr netip.AddrPort) bool {
+func (es *edges) notSought(id identity.SessionID, addr netip.AddrPort) bool {
 	s, ok := es.book.Session(id)
 	return !ok || es.payerAt(s, addr).Class > budget.Seed
 }
@@ -142,20 +142,20 @@ func (es *edges) plan(e *edge) {
 
 // edgeIDs lists the edges in a fixed order: map order never reaches the wire. Callers must not
 // change the list; edges may come and go while it is walked.
-func (es *edges) edgeIDs() []sessions.SessionID {
+func (es *edges) edgeIDs() []identity.SessionID {
 	if es.order == nil && len(es.byID) > 0 {
-		es.order = make([]sessions.SessionID, 0, len(es.byID))
+		es.order = make([]identity.SessionID, 0, len(es.byID))
 		for id := range es.byID {
 			es.order = append(es.order, id)
 		}
-		slices.SortFunc(es.order, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
+		slices.SortFunc(es.order, func(a, b identity.SessionID) int { return bytes.Compare(a[:], b[:]) })
 	}
 	return es.order
 }
 
 // onlineSessions lists a user's sessions that are believed online, in a fixed order.
-func (es *edges) onlineSessions(user sessions.UserKey) (ids []sessions.SessionID) {
-	return slices.DeleteFunc(es.book.SessionIDs(user), func(id sessions.SessionID) bool {
+func (es *edges) onlineSessions(user identity.UserKey) (ids []identity.SessionID) {
+	return slices.DeleteFunc(es.book.SessionIDs(user), func(id identity.SessionID) bool {
 		e := es.byID[id]
 		return e == nil || !e.online
 	})
@@ -172,11 +172,11 @@ func (es *edges) live() (list []*edge) {
 }
 
 // peerAt finds the live session whose path ends at addr.
-func (es *edges) peerAt(addr netip.AddrPort) (sessions.SessionID, bool) {
+func (es *edges) peerAt(addr netip.AddrPort) (identity.SessionID, bool) {
 	for _, id := range es.edgeIDs() {
 		if at, _, ok := es.ep.Path(wire.PeerID(id)); ok && at == addr && es.byID[id].online {
 			return id, true
 		}
 	}
-	return sessions.SessionID{}, false
+	return identity.SessionID{}, false
 }

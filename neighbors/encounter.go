@@ -6,7 +6,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // A caller has our keys before we know that they have them: they may have vanished right after
@@ -22,7 +22,7 @@ type encounter struct {
 }
 
 // met: a session is there, and has the keys.
-func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
+func (n *Node) met(now time.Time, id identity.SessionID, c encounter) {
 	n.discovery.confirmHint(now, id, c.addr)
 	n.alive(now, id, c.addr)
 	if c.outbound {
@@ -52,16 +52,16 @@ func (n *Node) met(now time.Time, id sessions.SessionID, c encounter) {
 
 // confirmed: the caller has shown that it is there. For people we know we took that for granted.
 func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
-	id := sessions.SessionID(c.Peer)
+	id := identity.SessionID(c.Peer)
 	s, ok := n.core.book.Session(id)
 	if !ok {
 		n.core.ep.Forget(c.Peer) // we forgot who that is: next time we ask for the record
 		return
 	}
-	if e := n.core.edges.byID[id]; s.State == sessions.StateGone || e != nil && e.online && !n.core.edges.notSought(id, c.Addr) {
+	if e := n.core.edges.byID[id]; s.State == identity.StateGone || e != nil && e.online && !n.core.edges.notSought(id, c.Addr) {
 		return // gone: the record that it showed is not newer than its goodbye
 	}
-	rec, err := sessions.Decode(s.Record) // the book's: it was verified
+	rec, err := identity.Decode(s.Record) // the book's: it was verified
 	if err != nil {
 		return
 	}
@@ -73,8 +73,8 @@ func (n *Node) confirmed(now time.Time, c dgram.Confirmed) {
 }
 
 // refused: there was no room for a session. It gets no answer, and the caller backs off.
-func (n *Node) refused(id sessions.SessionID, rec sessions.Record) {
-	if _, ok := n.core.book.Session(id); !ok && rec.State != sessions.StateGone {
+func (n *Node) refused(id identity.SessionID, rec identity.Record) {
+	if _, ok := n.core.book.Session(id); !ok && rec.State != identity.StateGone {
 		n.core.ep.Forget(wire.PeerID(id))
 	}
 }
@@ -82,7 +82,7 @@ func (n *Node) refused(id sessions.SessionID, rec sessions.Record) {
 // closed: keys are a cache, and nothing that the person sees depends on them; probes find a
 // neighbour that went silent. But if a session was at the door and never came in, its record
 // goes too, unless somebody told us of it.
-func (n *Node) closed(now time.Time, id sessions.SessionID) {
+func (n *Node) closed(now time.Time, id identity.SessionID) {
 	if n.core.edges.byID[id] == nil && n.core.claims.subject(id) == nil {
 		n.core.book.DropUnheard(now, id)
 	}

@@ -12,7 +12,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 const (
@@ -30,13 +31,13 @@ type explosions struct {
 	under   *request
 	asked   map[uint64]asked                                 // requests under way, by id; at most two for each edge and 64 targets
 	cost    int                                              // datagrams with our record, ours and those asked for
-	beyond  map[sessions.SessionID]bool                      // targets whose relay took the request; at most maxSubjects
-	origins *simplelru.LRU[sessions.SessionID, explodeState] // as relay
+	beyond  map[identity.SessionID]bool                      // targets whose relay took the request; at most maxSubjects
+	origins *simplelru.LRU[identity.SessionID, explodeState] // as relay
 }
 
 // asked is one request of an explode.
 type asked struct {
-	neighbor sessions.SessionID
+	neighbor identity.SessionID
 	targets  []wire.PeerID
 	refused  bool
 }
@@ -48,7 +49,7 @@ type explodeState struct {
 }
 
 func newExplosions() explosions {
-	origins, err := simplelru.NewLRU[sessions.SessionID, explodeState](explodeOrigins, nil)
+	origins, err := simplelru.NewLRU[identity.SessionID, explodeState](explodeOrigins, nil)
 	if err != nil {
 		panic("BUG: the bound of origins must be positive")
 	}
@@ -71,7 +72,7 @@ func (rq *requests) explodeNow(now time.Time) (Token, error) {
 		return 0, err
 	}
 	x.last, x.under, x.cost = now, q, 0
-	x.asked, x.beyond = map[uint64]asked{}, map[sessions.SessionID]bool{}
+	x.asked, x.beyond = map[uint64]asked{}, map[identity.SessionID]bool{}
 	q.next = q.deadline
 	plan := rq.assign(live)
 	for _, e := range live {
@@ -109,9 +110,9 @@ func (rq *requests) explodeTo(now time.Time, e *edge, body wire.Body, targets []
 // assign gives each session two edges away to one or two of the neighbours that tell of it, so
 // that it hears of us once or twice and not from all of them. A neighbour that has told us
 // nothing yet is not in the plan.
-func (rq *requests) assign(live []*edge) map[sessions.SessionID][]wire.PeerID {
-	plan := map[sessions.SessionID][]wire.PeerID{}
-	here := map[sessions.SessionID]bool{}
+func (rq *requests) assign(live []*edge) map[identity.SessionID][]wire.PeerID {
+	plan := map[identity.SessionID][]wire.PeerID{}
+	here := map[identity.SessionID]bool{}
 	for _, e := range live {
 		here[e.id] = true
 	}
@@ -120,7 +121,7 @@ func (rq *requests) assign(live []*edge) map[sessions.SessionID][]wire.PeerID {
 		return cmp.Or(cmp.Compare(len(a.tellers), len(b.tellers)), bytes.Compare(a.id[:], b.id[:]))
 	})
 	for _, r := range targets {
-		var by []sessions.SessionID
+		var by []identity.SessionID
 		for _, t := range r.tellers {
 			if here[t.by] {
 				plan[t.by] = plan[t.by] // told us something
@@ -132,7 +133,7 @@ func (rq *requests) assign(live []*edge) map[sessions.SessionID][]wire.PeerID {
 		if here[r.id] || r.id == rq.own.session {
 			continue
 		}
-		slices.SortStableFunc(by, func(a, b sessions.SessionID) int { return cmp.Compare(len(plan[a]), len(plan[b])) })
+		slices.SortStableFunc(by, func(a, b identity.SessionID) int { return cmp.Compare(len(plan[a]), len(plan[b])) })
 		for _, id := range by[:min(len(by), explodeRelays)] {
 			plan[id] = append(plan[id], wire.PeerID(r.id))
 		}
@@ -144,13 +145,13 @@ func (rq *requests) assign(live []*edge) map[sessions.SessionID][]wire.PeerID {
 func (rq *requests) exploded(a dgram.Settled) {
 	x := &rq.explode
 	q, ok := x.asked[a.ID]
-	if !ok || q.neighbor != sessions.SessionID(a.Peer) {
+	if !ok || q.neighbor != identity.SessionID(a.Peer) {
 		return
 	}
 	if a.Result == wire.ResultDelivered {
 		delete(x.asked, a.ID)
 		for _, t := range q.targets {
-			x.beyond[sessions.SessionID(t)] = true
+			x.beyond[identity.SessionID(t)] = true
 		}
 	} else {
 		q.refused = true
@@ -167,7 +168,7 @@ func (rq *requests) exploded(a dgram.Settled) {
 // explodeEnd returns the result of an explode.
 func (rq *requests) explodeEnd() Exploded {
 	x := &rq.explode
-	missed := map[sessions.SessionID]bool{}
+	missed := map[identity.SessionID]bool{}
 	for _, q := range x.asked {
 		missed[q.neighbor] = true
 	}
@@ -189,7 +190,7 @@ func (rq *requests) explodeEnd() Exploded {
 
 // passOn gives the record of a neighbour that explodes to our neighbours: to those it names, or
 // to all. They do not pass it on.
-func (rq *requests) passOn(now time.Time, origin sessions.Session, addr netip.AddrPort, p wire.Ping) wire.Result {
+func (rq *requests) passOn(now time.Time, origin book.Session, addr netip.AddrPort, p wire.Ping) wire.Result {
 	rec, err := rq.verify(p.Record)
 	at, _, live := rq.ep.Path(wire.PeerID(origin.ID))
 	from := rq.edges.byID[origin.ID]
@@ -234,7 +235,7 @@ func (rq *requests) passTargets(from *edge, named []wire.PeerID) (list []*edge) 
 
 // explodeHeard: a neighbour passed on the record of one of its neighbours. We learn the record,
 // but dial only people our user knows.
-func (rq *requests) explodeHeard(now time.Time, rec sessions.Record, by sessions.Session, r dgram.Received, p wire.Ping) {
+func (rq *requests) explodeHeard(now time.Time, rec identity.Record, by book.Session, r dgram.Received, p wire.Ping) {
 	if !rq.ticketHolds(rec, by.ID, p) {
 		return
 	}

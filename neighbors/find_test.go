@@ -9,7 +9,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/mail"
 )
 
 // host is a Source that looks for one address, as -sip does.
@@ -195,7 +195,7 @@ func TestFullDisk(t *testing.T) {
 	b := newBed(t, 27, simnet.Profile{Delay: 10 * time.Millisecond})
 	ann, bob := b.join("ann"), b.join("bob")
 	ann.meet(bob)
-	bob.full = sessions.ErrOutboxFull // any error of the store
+	bob.full = mail.ErrOutboxFull // any error of the store
 	ann.say("bob", "hello")
 	b.run(10 * time.Second)
 	if len(bob.texts()) != 0 || ann.last().State == neighbors.Delivered {
@@ -213,7 +213,7 @@ func TestRefusedWritesAreMadeGood(t *testing.T) {
 	ann.meet(bob)
 	bob.kill()
 	b.run(20 * time.Second)
-	ann.full = sessions.ErrOutboxFull
+	ann.full = mail.ErrOutboxFull
 	ann.say("bob", "typed while the disk was full")
 	b.run(time.Minute)
 	ann.full = nil

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // Whom we ask for somebody. Asking reveals whom we look for, so we ask only seeds that our
@@ -76,7 +76,7 @@ func (fi *finder) askOne(now time.Time, e *edge, f find) bool {
 
 // askAbout asks for a missing user: seeds, some neighbours who say that the user is there and,
 // if wide, fewer of the others (spec/theory.md 5.3). Each time it picks different ones.
-func (fi *finder) askAbout(now time.Time, user sessions.UserKey, wide bool) (asked int) {
+func (fi *finder) askAbout(now time.Time, user identity.UserKey, wide bool) (asked int) {
 	var sayers, others []*edge
 	for _, e := range fi.edges.live() {
 		switch {
@@ -95,7 +95,7 @@ func (fi *finder) askAbout(now time.Time, user sessions.UserKey, wide bool) (ask
 }
 
 // askSome asks some neighbours of a list, no more than most, starting at a random place.
-func (fi *finder) askSome(now time.Time, user sessions.UserKey, list []*edge, most int) (asked int) {
+func (fi *finder) askSome(now time.Time, user identity.UserKey, list []*edge, most int) (asked int) {
 	if len(list) == 0 {
 		return 0
 	}
@@ -111,8 +111,8 @@ func (fi *finder) askSome(now time.Time, user sessions.UserKey, list []*edge, mo
 }
 
 // saysOnline tells whether a neighbour's word is that a user is there.
-func (fi *finder) saysOnline(by *edge, user sessions.UserKey) bool {
-	return slices.ContainsFunc(fi.book.SessionIDs(user), func(id sessions.SessionID) bool {
+func (fi *finder) saysOnline(by *edge, user identity.UserKey) bool {
+	return slices.ContainsFunc(fi.book.SessionIDs(user), func(id identity.SessionID) bool {
 		r := fi.claims.subject(id)
 		return r != nil && slices.ContainsFunc(r.tellers, func(t claim) bool {
 			return t.by == by.id && saidState(t.state) != Offline
@@ -123,5 +123,5 @@ func (fi *finder) saysOnline(by *edge, user sessions.UserKey) bool {
 // find says whom somebody looks for: a name in its mapped form, or a user.
 type find struct {
 	name string
-	user sessions.UserKey
+	user identity.UserKey
 }

@@ -8,14 +8,14 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // declare signs another record of the session, which handshakes show from now on.
-func (r *raw) declare(seq uint64, state sessions.State) []byte {
+func (r *raw) declare(seq uint64, state identity.State) []byte {
 	r.bed.t.Helper()
 	r.record.Seq, r.record.State = seq, state
-	signed, err := sessions.SignBy(r.bed.signatures(), r.key, r.record)
+	signed, err := identity.SignBy(r.bed.signatures(), r.key, r.record)
 	if err != nil {
 		r.bed.t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func parted(t *testing.T, seed uint64) (v *village, ann *person, m *raw, seq uin
 	m = v.pinned(1, "mia", ann)
 	v.run(10 * time.Second)
 	seq = m.record.Seq + 1
-	m.says(ann.id(), wire.Message{ID: 501, Body: wire.Offline{Record: m.declare(seq, sessions.StateGone)}}, 50*time.Millisecond)
+	m.says(ann.id(), wire.Message{ID: 501, Body: wire.Offline{Record: m.declare(seq, identity.StateGone)}}, 50*time.Millisecond)
 	if r, ok := m.answered(wire.KindOffline, 501); !ok || r != wire.ResultDelivered || ann.sees("mia") {
 		t.Fatalf("the goodbye: answered %v %v, online %v", ok, r, ann.sees("mia"))
 	}
@@ -64,12 +64,12 @@ func TestOnlineAgainAfterGoodbye(t *testing.T) {
 	for i := range uint64(3) {
 		online := count[neighbors.CameOnline](ann)
 		seq++
-		m.says(ann.id(), wire.Message{ID: 510 + i, Body: wire.Online{Record: m.declare(seq, sessions.StateOnline)}}, 50*time.Millisecond)
+		m.says(ann.id(), wire.Message{ID: 510 + i, Body: wire.Online{Record: m.declare(seq, identity.StateOnline)}}, 50*time.Millisecond)
 		if !ann.sees("mia") || count[neighbors.CameOnline](ann) != online+1 {
 			t.Fatalf("%d: acknowledged, and not online", i)
 		}
 		seq++
-		m.says(ann.id(), wire.Message{ID: 520 + i, Body: wire.Offline{Record: m.declare(seq, sessions.StateGone)}}, 50*time.Millisecond)
+		m.says(ann.id(), wire.Message{ID: 520 + i, Body: wire.Offline{Record: m.declare(seq, identity.StateGone)}}, 50*time.Millisecond)
 		if ann.sees("mia") {
 			t.Fatal("a goodbye is not heard")
 		}
@@ -101,7 +101,7 @@ func TestGoodbyeForgetsKeys(t *testing.T) {
 	}
 	// And mia is back.
 	m.ep.Forget(ann.id())
-	m.declare(seq+1, sessions.StateOnline)
+	m.declare(seq+1, identity.StateOnline)
 	m.meets(ann)
 	if !ann.sees("mia") {
 		t.Error("a handshake with a higher seq: not online")
@@ -113,7 +113,7 @@ func TestGoodbyeForgetsKeys(t *testing.T) {
 func TestOlderThanItsGoodbye(t *testing.T) {
 	v, ann, m, seq := parted(t, 963)
 	m.ep.Forget(ann.id())
-	m.declare(seq-1, sessions.StateOnline)
+	m.declare(seq-1, identity.StateOnline)
 	m.meets(ann)
 	text := wire.Message{ID: 1, Body: wire.Text{Parts: 1, Text: "hello"}}
 	m.says(ann.id(), text, 3*time.Second)
@@ -125,7 +125,7 @@ func TestOlderThanItsGoodbye(t *testing.T) {
 	for _, e := range m.events {
 		if r, ok := e.(dgram.Received); ok {
 			if o, ok := r.Message.Body.(wire.Online); ok && len(o.Record) > 0 {
-				rec, err := sessions.Decode(o.Record)
+				rec, err := identity.Decode(o.Record)
 				told = told || err == nil && rec.Session == m.record.Session && rec.Seq == seq
 			}
 		}
@@ -134,7 +134,7 @@ func TestOlderThanItsGoodbye(t *testing.T) {
 		t.Error("mia is not told what mia's key has signed since")
 	}
 	v.run(time.Minute)
-	m.says(ann.id(), wire.Message{ID: 530, Body: wire.Online{Record: m.declare(seq+1, sessions.StateOnline)}}, 8*time.Millisecond)
+	m.says(ann.id(), wire.Message{ID: 530, Body: wire.Online{Record: m.declare(seq+1, identity.StateOnline)}}, 8*time.Millisecond)
 	if !ann.sees("mia") {
 		t.Error("a higher seq in declareOnline: not online")
 	}
@@ -156,7 +156,7 @@ func TestGoodbyeOfTheForgotten(t *testing.T) {
 	ann.kill()
 	ann.disk = map[string][]byte{}
 	ann.start()
-	m.says(ann.id(), wire.Message{ID: 501, Body: wire.Offline{Record: m.declare(m.record.Seq+1, sessions.StateGone)}}, 500*time.Millisecond)
+	m.says(ann.id(), wire.Message{ID: 501, Body: wire.Offline{Record: m.declare(m.record.Seq+1, identity.StateGone)}}, 500*time.Millisecond)
 	if _, ok := m.answered(wire.KindOffline, 501); !ok {
 		t.Error("it is not")
 	}

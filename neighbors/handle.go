@@ -8,8 +8,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // handle acts on one event of the endpoint.
@@ -31,7 +32,7 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 		case wire.KindText:
 			n.outbound.textLapsed(now, e)
 		case wire.KindHold, wire.KindReceipt:
-			n.custody.carriageSettled(now, sessions.SessionID(e.Peer), e.ID, 0, false)
+			n.custody.carriageSettled(now, identity.SessionID(e.Peer), e.ID, 0, false)
 		case wire.KindListRequest:
 			n.gossip.requestLapsed(now, e)
 		}
@@ -42,24 +43,24 @@ func (n *Node) handle(now time.Time, e dgram.Event) {
 		n.moved(now, e)
 	case dgram.Silent:
 		n.core.ways.lookAtWays(now)
-		n.paths.silent(now, sessions.SessionID(e.Peer))
+		n.paths.silent(now, identity.SessionID(e.Peer))
 	case dgram.Another:
 		n.discovery.anotherKey(now, e)
 	case dgram.Closed:
-		n.closed(now, sessions.SessionID(e.Peer))
+		n.closed(now, identity.SessionID(e.Peer))
 	}
 }
 
 // associated: a peer proved who they are. Both sides of a handshake get here.
 func (n *Node) associated(now time.Time, a dgram.Associated) {
-	id := sessions.SessionID(a.Peer.ID)
-	if sessions.UserKey(a.Peer.User) == n.core.own.user && id == n.core.own.session {
+	id := identity.SessionID(a.Peer.ID)
+	if identity.UserKey(a.Peer.User) == n.core.own.user && id == n.core.own.session {
 		return
 	}
 	known, had := n.core.book.Session(id)
 	door := !a.Confirmed && n.core.edges.notSought(id, a.Addr)
 	if len(a.Record) > 0 {
-		rec, err := sessions.Decode(a.Record) // dgram has verified it: see check
+		rec, err := identity.Decode(a.Record) // dgram has verified it: see check
 		direct := !door || had && rec.Seq < known.Seq
 		if err != nil {
 			return
@@ -80,20 +81,20 @@ func (n *Node) associated(now time.Time, a dgram.Associated) {
 
 // received: an authenticated peer said something.
 func (n *Node) received(now time.Time, r dgram.Received) {
-	id := sessions.SessionID(r.From)
+	id := identity.SessionID(r.From)
 	s, ok := n.core.book.Session(id)
 	if !ok {
 		n.unknownSaid(now, r)
 		return
 	}
-	blocked := n.core.book.Trust(s.User) == sessions.TrustBlocked
+	blocked := n.core.book.Trust(s.User) == book.TrustBlocked
 	if blocked {
 		if r.Message.Kind() != wire.KindList {
 			n.core.ep.Settle(now, r.Handle, wire.ResultNotTrusted, 0)
 		}
 		return
 	}
-	if s.State == sessions.StateGone && n.core.ep.Shown(r.From) < s.Seq && !ofOneself(r.Message.Body) {
+	if s.State == identity.StateGone && n.core.ep.Shown(r.From) < s.Seq && !ofOneself(r.Message.Body) {
 		return // its record is older than its goodbye: it is told so, and returns with another record or key
 	}
 	if _, bye := r.Message.Body.(wire.Offline); !bye {
@@ -127,7 +128,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 	case wire.Relay:
 		n.relay.relayReceived(now, r, b)
 	case wire.Hold:
-		if sessions.SessionID(b.To) == n.core.own.session {
+		if identity.SessionID(b.To) == n.core.own.session {
 			n.inbound.copyBrought(now, s, r, b)
 		} else {
 			n.custody.holdReceived(now, s, r, b)
@@ -149,7 +150,7 @@ func (n *Node) received(now time.Time, r dgram.Received) {
 }
 
 // heardFrom: an authentic datagram of a session came from addr.
-func (n *Node) heardFrom(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+func (n *Node) heardFrom(now time.Time, id identity.SessionID, addr netip.AddrPort) {
 	if n.core.edges.atTheDoor(id, addr) {
 		return
 	}
@@ -182,11 +183,11 @@ func (n *Node) unknownSaid(now time.Time, r dgram.Received) {
 
 // heardRecord takes a record that a peer handed over inside declareOnline: its own, or one about
 // us that we ought to know. It returns whether the record says that the peer is there.
-func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.AddrPort, signed []byte) bool {
+func (n *Node) heardRecord(now time.Time, from identity.SessionID, addr netip.AddrPort, signed []byte) bool {
 	known, _ := n.core.book.Session(from)
 	verify := n.core.verify
 	if bytes.Equal(signed, known.Record) {
-		verify = sessions.Decode // it was verified when it first came
+		verify = identity.Decode // it was verified when it first came
 	}
 	rec, err := verify(signed)
 	switch {
@@ -205,7 +206,7 @@ func (n *Node) heardRecord(now time.Time, from sessions.SessionID, addr netip.Ad
 
 // learn takes a verified record of a session, and its signed form. direct: the session itself
 // sent it. It returns false if the record is stale, refused or says goodbye.
-func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, signed []byte, addr netip.AddrPort, direct bool) bool {
+func (n *Node) learn(now time.Time, id identity.SessionID, rec identity.Record, signed []byte, addr netip.AddrPort, direct bool) bool {
 	if rec.Session != id || id == n.core.own.session {
 		return false
 	}
@@ -216,7 +217,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		if n.core.ep.Live(wire.PeerID(id)) {
 			n.core.ep.Send(now, wire.PeerID(id), wire.Message{ID: n.core.ep.NextID(), Body: wire.Online{Record: known.Record, Observed: addr}})
 		}
-		return known.State != sessions.StateGone
+		return known.State != identity.StateGone
 	}
 	var prefix netip.Addr
 	if direct && !dgram.Relayed(addr.Addr()) {
@@ -230,15 +231,15 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 		return false
 	}
 	n.core.notify.learned(now, id, rec, out)
-	if e := n.core.edges.byID[id]; e != nil && rec.State != sessions.StateGone && rec.Seq > known.Seq && had {
-		e.seed = rec.Flags&sessions.FlagSeed != 0
+	if e := n.core.edges.byID[id]; e != nil && rec.State != identity.StateGone && rec.Seq > known.Seq && had {
+		e.seed = rec.Flags&identity.FlagSeed != 0
 		if e.online { // whoever brought it: it is signed
 			n.core.notify.changed(now, e, known, rec)
 			e.damping.add(now, penaltyRecord)
 			n.core.happened(now, changed{e})
 		}
 	}
-	if rec.State == sessions.StateGone {
+	if rec.State == identity.StateGone {
 		n.gone(now, id, ReasonDeclared)
 		if n.core.ep.Shown(wire.PeerID(id)) < rec.Seq {
 			n.core.ep.Dismiss(now, wire.PeerID(id))
@@ -252,7 +253,7 @@ func (n *Node) learn(now time.Time, id sessions.SessionID, rec sessions.Record, 
 }
 
 func (n *Node) settled(now time.Time, s dgram.Settled) {
-	if id := sessions.SessionID(s.Peer); !n.core.edges.atTheDoor(id, netip.AddrPort{}) {
+	if id := identity.SessionID(s.Peer); !n.core.edges.atTheDoor(id, netip.AddrPort{}) {
 		n.alive(now, id, netip.AddrPort{})
 	}
 	switch s.Kind {
@@ -261,7 +262,7 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 	case wire.KindText:
 		n.outbound.textSettled(now, s)
 	case wire.KindHold, wire.KindReceipt:
-		n.custody.carriageSettled(now, sessions.SessionID(s.Peer), s.ID, s.Result, true)
+		n.custody.carriageSettled(now, identity.SessionID(s.Peer), s.ID, s.Result, true)
 	case wire.KindPing:
 		n.detector.pingReqSettled(now, s)
 		n.requests.pingSettled(now, s)
@@ -269,7 +270,7 @@ func (n *Node) settled(now time.Time, s dgram.Settled) {
 }
 
 func (n *Node) moved(now time.Time, m dgram.Moved) {
-	id := sessions.SessionID(m.Peer)
+	id := identity.SessionID(m.Peer)
 	if n.core.edges.atTheDoor(id, m.To) {
 		return
 	}
@@ -291,7 +292,7 @@ func (n *Node) moved(now time.Time, m dgram.Moved) {
 
 // newsReceived takes a neighbour's news. That of strangers is not believed: they could fill the
 // memory of the second edge.
-func (n *Node) newsReceived(now time.Time, from sessions.Session, l wire.List) {
+func (n *Node) newsReceived(now time.Time, from book.Session, l wire.List) {
 	e := n.core.edges.byID[from.ID]
 	if e == nil || !e.online || n.core.cfg.Seed {
 		return
@@ -308,7 +309,7 @@ func (n *Node) newsReceived(now time.Time, from sessions.Session, l wire.List) {
 }
 
 // textReceived: a text came, from its sender or through a friend.
-func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from asker, b wire.Text) {
+func (n *Node) textReceived(now time.Time, s book.Session, id uint64, from asker, b wire.Text) {
 	if refusal, ok := n.door.admit(now, s, id, b); !ok {
 		n.inbound.answerText(now, textKey{s.ID, id}, from, refusal)
 		return
@@ -319,7 +320,7 @@ func (n *Node) textReceived(now time.Time, s sessions.Session, id uint64, from a
 
 // pingReceived: a peer looks for somebody, wants to be passed on, or is being introduced to us.
 // Package dgram answers probes.
-func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received, p wire.Ping) {
+func (n *Node) pingReceived(now time.Time, s book.Session, r dgram.Received, p wire.Ping) {
 	switch {
 	case len(p.By) > 0:
 		n.introduced(now, s, r, p)
@@ -341,7 +342,7 @@ func (n *Node) pingReceived(now time.Time, s sessions.Session, r dgram.Received,
 
 // introduced: a common neighbour introduces somebody to us. A ticket of ours shows that we asked;
 // one that they signed, that they did.
-func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, p wire.Ping) {
+func (n *Node) introduced(now time.Time, by book.Session, r dgram.Received, p wire.Ping) {
 	v, ok := n.introducer.vet(by, r, p)
 	if !ok {
 		return
@@ -368,7 +369,7 @@ func (n *Node) introduced(now time.Time, by sessions.Session, r dgram.Received, 
 
 // invited says whether the person asked for whoever is at addr, or for that user: then there is
 // room, however much strangers have filled.
-func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
+func (n *Node) invited(user identity.UserKey, addr netip.AddrPort) bool {
 	for _, q := range n.requests.pings() {
 		if q.kind == pingAddr && q.addr == addr || !q.find.user.IsZero() && q.find.user == user {
 			return true
@@ -377,7 +378,7 @@ func (n *Node) invited(user sessions.UserKey, addr netip.AddrPort) bool {
 	for i := range n.core.places.plugins {
 		for _, h := range n.core.places.plugins[i].hints {
 			_, print, whole := cutLast(h.user, '~')
-			if h.addr == addr && (!whole || strings.EqualFold(print, sessions.Fingerprint(user))) {
+			if h.addr == addr && (!whole || strings.EqualFold(print, identity.Fingerprint(user))) {
 				return true
 			}
 		}

@@ -2,7 +2,9 @@ package neighbors
 
 import (
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
 )
 
 // A part of the node changes its own state and says what happened; it never calls another part.
@@ -25,11 +27,11 @@ type (
 	// accused: a neighbour says that it does not reach another one of ours.
 	accused struct {
 		e  *edge
-		by sessions.SessionID
+		by identity.SessionID
 	}
 	// sighted: a neighbour says that a session is there which we do not reach.
 	sighted struct {
-		id sessions.SessionID
+		id identity.SessionID
 		by *edge
 	}
 	// refound: a neighbour we know has found a session again that it had lost.
@@ -38,38 +40,38 @@ type (
 	claimed struct{}
 	// senderUnknown: a neighbour brought a copy of a text whose sender we do not know.
 	senderUnknown struct {
-		sender sessions.SessionID
-		by     sessions.Session
+		sender identity.SessionID
+		by     book.Session
 	}
 	// recordBrought: a neighbour has brought the verified record of another session.
 	recordBrought struct {
-		record sessions.Record
+		record identity.Record
 		signed []byte
 	}
 	// meant: the person has shown by an act that they mean a user.
-	meant struct{ user sessions.UserKey }
+	meant struct{ user identity.UserKey }
 	// wanted: a user is wanted who may not be here: they are looked for everywhere.
-	wanted struct{ user sessions.UserKey }
+	wanted struct{ user identity.UserKey }
 	// missed: the same, where they last were.
-	missed struct{ user sessions.UserKey }
+	missed struct{ user identity.UserKey }
 	// restated: what our record says is no longer true.
 	restated struct{}
 	// texted: a text went to a neighbour.
 	texted struct{ e *edge }
 	// copyOpened: a copy that a friend brought is sound.
 	copyOpened struct {
-		sender sessions.Session
+		sender book.Session
 		id     uint64
 		back   asker
 		text   wire.Text
 	}
 	// progressed: lines of ours have got further by what a friend did.
-	progressed struct{ list []sessions.Progress }
+	progressed struct{ list []mail.Progress }
 	// receiptCame: a friend brought the receipt of a session for a text of ours.
 	receiptCame struct {
-		list   []sessions.Progress
-		friend sessions.UserKey
-		from   sessions.Session
+		list   []mail.Progress
+		friend identity.UserKey
+		from   book.Session
 		text   uint64
 	}
 )

@@ -3,7 +3,8 @@ package neighbors
 import (
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // A network that fell into pieces grows together again from memory (paper, sections 3.1 and 6):
@@ -25,7 +26,7 @@ const (
 // healing is the walk through the missing sessions.
 type healing struct {
 	next   time.Time          // when the next one is called
-	last   sessions.SessionID // the one called last
+	last   identity.SessionID // the one called last
 	healed time.Time          // the last sign
 	gap    time.Duration      // until we act on the next one
 	echo   time.Time          // the last sign at a neighbour
@@ -43,7 +44,7 @@ func (lk *lookups) advanceHealing(now time.Time) (next time.Time) {
 	if lk.cfg.Seed || !lk.own.left.IsZero() {
 		return time.Time{}
 	}
-	missing, ok := lk.book.NextKnown(s.last, func(s sessions.Session) bool {
+	missing, ok := lk.book.NextKnown(s.last, func(s book.Session) bool {
 		return !lk.edges.isOnline(s.ID) && len(s.Seen) > 0
 	})
 	if !ok {
@@ -66,7 +67,7 @@ func (lk *lookups) healSoon(now time.Time) {
 // sighted: a neighbour says that a session is there which we do not reach. If our user knows its
 // user, we call it and ask the neighbour to introduce us. It may be a lie, so it leaves the
 // back-off alone and is rate-limited.
-func (lk *lookups) sighted(now time.Time, id sessions.SessionID, by *edge) {
+func (lk *lookups) sighted(now time.Time, id identity.SessionID, by *edge) {
 	s, ok := lk.book.Session(id)
 	e := lk.edges.byID[id]
 	if !ok || e != nil && (e.online || now.Sub(e.limits.sightedAt) < seekFirst) || !lk.book.Trust(s.User).Known() ||

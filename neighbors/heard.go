@@ -2,7 +2,8 @@ package neighbors
 
 import (
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 	"time"
 )
 
@@ -11,7 +12,7 @@ import (
 // asked: they answer our request, and are not news.
 func (g *gossip) heardSummaries(now time.Time, by *edge, list []wire.Summary, asked bool) {
 	for _, s := range list {
-		id := sessions.SessionID(s.Session)
+		id := identity.SessionID(s.Session)
 		if id == g.own.session || id == by.id {
 			continue
 		}
@@ -69,7 +70,7 @@ func (g *gossip) reconsider(now time.Time, r *subject) {
 	}
 	r.shown = state
 	trust := g.book.Trust(s.User)
-	if trust == sessions.TrustBlocked {
+	if trust == book.TrustBlocked {
 		return
 	}
 	h := HeardOf{User: g.book.Label(s.User), Session: r.id.String(), State: state, Trust: trust.String()}
@@ -80,7 +81,7 @@ func (g *gossip) reconsider(now time.Time, r *subject) {
 }
 
 // forgetTeller: a neighbour is no longer here, so what it told may no longer be true.
-func (g *gossip) forgetTeller(now time.Time, id sessions.SessionID) {
+func (g *gossip) forgetTeller(now time.Time, id identity.SessionID) {
 	for _, r := range g.claims.drop(id) {
 		g.reconsider(now, r)
 	}

@@ -4,16 +4,18 @@ import (
 	"context"
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
+	"darkchat/sessions/store"
 )
 
-// The history of what was said here (package sessions keeps it). A received line is noted in the
+// The history of what was said here (sessions/store keeps it). A received line is noted in the
 // same batch as the mark that it was shown, a typed line in the same batch as its place in the
 // outbox: so each is in the history exactly once, whenever the process dies.
 
-// Archive is where the history is read; *sessions.Store is one. Any goroutine may call it.
+// Archive is where the history is read; *store.Store is one. Any goroutine may call it.
 type Archive interface {
-	History(q sessions.HistoryQuery) (sessions.HistoryPage, error)
+	History(q store.HistoryQuery) (store.HistoryPage, error)
 }
 
 // Search says which lines of the history are wanted: those that match every field that is set.
@@ -50,12 +52,12 @@ type PastLine struct {
 // History reads what was said. It reads the disk; the loop does not wait for it.
 func (c *Client) History(q Search) (Past, error) {
 	if c.loop.archive == nil {
-		return Past{}, sessions.ErrNoHistory
+		return Past{}, store.ErrNoHistory
 	}
-	want := sessions.HistoryQuery{Words: q.Words, Since: q.Since, Most: q.Most}
+	want := store.HistoryQuery{Words: q.Words, Since: q.Since, Most: q.Most}
 	past := Past{}
 	// Everything shown so far must be in it: hence change.
-	user, err := change(c, func(_ time.Time, n *Node) (user sessions.UserKey, err error) {
+	user, err := change(c, func(_ time.Time, n *Node) (user identity.UserKey, err error) {
 		if q.User != "" {
 			user, _, err = n.core.resolve(q.User)
 			past.User = n.core.book.Label(user)
@@ -85,12 +87,12 @@ func (c *Client) History(q Search) (Past, error) {
 	return past, err
 }
 
-func (co *core) pastLine(e sessions.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
+func (co *core) pastLine(e store.HistoryEntry, waits map[uint64]DeliveryState) PastLine {
 	l := PastLine{ID: e.ID, Own: e.Own(), User: co.nameOf(e.User), At: e.At, Sent: e.Sent, Late: e.Late, Text: e.Text}
 	if l.Own {
 		l.State, l.Reason = waits[e.ID], e.End.Reason.String()
 		switch {
-		case e.End.Reason == sessions.ReasonNone:
+		case e.End.Reason == mail.ReasonNone:
 		case e.End.Acked > 0:
 			l.State = Delivered // some sessions have it
 		default:

@@ -12,7 +12,9 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/mail"
 )
 
 // triangle is ann, bob and carol, each a friend of both others.
@@ -123,7 +125,7 @@ func TestHolderReadsAndClaimsNothing(t *testing.T) {
 		if bytes.Contains(value, []byte("swordfish")) {
 			t.Error("carol can read the text")
 		}
-		if sessions.Bucket(k[0]) == sessions.BucketShelf {
+		if kv.Bucket(k[0]) == kv.BucketShelf {
 			kept++
 		}
 	}
@@ -132,8 +134,8 @@ func TestHolderReadsAndClaimsNothing(t *testing.T) {
 	}
 	// carol's own key, and that of a stranger, sign the claim that bob has it.
 	id := ann.last().ID
-	claim := sessions.Receipt{From: sessions.SessionID(bob.id()), To: sessions.SessionID(ann.id()), ID: id}
-	if claim.Verify(sessions.UserKey(bob.key.Public().(ed25519.PublicKey)), claim.Sign(carol.key)) {
+	claim := mail.Receipt{From: identity.SessionID(bob.id()), To: identity.SessionID(ann.id()), ID: id}
+	if claim.Verify(identity.UserKey(bob.key.Public().(ed25519.PublicKey)), claim.Sign(carol.key)) {
 		t.Fatal("a receipt of another's key verifies")
 	}
 	r := v.attacker(1, "mallory", "198.19.1.7:6789")

@@ -4,8 +4,11 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
+	"darkchat/sessions/store"
 )
 
 // inbound is received texts and lines on their way: write, print, acknowledge.
@@ -16,14 +19,14 @@ type inbound struct {
 	waiting  map[textKey]asker // whom to answer later, only for texts that the inbox has
 	printing map[uint64]shown  // lines by receipt; the inbox bounds them
 	receipt  uint64
-	bytes    int                 // of those lines, at most maxUnprintedBytes and one line
-	backlog  []sessions.Incoming // lines for which printing has no room, in order; the inbox bounds them
+	bytes    int             // of those lines, at most maxUnprintedBytes and one line
+	backlog  []mail.Incoming // lines for which printing has no room, in order; the inbox bounds them
 }
 
 // shown is a line that was handed to the shell.
 type shown struct {
-	line sessions.Incoming
-	via  sessions.UserKey // the friend who brought it
+	line mail.Incoming
+	via  identity.UserKey // the friend who brought it
 }
 
 func newInbound(c *core) *inbound {
@@ -41,29 +44,29 @@ func (ib *inbound) startTexts(now time.Time) {
 
 // offered: a text came that the door lets through. It is answered at once only if nothing has to be written for
 // it, and the asker is remembered only for texts that the inbox has.
-func (ib *inbound) offered(now time.Time, s sessions.Session, id uint64, from asker, b wire.Text) {
+func (ib *inbound) offered(now time.Time, s book.Session, id uint64, from asker, b wire.Text) {
 	key := textKey{s.ID, id}
-	v := ib.inbox.Offer(now, s.ID, s.User, sessions.Part{
+	v := ib.inbox.Offer(now, s.ID, s.User, mail.Part{
 		ID: id, Prev: b.Prev, Sent: b.Sent, Late: b.Late, Part: b.Part, Parts: b.Parts, Text: b.Text,
 	})
 	ib.putAside()
 	switch v.Answer {
-	case sessions.AnswerDeliver:
+	case mail.AnswerDeliver:
 		ib.wait(key, from)
 		ib.book.Hasten(s.User)
 		for _, id := range v.IDs {
 			ib.writes.gathered.texts = append(ib.writes.gathered.texts, textKey{s.ID, id})
 		}
-	case sessions.AnswerPending:
+	case mail.AnswerPending:
 		ib.wait(key, from)
-	case sessions.AnswerGap:
+	case mail.AnswerGap:
 		if v.Kept {
 			ib.wait(key, from)
 		}
 		ib.ep.Settle(now, from.handle, wire.ResultGap, v.Have)
-	case sessions.AnswerDuplicate:
+	case mail.AnswerDuplicate:
 		ib.answerText(now, key, from, wire.ResultDelivered)
-	case sessions.AnswerTooOld:
+	case mail.AnswerTooOld:
 		ib.answerText(now, key, from, wire.ResultTooOld)
 	default:
 		ib.answerText(now, key, from, wire.ResultBusy)
@@ -125,7 +128,7 @@ func (ib *inbound) acknowledge(now time.Time, key textKey, r wire.Result) {
 
 // show hands a line to the shell; Printed comes back with its receipt. A line for which the
 // shell has no room now waits.
-func (ib *inbound) show(line sessions.Incoming) {
+func (ib *inbound) show(line mail.Incoming) {
 	t := ib
 	if t.bytes >= maxUnprintedBytes {
 		t.backlog = append(t.backlog, line)
@@ -182,7 +185,7 @@ func (co *core) noteShown(now time.Time, s shown) {
 	if s.line.Lost != 0 {
 		text += " (missing from this line: " + s.line.Lost.String() + ")"
 	}
-	co.past.Note(now, sessions.HistoryEntry{
+	co.past.Note(now, store.HistoryEntry{
 		User: s.line.User, Session: s.line.From, ID: s.line.ID, Sent: s.line.Sent, Late: s.line.Late,
 		Via: s.via, Text: text, Stranger: stranger,
 	})

@@ -3,7 +3,7 @@ package neighbors
 import (
 	"fmt"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Intro says to whom this node may be introduced by others (spec/theory.md 7.1).
@@ -32,5 +32,5 @@ func IntroNamed(name string) (Intro, error) {
 
 // flags are the bits that announce the policy in our record.
 func (i Intro) flags() uint64 {
-	return [...]uint64{IntroKnown: 0, IntroLink: sessions.FlagIntroLink, IntroAll: sessions.FlagIntroAll, IntroNone: sessions.FlagNoIntro}[i]
+	return [...]uint64{IntroKnown: 0, IntroLink: identity.FlagIntroLink, IntroAll: identity.FlagIntroAll, IntroNone: identity.FlagNoIntro}[i]
 }

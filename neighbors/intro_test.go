@@ -12,7 +12,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 func (p *person) fingerprint() string { return p.node.Self().Fingerprint }
@@ -54,7 +54,7 @@ func (r *raw) asks(at *person, name string) wire.Result {
 func TestTheMissedAreToldToNoStranger(t *testing.T) {
 	v, ann := star(t, 704, 8)
 	stranger, liar, friend := v.attacker(1, "stranger", "198.19.1.7:6789"), v.attacker(2, "liar", "198.19.2.7:6789"), v.pinned(3, "friend", ann)
-	liar.flags(sessions.FlagSeed)
+	liar.flags(identity.FlagSeed)
 	for _, r := range []*raw{stranger, liar} {
 		r.meets(ann)
 	}

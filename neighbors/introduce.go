@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // The introducer's side (spec/theory.md 7.1, 7.2). Asker and target must both want the
@@ -16,8 +17,8 @@ import (
 
 // wishKey is one wish: the session that asks, and the user it asks for.
 type wishKey struct {
-	asker  sessions.SessionID
-	target sessions.UserKey
+	asker  identity.SessionID
+	target identity.UserKey
 }
 
 // wish is what somebody asked for, while it is remembered. The asker gets the ticket back with
@@ -31,7 +32,7 @@ type wish struct {
 }
 
 // wishOf returns a session's wish for a user, if it asked for that user lately.
-func (in *introducer) wishOf(now time.Time, asker sessions.SessionID, target sessions.UserKey) *wish {
+func (in *introducer) wishOf(now time.Time, asker identity.SessionID, target identity.UserKey) *wish {
 	w, ok := in.wishes.Get(wishKey{asker, target})
 	if !ok || now.Sub(w.at) > wishTime {
 		return nil
@@ -40,7 +41,7 @@ func (in *introducer) wishOf(now time.Time, asker sessions.SessionID, target ses
 }
 
 // rememberWish stores an asker's wish.
-func (in *introducer) rememberWish(now time.Time, asker sessions.SessionID, target sessions.UserKey, p wire.Ping) *wish {
+func (in *introducer) rememberWish(now time.Time, asker identity.SessionID, target identity.UserKey, p wire.Ping) *wish {
 	w, ok := in.wishes.Get(wishKey{asker, target})
 	if !ok {
 		w = &wish{}
@@ -68,7 +69,7 @@ func findCost(p wire.Ping) float64 {
 // introduce brings the asker together with those it looks for, if they want that: only if both
 // have a live association with us, and only with addresses that we validated ourselves. The
 // asker cannot tell somebody who is not here from somebody who does not want it (yet).
-func (in *introducer) introduce(now time.Time, asker sessions.Session, addr netip.AddrPort, p wire.Ping) wire.Result {
+func (in *introducer) introduce(now time.Time, asker book.Session, addr netip.AddrPort, p wire.Ping) wire.Result {
 	payer := in.edges.payerAt(asker, addr)
 	at, _, live := in.direct(asker.ID)
 	if !live || at != addr || !in.serves(payer) {
@@ -93,7 +94,7 @@ func (in *introducer) introduce(now time.Time, asker sessions.Session, addr neti
 		case introducesAtOnce(t.Flags, in.together(addr, to)):
 			theirs = mine
 		case theirs != nil: // both asked
-		case t.Flags&sessions.FlagNoIntro == 0 && mine.knocks.allow(now, addr, to):
+		case t.Flags&identity.FlagNoIntro == 0 && mine.knocks.allow(now, addr, to):
 			in.ep.Send(now, wire.PeerID(t.ID), wire.Message{ID: in.ep.NextID(), Body: in.half(mine, rec.Session, p.Record)})
 			continue
 		default:
@@ -112,18 +113,18 @@ func (in *introducer) introduce(now time.Time, asker sessions.Session, addr neti
 // isMapped says whether a name in a search is in its mapped form; an empty one is. Everybody on
 // the way compares it with mapped names, so any other form would match nothing.
 func isMapped(name string) bool {
-	mapped, err := sessions.MapName(name)
+	mapped, err := identity.MapName(name)
 	return name == "" || err == nil && mapped == name
 }
 
 // introducePair tells asker and target of each other, each with the ticket of a wish.
-func (in *introducer) introducePair(now time.Time, rec sessions.Record, signed []byte, addr netip.AddrPort,
-	t sessions.Session, to netip.AddrPort, mine, theirs *wish) {
+func (in *introducer) introducePair(now time.Time, rec identity.Record, signed []byte, addr netip.AddrPort,
+	t book.Session, to netip.AddrPort, mine, theirs *wish) {
 	var pair [16]byte
 	copy(pair[:8], rec.Session[:])
 	copy(pair[8:], t.ID[:])
 	st, _ := in.pairs.Get(pair)
-	other, err := sessions.Decode(t.Record) // the book's: it was verified
+	other, err := identity.Decode(t.Record) // the book's: it was verified
 	if !st.allow(now, addr, to) || err != nil {
 		return // they have been told already
 	}
@@ -138,7 +139,7 @@ func (in *introducer) introducePair(now time.Time, rec sessions.Record, signed [
 
 // half makes the forwarded half of a request: it tells of a session, and why, by the ticket of w.
 // Without addresses it only says who asks.
-func (in *introducer) half(w *wish, of sessions.SessionID, signed []byte) wire.Ping {
+func (in *introducer) half(w *wish, of identity.SessionID, signed []byte) wire.Ping {
 	return wire.Ping{Scope: wire.ScopeFind, Name: w.name, User: w.user, By: in.own.session[:], Ticket: w.ticket, Session: of[:], Record: signed}
 }
 
@@ -146,12 +147,12 @@ func (in *introducer) half(w *wish, of sessions.SessionID, signed []byte) wire.P
 // anybody, or to an asker in the same place (together).
 func introducesAtOnce(flags uint64, together bool) bool {
 	switch {
-	case flags&sessions.FlagNoIntro != 0:
+	case flags&identity.FlagNoIntro != 0:
 		return false
-	case flags&sessions.FlagIntroLink != 0:
+	case flags&identity.FlagIntroLink != 0:
 		return together
 	}
-	return flags&sessions.FlagIntroAll != 0
+	return flags&identity.FlagIntroAll != 0
 }
 
 // together says whether two addresses belong to one place, as far as we can see: one public
@@ -168,14 +169,14 @@ func oneHome(a, b netip.Addr) bool {
 
 // targets lists at most introduceTo sessions that p looks for and that we are associated with:
 // first those that look for the asker, then others at random.
-func (in *introducer) targets(now time.Time, p wire.Ping, asker sessions.Session) (list []sessions.Session) {
+func (in *introducer) targets(now time.Time, p wire.Ping, asker book.Session) (list []book.Session) {
 	f := find{name: p.Name}
 	if len(p.User) == len(f.user) {
-		f.user = sessions.UserKey(p.User)
+		f.user = identity.UserKey(p.User)
 	} else if p.Name == "" {
 		return nil
 	}
-	var others []sessions.Session
+	var others []book.Session
 	for _, s := range in.meant(f) {
 		e := in.edges.byID[s.ID]
 		switch {
@@ -197,10 +198,10 @@ func (in *introducer) targets(now time.Time, p wire.Ping, asker sessions.Session
 // candidates lists the addresses at which the other may dial a session: the one that we
 // validated and, before it, if both come from behind one router, those of the machine. Of the
 // latter the dialler uses only those on their own link.
-func candidates(rec sessions.Record, addr, other netip.AddrPort) (list []netip.AddrPort) {
+func candidates(rec identity.Record, addr, other netip.AddrPort) (list []netip.AddrPort) {
 	if oneHome(addr.Addr(), other.Addr()) {
 		for _, a := range rec.Addrs {
-			if a.Scope != sessions.ScopeObserved && a.Addr.Addr().IsPrivate() && len(list) < maxNearCandidates {
+			if a.Scope != identity.ScopeObserved && a.Addr.Addr().IsPrivate() && len(list) < maxNearCandidates {
 				list = append(list, a.Addr)
 			}
 		}
@@ -218,7 +219,7 @@ func neighborSubnet(a netip.Addr) netip.Prefix {
 }
 
 // meant lists the sessions of the users that f means.
-func (co *core) meant(f find) (list []sessions.Session) {
+func (co *core) meant(f find) (list []book.Session) {
 	if !f.user.IsZero() {
 		return co.book.SessionsOf(f.user)
 	}

@@ -8,8 +8,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // The target's side of an introduction: an introducer tells us of somebody we asked for, or of
@@ -32,23 +33,23 @@ const knockCost = 10
 
 // knocker is a stranger who asks for us, through a common neighbour.
 type knocker struct {
-	user sessions.UserKey
+	user identity.UserKey
 	name string
-	by   sessions.SessionID // the introducer that said so last
+	by   identity.SessionID // the introducer that said so last
 	at   time.Time          // when
 }
 
 // vetted is an introduction whose record is sound.
 type vetted struct {
-	by      sessions.Session
-	rec     sessions.Record
+	by      book.Session
+	rec     identity.Record
 	addrs   []netip.AddrPort // those that may be dialled
 	trusted bool             // we would ask the introducer ourselves
 }
 
 // vet checks an introduction: a common neighbour says that we and somebody else should meet, or
 // that somebody would like to.
-func (in *introducer) vet(by sessions.Session, r dgram.Received, p wire.Ping) (v vetted, ok bool) {
+func (in *introducer) vet(by book.Session, r dgram.Received, p wire.Ping) (v vetted, ok bool) {
 	v = vetted{by: by, trusted: in.edges.payerAt(by, r.Addr).Class <= budget.Seed}
 	if p.Scope == wire.ScopeFind && !v.trusted && in.cfg.Intro != IntroAll && in.cfg.Intro != IntroLink {
 		return v, false // we ask no such neighbour and let none introduce us, so no signature is worth checking
@@ -58,7 +59,7 @@ func (in *introducer) vet(by sessions.Session, r dgram.Received, p wire.Ping) (v
 	if err != nil || !bytes.Equal(p.By, by.ID[:]) || !bytes.Equal(p.Session, v.rec.Session[:]) || v.rec.Session == in.own.session {
 		return v, false
 	}
-	if in.book.Trust(v.rec.User) == sessions.TrustBlocked {
+	if in.book.Trust(v.rec.User) == book.TrustBlocked {
 		return v, false
 	}
 	for _, a := range p.Addrs {
@@ -107,14 +108,14 @@ func (in *introducer) answered(now time.Time, v vetted, p wire.Ping, claimed boo
 
 // halfWay is how long the side that does not begin waits: the first packets of both must not
 // cross.
-func (in *introducer) halfWay(by sessions.Session) time.Duration {
+func (in *introducer) halfWay(by book.Session) time.Duration {
 	_, rtt, _ := in.ep.Path(wire.PeerID(by.ID))
 	return rtt / 2
 }
 
 // begins says whether we begin when both sides got their own ticket back. A session that is
 // introduced to anybody waits, as one that did not ask does; otherwise the ids decide.
-func (in *introducer) begins(rec sessions.Record) bool {
+func (in *introducer) begins(rec identity.Record) bool {
 	mine, theirs := in.cfg.Intro == IntroAll, introducesAtOnce(rec.Flags, false)
 	if mine != theirs {
 		return theirs
@@ -132,7 +133,7 @@ func (in *introducer) beside(addrs []netip.AddrPort) bool {
 
 // affordable returns addrs if the introducer's budget covers HELLOs to each of them, else
 // nothing.
-func (in *introducer) affordable(now time.Time, by sessions.Session, at netip.AddrPort, addrs []netip.AddrPort, each int) []netip.AddrPort {
+func (in *introducer) affordable(now time.Time, by book.Session, at netip.AddrPort, addrs []netip.AddrPort, each int) []netip.AddrPort {
 	cost := min(each*len(addrs), helloPerPunch)
 	if !in.budget.Spend(now, budget.Hellos, in.edges.payerAt(by, at), float64(cost)) {
 		return nil
@@ -145,31 +146,31 @@ func (in *introducer) means(p wire.Ping) bool {
 	if len(p.User) > 0 {
 		return bytes.Equal(p.User, in.own.user[:])
 	}
-	own, err := sessions.MapName(in.cfg.Name)
+	own, err := identity.MapName(in.cfg.Name)
 	return err == nil && own == p.Name
 }
 
 // myTicket tells whether we signed the ticket of p ourselves.
-func (in *introducer) myTicket(by sessions.SessionID, p wire.Ping) bool {
+func (in *introducer) myTicket(by identity.SessionID, p wire.Ping) bool {
 	return in.ticketHolds(in.own.record, by, p)
 }
 
 // lookingFor tells whether rec is somebody we asked for a short time ago. The numbers of our
 // tickets are times of asking, or later ones.
-func (in *introducer) lookingFor(now time.Time, rec sessions.Record, p wire.Ping) bool {
-	if signed := time.UnixMilli(int64(min(p.Ticket.Number, sessions.MaxSeq))); now.Sub(signed) > wishTime {
+func (in *introducer) lookingFor(now time.Time, rec identity.Record, p wire.Ping) bool {
+	if signed := time.UnixMilli(int64(min(p.Ticket.Number, identity.MaxSeq))); now.Sub(signed) > wishTime {
 		return false
 	}
 	if len(p.User) > 0 {
 		return bytes.Equal(p.User, rec.User[:])
 	}
-	mapped, err := sessions.MapName(rec.Name)
+	mapped, err := identity.MapName(rec.Name)
 	return err == nil && mapped == p.Name
 }
 
 // knocked: somebody asks for us. If our user knows them, we ask for them too, and that brings us
 // together. If not, the person is told, once.
-func (in *introducer) knocked(now time.Time, by sessions.Session, rec sessions.Record, signed []byte) {
+func (in *introducer) knocked(now time.Time, by book.Session, rec identity.Record, signed []byte) {
 	if in.book.Trust(rec.User).Known() || rec.User == in.own.user {
 		if e := in.edges.byID[by.ID]; e != nil {
 			in.finder.askOne(now, e, find{user: rec.User})
@@ -191,14 +192,14 @@ func (in *introducer) knocked(now time.Time, by sessions.Session, rec sessions.R
 		list = list[1:]
 	}
 	in.knocks = append(list, knocker{rec.User, rec.Name, by.ID, now})
-	in.emit(Knock{User: in.book.Label(rec.User), Fingerprint: sessions.Fingerprint(rec.User), Via: in.book.Label(by.User), Who: Who(rec.User)})
+	in.emit(Knock{User: in.book.Label(rec.User), Fingerprint: identity.Fingerprint(rec.User), Via: in.book.Label(by.User), Who: Who(rec.User)})
 }
 
 // knockers lists the strangers who ask for us, the earliest first. It forgets those whose wish
 // has expired and those about whom our user has decided.
 func (in *introducer) knockers(now time.Time) []knocker {
 	in.knocks = slices.DeleteFunc(in.knocks, func(k knocker) bool {
-		return now.Sub(k.at) > wishTime || in.book.Trust(k.user) != sessions.TrustNew
+		return now.Sub(k.at) > wishTime || in.book.Trust(k.user) != book.TrustNew
 	})
 	return in.knocks
 }
@@ -210,27 +211,27 @@ func (g gate) knocks(now time.Time) (list []knock) {
 	for _, k := range g.introducer.knockers(now) {
 		label := g.introducer.book.Label(k.user)
 		if label == "" { // forgotten meanwhile
-			label = k.name + "~" + sessions.Fingerprint(k.user)
+			label = k.name + "~" + identity.Fingerprint(k.user)
 		}
 		list = append(list, knock{k.user, label, k.at})
 	}
 	return list
 }
 
-func (g gate) letIn(now time.Time, user sessions.UserKey) error {
+func (g gate) letIn(now time.Time, user identity.UserKey) error {
 	return g.introducer.acceptKnock(now, user)
 }
 
 // turnAway has nothing to do: once our user has decided about them they are not knockers.
-func (g gate) turnAway(time.Time, sessions.UserKey) {}
+func (g gate) turnAway(time.Time, identity.UserKey) {}
 
 // acceptKnock pins a stranger who asks for us, and asks for them, which tells the introducer that
 // both want to meet.
-func (in *introducer) acceptKnock(now time.Time, user sessions.UserKey) error {
+func (in *introducer) acceptKnock(now time.Time, user identity.UserKey) error {
 	list := in.knockers(now)
 	i := slices.IndexFunc(list, func(k knocker) bool { return k.user == user })
 	if i < 0 {
-		return sessions.ErrUnknownUser
+		return book.ErrUnknownUser
 	}
 	k := list[i]
 	in.happened(now, meant{user})

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // A \ping ends within PingTimeout, since a script waits for it. On a slow path the answer cannot
@@ -129,7 +129,7 @@ func (rq *requests) advanceLate(now time.Time) (next time.Time) {
 }
 
 // lastStages tells how far the failed contacts with a user got.
-func (rq *requests) lastStages(user sessions.UserKey) (text string) {
+func (rq *requests) lastStages(user identity.UserKey) (text string) {
 	for _, s := range rq.book.SessionsOf(user) {
 		if e := rq.edges.byID[s.ID]; e != nil && e.stage != "" && !e.online {
 			text += " (" + e.stage + ")"

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // leaveRelayed is how long relays are kept for the goodbyes that they carry. It must fit into the
@@ -19,10 +19,10 @@ func (n *Node) Leave(now time.Time) {
 	}
 	n.core.own.left = now
 	n.core.book.Freshen()
-	if n.sign(sessions.StateGone) != nil {
+	if n.sign(identity.StateGone) != nil {
 		return
 	}
-	carries := map[sessions.SessionID]bool{}
+	carries := map[identity.SessionID]bool{}
 	for _, e := range n.core.edges.live() {
 		if relay, ok := n.core.ways.throughRelay(e.id); ok {
 			carries[relay] = true
@@ -38,7 +38,7 @@ func (n *Node) Leave(now time.Time) {
 	n.core.wake(now)
 }
 
-func (n *Node) goodbye(now time.Time, id sessions.SessionID) {
+func (n *Node) goodbye(now time.Time, id identity.SessionID) {
 	n.core.ep.Send(now, wire.PeerID(id), wire.Message{ID: n.core.ep.NextID(), Body: wire.Offline{Record: n.core.own.signed}})
 }
 

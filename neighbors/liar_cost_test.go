@@ -9,7 +9,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // What a neighbour who lies, or whose program is broken, may cost others: these tests
@@ -171,10 +171,10 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	m := v.pinned(1, "mallory", ann)
 	v.run(10 * time.Second)
 	rec := m.record
-	change := func(state sessions.State) {
+	change := func(state identity.State) {
 		rec.Seq++
 		rec.State = state
-		signed, err := sessions.Sign(m.key, rec)
+		signed, err := identity.Sign(m.key, rec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	}
 	before := ann.sends
 	for i := range 1200 { // a minute
-		change(sessions.State(i % 2))
+		change(identity.State(i % 2))
 		v.run(50 * time.Millisecond)
 	}
 	if got := ann.sends - before - 1200; got > 600 { // the acks are the liar's own doing
@@ -191,7 +191,7 @@ func TestRestlessNeighbourIsToldRarely(t *testing.T) {
 	} else {
 		t.Logf("ann sends %d datagrams in a minute beside the acks", got)
 	}
-	change(sessions.StateAway)
+	change(identity.StateAway)
 	v.until(90*time.Second, "all know the last state", func() bool {
 		for _, p := range v.nodes[:8] {
 			if s, ok := p.node.Believes(rec.Session); !ok || s != neighbors.Away {

@@ -11,7 +11,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // What a liar may cost those who look for somebody, or are looked for: these tests flood, and
@@ -140,7 +140,7 @@ func TestStrangerDoesNotExplode(t *testing.T) {
 	}
 	explode := func(targets ...wire.PeerID) {
 		p := wire.Ping{Scope: wire.ScopeExplode, Record: m.signed, Targets: targets}
-		ticket := sessions.Ticket{Asker: m.record.Session, Introducer: sessions.SessionID(ann.id()), Number: uint64(v.now.UnixMilli())}
+		ticket := identity.Ticket{Asker: m.record.Session, Introducer: identity.SessionID(ann.id()), Number: uint64(v.now.UnixMilli())}
 		p.Ticket = wire.Ticket{Number: ticket.Number, Sig: ticket.Sign(m.key)}
 		m.says(ann.id(), wire.Message{ID: m.ep.NextID(), Body: p}, 2*time.Second)
 	}
@@ -171,7 +171,7 @@ func TestFalseSeedIsAskedRarely(t *testing.T) {
 	ann.say(bob.name, "are you there?")
 	v.run(time.Minute)
 	m := v.attacker(1, "mallory", "198.19.1.7:6789")
-	m.flags(sessions.FlagSeed)
+	m.flags(identity.FlagSeed)
 	m.meets(ann)
 	do(ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "mallory") })
 	v.run(5 * time.Second)

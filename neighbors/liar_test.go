@@ -12,7 +12,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // liar is a neighbour, known to the honest ones, who says anything at all about everybody, with
@@ -91,7 +91,7 @@ func (l *liar) lie(about ...*person) {
 			say(wire.Ping{Scope: wire.ScopeExplode, Session: me[:], Record: record, By: me[:]})
 		case 8: // a valid explode, for anybody
 			p := wire.Ping{Scope: wire.ScopeExplode, Record: l.signed, Targets: []wire.PeerID{id(), id()}}
-			ticket := sessions.Ticket{Asker: l.record.Session, Introducer: sessions.SessionID(to.id()), Number: uint64(l.bed.now.UnixMilli())}
+			ticket := identity.Ticket{Asker: l.record.Session, Introducer: identity.SessionID(to.id()), Number: uint64(l.bed.now.UnixMilli())}
 			p.Ticket = wire.Ticket{Number: ticket.Number, Sig: ticket.Sign(l.key)}
 			say(p)
 		case 9: // its own record, with the session id of another
@@ -140,7 +140,7 @@ func TestLiarsChangeNothing(t *testing.T) {
 			v.until(20*time.Second, "all know all within two edges", v.knowAll)
 			l := v.liar(ann, bob, carol)
 			believes := func(p, of *person) neighbors.State {
-				s, _ := p.node.Believes(sessions.SessionID(of.id()))
+				s, _ := p.node.Believes(identity.SessionID(of.id()))
 				return s
 			}
 			told := func(p *person, name string) (lost int) {
@@ -207,7 +207,7 @@ func TestLiarPushesNobodyOut(t *testing.T) {
 		l.turn()
 		v.run(20 * time.Millisecond)
 	}
-	if s, ok := ann.node.Believes(sessions.SessionID(dan.id())); !ok || s != neighbors.Online {
+	if s, ok := ann.node.Believes(identity.SessionID(dan.id())); !ok || s != neighbors.Online {
 		t.Errorf("ann believes dan to be %s", s)
 	}
 	if n := ann.node.Heard(); n > 600 {

@@ -6,20 +6,21 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // lookups look for people who are not here.
 type lookups struct {
 	*core
-	byUser  map[sessions.UserKey]*lookup // known users; at most as many as edges
+	byUser  map[identity.UserKey]*lookup // known users; at most as many as edges
 	nextAt  time.Time                    // when one of seeking is due; zero: to be worked out
 	healing healing
 }
 
 func newLookups(c *core) *lookups {
-	return &lookups{core: c, byUser: map[sessions.UserKey]*lookup{}}
+	return &lookups{core: c, byUser: map[identity.UserKey]*lookup{}}
 }
 
 // remember looks for the sessions we remember, so that a node finds its people again with every
@@ -68,7 +69,7 @@ func (lk *lookups) redial(now time.Time, e *edge) {
 		return
 	}
 	s, ok := lk.book.Session(e.id)
-	if u, known := lk.book.User(e.user); !ok || !known || u.Trust == sessions.TrustBlocked {
+	if u, known := lk.book.User(e.user); !ok || !known || u.Trust == book.TrustBlocked {
 		return
 	}
 	wait := time.Second // the budget is spent: again soon, without back-off
@@ -89,7 +90,7 @@ func (lk *lookups) redial(now time.Time, e *edge) {
 
 // seek looks for a user who has no session online: at remembered addresses now, and by asking
 // seeds and neighbours.
-func (lk *lookups) seek(now time.Time, user sessions.UserKey) {
+func (lk *lookups) seek(now time.Time, user identity.UserKey) {
 	lk.missAll(now, user)
 	if w := lk.lookup(user); w != nil {
 		w.left = false
@@ -100,7 +101,7 @@ func (lk *lookups) seek(now time.Time, user sessions.UserKey) {
 }
 
 // await asks seeds for a user: they tell of a return only those who asked.
-func (lk *lookups) await(now time.Time, user sessions.UserKey) {
+func (lk *lookups) await(now time.Time, user identity.UserKey) {
 	if w := lk.lookup(user); w != nil {
 		w.left, w.wait, w.next = true, 0, now.Add(lk.spread(redialFirst))
 		lk.nextAt = time.Time{}
@@ -109,7 +110,7 @@ func (lk *lookups) await(now time.Time, user sessions.UserKey) {
 }
 
 // lookup returns a user's seeker, made if there is none; nil: there is no room.
-func (lk *lookups) lookup(user sessions.UserKey) *lookup {
+func (lk *lookups) lookup(user identity.UserKey) *lookup {
 	w := lk.byUser[user]
 	if w == nil && len(lk.byUser) < int(lk.budget.Most(budget.Edges, budget.Own)) {
 		w = &lookup{}
@@ -119,7 +120,7 @@ func (lk *lookups) lookup(user sessions.UserKey) *lookup {
 }
 
 // missAll begins to ping the sessions of a user that are not online, where they last were.
-func (lk *lookups) missAll(now time.Time, user sessions.UserKey) {
+func (lk *lookups) missAll(now time.Time, user identity.UserKey) {
 	lk.healSoon(now)
 	for _, s := range lk.book.SessionsOf(user) {
 		if len(s.Seen) == 0 {
@@ -176,12 +177,12 @@ func (lk *lookups) advanceLookups(now time.Time) (next time.Time) {
 }
 
 // users lists the missing users in a fixed order.
-func (lk *lookups) users() []sessions.UserKey {
-	keys := make([]sessions.UserKey, 0, len(lk.byUser))
+func (lk *lookups) users() []identity.UserKey {
+	keys := make([]identity.UserKey, 0, len(lk.byUser))
 	for k := range lk.byUser {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b sessions.UserKey) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(keys, func(a, b identity.UserKey) int { return bytes.Compare(a[:], b[:]) })
 	return keys
 }
 
@@ -192,7 +193,7 @@ func (lk *lookups) seedsNews(now time.Time, seed *edge, list []wire.Summary) {
 		return
 	}
 	for _, s := range list {
-		known, ok := lk.book.Session(sessions.SessionID(s.Session))
+		known, ok := lk.book.Session(identity.SessionID(s.Session))
 		if w := lk.byUser[known.User]; ok && w != nil && now.Sub(w.asked) >= askAgain {
 			w.asked, w.wait, w.next = now, 0, now.Add(lk.spread(seekFirst))
 			lk.nextAt = time.Time{}

@@ -13,20 +13,21 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // Sink takes events on the loop's goroutine. It must not block.
 type Sink func(Event)
 
-// Store takes what must be written first. *sessions.Store is one.
+// Store takes what must be written first. *store.Store is one.
 type Store interface {
 	// Append queues a batch and never blocks; false means that the queue is full.
-	Append(batch []sessions.Write, seq uint64) bool
+	Append(batch []kv.Write, seq uint64) bool
 	// Reserve asks for the next block of a counter; it never blocks either.
-	Reserve(c sessions.Counter, seq uint64) bool
+	Reserve(c store.Counter, seq uint64) bool
 	// Done says what became of both, in order.
-	Done() <-chan sessions.Done
+	Done() <-chan store.Done
 }
 
 // Bounds of the loop. Datagrams that do not fit are dropped and counted: UDP may lose
@@ -73,9 +74,9 @@ type Loop struct {
 
 // NewLoop makes the loop of a node. As many goroutines as readers says (the -t flag) read conn
 // and open what they read. store may be nil.
-func NewLoop(node *Node, conn dgram.Conn, readers int, store Store, sink Sink) *Loop {
+func NewLoop(node *Node, conn dgram.Conn, readers int, disk Store, sink Sink) *Loop {
 	return &Loop{
-		node: node, conn: conn, readers: readers, store: store, sink: sink,
+		node: node, conn: conn, readers: readers, store: disk, sink: sink,
 		favoured: make(chan *dgram.Opened, readQueue),
 		opened:   make(chan *dgram.Opened, readQueue),
 		calls:    make(chan call, callQueue),
@@ -118,7 +119,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		defer ear.Close()
 	}
 
-	var done <-chan sessions.Done
+	var done <-chan store.Done
 	if l.store != nil {
 		done = l.store.Done()
 	}
@@ -209,7 +210,7 @@ type hands struct{ *Loop }
 func (l hands) Printed() []uint64 { return l.takeReceipts() }
 
 // Write queues a batch, and has the calls of this turn wait for it.
-func (l hands) Write(batch []sessions.Write, seq uint64) (done bool, err error) {
+func (l hands) Write(batch []kv.Write, seq uint64) (done bool, err error) {
 	l.changers.wait(seq)
 	switch {
 	case len(batch) == 0:
@@ -225,7 +226,7 @@ func (l hands) Write(batch []sessions.Write, seq uint64) (done bool, err error) 
 }
 
 // Reserve asks the store.
-func (l hands) Reserve(c sessions.Counter, seq uint64) bool {
+func (l hands) Reserve(c store.Counter, seq uint64) bool {
 	return l.store != nil && l.store.Reserve(c, seq)
 }
 

@@ -12,7 +12,8 @@ import (
 
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // screen gathers events and prints at once.
@@ -51,7 +52,7 @@ func launch(t *testing.T, net *simnet.Net, name string, at string) (s *screen, s
 }
 
 // launchOn is launch with a store.
-func launchOn(t *testing.T, net *simnet.Net, name string, addr netip.AddrPort, r io.Reader, store neighbors.Store) (s *screen, stop func() error) {
+func launchOn(t *testing.T, net *simnet.Net, name string, addr netip.AddrPort, r io.Reader, disk neighbors.Store) (s *screen, stop func() error) {
 	t.Helper()
 	var seed [ed25519.SeedSize]byte
 	var session [32]byte
@@ -59,14 +60,14 @@ func launchOn(t *testing.T, net *simnet.Net, name string, addr netip.AddrPort, r
 	io.ReadFull(r, session[:])
 	node, err := neighbors.New(neighbors.Config{
 		Key: ed25519.NewKeyFromSeed(seed[:]), Name: name, Session: session, Random: r, Listen: []netip.AddrPort{addr},
-		IDs: sessions.Block{First: 1, Limit: 1 << 50}, Seqs: sessions.Block{First: 1, Limit: 1 << 50},
+		IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50},
 	}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	s = &screen{}
-	loop := neighbors.NewLoop(node, net.Listen(addr), 4, store, s.sink)
-	if a, ok := store.(neighbors.Archive); ok {
+	loop := neighbors.NewLoop(node, net.Listen(addr), 4, disk, s.sink)
+	if a, ok := disk.(neighbors.Archive); ok {
 		loop.Remember(a)
 	}
 	s.client = neighbors.NewClient(loop)
@@ -125,20 +126,20 @@ func TestLoopRunsAndLeaves(t *testing.T) {
 // slowStore writes nothing, slowly.
 type slowStore struct {
 	takes time.Duration
-	done  chan sessions.Done
+	done  chan store.Done
 }
 
-func (s slowStore) Append(_ []sessions.Write, seq uint64) bool {
-	time.AfterFunc(s.takes, func() { s.done <- sessions.Done{Seq: seq} })
+func (s slowStore) Append(_ []kv.Write, seq uint64) bool {
+	time.AfterFunc(s.takes, func() { s.done <- store.Done{Seq: seq} })
 	return true
 }
 
-func (s slowStore) Reserve(sessions.Counter, uint64) bool { return false }
+func (s slowStore) Reserve(store.Counter, uint64) bool { return false }
 
-func (s slowStore) Done() <-chan sessions.Done { return s.done }
+func (s slowStore) Done() <-chan store.Done { return s.done }
 
-func (s slowStore) History(sessions.HistoryQuery) (sessions.HistoryPage, error) {
-	return sessions.HistoryPage{}, nil
+func (s slowStore) History(store.HistoryQuery) (store.HistoryPage, error) {
+	return store.HistoryPage{}, nil
 }
 
 // When the person is told that somebody is blocked, or that a line is taken back, that is on
@@ -152,7 +153,7 @@ func TestWhatIsToldIsWritten(t *testing.T) {
 			0: 0, 80 * time.Millisecond: 80 * time.Millisecond, time.Minute: time.Second,
 		} {
 			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 18, byte(10 + want/(20*time.Millisecond)), 7}), 6789)
-			ann, stopAnn := launchOn(t, net, "ann", at, reader(uint64(takes)), slowStore{takes, make(chan sessions.Done, 1000)})
+			ann, stopAnn := launchOn(t, net, "ann", at, reader(uint64(takes)), slowStore{takes, make(chan store.Done, 1000)})
 			if _, err := ann.client.Ping(netip.MustParseAddrPort("198.18.2.7:6789")); err != nil {
 				t.Fatal(err)
 			}

@@ -11,7 +11,8 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
 )
 
 // mailroom is bob, a friend of bob's, and strangers who send and bring bob anything.
@@ -48,14 +49,14 @@ func (m *mailroom) anything() {
 	r := rapid.SampledFrom(m.raws).Draw(m.rt, "who")
 	id := rapid.Uint64Range(1, 40).Draw(m.rt, "id")
 	parts := rapid.Uint64Range(1, 3).Draw(m.rt, "parts")
-	p := sessions.Part{ID: id, Prev: rapid.Uint64Range(0, id-1).Draw(m.rt, "prev"), Parts: parts, Text: "strange"}
+	p := mail.Part{ID: id, Prev: rapid.Uint64Range(0, id-1).Draw(m.rt, "prev"), Parts: parts, Text: "strange"}
 	p.Part = rapid.Uint64Range(0, min(parts, id)-1).Draw(m.rt, "part")
 	if by := rapid.SampledFrom(append([]*raw{nil}, m.raws...)).Draw(m.rt, "by"); by != nil {
-		rec, err := sessions.Decode(m.recordOf(m.bob))
+		rec, err := identity.Decode(m.recordOf(m.bob))
 		if err != nil {
 			m.rt.Fatal(err)
 		}
-		sealed, err := sessions.Copy{From: r.record.Session, To: sessions.SessionID(m.bob.id()), Part: p}.Seal(r.key, rec.Hold)
+		sealed, err := mail.Copy{From: r.record.Session, To: identity.SessionID(m.bob.id()), Part: p}.Seal(r.key, rec.Hold)
 		if err != nil {
 			m.rt.Fatal(err)
 		}

@@ -11,7 +11,10 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/mail"
 )
 
 // stat is a figure of \stats.
@@ -163,13 +166,13 @@ func (r *raw) brings(to *person, from wire.PeerID, id uint64, sealed []byte) (re
 }
 
 // seal makes a copy of a text of ann for bob.
-func (p *person) seal(to *person, part sessions.Part) []byte {
+func (p *person) seal(to *person, part mail.Part) []byte {
 	p.bed.t.Helper()
-	rec, err := sessions.Decode(p.bed.recordOf(to))
+	rec, err := identity.Decode(p.bed.recordOf(to))
 	if err != nil {
 		p.bed.t.Fatal(err)
 	}
-	sealed, err := sessions.Copy{From: sessions.SessionID(p.id()), To: sessions.SessionID(to.id()), Part: part}.Seal(p.key, rec.Hold)
+	sealed, err := mail.Copy{From: identity.SessionID(p.id()), To: identity.SessionID(to.id()), Part: part}.Seal(p.key, rec.Hold)
 	if err != nil {
 		p.bed.t.Fatal(err)
 	}
@@ -181,13 +184,13 @@ func (b *bed) recordOf(p *person) []byte {
 	for _, q := range b.nodes {
 		for k, v := range q.disk {
 			id := p.id()
-			if q != p && sessions.Bucket(k[0]) == sessions.BucketSessions && k[1:] == string(id[:]) {
-				book := sessions.NewBook(sessions.UserKey{}, "x", sessions.DefaultLimits(false))
-				if book.Load(sessions.BucketSessions, []byte(k[1:]), v) == nil {
-					user := string(byte(sessions.BucketUsers)) + string(p.key.Public().(ed25519.PublicKey))
-					_ = book.Load(sessions.BucketUsers, []byte(user[1:]), q.disk[user])
-					book.Loaded(b.now)
-					if s, ok := book.Session(sessions.SessionID(id)); ok {
+			if q != p && kv.Bucket(k[0]) == kv.BucketSessions && k[1:] == string(id[:]) {
+				people := book.New(identity.UserKey{}, "x", book.DefaultLimits(false))
+				if people.Load(kv.BucketSessions, []byte(k[1:]), v) == nil {
+					user := string(byte(kv.BucketUsers)) + string(p.key.Public().(ed25519.PublicKey))
+					_ = people.Load(kv.BucketUsers, []byte(user[1:]), q.disk[user])
+					people.Loaded(b.now)
+					if s, ok := people.Session(identity.SessionID(id)); ok {
 						return s.Record
 					}
 				}
@@ -231,7 +234,7 @@ func TestCopiesThatDoNotOpenAreBounded(t *testing.T) {
 	// A text of ann, brought by whoever has it.
 	b.run(10 * time.Second)
 	ann.lax = true // ann never typed it
-	sealed := ann.seal(bob, sessions.Part{ID: 1 << 40, Parts: 1, Text: "by a friend", Sent: uint64(b.now.UnixMilli())})
+	sealed := ann.seal(bob, mail.Part{ID: 1 << 40, Parts: 1, Text: "by a friend", Sent: uint64(b.now.UnixMilli())})
 	for range 5 {
 		if r, ok := m.brings(bob, ann.id(), 1<<40, sealed); !ok || r != wire.ResultDelivered {
 			t.Errorf("answer %v %v", r, ok)
@@ -267,7 +270,7 @@ func TestSeedKeepsNoHistoryOfStrangers(t *testing.T) {
 	m.meets(seed)
 	lines := func() (n int) {
 		for k := range seed.disk {
-			if sessions.Bucket(k[0]) == sessions.BucketHistory {
+			if kv.Bucket(k[0]) == kv.BucketHistory {
 				n++
 			}
 		}

@@ -1,7 +1,7 @@
 package neighbors
 
 import (
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
 )
 
@@ -26,8 +26,8 @@ func (c Config) mostSessions() int {
 }
 
 // bookLimits are the limits of the Book that the memory allows.
-func (c Config) bookLimits() sessions.Limits {
-	l := sessions.DefaultLimits(c.Seed)
+func (c Config) bookLimits() book.Limits {
+	l := book.DefaultLimits(c.Seed)
 	if most := c.mostSessions(); most > 0 {
 		l.Users, l.Sessions = min(l.Users, most), min(l.Sessions, most)
 	}

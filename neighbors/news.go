@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // How our neighbours are told that one of them changed state (spec/theory.md 6.2): the first
@@ -41,7 +41,7 @@ type news struct {
 
 // newsItem is one neighbour that has changed.
 type newsItem struct {
-	id   sessions.SessionID
+	id   identity.SessionID
 	told int       // copies so far
 	at   time.Time // of the next one
 }
@@ -133,7 +133,7 @@ func (g *gossip) spreadNews(now time.Time, changed []*edge) {
 				continue
 			}
 			if w.of.link && to.link && !(w.known && known) {
-				if w.word.State <= uint64(sessions.StateGone) || !slices.Contains(fingers, to) {
+				if w.word.State <= uint64(identity.StateGone) || !slices.Contains(fingers, to) {
 					continue // everybody on a link hears the others directly
 				}
 			}

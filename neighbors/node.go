@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // Node is one person's node: it routes what comes to its parts, and obeys what they say happened
@@ -26,7 +28,7 @@ type Node struct {
 	requests   *requests
 	discovery  *discovery
 
-	last []sessions.SessionID // relays that carry our goodbye to others, and so hear it last; at most maxRelays
+	last []identity.SessionID // relays that carry our goodbye to others, and so hear it last; at most maxRelays
 }
 
 // New makes a node from what was stored of it.
@@ -84,17 +86,17 @@ func (n *Node) Renewed(now time.Time, session [32]byte) error {
 	return nil
 }
 
-func (n *Node) load(b sessions.Bucket, key, value []byte) error {
+func (n *Node) load(b kv.Bucket, key, value []byte) error {
 	switch b {
-	case sessions.BucketUsers, sessions.BucketSessions, sessions.BucketFloors:
+	case kv.BucketUsers, kv.BucketSessions, kv.BucketFloors:
 		return n.core.book.Load(b, key, value)
-	case sessions.BucketHoldKeys:
+	case kv.BucketHoldKeys:
 		return n.inbound.holdKeys.keys.Load(b, key, value)
-	case sessions.BucketShelf:
+	case kv.BucketShelf:
 		return n.custody.shelf.Load(b, key, value)
-	case sessions.BucketOutbox:
+	case kv.BucketOutbox:
 		return n.core.outbox.Load(b, key, value)
-	case sessions.BucketInbox, sessions.BucketTexts:
+	case kv.BucketInbox, kv.BucketTexts:
 		return n.core.inbox.Load(b, key, value)
 	}
 	return nil
@@ -216,7 +218,7 @@ func (n *Node) Opener() *dgram.Opener { return n.core.ep.Opener() }
 // Unused returns the first text id and the first sequence number that this run
 // did not use, so that the next one begins there. Call it after the loop ended.
 func (n *Node) Unused() (ids, seqs uint64) {
-	return n.core.own.numbers.left(sessions.CounterIDs).First, n.core.own.numbers.left(sessions.CounterSeq).First
+	return n.core.own.numbers.left(store.CounterIDs).First, n.core.own.numbers.left(store.CounterSeq).First
 }
 
 // advanceEdges does what is due at each edge.

@@ -6,8 +6,9 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // How many events about one session the person is told at once, and how many after that;
@@ -27,8 +28,8 @@ const (
 type notifier struct {
 	*core
 	now     time.Time // the latest that was heard of
-	shown   *simplelru.LRU[sessions.SessionID, *toldOf]
-	waiting []sessions.SessionID // each once; at most as many as shown
+	shown   *simplelru.LRU[identity.SessionID, *toldOf]
+	waiting []identity.SessionID // each once; at most as many as shown
 	flushAt time.Time            // of the next look; zero: no session waits
 	leftOut int                  // events and lines
 	leftAt  time.Time            // when that is told
@@ -63,26 +64,26 @@ type toldOf struct {
 func newNotifier(core *core) *notifier {
 	c := &notifier{core: core, strangers: newStrangers(), warnings: newWarnings()}
 	var err error
-	if c.shown, err = simplelru.NewLRU[sessions.SessionID, *toldOf](maxShown, nil); err != nil {
+	if c.shown, err = simplelru.NewLRU[identity.SessionID, *toldOf](maxShown, nil); err != nil {
 		panic("BUG: the bound of what is shown must be positive")
 	}
 	return c
 }
 
 // online tells that a session is here; awaited: the person asked for it and waits.
-func (c *notifier) online(now time.Time, s sessions.Session, awaited bool) {
+func (c *notifier) online(now time.Time, s book.Session, awaited bool) {
 	if s.User == c.own.user {
 		return
 	}
 	u, _ := c.book.User(s.User)
-	if u.Trust == sessions.TrustNew && !u.Told {
+	if u.Trust == book.TrustNew && !u.Told {
 		if awaited {
 			c.introduce(s.User)
 		} else if c.stranger(now, c.firstContact(u), s.User) {
 			c.book.Tell(s.User)
 		}
 	}
-	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: s.Flags&sessions.FlagSeed != 0}
+	e := CameOnline{User: u.Label, Session: s.ID.String(), Trust: u.Trust.String(), Seed: s.Flags&identity.FlagSeed != 0}
 	if awaited {
 		c.again(now, s.ID, e)
 	} else {
@@ -97,12 +98,12 @@ func (c *notifier) offline(now time.Time, e *edge, reason string) {
 	c.tell(now, e.id, WentOffline{User: c.book.Label(e.user), Session: e.id.String(), Trust: c.book.Trust(e.user).String(), Reason: reason, Seed: e.seed})
 }
 
-func (c *notifier) heard(now time.Time, id sessions.SessionID, e HeardOf) {
+func (c *notifier) heard(now time.Time, id identity.SessionID, e HeardOf) {
 	c.tell(now, id, e)
 }
 
 // again tells at once an event that the person waits for, even if it was told before.
-func (c *notifier) again(now time.Time, id sessions.SessionID, e Event) {
+func (c *notifier) again(now time.Time, id identity.SessionID, e Event) {
 	s := c.of(id)
 	s.supersede(e)
 	s.waiting[kindOf(e)] = nil
@@ -112,7 +113,7 @@ func (c *notifier) again(now time.Time, id sessions.SessionID, e Event) {
 }
 
 // tell tells an event about a session if there is room; otherwise the event waits.
-func (c *notifier) tell(now time.Time, id sessions.SessionID, e Event) {
+func (c *notifier) tell(now time.Time, id identity.SessionID, e Event) {
 	if now.IsZero() {
 		now = c.now
 	}
@@ -145,7 +146,7 @@ func (c *notifier) tell(now time.Time, id sessions.SessionID, e Event) {
 }
 
 // of returns what was told of a session, making an entry if there is none.
-func (c *notifier) of(id sessions.SessionID) *toldOf {
+func (c *notifier) of(id identity.SessionID) *toldOf {
 	s, ok := c.shown.Get(id)
 	if !ok {
 		s = &toldOf{}
@@ -155,7 +156,7 @@ func (c *notifier) of(id sessions.SessionID) *toldOf {
 }
 
 // pays says whether one more event about a session may be told.
-func (c *notifier) pays(now time.Time, id sessions.SessionID, s *toldOf) bool {
+func (c *notifier) pays(now time.Time, id identity.SessionID, s *toldOf) bool {
 	was := s.pace
 	if !s.pace.take(now, toldAtOnce, toldGap) {
 		return false
@@ -168,7 +169,7 @@ func (c *notifier) pays(now time.Time, id sessions.SessionID, s *toldOf) bool {
 }
 
 // flush tells at once every event that waits about a session.
-func (c *notifier) flush(id sessions.SessionID) {
+func (c *notifier) flush(id identity.SessionID) {
 	s, ok := c.shown.Peek(id)
 	if !ok {
 		return

@@ -1,29 +1,31 @@
 package neighbors
 
-import "darkchat/sessions"
+import (
+	"darkchat/sessions/store"
+)
 
 // numbers hands out the numbers of our texts and records. Each is used once,
 // across restarts, because they come in blocks that were reserved on disk.
 type numbers struct {
-	blocks [2]sessions.Block // by counter, CounterIDs first
-	more   [2]sessions.Block // what was granted since
+	blocks [2]store.Block // by counter, CounterIDs first
+	more   [2]store.Block // what was granted since
 	asked  [2]bool
 }
 
 // reserveMark sets the Seq of a Reserve apart from those of batches.
 const reserveMark = 1 << 63
 
-func reserveSeq(c sessions.Counter) uint64 { return reserveMark | uint64(c) }
+func reserveSeq(c store.Counter) uint64 { return reserveMark | uint64(c) }
 
 func newNumbers(cfg Config) numbers {
-	return numbers{blocks: [2]sessions.Block{cfg.IDs, cfg.Seqs}}
+	return numbers{blocks: [2]store.Block{cfg.IDs, cfg.Seqs}}
 }
 
-func index(c sessions.Counter) int { return int(c - sessions.CounterIDs) }
+func index(c store.Counter) int { return int(c - store.CounterIDs) }
 
 // take returns the first of n consecutive numbers. ErrNoNumbers: there are none
 // until the disk has room again.
-func (u *numbers) take(c sessions.Counter, n uint64) (uint64, error) {
+func (u *numbers) take(c store.Counter, n uint64) (uint64, error) {
 	i := index(c)
 	if left := u.blocks[i].Limit - u.blocks[i].First; left < n {
 		// The rest is skipped: the parts of a line have consecutive ids.
@@ -31,7 +33,7 @@ func (u *numbers) take(c sessions.Counter, n uint64) (uint64, error) {
 			u.asked[i] = false // the next turn asks again
 			return 0, ErrNoNumbers
 		}
-		u.blocks[i], u.more[i] = u.more[i], sessions.Block{}
+		u.blocks[i], u.more[i] = u.more[i], store.Block{}
 	}
 	first := u.blocks[i].First
 	u.blocks[i].First += n
@@ -39,8 +41,8 @@ func (u *numbers) take(c sessions.Counter, n uint64) (uint64, error) {
 }
 
 // wanted lists the counters of which a block must be asked for now.
-func (u *numbers) wanted() (list []sessions.Counter) {
-	for _, c := range [2]sessions.Counter{sessions.CounterIDs, sessions.CounterSeq} {
+func (u *numbers) wanted() (list []store.Counter) {
+	for _, c := range [2]store.Counter{store.CounterIDs, store.CounterSeq} {
 		i := index(c)
 		if !u.asked[i] && u.more[i].Limit == 0 && u.blocks[i].Limit-u.blocks[i].First < reserveAt {
 			u.asked[i] = true
@@ -51,7 +53,7 @@ func (u *numbers) wanted() (list []sessions.Counter) {
 }
 
 // granted takes the answer to wanted. A block that follows the old one extends it.
-func (u *numbers) granted(c sessions.Counter, b sessions.Block, err error) {
+func (u *numbers) granted(c store.Counter, b store.Block, err error) {
 	i := index(c)
 	u.asked[i] = err != nil // after a failure we ask again when a number is needed
 	switch {
@@ -64,4 +66,4 @@ func (u *numbers) granted(c sessions.Counter, b sessions.Block, err error) {
 }
 
 // left returns the unused numbers, which a clean end gives back.
-func (u *numbers) left(c sessions.Counter) sessions.Block { return u.blocks[index(c)] }
+func (u *numbers) left(c store.Counter) store.Block { return u.blocks[index(c)] }

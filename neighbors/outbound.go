@@ -10,7 +10,10 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
+	"darkchat/sessions/store"
 )
 
 // outbound is our own lines: what was typed here, on its way to others.
@@ -32,21 +35,21 @@ func (ob *outbound) say(now time.Time, to Target, line string) (Token, error) {
 	case !utf8.ValidString(line):
 		return 0, errors.New("the line is not UTF-8; set your terminal to UTF-8 and type it again")
 	}
-	user := sessions.UserKey(to.key)
-	if ob.book.Trust(user) == sessions.TrustBlocked {
+	user := identity.UserKey(to.key)
+	if ob.book.Trust(user) == book.TrustBlocked {
 		return 0, errors.New(to.User + " is blocked: \\unblock " + to.User + " first")
 	}
 	online := ob.edges.onlineSessions(user)
-	var only *sessions.SessionID
+	var only *identity.SessionID
 	if to.Session != "" {
-		id, err := sessions.ParseSessionID(to.Session)
+		id, err := identity.ParseSessionID(to.Session)
 		if err != nil {
 			return 0, err
 		}
 		only = &id
 	}
-	parts := split(line, sessions.MaxCopyText)
-	first, err := ob.own.numbers.take(sessions.CounterIDs, uint64(len(parts)))
+	parts := split(line, mail.MaxCopyText)
+	first, err := ob.own.numbers.take(store.CounterIDs, uint64(len(parts)))
 	if err != nil {
 		return 0, err
 	}
@@ -54,7 +57,7 @@ func (ob *outbound) say(now time.Time, to Target, line string) (Token, error) {
 	if err != nil {
 		ob.writes.whenWritten(now, progress, 0)
 	}
-	if errors.Is(err, sessions.ErrOutboxFull) {
+	if errors.Is(err, mail.ErrOutboxFull) {
 		return 0, ErrOutboxFull
 	} else if err != nil {
 		return 0, err
@@ -64,7 +67,7 @@ func (ob *outbound) say(now time.Time, to Target, line string) (Token, error) {
 	ob.ends.last = first
 	token := ob.nextToken()
 	ob.writes.whenWritten(now, progress, token)
-	if progress[len(progress)-1].State == sessions.DeliveryQueued {
+	if progress[len(progress)-1].State == mail.DeliveryQueued {
 		ob.happened(now, wanted{user})
 	}
 	return token, nil
@@ -78,7 +81,7 @@ func (ob *outbound) returned(now time.Time, e *edge) {
 	ob.pump(now, e)
 }
 
-func (ob *outbound) pumpAll(now time.Time, user sessions.UserKey) {
+func (ob *outbound) pumpAll(now time.Time, user identity.UserKey) {
 	for _, id := range ob.edges.onlineSessions(user) {
 		ob.pump(now, ob.edges.byID[id])
 	}
@@ -142,7 +145,7 @@ func (ob *outbound) retryLater(now time.Time, e *edge) {
 
 // retryNow: the session said something, so texts whose attempt ended go again, unless it asked
 // for a pause.
-func (ob *outbound) retryNow(now time.Time, id sessions.SessionID) {
+func (ob *outbound) retryNow(now time.Time, id identity.SessionID) {
 	if e := ob.edges.byID[id]; e != nil && !e.send.busy && !e.send.retryAt.IsZero() {
 		e.send.retryAt = time.Time{}
 		ob.pump(now, e)
@@ -152,7 +155,7 @@ func (ob *outbound) retryNow(now time.Time, id sessions.SessionID) {
 
 // textSettled: a text of ours was answered.
 func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
-	id := sessions.SessionID(s.Peer)
+	id := identity.SessionID(s.Peer)
 	e := ob.edges.byID[id]
 	if e == nil {
 		e = &edge{id: id} // its edge gave way to another; its answer still counts
@@ -161,7 +164,7 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 	if e.talk.spoke, e.talk.waited = now, 0; len(e.send.flying) == 0 {
 		e.talk.spoke = time.Time{}
 	}
-	var moved []sessions.Progress
+	var moved []mail.Progress
 	switch s.Result {
 	case wire.ResultDelivered:
 		e.send.retryWait, e.send.busy, e.send.tries = 0, false, 0
@@ -175,11 +178,11 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 			ob.retryLater(now, e)
 		}
 	case wire.ResultUnknownRecipient:
-		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonUnknownRecipient)
+		moved = ob.outbox.Refused(id, s.ID, mail.ReasonUnknownRecipient)
 	case wire.ResultNotTrusted:
-		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonNotTrusted)
+		moved = ob.outbox.Refused(id, s.ID, mail.ReasonNotTrusted)
 	case wire.ResultTooOld:
-		moved = ob.outbox.Refused(id, s.ID, sessions.ReasonTooOld)
+		moved = ob.outbox.Refused(id, s.ID, mail.ReasonTooOld)
 	default:
 		e.send.busy, e.send.atOnce = true, 1
 		ob.outbox.PutBack(id, s.ID)
@@ -193,7 +196,7 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 }
 
 // takeBack stops sending the other parts of lines that were refused.
-func (ob *outbound) takeBack(e *edge, refused []sessions.Progress) {
+func (ob *outbound) takeBack(e *edge, refused []mail.Progress) {
 	for _, p := range refused {
 		ob.withdraw(e, p)
 	}
@@ -201,7 +204,7 @@ func (ob *outbound) takeBack(e *edge, refused []sessions.Progress) {
 
 // textLapsed: five sends went unanswered. That ends the attempt, never the text.
 func (ob *outbound) textLapsed(now time.Time, l dgram.Lapsed) {
-	id := sessions.SessionID(l.Peer)
+	id := identity.SessionID(l.Peer)
 	ob.outbox.Lapsed(id, l.ID)
 	if e := ob.edges.byID[id]; e != nil {
 		e.landed(l.ID)
@@ -222,10 +225,10 @@ func (ob *outbound) textsBack(e *edge) {
 }
 
 // progress tells how far lines have got; the token belongs to the last one.
-func (ob *outbound) progress(now time.Time, list []sessions.Progress, token Token) {
+func (ob *outbound) progress(now time.Time, list []mail.Progress, token Token) {
 	for i, p := range list {
 		ob.noteStep(p)
-		if p.State == sessions.DeliveryUndelivered && p.Reason != sessions.ReasonCancelled { // the history notes those
+		if p.State == mail.DeliveryUndelivered && p.Reason != mail.ReasonCancelled { // the history notes those
 			ob.noteEnd(now, p)
 		}
 		d := ob.delivery(p)
@@ -237,18 +240,18 @@ func (ob *outbound) progress(now time.Time, list []sessions.Progress, token Toke
 }
 
 // delivery is one step of a line, as the person is told.
-func (ob *outbound) delivery(p sessions.Progress) Delivery {
+func (ob *outbound) delivery(p mail.Progress) Delivery {
 	d := Delivery{
 		ID: p.ID, To: ob.book.Label(p.To), State: DeliveryState(p.State.String()),
 		Acked: p.Acked, Sessions: p.Sessions, Reason: p.Reason.String(), Waiting: names(p.Waiting), Text: p.Text,
 	}
-	if p.State == sessions.DeliveryHeld {
+	if p.State == mail.DeliveryHeld {
 		d.By = ob.heldBy(p.Holders)
 	}
 	return d
 }
 
-func names(ids []sessions.SessionID) (list []string) {
+func names(ids []identity.SessionID) (list []string) {
 	for _, id := range ids {
 		list = append(list, id.String())
 	}
@@ -266,7 +269,7 @@ func (ob *outbound) receiptCame(now time.Time, r receiptCame) {
 }
 
 // progressVia tells the progress that a friend brought.
-func (ob *outbound) progressVia(list []sessions.Progress, friend sessions.UserKey) {
+func (ob *outbound) progressVia(list []mail.Progress, friend identity.UserKey) {
 	for _, p := range list {
 		ob.noteStep(p)
 		d := ob.delivery(p)
@@ -276,7 +279,7 @@ func (ob *outbound) progressVia(list []sessions.Progress, friend sessions.UserKe
 }
 
 // heldBy names the friends who keep a line; empty: none.
-func (ob *outbound) heldBy(holders []sessions.SessionID) (names string) {
+func (ob *outbound) heldBy(holders []identity.SessionID) (names string) {
 	for _, id := range holders {
 		s, ok := ob.book.Session(id)
 		if label := ob.book.Label(s.User); ok && names == "" {
@@ -289,7 +292,7 @@ func (ob *outbound) heldBy(holders []sessions.SessionID) (names string) {
 }
 
 // nowTrue brings the progress of lines up to date, now that it is written.
-func (ob *outbound) nowTrue(list []sessions.Progress) []sessions.Progress {
+func (ob *outbound) nowTrue(list []mail.Progress) []mail.Progress {
 	rest := list[:0]
 	for _, p := range list {
 		if p, ok := ob.outbox.Written(p); ok {
@@ -301,7 +304,7 @@ func (ob *outbound) nowTrue(list []sessions.Progress) []sessions.Progress {
 
 // hurry: somebody who had no room for our texts declares to be online. There may be room now,
 // so the texts go again soon, as after the first refusal.
-func (ob *outbound) hurry(now time.Time, id sessions.SessionID) {
+func (ob *outbound) hurry(now time.Time, id identity.SessionID) {
 	e := ob.edges.byID[id]
 	if e == nil || !e.send.busy || e.send.retryAt.IsZero() {
 		return

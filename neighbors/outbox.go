@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
 )
 
 const (
@@ -19,13 +20,13 @@ const (
 
 // ends remembers how the last lines ended, for \status.
 type ends struct {
-	lines []sessions.Progress // a ring of at most maxEnds
-	next  int                 // place of the oldest, once it is full
-	last  uint64              // the line that was typed last
+	lines []mail.Progress // a ring of at most maxEnds
+	next  int             // place of the oldest, once it is full
+	last  uint64          // the line that was typed last
 }
 
 // note remembers how a line ended.
-func (s *ends) note(p sessions.Progress) {
+func (s *ends) note(p mail.Progress) {
 	p.Text = "" // told only once
 	if len(s.lines) < maxEnds {
 		s.lines = append(s.lines, p)
@@ -66,7 +67,7 @@ func shorten(lines []OutboxLine) {
 	}
 }
 
-func (ob *outbound) outboxLine(p sessions.Progress) OutboxLine {
+func (ob *outbound) outboxLine(p mail.Progress) OutboxLine {
 	l := OutboxLine{
 		ID: p.ID, Handle: strconv.FormatUint(p.ID, 10), To: ob.book.Label(p.To), State: DeliveryState(p.State.String()),
 		Sent: p.Put, Bytes: p.Bytes,
@@ -75,9 +76,9 @@ func (ob *outbound) outboxLine(p sessions.Progress) OutboxLine {
 	}
 	waiting := p.Waiting
 	switch {
-	case p.State == sessions.DeliveryUndelivered:
-	case p.State == sessions.DeliveryQueued && !p.Only.IsZero():
-		waiting = []sessions.SessionID{p.Only}
+	case p.State == mail.DeliveryUndelivered:
+	case p.State == mail.DeliveryQueued && !p.Only.IsZero():
+		waiting = []identity.SessionID{p.Only}
 	case p.Sessions == 0:
 		waiting = ob.book.SessionIDs(p.To)
 	}
@@ -179,14 +180,14 @@ func (ob *outbound) cancel(now time.Time, typed string) (OutboxLine, error) {
 		ob.withdraw(ob.edges.byID[id], p)
 	}
 	ob.noteEnd(now, p)
-	ob.writes.whenWritten(now, []sessions.Progress{p}, 0)
+	ob.writes.whenWritten(now, []mail.Progress{p}, 0)
 	ended := ob.outboxLine(p)
 	ended.Handle, ended.By = l.Handle, l.By
 	return ended, nil
 }
 
 // withdraw stops sending the parts of a line to a session.
-func (ob *outbound) withdraw(e *edge, p sessions.Progress) {
+func (ob *outbound) withdraw(e *edge, p mail.Progress) {
 	for id := p.ID; id < p.ID+uint64(p.Parts); id++ {
 		if slices.Contains(e.send.flying, id) {
 			e.landed(id)
@@ -196,7 +197,7 @@ func (ob *outbound) withdraw(e *edge, p sessions.Progress) {
 }
 
 // noteStep takes one step of a line's progress. It is called for every step of every line.
-func (ob *outbound) noteStep(p sessions.Progress) {
+func (ob *outbound) noteStep(p mail.Progress) {
 	if !ob.outbox.Has(p.ID) {
 		ob.ends.note(p)
 	}

@@ -9,7 +9,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // tells has somebody say at which address a person is seen.
@@ -86,7 +86,7 @@ func TestNamedSeedStaysOne(t *testing.T) {
 	if len(seed.finds()) == 0 {
 		t.Error("it is not asked")
 	}
-	if ann.trust(sessions.Fingerprint(seed.record.User)) != "new" {
+	if ann.trust(identity.Fingerprint(seed.record.User)) != "new" {
 		t.Error("it is pinned")
 	}
 }

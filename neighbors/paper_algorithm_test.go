@@ -10,7 +10,7 @@ import (
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // 3.1: "Each node must keep track of all nodes that are within two edge traversals", and
@@ -22,7 +22,7 @@ func TestPaperTwoEdgeTraversals(t *testing.T) {
 	for i, p := range v.nodes {
 		one, two := v.within(i)
 		for j, q := range v.nodes {
-			_, known := q.node.Believes(sessions.SessionID(p.id()))
+			_, known := q.node.Believes(identity.SessionID(p.id()))
 			if near := i == j || slices.Contains(one, j) || slices.Contains(two, j); i != j && known != near {
 				t.Errorf("%s knows %s: %v; within two edges: %v", q.name, p.name, known, near)
 			}

@@ -8,7 +8,7 @@ import (
 
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // The paper of 2010 as tests: one for each sentence of its sections 2 to 4, and of its
@@ -18,7 +18,7 @@ import (
 func paperWeather() simnet.Profile { return simnet.Profile{Delay: 5 * time.Millisecond} }
 
 func (p *person) believes(of *person) neighbors.State {
-	s, _ := p.node.Believes(sessions.SessionID(of.id()))
+	s, _ := p.node.Believes(identity.SessionID(of.id()))
 	return s
 }
 

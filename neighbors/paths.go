@@ -7,8 +7,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // pathfinder finds better paths to those who are here: it meets whom a neighbour introduces, and
@@ -18,7 +19,7 @@ type pathfinder struct{ *core }
 // meet contacts a session that a common neighbour introduced: at once through that neighbour, if
 // it relays, and directly by HELLOs of both sides (hole punching). delay holds our first one
 // back, so that they do not cross in the NATs. asked: the person waits for that session.
-func (pf *pathfinder) meet(now time.Time, by sessions.Session, rec sessions.Record, addrs []netip.AddrPort, delay time.Duration, asked bool) {
+func (pf *pathfinder) meet(now time.Time, by book.Session, rec identity.Record, addrs []netip.AddrPort, delay time.Duration, asked bool) {
 	want := dgram.Peer{ID: wire.PeerID(rec.Session), User: [32]byte(rec.User), Static: rec.Static}
 	w := pf.ways.way(now, rec.Session)
 	for _, a := range w.addrs {
@@ -26,14 +27,14 @@ func (pf *pathfinder) meet(now time.Time, by sessions.Session, rec sessions.Reco
 			pf.ep.Withdraw(a) // the introducer knows newer addresses, and HELLOs to one network are scarce
 		}
 	}
-	w.by, w.relay, w.next = by.ID, by.Flags&sessions.FlagRelay != 0, time.Time{}
+	w.by, w.relay, w.next = by.ID, by.Flags&identity.FlagRelay != 0, time.Time{}
 	w.tries++
 	w.addrs = addrs
 	if w.relay {
 		pf.ways.dialThrough(now, by.ID, want)
 	}
 	switch {
-	case pf.nat.symmetric && rec.Flags&sessions.FlagHardNAT != 0:
+	case pf.nat.symmetric && rec.Flags&identity.FlagHardNAT != 0:
 		w.why = "both sides are behind NATs that give each destination a different port"
 	case len(addrs) == 0:
 		w.why = "no address of theirs may be dialled from here"
@@ -122,7 +123,7 @@ const lostWithRelay = time.Minute
 
 // relayGone: a relay is lost or has left. The person is told which sessions are no longer reached
 // because of that.
-func (pf *pathfinder) relayGone(now time.Time, relay sessions.SessionID) {
+func (pf *pathfinder) relayGone(now time.Time, relay identity.SessionID) {
 	r, ok := pf.book.Session(relay)
 	if _, used := pf.ways.numbers[relay]; !ok || !used {
 		return
@@ -147,9 +148,9 @@ func (pf *pathfinder) relayGone(now time.Time, relay sessions.SessionID) {
 // silent: a peer does not answer what we send to it directly. We ask whoever can introduce us;
 // both sides then find each other through a relay or at new addresses. For strangers we ask
 // nobody: those we asked might have vanished too, and so on.
-func (pf *pathfinder) silent(now time.Time, id sessions.SessionID) {
+func (pf *pathfinder) silent(now time.Time, id identity.SessionID) {
 	s, ok := pf.book.Session(id)
-	if !ok || pf.book.Trust(s.User) == sessions.TrustBlocked || pf.edges.payer(id).Class > budget.Seed {
+	if !ok || pf.book.Trust(s.User) == book.TrustBlocked || pf.edges.payer(id).Class > budget.Seed {
 		return
 	}
 	if w := pf.ways.byID[id]; w != nil {
@@ -159,7 +160,7 @@ func (pf *pathfinder) silent(now time.Time, id sessions.SessionID) {
 }
 
 // wayChanged tells the person by which path a session is reached now.
-func (pf *pathfinder) wayChanged(now time.Time, id sessions.SessionID, rtt time.Duration, why string) {
+func (pf *pathfinder) wayChanged(now time.Time, id identity.SessionID, rtt time.Duration, why string) {
 	s, ok := pf.book.Session(id)
 	if e := pf.edges.byID[id]; !ok || e == nil || !e.online || s.User == pf.own.user {
 		return
@@ -199,7 +200,7 @@ func (pf *pathfinder) stageOf(u dgram.Unanswered) {
 		return
 	}
 	for _, e := range pf.edges.byID { // each on its own: the order does not matter
-		if s, ok := pf.book.Session(e.id); ok && !e.online && slices.ContainsFunc(s.Seen, func(at sessions.Seen) bool { return at.Addr == u.Addr }) {
+		if s, ok := pf.book.Session(e.id); ok && !e.online && slices.ContainsFunc(s.Seen, func(at book.Seen) bool { return at.Addr == u.Addr }) {
 			e.stage = stageText(u)
 		}
 	}
@@ -221,7 +222,7 @@ func stageText(u dgram.Unanswered) string {
 // succeeds: a session answered our dial of a place that the person named. One socket has one
 // key, so the session reached there before is gone. Whoever the old one introduced to us, or
 // relayed, is asked for at the new one.
-func (pf *pathfinder) succeeds(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+func (pf *pathfinder) succeeds(now time.Time, id identity.SessionID, addr netip.AddrPort) {
 	if pf.places.hintAt(addr) == nil {
 		return
 	}

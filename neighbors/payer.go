@@ -5,14 +5,15 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // payer says who pays for what a session does or makes us do: its class, its user's key, and the
 // network where it was last seen. For an unknown session that is the worst class. It is called
 // for each message, so an edge keeps its payer.
-func (es *edges) payer(id sessions.SessionID) budget.Payer {
+func (es *edges) payer(id identity.SessionID) budget.Payer {
 	if e := es.byID[id]; e != nil {
 		return e.payer
 	}
@@ -20,7 +21,7 @@ func (es *edges) payer(id sessions.SessionID) budget.Payer {
 }
 
 // findPayer is payer for a session without an edge, or whose edge may hold an outdated payer.
-func (es *edges) findPayer(id sessions.SessionID) budget.Payer {
+func (es *edges) findPayer(id identity.SessionID) budget.Payer {
 	s, ok := es.book.Session(id)
 	if !ok {
 		return budget.Payer{Class: budget.Stranger, Key: [32]byte(s.User)}
@@ -33,7 +34,7 @@ func (es *edges) findPayer(id sessions.SessionID) budget.Payer {
 }
 
 // payerAt is payer for a session that is seen at an address.
-func (es *edges) payerAt(s sessions.Session, at netip.AddrPort) budget.Payer {
+func (es *edges) payerAt(s book.Session, at netip.AddrPort) budget.Payer {
 	p := es.userPayer(s.User)
 	if p.Class != budget.Stranger {
 		return p
@@ -56,7 +57,7 @@ func (es *edges) payerAt(s sessions.Session, at netip.AddrPort) budget.Payer {
 }
 
 // userPayer is the payer for a user wherever they are: own, known, or a stranger.
-func (co *core) userPayer(user sessions.UserKey) budget.Payer {
+func (co *core) userPayer(user identity.UserKey) budget.Payer {
 	p := budget.Payer{Class: budget.Stranger, Key: [32]byte(user)}
 	switch {
 	case user == co.own.user:
@@ -68,7 +69,7 @@ func (co *core) userPayer(user sessions.UserKey) budget.Payer {
 }
 
 // mailPayer says who pays for what a session's texts use here: whoever their sender is now.
-func (es *edges) mailPayer(id sessions.SessionID, user sessions.UserKey) budget.Payer {
+func (es *edges) mailPayer(id identity.SessionID, user identity.UserKey) budget.Payer {
 	p := es.userPayer(user)
 	if s, ok := es.book.Session(id); ok && p.Class == budget.Stranger && es.ep != nil {
 		return es.payer(s.ID)

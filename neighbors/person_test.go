@@ -11,7 +11,8 @@ import (
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
 	"darkchat/neighbors/nodetest"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // person is a node with its disk and its screen.
@@ -69,7 +70,7 @@ func (p *person) start() {
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: p.disk.Load, Listen: []netip.AddrPort{p.addr},
-		Profile: p.bed.profile, Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: sessions.Block{First: p.ids, Limit: 1 << 50}, Seqs: sessions.Block{First: p.seqs, Limit: 1 << 50},
+		Profile: p.bed.profile, Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: store.Block{First: p.ids, Limit: 1 << 50}, Seqs: store.Block{First: p.seqs, Limit: 1 << 50},
 	}
 	if p.bed.cheap {
 		cfg.Crypto = &neighbors.Crypto{Signatures: p.bed.signatures()}
@@ -90,7 +91,7 @@ func (p *person) kill() {
 }
 
 // write puts a batch on the disk.
-func (p *person) write(batch []sessions.Write) error {
+func (p *person) write(batch []kv.Write) error {
 	p.lax = p.lax || p.full != nil || p.nowhere
 	if p.full != nil {
 		return p.full
@@ -100,7 +101,7 @@ func (p *person) write(batch []sessions.Write) error {
 		r.Wrote(p.number, p.bed.now, batch)
 	}
 	for _, w := range batch {
-		if w.Value != nil && w.Bucket == sessions.BucketOutbox && len(w.Key) == 8 {
+		if w.Value != nil && w.Bucket == kv.BucketOutbox && len(w.Key) == 8 {
 			p.safe[binary.BigEndian.Uint64(w.Key)] = true
 		}
 	}

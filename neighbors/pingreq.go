@@ -7,7 +7,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of neighbours' questions that wait for the answer of another neighbour.
@@ -20,8 +21,8 @@ const (
 // helper's side of SWIM's indirect probe.
 type relayedProbe struct {
 	handle dgram.Handle
-	about  sessions.SessionID
-	by     sessions.SessionID
+	about  identity.SessionID
+	by     identity.SessionID
 	until  time.Time
 }
 
@@ -29,8 +30,8 @@ type relayedProbe struct {
 // own. Only neighbours that we tell of that session anyway get an answer, so it reveals nothing
 // about whom we know; and the probe goes to a session associated with us, never to an address,
 // and is smaller than the question.
-func (dt *detector) pingReqReceived(now time.Time, asker sessions.Session, r dgram.Received, p wire.Ping) {
-	about := sessions.SessionID(p.Session)
+func (dt *detector) pingReqReceived(now time.Time, asker book.Session, r dgram.Received, p wire.Ping) {
+	about := identity.SessionID(p.Session)
 	e, by := dt.edges.byID[about], dt.edges.byID[asker.ID]
 	if e == nil || by == nil || !e.online || !dt.edges.tells(e, by) || dt.cfg.Seed {
 		dt.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
@@ -53,7 +54,7 @@ func (dt *detector) pingReqReceived(now time.Time, asker sessions.Session, r dgr
 }
 
 // relayedFor counts the questions of one asker.
-func (dt *detector) relayedFor(by sessions.SessionID) (count int) {
+func (dt *detector) relayedFor(by identity.SessionID) (count int) {
 	for i := range dt.relayed {
 		if dt.relayed[i].by == by {
 			count++
@@ -63,7 +64,7 @@ func (dt *detector) relayedFor(by sessions.SessionID) (count int) {
 }
 
 // answerRelayed answers those who asked about a session that has now given a sign of life.
-func (dt *detector) answerRelayed(now time.Time, id sessions.SessionID) {
+func (dt *detector) answerRelayed(now time.Time, id identity.SessionID) {
 	if len(dt.relayed) == 0 {
 		return
 	}

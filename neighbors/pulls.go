@@ -10,8 +10,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of pulling.
@@ -34,8 +35,8 @@ type recordPulls struct {
 }
 
 type recordPull struct {
-	id    sessions.SessionID
-	by    sessions.SessionID // the last to tell of it, which is asked
+	id    identity.SessionID
+	by    identity.SessionID // the last to tell of it, which is asked
 	tries int
 	next  time.Time // when another teller is asked too; zero: one was
 }
@@ -72,7 +73,7 @@ func (g *gossip) askForPage(now time.Time, e *edge, cursor []byte) {
 // listRequested answers with summaries of our own neighbours, or with the records of one. A peer
 // without an edge to us gets an empty list, as if we had no friends (the rule of the 2010
 // program).
-func (g *gossip) listRequested(now time.Time, s sessions.Session, r dgram.Received, q wire.ListRequest) {
+func (g *gossip) listRequested(now time.Time, s book.Session, r dgram.Received, q wire.ListRequest) {
 	page := wire.List{Request: r.Message.ID}
 	asker := g.edges.byID[s.ID]
 	if g.cfg.Seed {
@@ -145,7 +146,7 @@ func (g *gossip) fillRecords(page *wire.List, asker *edge, of []byte) {
 
 // listReceived takes a page of a list. A page that answers no
 // request of ours is dropped. Records are hearsay: they make names known, nobody online.
-func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Received, l wire.List) {
+func (g *gossip) listReceived(now time.Time, from book.Session, r dgram.Received, l wire.List) {
 	e := g.edges.byID[from.ID]
 	if w, ok := g.pulls.flying[l.Request]; ok && w.by == from.ID {
 		g.pullEnded(l.Request, w)
@@ -168,7 +169,7 @@ func (g *gossip) listReceived(now time.Time, from sessions.Session, r dgram.Rece
 }
 
 // recordsReceived takes the record of a session that a neighbour told of.
-func (g *gossip) recordsReceived(now time.Time, w recordPull, from sessions.Session, addr netip.AddrPort, l wire.List) {
+func (g *gossip) recordsReceived(now time.Time, w recordPull, from book.Session, addr netip.AddrPort, l wire.List) {
 	got := false
 	for _, signed := range l.Records {
 		rec, err := g.verify(signed)
@@ -204,7 +205,7 @@ func (g *gossip) again(now time.Time, r *subject, by *edge) {
 }
 
 // pullRecord queues the pull of a record from the neighbour that told of it.
-func (g *gossip) pullRecord(now time.Time, id, by sessions.SessionID) {
+func (g *gossip) pullRecord(now time.Time, id, by identity.SessionID) {
 	for _, w := range g.pulls.flying {
 		if w.id == id && (w.by == by || !w.next.IsZero()) {
 			return // a request that is overdue does not keep another one from going
@@ -302,7 +303,7 @@ func (g *gossip) pullEnded(id uint64, w recordPull) {
 
 // requestLapsed: a request for a list was not answered.
 func (g *gossip) requestLapsed(now time.Time, l dgram.Lapsed) {
-	if w, ok := g.pulls.flying[l.ID]; ok && w.by == sessions.SessionID(l.Peer) {
+	if w, ok := g.pulls.flying[l.ID]; ok && w.by == identity.SessionID(l.Peer) {
 		g.pullEnded(l.ID, w)
 		if r := g.claims.subject(w.id); r != nil && !w.next.IsZero() {
 			g.pullFromAnother(now, r, w)
@@ -310,7 +311,7 @@ func (g *gossip) requestLapsed(now time.Time, l dgram.Lapsed) {
 		g.sendPulls(now)
 		return
 	}
-	if e := g.edges.byID[sessions.SessionID(l.Peer)]; e != nil && e.pull.request == l.ID {
+	if e := g.edges.byID[identity.SessionID(l.Peer)]; e != nil && e.pull.request == l.ID {
 		e.pull.request = 0
 		e.refreshAt = now.Add(g.spread(g.cfg.Profile.Search))
 		g.edges.plan(e)
@@ -319,7 +320,7 @@ func (g *gossip) requestLapsed(now time.Time, l dgram.Lapsed) {
 
 // pullSender asks whoever brings a copy for its sender's record, which says whose key must
 // have signed it. Strangers can fill only a part of that queue.
-func (g *gossip) pullSender(now time.Time, from sessions.SessionID, by sessions.Session) {
+func (g *gossip) pullSender(now time.Time, from identity.SessionID, by book.Session) {
 	if g.edges.payer(by.ID).Class == budget.Stranger && len(g.pulls.queue) >= maxRecordPulls/4 || !g.affords(now, by, costSignature) {
 		return
 	}

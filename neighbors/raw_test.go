@@ -11,7 +11,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // raw speaks the protocol without being a node: an attacker who may say anything.
@@ -19,7 +19,7 @@ type raw struct {
 	bed    *bed
 	addr   netip.AddrPort
 	key    ed25519.PrivateKey
-	record sessions.Record
+	record identity.Record
 	signed []byte
 	ep     *dgram.Endpoint
 	next   time.Time
@@ -31,8 +31,8 @@ type raw struct {
 	wrote  uint64      // texts
 }
 
-func checkRecordBy(by sessions.Signatures, record, static []byte) (dgram.Peer, error) {
-	rec, err := sessions.VerifyBy(by, record)
+func checkRecordBy(by identity.Signatures, record, static []byte) (dgram.Peer, error) {
+	rec, err := identity.VerifyBy(by, record)
 	if err != nil || !bytes.Equal(rec.Static[:], static) {
 		return dgram.Peer{}, errors.New("not their record")
 	}
@@ -50,15 +50,15 @@ func (b *bed) identity(number int, name string, addrs ...netip.AddrPort) (r *raw
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	user, static := sessions.UserKey(r.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())
-	r.record = sessions.Record{
-		Name: name, User: user, Static: static, Session: sessions.MakeSessionID(user, static),
+	user, static := identity.UserKey(r.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())
+	r.record = identity.Record{
+		Name: name, User: user, Static: static, Session: identity.MakeSessionID(user, static),
 		Seq: uint64(b.now.UnixMilli()), Lifetime: time.Minute,
 	}
 	for _, a := range addrs {
-		r.record.Addrs = append(r.record.Addrs, sessions.Address{Addr: a})
+		r.record.Addrs = append(r.record.Addrs, identity.Address{Addr: a})
 	}
-	if r.signed, err = sessions.SignBy(b.signatures(), r.key, r.record); err != nil {
+	if r.signed, err = identity.SignBy(b.signatures(), r.key, r.record); err != nil {
 		b.t.Fatal(err)
 	}
 	return r, private
@@ -84,7 +84,7 @@ func (b *bed) attacker(number int, name, addr string, claims ...netip.AddrPort) 
 func (r *raw) flags(f uint64) {
 	r.bed.t.Helper()
 	r.record.Flags, r.record.Seq = f, r.record.Seq+1
-	signed, err := sessions.SignBy(r.bed.signatures(), r.key, r.record)
+	signed, err := identity.SignBy(r.bed.signatures(), r.key, r.record)
 	if err != nil {
 		r.bed.t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func (p *person) id() wire.PeerID {
 	if p.of != p.session {
 		k, _ := ecdh.X25519().NewPrivateKey(p.session[:])
 		p.of = p.session
-		p.named = wire.PeerID(sessions.MakeSessionID(sessions.UserKey(p.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())))
+		p.named = wire.PeerID(identity.MakeSessionID(identity.UserKey(p.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())))
 	}
 	return p.named
 }
@@ -153,7 +153,7 @@ func (p *person) id() wire.PeerID {
 // find is a requestPing for a name, with a ticket that is in order.
 func (r *raw) find(introducer wire.PeerID, name string, number uint64) wire.Ping {
 	p := wire.Ping{Scope: wire.ScopeFind, Name: name, Record: r.signed}
-	t := sessions.Ticket{Asker: r.record.Session, Introducer: sessions.SessionID(introducer), Name: name, Number: number}
+	t := identity.Ticket{Asker: r.record.Session, Introducer: identity.SessionID(introducer), Name: name, Number: number}
 	p.Ticket = wire.Ticket{Number: number, Sig: t.SignBy(r.bed.signatures(), r.key)}
 	return p
 }

@@ -5,7 +5,8 @@ import (
 	"crypto/ecdh"
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/store"
 	"errors"
 	"fmt"
 	"time"
@@ -18,7 +19,7 @@ func (n *Node) begin(now time.Time) error {
 		return fmt.Errorf("session key: %w", err)
 	}
 	n.core.own.static = [32]byte(private.PublicKey().Bytes())
-	n.core.own.session = sessions.MakeSessionID(n.core.own.user, n.core.own.static)
+	n.core.own.session = identity.MakeSessionID(n.core.own.user, n.core.own.static)
 	n.core.ep = nil // the old endpoint must not get a record of another key
 	if err := n.sign(n.presence()); err != nil {
 		return err
@@ -36,9 +37,9 @@ func (n *Node) begin(now time.Time) error {
 
 // check makes the pure function by which dgram verifies a record. It runs on the
 // readers' goroutines.
-func check(by sessions.Signatures) dgram.Check {
+func check(by identity.Signatures) dgram.Check {
 	return func(record, static []byte) (dgram.Peer, error) {
-		rec, err := sessions.VerifyBy(by, record)
+		rec, err := identity.VerifyBy(by, record)
 		if err != nil {
 			return dgram.Peer{}, err
 		}
@@ -52,24 +53,24 @@ func check(by sessions.Signatures) dgram.Check {
 var errOtherKey = errors.New("the record belongs to another key")
 
 // sign makes our record anew: only its owner raises its sequence number.
-func (n *Node) sign(state sessions.State) error {
-	seq, err := n.core.own.numbers.take(sessions.CounterSeq, 1)
+func (n *Node) sign(state identity.State) error {
+	seq, err := n.core.own.numbers.take(store.CounterSeq, 1)
 	if err != nil {
 		return err
 	}
-	r := sessions.Record{
+	r := identity.Record{
 		Name: n.core.cfg.Name, User: n.core.own.user, Static: n.core.own.static, Session: n.core.own.session,
 		Seq: seq, State: state, Lifetime: recordLife,
 	}
 	if n.core.cfg.Seed {
-		r.Flags = sessions.FlagSeed | sessions.FlagRelay
+		r.Flags = identity.FlagSeed | identity.FlagRelay
 	}
 	r.Flags |= n.core.cfg.Intro.flags()
 	if n.core.nat.symmetric {
-		r.Flags |= sessions.FlagHardNAT
+		r.Flags |= identity.FlagHardNAT
 	}
 	r.Addrs, r.Hold = n.core.nat.recordAddrs(), n.inbound.holdKeys.keys.Public()
-	signed, err := sessions.SignBy(n.core.own.signatures, n.core.cfg.Key, r)
+	signed, err := identity.SignBy(n.core.own.signatures, n.core.cfg.Key, r)
 	if err != nil {
 		return err
 	}
@@ -81,11 +82,11 @@ func (n *Node) sign(state sessions.State) error {
 }
 
 // presence is what our record says while we are here.
-func (n *Node) presence() sessions.State {
+func (n *Node) presence() identity.State {
 	if n.core.own.away {
-		return sessions.StateAway
+		return identity.StateAway
 	}
-	return sessions.StateOnline
+	return identity.StateOnline
 }
 
 // redeclare signs our record anew and hands it to every neighbour.

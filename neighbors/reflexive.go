@@ -7,8 +7,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of what others tell us about our own address.
@@ -37,7 +37,7 @@ func (rx *reflexive) reset() {
 // observation is one observer's observation. We remember everybody's, since our user may get to know
 // the observer; it counts while the observer is known, or is a seed that was named.
 type observation struct {
-	by   sessions.SessionID
+	by   identity.SessionID
 	from netip.Addr // the observer's
 	addr netip.AddrPort
 	at   time.Time
@@ -46,7 +46,7 @@ type observation struct {
 
 // tellWhere tells a neighbour at which address we see it, once for each address: it cannot know
 // by itself what its NAT does.
-func (rx *reflexive) tellWhere(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+func (rx *reflexive) tellWhere(now time.Time, id identity.SessionID, addr netip.AddrPort) {
 	e := rx.edges.byID[id]
 	if e == nil || e.told == addr || addr.Addr().IsLoopback() || dgram.Relayed(addr.Addr()) || rx.edgeIsOwn(e) {
 		return
@@ -59,7 +59,7 @@ func (co *core) edgeIsOwn(e *edge) bool { return e.user == co.own.user }
 
 // observed takes a neighbour's observation of our own address. A neighbour on our own link does
 // not see us from outside.
-func (rx *reflexive) observed(now time.Time, by sessions.SessionID, from, addr netip.AddrPort) {
+func (rx *reflexive) observed(now time.Time, by identity.SessionID, from, addr netip.AddrPort) {
 	if at, _, ok := rx.direct(by); !ok || at != from || rx.links.near(from.Addr()) || !outward(addr) {
 		return
 	}
@@ -82,7 +82,7 @@ func (rx *reflexive) observed(now time.Time, by sessions.SessionID, from, addr n
 
 // forgetObservation makes room for an observer's sighting: the oldest that does not count goes or,
 // if the new one counts, the oldest of all.
-func (rx *reflexive) forgetObservation(by sessions.SessionID) bool {
+func (rx *reflexive) forgetObservation(by identity.SessionID) bool {
 	o := rx
 	i := slices.IndexFunc(o.seen, func(s observation) bool { return !rx.counts(s.by) })
 	if i < 0 {
@@ -96,7 +96,7 @@ func (rx *reflexive) forgetObservation(by sessions.SessionID) bool {
 }
 
 // counts says whether an observer's sighting of us counts.
-func (rx *reflexive) counts(observer sessions.SessionID) bool {
+func (rx *reflexive) counts(observer identity.SessionID) bool {
 	return rx.edges.payer(observer).Class <= budget.Seed
 }
 
@@ -202,7 +202,7 @@ func (rx *reflexive) advance(now time.Time) (next time.Time) {
 		return at
 	}
 	o.changed, o.signed = false, now
-	if slices.Equal(rx.recordAddrs(), rx.own.record.Addrs) && o.symmetric == (rx.own.record.Flags&sessions.FlagHardNAT != 0) {
+	if slices.Equal(rx.recordAddrs(), rx.own.record.Addrs) && o.symmetric == (rx.own.record.Flags&identity.FlagHardNAT != 0) {
 		return time.Time{}
 	}
 	rx.happened(now, restated{}) // without a number the next change will try again
@@ -211,23 +211,23 @@ func (rx *reflexive) advance(now time.Time) (next time.Time) {
 
 // recordAddrs lists the addresses for our record: those of the machine, and those that others
 // see.
-func (rx *reflexive) recordAddrs() (list []sessions.Address) {
+func (rx *reflexive) recordAddrs() (list []identity.Address) {
 	add := func(scope uint8, a netip.AddrPort) {
-		if len(list) < sessions.MaxAddrs && !slices.ContainsFunc(list, func(b sessions.Address) bool { return b.Addr == a }) {
-			list = append(list, sessions.Address{Scope: scope, Addr: a})
+		if len(list) < identity.MaxAddrs && !slices.ContainsFunc(list, func(b identity.Address) bool { return b.Addr == a }) {
+			list = append(list, identity.Address{Scope: scope, Addr: a})
 		}
 	}
 	host := rx.cfg.Listen
-	if room := sessions.MaxAddrs - len(rx.adopted); len(host) > room {
+	if room := identity.MaxAddrs - len(rx.adopted); len(host) > room {
 		host = host[:room]
 	}
 	for _, a := range host {
 		if !a.Addr().IsUnspecified() && a.Addr().Zone() == "" {
-			add(sessions.ScopeHost, a)
+			add(identity.ScopeHost, a)
 		}
 	}
 	for _, a := range rx.adopted {
-		add(sessions.ScopeObserved, a)
+		add(identity.ScopeObserved, a)
 	}
 	return list
 }

@@ -9,7 +9,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // request is one request of the person that ends with an event of its own.
@@ -22,7 +23,7 @@ type request struct {
 	asking   time.Time      // when others are asked again
 	deadline time.Time
 	next     time.Time // when to ask, or to probe, again
-	peer     sessions.SessionID
+	peer     identity.SessionID
 	probes   []uint64 // ids of the probes sent, at most one a half second
 	asked    int
 	started  time.Time
@@ -123,21 +124,21 @@ func (rq *requests) add(now time.Time, name, fingerprint string) (Token, error) 
 	print := ""
 	if fingerprint != "" {
 		var err error
-		if print, err = sessions.Digits(fingerprint); err != nil {
+		if print, err = identity.Digits(fingerprint); err != nil {
 			return 0, fmt.Errorf("%q: %w", fingerprint, err)
 		}
 	}
 	if user, ok := rq.addable(name, print); ok {
 		return rq.addUser(now, user, name)
 	}
-	if err := sessions.CheckName(name); err != nil {
+	if err := identity.CheckName(name); err != nil {
 		return 0, fmt.Errorf("%q cannot be a name: %w", name, err)
 	}
-	mapped, err := sessions.MapName(name)
+	mapped, err := identity.MapName(name)
 	if err != nil {
 		return 0, fmt.Errorf("%q cannot be a name: %w", name, err)
 	}
-	if own, _ := sessions.MapName(rq.cfg.Name); own == mapped {
+	if own, _ := identity.MapName(rq.cfg.Name); own == mapped {
 		return 0, fmt.Errorf("%s is your own name", name)
 	}
 	q, err := rq.request(now, addUser, AddTimeout)
@@ -150,20 +151,20 @@ func (rq *requests) add(now time.Time, name, fingerprint string) (Token, error) 
 
 // addable is the one key that is meant, if it is known already: by a fingerprint, by a name that
 // is bound to a key, or by a name with part of a fingerprint, as a user is shown.
-func (rq *requests) addable(name, print string) (user sessions.UserKey, ok bool) {
+func (rq *requests) addable(name, print string) (user identity.UserKey, ok bool) {
 	if print != "" {
-		list := slices.DeleteFunc(rq.book.Named(name), func(u sessions.UserKey) bool { return !sessions.HasDigits(u, print) })
+		list := slices.DeleteFunc(rq.book.Named(name), func(u identity.UserKey) bool { return !identity.HasDigits(u, print) })
 		if len(list) == 0 {
 			return user, false
 		}
 		return list[0], true
 	}
 	user, _, err := rq.resolve(name)
-	return user, err == nil && (rq.book.Trust(user) != sessions.TrustNew || strings.ContainsAny(name, "~/"))
+	return user, err == nil && (rq.book.Trust(user) != book.TrustNew || strings.ContainsAny(name, "~/"))
 }
 
 // addUser is \add of a key that is known.
-func (rq *requests) addUser(now time.Time, user sessions.UserKey, typed string) (Token, error) {
+func (rq *requests) addUser(now time.Time, user identity.UserKey, typed string) (Token, error) {
 	q, err := rq.request(now, addUser, AddTimeout)
 	if err != nil {
 		return 0, err
@@ -275,7 +276,7 @@ func (rq *requests) failure(now time.Time, q *request) Event {
 			text = fmt.Sprintf("%s does not answer; messages are kept and delivered when they return", q.find.name)
 		case !q.quest.chosen.IsZero():
 			rq.stand(now, q.quest)
-			text = fmt.Sprintf("%s (%s) was introduced, but has not been reached yet; you are told when they are", q.quest.typed, sessions.Fingerprint(q.quest.chosen))
+			text = fmt.Sprintf("%s (%s) was introduced, but has not been reached yet; you are told when they are", q.quest.typed, identity.Fingerprint(q.quest.chosen))
 		case q.quest.asked == 0:
 			text = fmt.Sprintf("there is nobody to ask for %s: %s", q.quest.typed, rq.firstNode())
 		default:
@@ -287,7 +288,7 @@ func (rq *requests) failure(now time.Time, q *request) Event {
 }
 
 // requestAssociated: somebody answered at addr.
-func (rq *requests) requestAssociated(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+func (rq *requests) requestAssociated(now time.Time, id identity.SessionID, addr netip.AddrPort) {
 	for _, q := range rq.pings() {
 		switch {
 		case q.late && len(q.probes) > 0 && q.next.After(now):
@@ -303,13 +304,13 @@ func (rq *requests) requestAssociated(now time.Time, id sessions.SessionID, addr
 	}
 }
 
-func (rq *requests) probe(now time.Time, q *request, to sessions.SessionID) {
+func (rq *requests) probe(now time.Time, q *request, to identity.SessionID) {
 	q.probes = append(q.probes, rq.ep.ProbeAsked(now, wire.PeerID(to)))
 	q.next = now.Add(rq.probePause(q))
 }
 
 // requestOnline: a session came online; an \add of that key may have been waiting for it.
-func (rq *requests) requestOnline(now time.Time, s sessions.Session) {
+func (rq *requests) requestOnline(now time.Time, s book.Session) {
 	for _, q := range append([]*request(nil), rq.list...) {
 		switch {
 		case q.kind != addUser:
@@ -326,7 +327,7 @@ func (rq *requests) requestOnline(now time.Time, s sessions.Session) {
 }
 
 // waitsFor says whether the person waits for a user by q.
-func (q *request) waitsFor(user sessions.UserKey) bool {
+func (q *request) waitsFor(user identity.UserKey) bool {
 	if q.quest == nil {
 		return q.find.user == user
 	}
@@ -336,7 +337,7 @@ func (q *request) waitsFor(user sessions.UserKey) bool {
 // pingSettled: a probe was answered.
 func (rq *requests) pingSettled(now time.Time, a dgram.Settled) {
 	rq.exploded(a)
-	id := sessions.SessionID(a.Peer)
+	id := identity.SessionID(a.Peer)
 	s, ok := rq.book.Session(id)
 	if !ok {
 		return

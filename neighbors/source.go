@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // Source is a presence plug-in: it finds people. It is called from the loop
@@ -116,10 +117,10 @@ func (pl *places) expected(addr netip.AddrPort) (user string) {
 
 // fits says whether a session is the one that a hint means: anybody, a user of that name, or that
 // name with that fingerprint.
-func (pl *places) fits(h hint, s sessions.Session) bool {
+func (pl *places) fits(h hint, s book.Session) bool {
 	name, print, whole := cutLast(h.user, '~')
 	u, _ := pl.book.User(s.User)
-	return h.user == "" || sameName(u.Name, name) && (!whole || strings.EqualFold(sessions.Fingerprint(s.User), print))
+	return h.user == "" || sameName(u.Name, name) && (!whole || strings.EqualFold(identity.Fingerprint(s.User), print))
 }
 
 // hintedError says what is known of a user whom only a Source names: where they should be, and who
@@ -141,7 +142,7 @@ func (pl *places) hintedError(typed string, whole bool) error {
 			if id, ok := pl.edges.peerAt(h.addr); ok {
 				if s, known := pl.book.Session(id); known {
 					return hinted(fmt.Sprintf("%s, but %s (fingerprint %s) answered there; get a new address or fix the entry",
-						where, pl.book.Label(s.User), sessions.Fingerprint(s.User)))
+						where, pl.book.Label(s.User), identity.Fingerprint(s.User)))
 				}
 			}
 			return hinted(fmt.Sprintf("%s, but nobody has answered there yet: check the address; \\add %s asks others for them", where, name))
@@ -151,8 +152,8 @@ func (pl *places) hintedError(typed string, whole bool) error {
 }
 
 func sameName(a, b string) bool {
-	ma, err := sessions.MapName(a)
-	mb, err2 := sessions.MapName(b)
+	ma, err := identity.MapName(a)
+	mb, err2 := identity.MapName(b)
 	return err == nil && err2 == nil && ma == mb
 }
 
@@ -177,17 +178,17 @@ func (pl *places) hintAt(addr netip.AddrPort) *hint {
 }
 
 // named says whether the person named that node as a seed, in this run or an earlier one.
-func (pl *places) named(id sessions.SessionID, at netip.AddrPort) bool {
+func (pl *places) named(id identity.SessionID, at netip.AddrPort) bool {
 	s, ok := pl.book.Session(id)
 	return ok && (pl.book.NamedSeed(s.User) || pl.hintedSeed(s, at))
 }
 
 // hintedSeed says whether the person named the node at an address as a seed: by address alone,
 // or by name if its record says that it is a seed.
-func (pl *places) hintedSeed(s sessions.Session, at netip.AddrPort) bool {
+func (pl *places) hintedSeed(s book.Session, at netip.AddrPort) bool {
 	for _, p := range pl.plugins {
 		for _, h := range p.hints {
-			if h.addr == at && (h.user == "" || s.Flags&sessions.FlagSeed != 0 && pl.fits(h, s)) {
+			if h.addr == at && (h.user == "" || s.Flags&identity.FlagSeed != 0 && pl.fits(h, s)) {
 				return true
 			}
 		}

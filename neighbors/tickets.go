@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // An introducer's memory of tickets (spec/theory.md 7.3). Requests are re-sent when their ack is
@@ -32,9 +32,9 @@ type tickets struct {
 	// together. There are introduceAskers sessions; the one that asked longest ago goes. An asker
 	// gets an entry only by a valid request, and has paid for checking its two signatures. Each
 	// list rises by number and has at most maxAnswered entries.
-	answers *simplelru.LRU[sessions.SessionID, []answered]
+	answers *simplelru.LRU[identity.SessionID, []answered]
 
-	told *simplelru.LRU[sessions.SessionID, uint64] // as target: the highest of each asker; introduceAskers sessions
+	told *simplelru.LRU[identity.SessionID, uint64] // as target: the highest of each asker; introduceAskers sessions
 }
 
 // answered is one ticket and its result.
@@ -44,8 +44,8 @@ type answered struct {
 }
 
 func newTickets() tickets {
-	answers, err := simplelru.NewLRU[sessions.SessionID, []answered](introduceAskers, nil)
-	told, err2 := simplelru.NewLRU[sessions.SessionID, uint64](introduceAskers, nil)
+	answers, err := simplelru.NewLRU[identity.SessionID, []answered](introduceAskers, nil)
+	told, err2 := simplelru.NewLRU[identity.SessionID, uint64](introduceAskers, nil)
 	if err != nil || err2 != nil {
 		panic("BUG: the bounds of tickets must be positive")
 	}
@@ -54,7 +54,7 @@ func newTickets() tickets {
 
 // given returns the result that a ticket got before, or too old if that is no longer known;
 // false: the ticket is new.
-func (t *tickets) given(asker sessions.SessionID, number uint64) (wire.Result, bool) {
+func (t *tickets) given(asker identity.SessionID, number uint64) (wire.Result, bool) {
 	list, _ := t.answers.Get(asker)
 	i, found := placeOf(list, number)
 	switch {
@@ -67,7 +67,7 @@ func (t *tickets) given(asker sessions.SessionID, number uint64) (wire.Result, b
 }
 
 // give notes the result of a new ticket. Busy is not noted: it only describes the moment.
-func (t *tickets) give(asker sessions.SessionID, number uint64, r wire.Result) wire.Result {
+func (t *tickets) give(asker identity.SessionID, number uint64, r wire.Result) wire.Result {
 	list, _ := t.answers.Get(asker)
 	i, _ := placeOf(list, number)
 	list = slices.Insert(list, i, answered{number, r})
@@ -85,7 +85,7 @@ func placeOf(list []answered, number uint64) (int, bool) {
 
 // fresh notes a ticket of which we, as target, are told; false: its asker has signed one with
 // that number or a higher one before.
-func (t *tickets) fresh(asker sessions.SessionID, number uint64) bool {
+func (t *tickets) fresh(asker identity.SessionID, number uint64) bool {
 	if last, ok := t.told.Get(asker); ok && number <= last {
 		return false
 	}
@@ -94,14 +94,14 @@ func (t *tickets) fresh(asker sessions.SessionID, number uint64) bool {
 }
 
 // signTicket signs one introduction. Its numbers rise, even across restarts.
-func (fi *finder) signTicket(now time.Time, introducer sessions.SessionID, p wire.Ping) wire.Ticket {
+func (fi *finder) signTicket(now time.Time, introducer identity.SessionID, p wire.Ping) wire.Ticket {
 	fi.tickets.last = max(fi.tickets.last+1, uint64(now.UnixMilli()))
-	t := sessions.Ticket{Asker: fi.own.session, Introducer: introducer, Name: p.Name, User: p.User, Number: fi.tickets.last}
+	t := identity.Ticket{Asker: fi.own.session, Introducer: introducer, Name: p.Name, User: p.User, Number: fi.tickets.last}
 	return wire.Ticket{Number: t.Number, Sig: t.SignBy(fi.own.signatures, fi.cfg.Key)}
 }
 
 // ticketHolds checks the ticket of p, whose asker is rec.
-func (co *core) ticketHolds(rec sessions.Record, introducer sessions.SessionID, p wire.Ping) bool {
-	t := sessions.Ticket{Asker: rec.Session, Introducer: introducer, Name: p.Name, User: p.User, Number: p.Ticket.Number}
+func (co *core) ticketHolds(rec identity.Record, introducer identity.SessionID, p wire.Ping) bool {
+	t := identity.Ticket{Asker: rec.Session, Introducer: introducer, Name: p.Name, User: p.User, Number: p.Ticket.Number}
 	return t.VerifyBy(co.own.signatures, ed25519.PublicKey(rec.User[:]), p.Ticket.Sig)
 }

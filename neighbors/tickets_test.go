@@ -8,7 +8,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // asking is an asker, the introducer it asks, and somebody who is introduced to anybody.
@@ -23,7 +23,7 @@ func newAsking(t *testing.T) *asking {
 	a := &asking{village: v, ann: v.join("ann")}
 	a.m = v.pinned(1, "mallory", a.ann)
 	a.d = v.attacker(2, "dora", "198.20.2.7:6789")
-	a.d.flags(sessions.FlagIntroAll)
+	a.d.flags(identity.FlagIntroAll)
 	a.d.meets(a.ann)
 	do(a.ann, func(now time.Time, n *neighbors.Node) (neighbors.Target, error) { return n.Chat(now, "dora") })
 	v.run(5 * time.Second)
@@ -33,7 +33,7 @@ func newAsking(t *testing.T) *asking {
 // explode is a request to be passed on, with a ticket that is in order.
 func (r *raw) explode(introducer wire.PeerID, number uint64) wire.Ping {
 	p := wire.Ping{Scope: wire.ScopeExplode, Record: r.signed}
-	t := sessions.Ticket{Asker: r.record.Session, Introducer: sessions.SessionID(introducer), Number: number}
+	t := identity.Ticket{Asker: r.record.Session, Introducer: identity.SessionID(introducer), Number: number}
 	p.Ticket = wire.Ticket{Number: number, Sig: t.Sign(r.key)}
 	return p
 }

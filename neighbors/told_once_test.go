@@ -7,7 +7,7 @@ import (
 
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // about lists what a person was told of one session, since an event.
@@ -75,7 +75,7 @@ func TestLeavingIsToldOnce(t *testing.T) {
 					if w, ok := got[0].(neighbors.WentOffline); !ok || w.Reason != reason {
 						t.Errorf("%s is told %+v", p.name, got)
 					}
-					if s, _ := p.node.Believes(sessions.SessionID(ann.id())); s != neighbors.Online {
+					if s, _ := p.node.Believes(identity.SessionID(ann.id())); s != neighbors.Online {
 						t.Errorf("%s believes ann's first session to be %s", p.name, s)
 					}
 				}

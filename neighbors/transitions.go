@@ -7,8 +7,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // obey does what follows from a transition, in this order. It is the one place where a change in
@@ -24,7 +25,7 @@ func (n *Node) obey(now time.Time, t transition) {
 	case lost:
 		n.gone(now, t.e.id, ReasonLost)
 	case crowdedOut:
-		n.core.book.SetPresence(t.e.id, sessions.PresenceUnknown)
+		n.core.book.SetPresence(t.e.id, book.PresenceUnknown)
 		n.core.notify.offline(now, t.e, ReasonRoom)
 		n.core.claims.outdated(t.e.id)
 	case pathFailed:
@@ -72,9 +73,9 @@ const heardNoted = 5 * time.Minute
 
 // alive: an authentic datagram of that session came, from addr if that is valid. This is the only
 // way to become online here; a record that somebody else brings is hearsay.
-func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) {
+func (n *Node) alive(now time.Time, id identity.SessionID, addr netip.AddrPort) {
 	s, ok := n.core.book.Session(id)
-	if !ok || s.State == sessions.StateGone || n.core.book.Trust(s.User) == sessions.TrustBlocked || s.User == n.core.own.user && id == n.core.own.session {
+	if !ok || s.State == identity.StateGone || n.core.book.Trust(s.User) == book.TrustBlocked || s.User == n.core.own.user && id == n.core.own.session {
 		return
 	}
 	if addr.IsValid() && !dgram.Relayed(addr.Addr()) {
@@ -91,14 +92,14 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 		}
 		return
 	}
-	n.core.book.SetPresence(id, sessions.PresenceOnline)
+	n.core.book.SetPresence(id, book.PresenceOnline)
 	if e = n.core.edges.edge(id, s.User); e == nil {
 		return
 	}
 	n.core.edges.reclass(e)
 	n.core.edges.onlineOf[e.payer.Class]++
 	e.online, e.watch = true, probeState{}
-	e.seed = s.Flags&sessions.FlagSeed != 0
+	e.seed = s.Flags&identity.FlagSeed != 0
 	e.redialAt, e.redialWait, e.send.tries = time.Time{}, 0, 0
 	n.detector.jitterProbe(now, e)
 	n.core.ep.Pin(wire.PeerID(id), e.payer.Class <= budget.Seed)
@@ -114,9 +115,9 @@ func (n *Node) alive(now time.Time, id sessions.SessionID, addr netip.AddrPort) 
 }
 
 // gone: the session said goodbye, or is lost.
-func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
+func (n *Node) gone(now time.Time, id identity.SessionID, reason string) {
 	e := n.core.edges.byID[id]
-	n.core.book.SetPresence(id, sessions.PresenceOffline)
+	n.core.book.SetPresence(id, book.PresenceOffline)
 	if e == nil || !e.online {
 		return
 	}
@@ -163,8 +164,8 @@ func (n *Node) gone(now time.Time, id sessions.SessionID, reason string) {
 }
 
 // pin keeps a user: an act of this node's user meant them.
-func (n *Node) pin(now time.Time, user sessions.UserKey) {
-	if n.core.book.Trust(user) != sessions.TrustNew {
+func (n *Node) pin(now time.Time, user identity.UserKey) {
+	if n.core.book.Trust(user) != book.TrustNew {
 		return
 	}
 	n.core.notify.introduce(user)
@@ -188,7 +189,7 @@ func (n *Node) pin(now time.Time, user sessions.UserKey) {
 }
 
 // block ends all contact with a user.
-func (n *Node) block(now time.Time, user sessions.UserKey) error {
+func (n *Node) block(now time.Time, user identity.UserKey) error {
 	for _, s := range n.core.book.SessionsOf(user) {
 		if e := n.core.edges.byID[s.ID]; e != nil {
 			n.gone(now, s.ID, "")

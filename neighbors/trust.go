@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"strings"
 
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // resolve finds whom a typed name means; the error says what to do when that is unclear.
-func (co *core) resolve(typed string) (sessions.UserKey, *sessions.SessionID, error) {
+func (co *core) resolve(typed string) (identity.UserKey, *identity.SessionID, error) {
 	user, session, err := co.book.Resolve(typed)
-	var several *sessions.AmbiguousError
+	var several *book.AmbiguousError
 	switch {
 	case err == nil && user == co.own.user:
 		return user, session, yourself(typed)
@@ -44,7 +45,7 @@ func (co *core) isOwnName(typed string) bool {
 	typed, _, _ = strings.Cut(typed, "/")
 	name, print, whole := cutLast(typed, '~')
 	digits := func(s string) string { return strings.ToLower(strings.ReplaceAll(s, "-", "")) }
-	return sameName(name, co.cfg.Name) && (!whole || len(digits(print)) >= 4 && strings.HasPrefix(digits(sessions.Fingerprint(co.own.user)), digits(print)))
+	return sameName(name, co.cfg.Name) && (!whole || len(digits(print)) >= 4 && strings.HasPrefix(digits(identity.Fingerprint(co.own.user)), digits(print)))
 }
 
 // reserve tells dgram the last addresses of people our user knows, so that a flood of

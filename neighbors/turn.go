@@ -4,7 +4,8 @@ import (
 	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // Hands do what a Node wants done. Those of the Loop are a store, a screen and a socket; those
@@ -15,10 +16,10 @@ type Hands interface {
 	// Write takes the batch of this turn. It is done when it is written, or cannot be (err);
 	// of one that is not done the Node is told later, by Finished, batches in their order. A
 	// turn without anything to write has an empty batch, seq 0, and is not done.
-	Write(batch []sessions.Write, seq uint64) (done bool, err error)
+	Write(batch []kv.Write, seq uint64) (done bool, err error)
 	// Reserve asks for the next block of a counter; false: it cannot be asked for now. Else the
 	// Node is told later what came of it, by Finished with that seq.
-	Reserve(c sessions.Counter, seq uint64) bool
+	Reserve(c store.Counter, seq uint64) bool
 	// Show takes an event. Events come in the order in which they are to be printed.
 	Show(e Event)
 	// Send takes a datagram, whose bytes it may keep. An error says that it did not leave.
@@ -38,11 +39,11 @@ func Turn(n *Node, now time.Time, h Hands) (next time.Time) {
 		ready := n.Drain()
 		again, err := h.Write(ready.Batch, ready.Seq)
 		if again {
-			n.Finished(now, sessions.Done{Seq: ready.Seq, Err: err})
+			n.Finished(now, store.Done{Seq: ready.Seq, Err: err})
 		}
 		for _, c := range ready.Reserve {
 			if seq := reserveSeq(c); !h.Reserve(c, seq) {
-				n.Finished(now, sessions.Done{Seq: seq, Err: ErrStoreBusy})
+				n.Finished(now, store.Done{Seq: seq, Err: ErrStoreBusy})
 			}
 		}
 		for _, e := range ready.Events {

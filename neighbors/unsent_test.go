@@ -16,7 +16,7 @@ import (
 	"darkchat/dgram"
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // cut is a socket of a machine that the system lets send to nobody.
@@ -52,7 +52,7 @@ func TestPingWithoutAWay(t *testing.T) {
 			io.ReadFull(r, session[:])
 			node, err := neighbors.New(neighbors.Config{
 				Key: ed25519.NewKeyFromSeed(seed[:]), Name: "ann", Session: session, Random: r, Listen: []netip.AddrPort{addr},
-				IDs: sessions.Block{First: 1, Limit: 1 << 50}, Seqs: sessions.Block{First: 1, Limit: 1 << 50},
+				IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50},
 			}, time.Now())
 			if err != nil {
 				t.Fatal(err)

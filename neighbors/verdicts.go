@@ -7,12 +7,13 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/sessions"
+	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
+	"darkchat/sessions/identity"
 )
 
 // affords has a session pay for work, and says whether it may.
-func (co *core) affords(now time.Time, s sessions.Session, cost float64) bool {
+func (co *core) affords(now time.Time, s book.Session, cost float64) bool {
 	return co.budget.Spend(now, budget.Work, co.edges.payer(s.ID), cost)
 }
 
@@ -36,7 +37,7 @@ func newVerdicts() verdicts {
 }
 
 // digestOf is the digest of a copy and of the sender and id claimed for it.
-func digestOf(from sessions.SessionID, id uint64, sealed []byte) digest {
+func digestOf(from identity.SessionID, id uint64, sealed []byte) digest {
 	h := sha256.New()
 	h.Write(from[:])
 	h.Write(binary.BigEndian.AppendUint64(nil, id))

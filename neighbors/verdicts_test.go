@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
 )
 
 // BenchmarkCopyCost measures what costCopy says, the worst case: a copy that neither of two
@@ -13,15 +14,15 @@ import (
 func BenchmarkCopyCost(b *testing.B) {
 	random := detReader(1)
 	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
-	user := sessions.UserKey(key.Public().(ed25519.PublicKey))
-	from, to := sessions.MakeSessionID(user, [32]byte{1}), sessions.MakeSessionID(user, [32]byte{2})
-	var keys sessions.HoldKeys
+	user := identity.UserKey(key.Public().(ed25519.PublicKey))
+	from, to := identity.MakeSessionID(user, [32]byte{1}), identity.MakeSessionID(user, [32]byte{2})
+	var keys mail.HoldKeys
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	keys.Turn(now, random)
 	keys.Written()
 	older := keys.Public()
 	keys.Turn(now.Add(8*24*time.Hour), random)
-	sealed, err := sessions.Copy{From: from, To: to, Part: sessions.Part{ID: 1, Parts: 1, Text: "hello"}}.Seal(key, older)
+	sealed, err := mail.Copy{From: from, To: to, Part: mail.Part{ID: 1, Parts: 1, Text: "hello"}}.Seal(key, older)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // Self tells who this node is.
 func (n *Node) Self() Self {
 	return Self{
-		Name: n.core.cfg.Name, Session: n.core.own.session.String(), Fingerprint: sessions.Fingerprint(n.core.own.user),
+		Name: n.core.cfg.Name, Session: n.core.own.session.String(), Fingerprint: identity.Fingerprint(n.core.own.user),
 		Listen: slices.Clone(n.core.cfg.Listen), Seed: n.core.cfg.Seed, Unstored: n.core.cfg.Unstored,
 	}
 }
@@ -21,7 +22,7 @@ func (n *Node) Self() Self {
 // may have changed their name, or share it with somebody. Of others it returns what they are
 // called; empty: they were forgotten.
 func (n *Node) Renew(to Target, others []Who) (Target, []string) {
-	user := sessions.UserKey(to.key)
+	user := identity.UserKey(to.key)
 	if label := n.core.book.Label(user); label != "" {
 		to.User = label
 	}
@@ -31,7 +32,7 @@ func (n *Node) Renew(to Target, others []Who) (Target, []string) {
 	}
 	names := make([]string, 0, len(others))
 	for _, w := range others {
-		names = append(names, n.core.book.Label(sessions.UserKey(w)))
+		names = append(names, n.core.book.Label(identity.UserKey(w)))
 	}
 	return to, names
 }
@@ -61,8 +62,8 @@ func (n *Node) Sessions(typed string) (UserView, error) {
 	return n.view(u), nil
 }
 
-func (n *Node) view(u sessions.User) UserView {
-	v := UserView{Name: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Trust: u.Trust.String(), State: Offline}
+func (n *Node) view(u book.User) UserView {
+	v := UserView{Name: u.Label, Fingerprint: identity.Fingerprint(u.Key), Trust: u.Trust.String(), State: Offline}
 	for _, s := range n.core.book.SessionsOf(u.Key) {
 		sv := SessionView{ID: s.ID.String(), State: n.stateOf(s), LastHeard: s.LastHeard}
 		if addr, _, ok := n.core.ep.Path(wire.PeerID(s.ID)); ok {
@@ -73,7 +74,7 @@ func (n *Node) view(u sessions.User) UserView {
 		} else if len(s.Seen) > 0 {
 			sv.Addr = s.Seen[0].Addr
 		}
-		v.Seed = v.Seed || s.Flags&sessions.FlagSeed != 0
+		v.Seed = v.Seed || s.Flags&identity.FlagSeed != 0
 		e := n.core.edges.byID[s.ID]
 		sv.Online = e != nil && e.online
 		if r := n.core.claims.subject(s.ID); r != nil && !sv.Online {
@@ -90,7 +91,7 @@ func (n *Node) view(u sessions.User) UserView {
 	return v
 }
 
-func (n *Node) stateOf(s sessions.Session) State {
+func (n *Node) stateOf(s book.Session) State {
 	e := n.core.edges.byID[s.ID]
 	switch {
 	case e != nil && e.online && !e.unsure.IsZero():
@@ -99,7 +100,7 @@ func (n *Node) stateOf(s sessions.Session) State {
 		return Unknown // more likely we are cut off than all of them are gone
 	case e != nil && e.online && !e.watch.since.IsZero():
 		return Suspect
-	case e != nil && e.online && s.State == sessions.StateAway:
+	case e != nil && e.online && s.State == identity.StateAway:
 		return Away
 	case e != nil && e.online:
 		return Online
@@ -176,12 +177,12 @@ func (n *Node) Strangers(now time.Time) StrangersView { return n.door.strangers(
 // Contacts lists this user and those pinned here with their last addresses, for a team to hand
 // round. Users without an address are included.
 func (n *Node) Contacts() []Contact {
-	list := []Contact{{Name: n.core.cfg.Name, Fingerprint: sessions.Fingerprint(n.core.own.user), Addrs: portable(nil, n.core.cfg.Listen...)}}
+	list := []Contact{{Name: n.core.cfg.Name, Fingerprint: identity.Fingerprint(n.core.own.user), Addrs: portable(nil, n.core.cfg.Listen...)}}
 	for _, u := range n.core.book.Users() {
 		if u.Key == n.core.own.user || !u.Trust.Known() {
 			continue
 		}
-		c := Contact{Name: u.Name, Fingerprint: sessions.Fingerprint(u.Key), Addrs: n.core.edges.whereabouts(u.Key)}
+		c := Contact{Name: u.Name, Fingerprint: identity.Fingerprint(u.Key), Addrs: n.core.edges.whereabouts(u.Key)}
 		list = append(list, c)
 	}
 	return list
@@ -202,7 +203,7 @@ func (n *Node) Net() NetView {
 	}
 	v.Silent = n.core.places.silentPlaces()
 	for _, e := range n.core.edges.live() {
-		if s, ok := n.core.book.Session(e.id); ok && s.Flags&sessions.FlagSeed != 0 {
+		if s, ok := n.core.book.Session(e.id); ok && s.Flags&identity.FlagSeed != 0 {
 			v.Seeds = append(v.Seeds, n.core.book.Label(e.user))
 		}
 	}
@@ -217,7 +218,7 @@ func (n *Node) Net() NetView {
 
 // Believes returns what this node believes of a session, by itself or from its neighbours; false:
 // it never heard of it.
-func (n *Node) Believes(id sessions.SessionID) (State, bool) {
+func (n *Node) Believes(id identity.SessionID) (State, bool) {
 	s, ok := n.core.book.Session(id)
 	if !ok {
 		return Unknown, false

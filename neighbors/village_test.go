@@ -11,7 +11,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/dgram/wire"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // village is people with mutual edges, all known to their neighbours' users.
@@ -73,7 +73,7 @@ func (v *village) within(i int) (one, two []int) {
 func (v *village) believe(list []int, id wire.PeerID, want ...neighbors.State) bool {
 	for _, i := range list {
 		if p := v.nodes[i]; p.node != nil {
-			if s, _ := p.node.Believes(sessions.SessionID(id)); !slices.Contains(want, s) {
+			if s, _ := p.node.Believes(identity.SessionID(id)); !slices.Contains(want, s) {
 				return false
 			}
 		}
@@ -107,7 +107,7 @@ func TestOthersVouch(t *testing.T) {
 	if count[neighbors.WentOffline](v.nodes[0]) != 1 || count[neighbors.WentOffline](v.nodes[2]) != 0 {
 		t.Error("who cannot be written to for a minute is not called lost")
 	}
-	if s, _ := v.nodes[0].node.Believes(sessions.SessionID(v.nodes[1].id())); s != neighbors.Online {
+	if s, _ := v.nodes[0].node.Believes(identity.SessionID(v.nodes[1].id())); s != neighbors.Online {
 		t.Errorf("p00 believes p01 to be %s; p02 reaches it", s)
 	}
 }
@@ -260,7 +260,7 @@ func TestRecordByAnotherIsToldOn(t *testing.T) {
 		want := map[bool]neighbors.State{true: neighbors.Away, false: neighbors.Online}[away]
 		v.run(2 * time.Second)
 		for _, p := range []*person{bob, carol} {
-			if s, _ := p.node.Believes(sessions.SessionID(eve.id())); s != want {
+			if s, _ := p.node.Believes(identity.SessionID(eve.id())); s != want {
 				t.Errorf("away %v: %s believes eve to be %s", away, p.name, s)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of a seed's memory of who looked for whom in vain.
@@ -19,11 +19,11 @@ const (
 // waiters is a seed's memory of who asked for a user that was not here. A seed tells of a change
 // only those who asked for that user; otherwise everybody would be two edges from everybody.
 type waiters struct {
-	of *simplelru.LRU[sessions.UserKey, []sessions.SessionID]
+	of *simplelru.LRU[identity.UserKey, []identity.SessionID]
 }
 
 func newWaiters() waiters {
-	of, err := simplelru.NewLRU[sessions.UserKey, []sessions.SessionID](maxWaitedFor, nil)
+	of, err := simplelru.NewLRU[identity.UserKey, []identity.SessionID](maxWaitedFor, nil)
 	if err != nil {
 		panic("BUG: the bound of seekers must be positive")
 	}
@@ -31,18 +31,18 @@ func newWaiters() waiters {
 }
 
 // note remembers that an asker did not find a user.
-func (s *waiters) note(asker sessions.SessionID, user []byte) {
-	if len(user) != len(sessions.UserKey{}) {
+func (s *waiters) note(asker identity.SessionID, user []byte) {
+	if len(user) != len(identity.UserKey{}) {
 		return
 	}
-	list, _ := s.of.Get(sessions.UserKey(user))
+	list, _ := s.of.Get(identity.UserKey(user))
 	if slices.Contains(list, asker) {
 		return
 	}
 	if len(list) == waitersPerUser {
 		list = list[1:]
 	}
-	s.of.Add(sessions.UserKey(user), append(slices.Clip(list), asker))
+	s.of.Add(identity.UserKey(user), append(slices.Clip(list), asker))
 }
 
 // tellWaiters tells those who asked for a user, and to whom the user would be introduced, that the

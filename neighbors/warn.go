@@ -7,7 +7,8 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 )
 
 // Bounds of lines about keys and names.
@@ -30,14 +31,14 @@ type strangers struct {
 // aboutStranger is a line that waits; at most maxStrangers do.
 type aboutStranger struct {
 	event Event
-	user  sessions.UserKey // whom it introduces; zero: it is not a FirstContact
+	user  identity.UserKey // whom it introduces; zero: it is not a FirstContact
 }
 
 func newStrangers() strangers { return strangers{} }
 
 // stranger tells a line about somebody whom the person does not know, or makes it wait. It returns
 // false when there is no room. user is whom the line introduces, or zero.
-func (c *notifier) stranger(now time.Time, e Event, user sessions.UserKey) bool {
+func (c *notifier) stranger(now time.Time, e Event, user identity.UserKey) bool {
 	s := &c.strangers
 	switch {
 	case c.cfg.Seed:
@@ -77,7 +78,7 @@ func (s *strangers) advance(now time.Time, co *core) (next time.Time) {
 func (w aboutStranger) tell(co *core) {
 	if w.user.IsZero() {
 		co.emit(w.event)
-	} else if u, ok := co.book.User(w.user); ok && u.Trust != sessions.TrustBlocked {
+	} else if u, ok := co.book.User(w.user); ok && u.Trust != book.TrustBlocked {
 		first := w.event.(FirstContact)
 		first.User, first.Mixed = u.Label, u.Mixed
 		co.emit(first)
@@ -86,22 +87,22 @@ func (w aboutStranger) tell(co *core) {
 
 // introduce tells who a new user is before the person first reads a line of theirs or acts on
 // them; then it does not wait behind other lines.
-func (c *notifier) introduce(user sessions.UserKey) {
+func (c *notifier) introduce(user identity.UserKey) {
 	s := &c.strangers
 	if i := slices.IndexFunc(s.waiting, func(w aboutStranger) bool { return w.user == user }); i >= 0 {
 		w := s.waiting[i]
 		s.waiting = slices.Delete(s.waiting, i, i+1)
 		w.tell(c.core)
-	} else if u, ok := c.book.User(user); ok && u.Trust == sessions.TrustNew && !u.Told && u.Name != "" && !c.cfg.Seed {
+	} else if u, ok := c.book.User(user); ok && u.Trust == book.TrustNew && !u.Told && u.Name != "" && !c.cfg.Seed {
 		c.emit(c.firstContact(u))
 		c.book.Tell(user)
 	}
 }
 
-func (c *notifier) firstContact(u sessions.User) FirstContact {
-	first := FirstContact{User: u.Label, Fingerprint: sessions.Fingerprint(u.Key), Mixed: u.Mixed}
+func (c *notifier) firstContact(u book.User) FirstContact {
+	first := FirstContact{User: u.Label, Fingerprint: identity.Fingerprint(u.Key), Mixed: u.Mixed}
 	for _, s := range c.book.SessionsOf(u.Key) {
-		first.Seed = first.Seed || s.Flags&sessions.FlagSeed != 0
+		first.Seed = first.Seed || s.Flags&identity.FlagSeed != 0
 	}
 	return first
 }
@@ -126,7 +127,7 @@ type warned struct {
 
 // nameClaim is a key with a name.
 type nameClaim struct {
-	user sessions.UserKey
+	user identity.UserKey
 	name string
 }
 
@@ -140,7 +141,7 @@ func newWarnings() warnings {
 }
 
 // first says whether no claim of that key to that name was told before.
-func (w *warnings) first(user sessions.UserKey, name string) bool {
+func (w *warnings) first(user identity.UserKey, name string) bool {
 	c := nameClaim{user, name}
 	_, known := w.claims.Get(c)
 	w.claims.Add(c, struct{}{})
@@ -152,7 +153,7 @@ func (w *warnings) say(now time.Time, co *core, name, text, count string) {
 	if co.cfg.Seed {
 		return // nobody reads them
 	}
-	mapped, err := sessions.MapName(name)
+	mapped, err := identity.MapName(name)
 	if err != nil {
 		mapped = name
 	}
@@ -207,14 +208,14 @@ func (w *warnings) advance(now time.Time, co *core) (next time.Time) {
 }
 
 // mismatch warns that another key answers where a contacts file places a user.
-func (c *notifier) mismatch(now time.Time, name string, user sessions.UserKey, text string) {
+func (c *notifier) mismatch(now time.Time, name string, user identity.UserKey, text string) {
 	if c.warnings.first(user, "~"+name) { // no name begins with ~: the key may claim the plain name too
 		c.warnings.say(now, c.core, name, text, "answer for "+name)
 	}
 }
 
 // learned tells what a new record changes about names.
-func (c *notifier) learned(now time.Time, id sessions.SessionID, rec sessions.Record, out sessions.Outcome) {
+func (c *notifier) learned(now time.Time, id identity.SessionID, rec identity.Record, out book.Outcome) {
 	if rec.User == c.own.user {
 		return
 	}
@@ -229,7 +230,7 @@ func (c *notifier) learned(now time.Time, id sessions.SessionID, rec sessions.Re
 	}
 }
 
-func (c *notifier) claimed(now time.Time, rec sessions.Record, out sessions.Outcome) {
+func (c *notifier) claimed(now time.Time, rec identity.Record, out book.Outcome) {
 	label := c.book.Label(rec.User)
 	if !out.ClaimsOwnName && label == rec.Name {
 		return // the name is theirs
@@ -241,17 +242,17 @@ func (c *notifier) claimed(now time.Time, rec sessions.Record, out sessions.Outc
 	if out.ClaimsOwnName {
 		what, count = "somebody else uses your name "+rec.Name, "use your name "+rec.Name
 	}
-	text := fmt.Sprintf("%s: shown as %s, fingerprint %s; compare it with \\verify %s before you trust it", what, label, sessions.Fingerprint(rec.User), label)
+	text := fmt.Sprintf("%s: shown as %s, fingerprint %s; compare it with \\verify %s before you trust it", what, label, identity.Fingerprint(rec.User), label)
 	if out.ClaimsOwnName || out.ClaimsKnown {
 		c.warnings.say(now, c.core, rec.Name, text, count)
 	} else {
-		c.stranger(now, Notice{text}, sessions.UserKey{})
+		c.stranger(now, Notice{text}, identity.UserKey{})
 	}
 }
 
 // lookalike warns that somebody's name looks like another. All lookalikes of one name are counted
 // together, however they are written.
-func (c *notifier) lookalike(now time.Time, rec sessions.Record, like string) {
+func (c *notifier) lookalike(now time.Time, rec identity.Record, like string) {
 	if c.warnings.first(rec.User, rec.Name) {
 		c.warnings.say(now, c.core, " "+like, c.alikeText(rec.User, like), "have a name that looks like "+like)
 	}
@@ -261,7 +262,7 @@ func (c *notifier) lookalike(now time.Time, rec sessions.Record, like string) {
 const maxAlike = 4
 
 // warnAlike warns of users whose names look like that of a user the person turns to.
-func (c *notifier) warnAlike(user sessions.UserKey) {
+func (c *notifier) warnAlike(user identity.UserKey) {
 	if c.cfg.Seed {
 		return
 	}
@@ -271,14 +272,14 @@ func (c *notifier) warnAlike(user sessions.UserKey) {
 	}
 }
 
-func (c *notifier) alikeText(user sessions.UserKey, like string) string {
+func (c *notifier) alikeText(user identity.UserKey, like string) string {
 	label := c.book.Label(user)
-	return fmt.Sprintf("%s looks like %s and is somebody else, fingerprint %s: compare it with \\verify %s", label, like, sessions.Fingerprint(user), label)
+	return fmt.Sprintf("%s looks like %s and is somebody else, fingerprint %s: compare it with \\verify %s", label, like, identity.Fingerprint(user), label)
 }
 
 // renamed tells that somebody the person knows has a new name; of many changes it tells the first
 // name and the last.
-func (c *notifier) renamed(now time.Time, id sessions.SessionID, rec sessions.Record, former string) {
+func (c *notifier) renamed(now time.Time, id identity.SessionID, rec identity.Record, former string) {
 	s := c.of(id)
 	if s.waiting[ofName] != nil {
 		former = s.name

@@ -10,17 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/store"
 )
 
 // claims has a key that nobody knows go by a name, and returns the lines that this, or what
 // waited, makes.
 func nameClaims(t *testing.T, n *Node, now time.Time, number uint64, name string) (lines []string) {
 	t.Helper()
-	var key sessions.UserKey
+	var key identity.UserKey
 	binary.BigEndian.PutUint64(key[:], number)
 	static := [32]byte{1}
-	rec := sessions.Record{Name: name, User: key, Static: static, Session: sessions.MakeSessionID(key, static), Seq: 1, Lifetime: time.Minute}
+	rec := identity.Record{Name: name, User: key, Static: static, Session: identity.MakeSessionID(key, static), Seq: 1, Lifetime: time.Minute}
 	n.learn(now, rec.Session, rec, []byte{1}, netip.AddrPort{}, false)
 	return notices(n, now)
 }
@@ -40,12 +41,12 @@ func quietNode(t *testing.T, now time.Time) *Node {
 	random := rand.NewChaCha8([32]byte{7})
 	n, err := New(Config{
 		Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), Session: [32]byte{1}, Name: "me", Random: random, Unstored: true,
-		IDs: sessions.Block{First: 1, Limit: 1 << 50}, Seqs: sessions.Block{First: 1 << 41, Limit: 1 << 50},
+		IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1 << 41, Limit: 1 << 50},
 	}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := n.core.book.Contact(now, sessions.UserKey{1, 2, 3}, "ann"); err != nil {
+	if err := n.core.book.Contact(now, identity.UserKey{1, 2, 3}, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -111,7 +112,7 @@ func TestWarningsAboutManyNames(t *testing.T) {
 	n := quietNode(t, now)
 	const names = 40
 	for i := range names {
-		if err := n.core.book.Contact(now, sessions.UserKey{9, byte(i)}, fmt.Sprintf("friend%d", i)); err != nil {
+		if err := n.core.book.Contact(now, identity.UserKey{9, byte(i)}, fmt.Sprintf("friend%d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}

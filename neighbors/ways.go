@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
 	"net/netip"
 	"slices"
 	"time"
@@ -69,7 +70,7 @@ func (ws *ways) wayViews() (list []WayView, more int) {
 	return list, more
 }
 
-func (ws *ways) wayView(s sessions.Session, e *edge) WayView {
+func (ws *ways) wayView(s book.Session, e *edge) WayView {
 	v := WayView{User: ws.book.Label(s.User), Session: s.ID.String(), Seed: e.seed}
 	w := ws.byID[s.ID]
 	at, rtt, ok := ws.ep.Path(wire.PeerID(s.ID))
@@ -82,7 +83,7 @@ func (ws *ways) wayView(s sessions.Session, e *edge) WayView {
 			v.Why = "the relay that carried us is gone"
 		case e.stage != "":
 			v.Why = e.stage
-		case s.State == sessions.StateGone:
+		case s.State == identity.StateGone:
 			v.Why = "said goodbye"
 		case !e.lostAt.IsZero():
 			v.Why = "no longer answers"
@@ -113,15 +114,15 @@ const (
 type ways struct {
 	*core
 	next    time.Time                     // when the next way is due
-	numbers map[sessions.SessionID]uint32 // of dgram.RelayAddr; at most maxRelays
-	nodes   []sessions.SessionID          // by number, from 1
-	byID    map[sessions.SessionID]*way   // at most maxWays
+	numbers map[identity.SessionID]uint32 // of dgram.RelayAddr; at most maxRelays
+	nodes   []identity.SessionID          // by number, from 1
+	byID    map[identity.SessionID]*way   // at most maxWays
 }
 
 // way is how we met a session, and our attempts to reach it directly.
 type way struct {
-	id    sessions.SessionID
-	by    sessions.SessionID // who introduced us
+	id    identity.SessionID
+	by    identity.SessionID // who introduced us
 	relay bool               // and relays
 	began time.Time
 	next  time.Time        // when to ask for another introduction, while there is only a relay
@@ -134,11 +135,11 @@ type way struct {
 }
 
 func newWays(c *core) *ways {
-	return &ways{core: c, numbers: map[sessions.SessionID]uint32{}, byID: map[sessions.SessionID]*way{}}
+	return &ways{core: c, numbers: map[identity.SessionID]uint32{}, byID: map[identity.SessionID]*way{}}
 }
 
 // number returns the number of a relay, a new one if it was not used before.
-func (r *ways) number(id sessions.SessionID) (uint32, bool) {
+func (r *ways) number(id identity.SessionID) (uint32, bool) {
 	if n, ok := r.numbers[id]; ok {
 		return n, true
 	}
@@ -151,22 +152,22 @@ func (r *ways) number(id sessions.SessionID) (uint32, bool) {
 }
 
 // node returns the relay with that number.
-func (r *ways) node(number uint32) (sessions.SessionID, bool) {
+func (r *ways) node(number uint32) (identity.SessionID, bool) {
 	if number == 0 || int(number) > len(r.nodes) {
-		return sessions.SessionID{}, false
+		return identity.SessionID{}, false
 	}
 	return r.nodes[number-1], true
 }
 
 // direct returns where a session is written to; ok is false when there is no
 // association or only one through a relay.
-func (co *core) direct(id sessions.SessionID) (addr netip.AddrPort, rtt time.Duration, ok bool) {
+func (co *core) direct(id identity.SessionID) (addr netip.AddrPort, rtt time.Duration, ok bool) {
 	addr, rtt, ok = co.ep.Path(wire.PeerID(id))
 	return addr, rtt, ok && !dgram.Relayed(addr.Addr())
 }
 
 // throughRelay returns the relay through which a session is written to.
-func (ws *ways) throughRelay(id sessions.SessionID) (relay sessions.SessionID, ok bool) {
+func (ws *ways) throughRelay(id identity.SessionID) (relay identity.SessionID, ok bool) {
 	addr, _, live := ws.ep.Path(wire.PeerID(id))
 	number, _, relayed := dgram.RelayParts(addr)
 	if !live || !relayed {
@@ -177,8 +178,8 @@ func (ws *ways) throughRelay(id sessions.SessionID) (relay sessions.SessionID, o
 
 // dialThrough contacts a session through a relay, unless it is already written to that way and
 // answers. Keys from before the relay was gone reach nobody.
-func (ws *ways) dialThrough(now time.Time, relay sessions.SessionID, want dgram.Peer) {
-	id := sessions.SessionID(want.ID)
+func (ws *ways) dialThrough(now time.Time, relay identity.SessionID, want dgram.Peer) {
+	id := identity.SessionID(want.ID)
 	if at, ok := ws.throughRelay(id); ok && at == relay && ws.edges.byID[id] != nil && ws.edges.byID[id].online {
 		return
 	}
@@ -188,7 +189,7 @@ func (ws *ways) dialThrough(now time.Time, relay sessions.SessionID, want dgram.
 }
 
 // way returns the way of a session, made if there is room.
-func (ws *ways) way(now time.Time, id sessions.SessionID) *way {
+func (ws *ways) way(now time.Time, id identity.SessionID) *way {
 	w := ws.byID[id]
 	if w == nil {
 		if len(ws.byID) == maxWays {
@@ -222,11 +223,11 @@ func (ws *ways) forgetWay() {
 }
 
 // wayIDs lists the sessions in a fixed order.
-func (r *ways) wayIDs() []sessions.SessionID {
-	ids := make([]sessions.SessionID, 0, len(r.byID))
+func (r *ways) wayIDs() []identity.SessionID {
+	ids := make([]identity.SessionID, 0, len(r.byID))
 	for id := range r.byID {
 		ids = append(ids, id)
 	}
-	slices.SortFunc(ids, func(a, b sessions.SessionID) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, func(a, b identity.SessionID) int { return bytes.Compare(a[:], b[:]) })
 	return ids
 }

@@ -7,7 +7,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/mail"
 )
 
 // writes keeps the order write, print, acknowledge for what others send, and write, send for our
@@ -20,8 +22,8 @@ type writes struct {
 	failed   time.Time          // when the last batch failed, until storing works again
 	worked   bool               // a batch has been stored since then
 
-	unstored []sessions.Write // of failed batches, to be written again; each key once
-	again    time.Time        // when
+	unstored []kv.Write // of failed batches, to be written again; each key once
+	again    time.Time  // when
 }
 
 // waiting is what may happen only after a batch is written.
@@ -29,22 +31,22 @@ type waiting struct {
 	texts []textKey
 	shown []textKey // printed: acknowledged once that is written, or cannot be
 	lines []ownLine
-	kept  []dgram.Handle   // copies and receipts that are kept for others
-	keys  bool             // a hold key is in it
-	batch []sessions.Write // the writes to repeat if this batch fails
+	kept  []dgram.Handle // copies and receipts that are kept for others
+	keys  bool           // a hold key is in it
+	batch []kv.Write     // the writes to repeat if this batch fails
 }
 
 type ownLine struct {
 	token    Token
-	progress []sessions.Progress
+	progress []mail.Progress
 }
 
 func newWrites(c *core) *writes { return &writes{core: c, seq: 1, unsure: map[uint64]waiting{}} }
 
 // close ends the gathering of a batch and returns its number.
-func (w *writes) close(batch []sessions.Write) uint64 {
+func (w *writes) close(batch []kv.Write) uint64 {
 	w.gathered.batch = batch
-	w.gathered.keys = slices.ContainsFunc(batch, func(one sessions.Write) bool { return one.Bucket == sessions.BucketHoldKeys })
+	w.gathered.keys = slices.ContainsFunc(batch, func(one kv.Write) bool { return one.Bucket == kv.BucketHoldKeys })
 	w.supersede(batch)
 	w.unsure[w.seq] = w.gathered
 	w.gathered = waiting{}
@@ -83,30 +85,30 @@ func (ww *writes) storeRecovers(now time.Time) (next time.Time) {
 // keep notes the writes of a failed batch that concern our own lines and people, so that
 // they are written when there is room again. Texts of others need no note: their senders
 // send them again.
-func (t *writes) keep(now time.Time, batch []sessions.Write) {
+func (t *writes) keep(now time.Time, batch []kv.Write) {
 	t.again = now.Add(storeAgain)
 	t.supersede(batch)
 	for _, w := range batch {
-		if w.Bucket != sessions.BucketInbox && w.Bucket != sessions.BucketTexts {
+		if w.Bucket != kv.BucketInbox && w.Bucket != kv.BucketTexts {
 			t.unstored = append(t.unstored, w)
 		}
 	}
 }
 
 // supersede drops the noted writes that batch replaces.
-func (t *writes) supersede(batch []sessions.Write) {
+func (t *writes) supersede(batch []kv.Write) {
 	if len(t.unstored) == 0 {
 		return
 	}
 	for _, w := range batch {
-		t.unstored = slices.DeleteFunc(t.unstored, func(u sessions.Write) bool {
+		t.unstored = slices.DeleteFunc(t.unstored, func(u kv.Write) bool {
 			return u.Bucket == w.Bucket && bytes.Equal(u.Key, w.Key)
 		})
 	}
 }
 
 // rewrite returns the writes that failed, when it is time to try again.
-func (t *writes) rewrite(now time.Time) (batch []sessions.Write, next time.Time) {
+func (t *writes) rewrite(now time.Time) (batch []kv.Write, next time.Time) {
 	if len(t.unstored) == 0 {
 		return nil, time.Time{}
 	}
@@ -119,7 +121,7 @@ func (t *writes) rewrite(now time.Time) (batch []sessions.Write, next time.Time)
 
 // whenWritten tells the progress of own lines, and sends them, once the batch of this turn is
 // written.
-func (ww *writes) whenWritten(now time.Time, list []sessions.Progress, token Token) {
+func (ww *writes) whenWritten(now time.Time, list []mail.Progress, token Token) {
 	if len(list) > 0 {
 		ww.gathered.lines = append(ww.gathered.lines, ownLine{token, list})
 		ww.wake(now)
@@ -150,7 +152,7 @@ func (ww *writes) answerKept(now time.Time, h dgram.Handle, fresh bool) {
 }
 
 type textKey struct {
-	from sessions.SessionID
+	from identity.SessionID
 	id   uint64
 }
 
@@ -162,6 +164,6 @@ type asker struct {
 
 // bringer is the session that brought a copy, and its user; zero: it came from the sender itself.
 type bringer struct {
-	by   sessions.SessionID
-	user sessions.UserKey
+	by   identity.SessionID
+	user identity.UserKey
 }

@@ -5,16 +5,18 @@ import (
 	"time"
 
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/mail"
+	"darkchat/sessions/store"
 )
 
 // Finished takes the outcome of a batch or of a request for numbers.
-func (n *Node) Finished(now time.Time, d sessions.Done) {
+func (n *Node) Finished(now time.Time, d store.Done) {
 	switch {
 	case d.Seq == 0:
 		n.core.writes.storeFails(now, d.Err)
 	case d.Seq&reserveMark != 0:
-		n.core.own.numbers.granted(sessions.Counter(d.Seq&^reserveMark), d.Granted, d.Err)
+		n.core.own.numbers.granted(store.Counter(d.Seq&^reserveMark), d.Granted, d.Err)
 	default:
 		w := n.core.writes.unsure[d.Seq]
 		delete(n.core.writes.unsure, d.Seq)
@@ -55,14 +57,14 @@ func (n *Node) written(now time.Time, w waiting, err error) {
 	}
 	// Our own lines go out even when the disk is full: the person is told, and
 	// they are kept in memory.
-	var users []sessions.UserKey
+	var users []identity.UserKey
 	for _, l := range w.lines {
 		for _, p := range l.progress {
 			if !slices.Contains(users, p.To) {
 				users = append(users, p.To)
 			}
 		}
-		queued := l.progress[len(l.progress)-1].State == sessions.DeliveryQueued
+		queued := l.progress[len(l.progress)-1].State == mail.DeliveryQueued
 		n.outbound.progress(now, n.outbound.nowTrue(l.progress), l.token)
 		if queued {
 			n.custody.offerSoon(now, 0)

@@ -26,7 +26,7 @@ var topLevel = []string{
 }
 
 // testsOnly are imported by tests alone: whatever an arrow says, they are no part of the program.
-var testsOnly = []string{"neighbors/nodetest", "shell/shelltest"}
+var testsOnly = []string{"neighbors/nodetest", "sessions/sessiontest", "shell/shelltest"}
 
 // arrow says what the product files of the packages below one folder may import.
 // The standard library is open to all.
@@ -47,20 +47,27 @@ var arrows = []arrow{
 	{"dgram/wire", nil, []string{"github.com/fxamacker/cbor/v2"}},
 	{"dgram/reliable", []string{"dgram/wire"}, nil},
 	{"dgram/simnet", []string{"dgram"}, nil},
-	{"sessions", []string{"sessions/budget"}, []string{
-		"github.com/fxamacker/cbor/v2", "github.com/hashicorp/golang-lru/v2", "github.com/google/renameio/v2",
-		"github.com/rivo/uniseg", "go.etcd.io/bbolt", "golang.org/x/sys", "golang.org/x/text"}},
+	{"sessions", nil, nil}, // the map of its rooms
+	{"sessions/kv", nil, []string{"github.com/fxamacker/cbor/v2"}},
+	{"sessions/identity", []string{"sessions/kv"}, []string{"golang.org/x/text"}},
+	{"sessions/book", []string{"sessions/kv", "sessions/identity"}, []string{
+		"github.com/hashicorp/golang-lru/v2", "golang.org/x/text"}},
+	{"sessions/mail", []string{"sessions/kv", "sessions/identity", "sessions/budget"}, []string{
+		"github.com/hashicorp/golang-lru/v2"}},
+	{"sessions/store", []string{"sessions/kv", "sessions/identity", "sessions/book", "sessions/mail"}, []string{
+		"github.com/google/renameio/v2", "go.etcd.io/bbolt", "golang.org/x/text"}},
+	{"sessions/sessiontest", []string{"sessions/kv"}, nil},
 	{"sessions/budget", nil, []string{"github.com/hashicorp/golang-lru/v2"}},
-	{"neighbors", []string{"dgram", "dgram/wire", "sessions", "sessions/budget"}, []string{
+	{"neighbors", []string{"dgram", "dgram/wire", "sessions/*"}, []string{
 		"github.com/hashicorp/golang-lru/v2", "github.com/rivo/uniseg"}},
 	{"neighbors/*", []string{"neighbors", "dgram", "dgram/wire"}, nil},
-	{"neighbors/sim", []string{"neighbors", "dgram", "sessions"}, nil},
-	{"neighbors/nodetest", []string{"neighbors", "dgram", "sessions"}, nil},
+	{"neighbors/sim", []string{"neighbors", "dgram", "sessions/*"}, nil},
+	{"neighbors/nodetest", []string{"neighbors", "dgram", "sessions/*"}, nil},
 	{"shell", []string{"neighbors"}, []string{
 		"github.com/chzyer/readline", "github.com/google/renameio/v2", "github.com/rivo/uniseg",
 		"golang.org/x/sys", "golang.org/x/term"}},
 	{"shell/shelltest", []string{"neighbors"}, nil},
-	{"cmd/*", []string{"dgram", "sessions", "neighbors", "neighbors/*", "shell", "cmd/*"}, []string{
+	{"cmd/*", []string{"dgram", "sessions/*", "neighbors", "neighbors/*", "shell", "cmd/*"}, []string{
 		"golang.org/x/sys", "golang.org/x/term"}},
 	{"spec", nil, nil},
 	{"spec/*", nil, nil},
@@ -99,7 +106,7 @@ func TestArrowsForbid(t *testing.T) {
 		folder, name string
 		want         bool
 	}{
-		{"dgram", "darkchat/sessions", false},
+		{"dgram", "darkchat/sessions/identity", false},
 		{"dgram", "net/netip", true},
 		{"dgram", "darkchat/dgram/reliable", true},
 		{"dgram/wire", "darkchat/dgram", false},
@@ -107,18 +114,26 @@ func TestArrowsForbid(t *testing.T) {
 		{"neighbors", "darkchat/dgram/wire", true},
 		{"neighbors", "darkchat/dgram/reliable", false},
 		{"shell", "darkchat/dgram/wire", false},
-		{"sessions", "darkchat/dgram", false},
-		{"shell", "darkchat/sessions", false},
+		{"sessions/store", "darkchat/dgram", false},
+		{"sessions/store", "darkchat/sessions/mail", true},
+		{"sessions/mail", "darkchat/sessions/store", false},
+		{"sessions/mail", "darkchat/sessions/book", false},
+		{"sessions/book", "darkchat/sessions/mail", false},
+		{"sessions/identity", "darkchat/sessions/book", false},
+		{"sessions/kv", "darkchat/sessions/identity", false},
+		{"sessions/store", "darkchat/sessions/sessiontest", false},
+		{"shell", "darkchat/sessions/book", false},
 		{"shell", "darkchat/neighbors", true},
 		{"shell", "darkchat/neighbors/seed", false},
 		{"neighbors", "github.com/chzyer/readline", false},
 		{"neighbors", "darkchat/neighbors/seed", false},
 		{"neighbors/seed", "darkchat/neighbors", true},
-		{"neighbors/seed", "darkchat/sessions", false},
-		{"neighbors/sim", "darkchat/sessions", true},
+		{"neighbors/seed", "darkchat/sessions/identity", false},
+		{"neighbors/sim", "darkchat/sessions/book", true},
 		{"cmd/darkchat", "darkchat/neighbors/seed", true},
 		{"cmd/darkchat", "darkchat/dgram/simnet", false},
 		{"cmd/darkchat", "darkchat/neighbors/nodetest", false},
+		{"cmd/darkchat", "darkchat/sessions/sessiontest", false},
 		{"neighbors/nodetest", "darkchat/neighbors", true},
 		{"shell", "darkchat/shell/shelltest", false},
 		{"dgram", "golang.org/x/cryptography", false},

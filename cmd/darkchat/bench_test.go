@@ -18,7 +18,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // The figures of two processes over real loopback sockets, each beside the raw
@@ -190,7 +190,7 @@ func newBenchNode(b *testing.B, ephemeral bool) *benchNode {
 	if err != nil {
 		b.Fatal(err)
 	}
-	profile, err := sessions.OpenProfile(sessions.ProfileOptions{Dir: c.state, User: "ann", Ephemeral: ephemeral, History: c.history, Now: time.Now(), Random: rand.Reader})
+	profile, err := store.OpenProfile(store.ProfileOptions{Dir: c.state, User: "ann", Ephemeral: ephemeral, History: c.history, Now: time.Now(), Random: rand.Reader})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -203,11 +203,11 @@ func newBenchNode(b *testing.B, ephemeral bool) *benchNode {
 		b.Fatal(err)
 	}
 	n := &benchNode{acks: make(chan struct{}, streamed), pongs: make(chan neighbors.Pong, 1)}
-	var store neighbors.Store
+	var disk neighbors.Store
 	if s := profile.Store(); s != nil {
-		store = s
+		disk = s
 	}
-	loop := neighbors.NewLoop(node, conn, c.readers, store, func(e neighbors.Event) {
+	loop := neighbors.NewLoop(node, conn, c.readers, disk, func(e neighbors.Event) {
 		switch e := e.(type) {
 		case neighbors.Delivery:
 			if e.State == neighbors.Delivered {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"darkchat/neighbors/file"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // contactsName is the contacts file beside a user's other files: one person a line, NAME
@@ -20,7 +20,7 @@ const contactsName = "contacts"
 const maxContacts = 1 << 20
 
 // contactsPath is the path of a user's contacts file; empty: none.
-func contactsPath(profile *sessions.Profile) string {
+func contactsPath(profile *store.Profile) string {
 	if profile.Folder() == "" {
 		return ""
 	}
@@ -79,12 +79,12 @@ func (f *contactsFile) look() (people []file.Person, changed bool, err error) {
 // parseContacts reads the file, which may be the person's own link to one, but nothing that would
 // have to be waited for, such as a FIFO.
 func parseContacts(path string) ([]file.Person, error) {
-	in, err := sessions.OpenNamed(path)
+	in, err := store.OpenNamed(path)
 	if err != nil {
 		return nil, unpathed(err)
 	}
 	defer in.Close()
-	b, err := sessions.ReadRegular(in, maxContacts)
+	b, err := store.ReadRegular(in, maxContacts)
 	if err != nil {
 		return nil, unpathed(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // crashKills is the environment variable that asks for the whole test: so many kills,
@@ -128,15 +128,15 @@ func (c *crasher) waits() int {
 }
 
 // past reads the history on disk: the ids of what was typed, and of what came.
-func (c *crasher) past() (typed, came []sessions.HistoryEntry) {
-	p, err := sessions.OpenProfile(sessions.ProfileOptions{
-		Dir: c.state, User: c.name, Now: time.Now(), Random: rand.Reader, History: sessions.DefaultHistory,
+func (c *crasher) past() (typed, came []store.HistoryEntry) {
+	p, err := store.OpenProfile(store.ProfileOptions{
+		Dir: c.state, User: c.name, Now: time.Now(), Random: rand.Reader, History: store.DefaultHistory,
 	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer p.Close()
-	page, err := p.Store().History(sessions.HistoryQuery{})
+	page, err := p.Store().History(store.HistoryQuery{})
 	if err != nil {
 		c.t.Fatal(err)
 	}

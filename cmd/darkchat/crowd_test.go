@@ -16,7 +16,10 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // Many real nodes in one process, over loopback: how soon all within two edges of one
@@ -150,14 +153,14 @@ func (c *crowd) listen(at netip.AddrPort) *gate {
 }
 
 func (c *crowd) recordOf(m *member) []byte {
-	id, err := sessions.ParseSessionID(m.session)
+	id, err := identity.ParseSessionID(m.session)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	static := staticOf(c.t, m.private)
-	signed, err := sessions.Sign(m.key, sessions.Record{
+	signed, err := identity.Sign(m.key, identity.Record{
 		Name: m.name, Static: static, Session: id, Seq: 1, Lifetime: time.Minute,
-		Addrs: []sessions.Address{{Addr: m.addr}},
+		Addrs: []identity.Address{{Addr: m.addr}},
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -167,25 +170,25 @@ func (c *crowd) recordOf(m *member) []byte {
 
 // remember gives a member the memory of their friends.
 func (c *crowd) remember(i int, m *member) {
-	book := sessions.NewBook(sessions.UserKey(m.key.Public().(ed25519.PublicKey)), m.name, sessions.DefaultLimits(false))
+	people := book.New(identity.UserKey(m.key.Public().(ed25519.PublicKey)), m.name, book.DefaultLimits(false))
 	now := time.Now()
 	for j := range c.nodes {
 		if !c.edges[i][j] {
 			continue
 		}
-		rec, err := sessions.Verify(c.nodes[j].record)
+		rec, err := identity.Verify(c.nodes[j].record)
 		if err == nil {
-			_, err = book.Learn(now, c.nodes[j].record, rec, true, c.nodes[j].addr.Addr())
+			_, err = people.Learn(now, c.nodes[j].record, rec, true, c.nodes[j].addr.Addr())
 		}
 		if err == nil {
-			err = book.Pin(rec.User)
+			err = people.Pin(rec.User)
 		}
 		if err != nil {
 			c.t.Fatal(err)
 		}
-		book.Authenticated(now, rec.Session, c.nodes[j].addr)
+		people.Authenticated(now, rec.Session, c.nodes[j].addr)
 	}
-	for _, w := range book.TakeWrites() {
+	for _, w := range people.TakeWrites() {
 		m.rows = append(m.rows, [3][]byte{{byte(w.Bucket)}, w.Key, w.Value})
 	}
 }
@@ -193,11 +196,11 @@ func (c *crowd) remember(i int, m *member) {
 func (c *crowd) node(m *member, seq uint64) *neighbors.Node {
 	node, err := neighbors.New(neighbors.Config{
 		Key: m.key, Name: m.name, Session: m.private, Random: rand.Reader, Unstored: true, LoopbackOnly: true,
-		IDs: sessions.Block{First: seq, Limit: 1 << 50}, Seqs: sessions.Block{First: seq, Limit: 1 << 50},
+		IDs: store.Block{First: seq, Limit: 1 << 50}, Seqs: store.Block{First: seq, Limit: 1 << 50},
 		Listen: []netip.AddrPort{m.addr}, Profile: c.profile,
-		Load: func(f func(b sessions.Bucket, key, value []byte) error) error {
+		Load: func(f func(b kv.Bucket, key, value []byte) error) error {
 			for _, r := range m.rows {
-				if err := f(sessions.Bucket(r[0][0]), r[1], r[2]); err != nil {
+				if err := f(kv.Bucket(r[0][0]), r[1], r[2]); err != nil {
 					return err
 				}
 			}

@@ -19,7 +19,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Somebody new leaves 20 lines, is shown by \strangers, and let in by \accept: the rest
@@ -81,7 +81,7 @@ type restless struct {
 	conn   *net.UDPConn
 	ep     *dgram.Endpoint
 	key    ed25519.PrivateKey
-	record sessions.Record
+	record identity.Record
 	sent   int
 }
 
@@ -97,13 +97,13 @@ func newRestless(t *testing.T, name string) *restless {
 	}
 	r := &restless{conn: conn}
 	_, r.key, _ = ed25519.GenerateKey(rand.Reader)
-	r.record = sessions.Record{
-		Name: name, User: sessions.UserKey(r.key.Public().(ed25519.PublicKey)), Static: [32]byte(session.PublicKey().Bytes()),
+	r.record = identity.Record{
+		Name: name, User: identity.UserKey(r.key.Public().(ed25519.PublicKey)), Static: [32]byte(session.PublicKey().Bytes()),
 		Seq: uint64(time.Now().UnixMilli()), Lifetime: time.Hour,
 	}
-	r.record.Session = sessions.MakeSessionID(r.record.User, r.record.Static)
+	r.record.Session = identity.MakeSessionID(r.record.User, r.record.Static)
 	check := func(record, static []byte) (dgram.Peer, error) {
-		rec, err := sessions.Verify(record)
+		rec, err := identity.Verify(record)
 		if err != nil || rec.Static != [32]byte(static) {
 			return dgram.Peer{}, errors.New("no record of theirs")
 		}
@@ -117,7 +117,7 @@ func newRestless(t *testing.T, name string) *restless {
 }
 
 func (r *restless) signed(t *testing.T) []byte {
-	b, err := sessions.Sign(r.key, r.record)
+	b, err := identity.Sign(r.key, r.record)
 	if err != nil {
 		t.Error(err)
 	}
@@ -134,7 +134,7 @@ func (r *restless) run(ctx context.Context, t *testing.T, to netip.AddrPort, pee
 		if r.ep.Live(peer) && r.ep.Idle(peer) {
 			for range 8 {
 				r.record.Seq++
-				r.record.State = []sessions.State{sessions.StateOnline, sessions.StateAway}[r.record.Seq%2]
+				r.record.State = []identity.State{identity.StateOnline, identity.StateAway}[r.record.Seq%2]
 				r.ep.Send(now, peer, wire.Message{ID: r.ep.NextID(), Body: wire.Online{Record: r.signed(t)}})
 				r.sent++
 			}
@@ -204,7 +204,7 @@ func TestTextsOutlastAStalledReader(t *testing.T) {
 	ann.ping(bob)
 	bob.accept(ann)
 	ann.send(`\chat bob`)
-	session, err := sessions.ParseSessionID(bob.self().Session)
+	session, err := identity.ParseSessionID(bob.self().Session)
 	if err != nil {
 		t.Fatal(err)
 	}

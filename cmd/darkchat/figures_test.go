@@ -58,7 +58,7 @@ var excess = []figure{
 	{methodsOfType, "dgram.Endpoint", 113},
 	{filesOfType, "dgram.Endpoint", 15},
 	{filesInKnot, "dgram", 27},
-	{methodsOfType, "sessions.Book", 85},
+	{methodsOfType, "sessions/book.Book", 85},
 	{linesOfFunc, "neighbors.Run in loop.go", 82},
 }
 

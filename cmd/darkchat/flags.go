@@ -12,7 +12,8 @@ import (
 	"strings"
 
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/store"
 	"darkchat/shell"
 )
 
@@ -98,7 +99,7 @@ func parseFlags(args []string) (config, error) {
 	}
 	fs.Visit(func(f *flag.Flag) { l.set[f.Name] = true })
 	if l.set["u"] {
-		name, err := sessions.TidyName(l.config.user)
+		name, err := identity.TidyName(l.config.user)
 		if err != nil {
 			return config{}, fmt.Errorf("-u %q: %w", l.config.user, err)
 		}
@@ -130,7 +131,7 @@ func (l *commandLine) define(fs *flag.FlagSet) {
 	fs.StringVar(&l.hold, "hold", holdOn, "")
 	fs.StringVar(&l.door, "strangers", "ask", "")
 	fs.StringVar(&l.intro, "intro", "known", "")
-	fs.IntVar(&c.history, "history", sessions.DefaultHistory, "")
+	fs.IntVar(&c.history, "history", store.DefaultHistory, "")
 	fs.StringVar(&c.state, "state", "", "")
 	fs.StringVar(&c.identity, "identity", "", "")
 	fs.BoolVar(&c.ephemeral, "ephemeral", false, "")
@@ -154,8 +155,8 @@ func (l *commandLine) check() error {
 		return fmt.Errorf("-wait %v is negative: give 0s to not wait at all", c.wait)
 	case c.log != logText && c.log != logJSON:
 		return fmt.Errorf("-log %q is unknown: text or json", c.log)
-	case c.history < 0 || c.history > sessions.MaxHistory:
-		return fmt.Errorf("-history %d is out of range: 0 (none) to %d", c.history, sessions.MaxHistory)
+	case c.history < 0 || c.history > store.MaxHistory:
+		return fmt.Errorf("-history %d is out of range: 0 (none) to %d", c.history, store.MaxHistory)
 	case l.hold != holdOn && l.hold != holdOff:
 		return fmt.Errorf("-hold %q is unknown: on or off", l.hold)
 	case l.set["state"] && c.state == "":
@@ -358,5 +359,5 @@ func stateFolder(c config) (string, error) {
 	case c.state != "":
 		return c.state, nil
 	}
-	return sessions.DefaultDir()
+	return store.DefaultDir()
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // The paper, 2.1: "with the exception of username, all parameters will revert to default
@@ -99,7 +99,7 @@ func TestHelpTellsTheTruth(t *testing.T) {
 		fmt.Sprintf("1 to %d (%d)", maxReaders, defaultReaders),
 		fmt.Sprintf("the seeds' port (%d)", defaultSeedPort),
 		fmt.Sprintf("(%v)", defaultWait),
-		fmt.Sprintf("erase them (%d)", sessions.DefaultHistory),
+		fmt.Sprintf("erase them (%d)", store.DefaultHistory),
 		fmt.Sprintf("(%dMB)", defaultMemory>>20),
 		presenceLAN + "," + presenceSeed + "," + presenceFile + " (the default)",
 	} {

@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/store"
 )
 
 // pastOf asks a node and returns what was said, as "from: text" or "to: text".
@@ -141,8 +142,8 @@ func TestHistoryMarksWhatWasTakenBack(t *testing.T) {
 // and times \search over them, from the line typed to its event.
 func BenchmarkHistory(b *testing.B) {
 	empty, full := b.TempDir(), b.TempDir()
-	fillHistory(b, full, sessions.DefaultHistory)
-	p, err := sessions.OpenProfile(sessions.ProfileOptions{Dir: empty, User: "ann", Now: time.Now(), Random: rand.Reader})
+	fillHistory(b, full, store.DefaultHistory)
+	p, err := store.OpenProfile(store.ProfileOptions{Dir: empty, User: "ann", Now: time.Now(), Random: rand.Reader})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -182,24 +183,24 @@ func BenchmarkHistory(b *testing.B) {
 
 // fillHistory gives a user's first session so many lines.
 func fillHistory(t testing.TB, state string, lines int) {
-	p, err := sessions.OpenProfile(sessions.ProfileOptions{
+	p, err := store.OpenProfile(store.ProfileOptions{
 		Dir: state, User: "ann", Now: time.Now(), Random: rand.Reader, History: lines,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var h sessions.History
-	store := p.Store()
+	var h store.History
+	disk := p.Store()
 	for id := range uint64(lines) {
-		h.Note(time.Now(), sessions.HistoryEntry{
-			User: sessions.UserKey{byte(id % 50)}, Session: sessions.SessionID{1}, ID: id, Sent: time.Now(),
+		h.Note(time.Now(), store.HistoryEntry{
+			User: identity.UserKey{byte(id % 50)}, Session: identity.SessionID{1}, ID: id, Sent: time.Now(),
 			Text: fmt.Sprintf("Line %d is about as long as what people write to each other, most often", id),
 		})
 		if id%100 == 99 {
-			if !store.Append(h.TakeWrites(), id) {
+			if !disk.Append(h.TakeWrites(), id) {
 				t.Fatal("the store takes no more")
 			}
-			if d := <-store.Done(); d.Err != nil {
+			if d := <-disk.Done(); d.Err != nil {
 				t.Fatal(d.Err)
 			}
 		}

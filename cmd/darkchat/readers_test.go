@@ -14,7 +14,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // BenchmarkReaders shows that -t opens datagrams in parallel: the real program as
@@ -171,17 +171,17 @@ func newStranger(b *testing.B) *dgram.Endpoint {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := sessions.Record{
-		Name: "stranger", User: sessions.UserKey(key.Public().(ed25519.PublicKey)), Static: [32]byte(session.PublicKey().Bytes()),
+	r := identity.Record{
+		Name: "stranger", User: identity.UserKey(key.Public().(ed25519.PublicKey)), Static: [32]byte(session.PublicKey().Bytes()),
 		Seq: 1, Lifetime: time.Hour,
 	}
-	r.Session = sessions.MakeSessionID(r.User, r.Static)
-	signed, err := sessions.Sign(key, r)
+	r.Session = identity.MakeSessionID(r.User, r.Static)
+	signed, err := identity.Sign(key, r)
 	if err != nil {
 		b.Fatal(err)
 	}
 	check := func(record, static []byte) (dgram.Peer, error) {
-		if _, err := sessions.Verify(record); err != nil {
+		if _, err := identity.Verify(record); err != nil {
 			return dgram.Peer{}, err
 		}
 		return dgram.Peer{ID: wire.PeerID(static[:8]), Static: [32]byte(static)}, nil

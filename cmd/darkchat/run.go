@@ -17,7 +17,7 @@ import (
 
 	"darkchat/cmd/darkchat/sim"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 	"darkchat/shell"
 )
 
@@ -69,7 +69,7 @@ func run(args []string, in, out, errs *os.File) int {
 		return fail(errs, exitFail, err)
 	}
 	defer trace.close()
-	profile, err := sessions.OpenProfile(sessions.ProfileOptions{
+	profile, err := store.OpenProfile(store.ProfileOptions{
 		Dir: c.state, User: c.user, IdentityFile: c.identity, Ephemeral: c.ephemeral, History: c.history, Seed: c.seed,
 		Now: time.Now(), Random: rand.Reader,
 	})
@@ -96,7 +96,7 @@ type surface struct {
 }
 
 // converse runs node and shell until one of them ends.
-func converse(ctx context.Context, c config, at surface, profile *sessions.Profile, conn *net.UDPConn,
+func converse(ctx context.Context, c config, at surface, profile *store.Profile, conn *net.UDPConn,
 	seeds map[string][]netip.AddrPort, notices []string) (int, error) {
 	found, err := newFinders(c, contactsPath(profile), seeds)
 	if err != nil {
@@ -122,18 +122,18 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 	sh := shell.New(shell.Options{
 		In: at.in, Out: at.out, Interactive: at.screen, JSON: c.json, Stay: c.stay || c.seed, Wait: c.wait,
 		History: profile.HistoryPath(), Color: at.screen && os.Getenv("NO_COLOR") == "",
-		Export: shell.WriteExport, Open: sessions.OpenRegular, Lost: log.lost,
+		Export: shell.WriteExport, Open: store.OpenRegular, Lost: log.lost,
 	})
 	for _, text := range append(profile.Notices, notices...) {
 		sh.Notice(text)
 	}
 	log.start(c, portOf(conn))
 	sink := log.watch(sh.Sink)
-	var store neighbors.Store
+	var disk neighbors.Store
 	if s := profile.Store(); s != nil {
-		store = s // a nil *Store must not become a Store
+		disk = s // a nil *Store must not become a Store
 	}
-	loop := neighbors.NewLoop(node, conn, c.readers, store, sink)
+	loop := neighbors.NewLoop(node, conn, c.readers, disk, sink)
 	if s := profile.Store(); s != nil {
 		loop.Remember(s)
 	}
@@ -173,7 +173,7 @@ func converse(ctx context.Context, c config, at surface, profile *sessions.Profi
 }
 
 // renewal gives a copied session a new key, for this run and the next.
-func renewal(profile *sessions.Profile) func() ([32]byte, error) {
+func renewal(profile *store.Profile) func() ([32]byte, error) {
 	return func() ([32]byte, error) {
 		err := profile.Fresh(rand.Reader)
 		return profile.Session, err

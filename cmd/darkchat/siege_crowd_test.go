@@ -9,7 +9,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Attacks by identities: a fresh key costs nothing, and an ordinary handshake with it
@@ -142,12 +142,12 @@ func toggles(ctx context.Context, a *assault) {
 		s.stay(ctx, func(now time.Time) time.Time {
 			for range 16 {
 				n++
-				s.sign(func(r *sessions.Record) {
-					r.State = []sessions.State{sessions.StateOnline, sessions.StateAway, sessions.StateOnline, sessions.StateGone}[n%4]
+				s.sign(func(r *identity.Record) {
+					r.State = []identity.State{identity.StateOnline, identity.StateAway, identity.StateOnline, identity.StateGone}[n%4]
 					r.Name = fmt.Sprintf("%s.%d", name, n/8%100)
 				})
 				var b wire.Body = wire.Online{Record: s.signed}
-				if s.record.State == sessions.StateGone {
+				if s.record.State == identity.StateGone {
 					b = wire.Offline{Record: s.signed}
 				}
 				if !s.say(now, b) {

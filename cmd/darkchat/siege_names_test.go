@@ -10,7 +10,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // Attacks on how people find each other: learning who is looked for and who knows whom, and making
@@ -57,7 +57,7 @@ func guesses(ctx context.Context, a *assault) {
 	names := append([]string{"zed", "kim", "max"}, a.Friends...)
 	var mu sync.Mutex
 	told, asked := map[string]bool{}, map[string]bool{}
-	a.each(20, a.Near, numbered("guess"), sessions.FlagSeed|sessions.FlagRelay, func(s *stranger) {
+	a.each(20, a.Near, numbered("guess"), identity.FlagSeed|identity.FlagRelay, func(s *stranger) {
 		s.heard = func(_ time.Time, e dgram.Event) {
 			r, ok := e.(dgram.Received)
 			if !ok {
@@ -80,7 +80,7 @@ func guesses(ctx context.Context, a *assault) {
 				name = fmt.Sprintf("%s%d", name, number%10_000) // most of a dictionary misses
 			}
 			p := wire.Ping{Scope: wire.ScopeFind, Name: name, Record: s.signed}
-			t := sessions.Ticket{Asker: s.record.Session, Introducer: sessions.SessionID(s.victim), Name: name, Number: number}
+			t := identity.Ticket{Asker: s.record.Session, Introducer: identity.SessionID(s.victim), Name: name, Number: number}
 			p.Ticket = wire.Ticket{Number: number, Sig: t.Sign(s.key)}
 			if s.say(now, p) {
 				return now
@@ -132,7 +132,7 @@ func thirdHost(ctx context.Context, a *assault) {
 			for i := range 4 {
 				p.Addrs = append(p.Addrs, at[(4*turn+i)%len(at)])
 			}
-			t := sessions.Ticket{Asker: asker.record.Session, Introducer: s.record.Session, Name: s.User, Number: uint64(now.UnixMilli())}
+			t := identity.Ticket{Asker: asker.record.Session, Introducer: s.record.Session, Name: s.User, Number: uint64(now.UnixMilli())}
 			p.Ticket = wire.Ticket{Number: t.Number, Sig: t.Sign(asker.key)}
 			if s.say(now, p) {
 				return now

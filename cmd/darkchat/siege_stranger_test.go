@@ -14,7 +14,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
 )
 
 // stranger speaks the protocol without being a node: a fresh user key behind a socket of
@@ -24,7 +24,7 @@ type stranger struct {
 	name    string
 	key     ed25519.PrivateKey
 	private [32]byte
-	record  sessions.Record
+	record  identity.Record
 	signed  []byte
 	ep      *dgram.Endpoint
 	conn    *net.UDPConn
@@ -42,7 +42,7 @@ type stranger struct {
 const readAhead = 256
 
 func checkRecord(record, static []byte) (dgram.Peer, error) {
-	r, err := sessions.Verify(record)
+	r, err := identity.Verify(record)
 	if err != nil || !bytes.Equal(r.Static[:], static) {
 		return dgram.Peer{}, errors.New("not the sender's record")
 	}
@@ -62,12 +62,12 @@ func person(name string, flags uint64) (s *stranger, err error) {
 	if err != nil {
 		return nil, err
 	}
-	user, static := sessions.UserKey(s.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())
-	s.record = sessions.Record{
-		Name: name, User: user, Static: static, Session: sessions.MakeSessionID(user, static),
+	user, static := identity.UserKey(s.key.Public().(ed25519.PublicKey)), [32]byte(k.PublicKey().Bytes())
+	s.record = identity.Record{
+		Name: name, User: user, Static: static, Session: identity.MakeSessionID(user, static),
 		Seq: uint64(time.Now().UnixMilli()), Lifetime: time.Minute, Flags: flags,
 	}
-	s.signed, err = sessions.Sign(s.key, s.record)
+	s.signed, err = identity.Sign(s.key, s.record)
 	return s, err
 }
 
@@ -120,10 +120,10 @@ func (s *stranger) read(conn *net.UDPConn, opener *dgram.Opener) {
 func (s *stranger) close() { _ = s.conn.Close() }
 
 // sign gives the stranger another record, under the next number.
-func (s *stranger) sign(change func(*sessions.Record)) {
+func (s *stranger) sign(change func(*identity.Record)) {
 	s.record.Seq++
 	change(&s.record)
-	if b, err := sessions.Sign(s.key, s.record); err == nil {
+	if b, err := identity.Sign(s.key, s.record); err == nil {
 		s.signed = b
 		s.ep.SetRecord(b)
 	}
@@ -255,7 +255,7 @@ func (s *stranger) stay(ctx context.Context, work func(now time.Time) (next time
 
 // leave says goodbye and lets it arrive.
 func (s *stranger) leave(ctx context.Context) {
-	s.sign(func(r *sessions.Record) { r.State = sessions.StateGone })
+	s.sign(func(r *identity.Record) { r.State = identity.StateGone })
 	s.say(time.Now(), wire.Offline{Record: s.signed})
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"darkchat/dgram"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // traceQueue bounds the lines that wait for the disk. Lines that do not fit are dropped and
@@ -28,7 +28,7 @@ func openTrace(path string) (*tracer, error) {
 	if path == "" {
 		return &tracer{}, nil
 	}
-	f, err := sessions.OpenRegular(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := store.OpenRegular(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("-trace: %w", err)
 	}

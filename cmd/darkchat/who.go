@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/store"
 	"darkchat/shell"
 )
 
@@ -33,7 +34,7 @@ func whoName(c config, terminal bool, in io.Reader, out io.Writer) (name string,
 	}
 	var known, seeds []string
 	if c.state != "" {
-		if known, seeds, err = sessions.Profiles(c.state); err != nil {
+		if known, seeds, err = store.Profiles(c.state); err != nil {
 			return "", false, err
 		}
 	}
@@ -74,7 +75,7 @@ func askName(known []string, in io.Reader, out io.Writer) (string, error) {
 		if answer == "" {
 			answer = preset
 		}
-		name, err := sessions.TidyName(answer)
+		name, err := identity.TidyName(answer)
 		if err == nil {
 			return name, nil
 		}

@@ -14,7 +14,7 @@ import (
 	"darkchat/dgram/simnet"
 	"darkchat/neighbors"
 	"darkchat/neighbors/lan"
-	"darkchat/sessions"
+	"darkchat/sessions/store"
 )
 
 // Two loops, each with a chat socket and one on which announcements are heard, find each
@@ -33,7 +33,7 @@ func TestLoopsOnOneLink(t *testing.T) {
 			io.ReadFull(r, session[:])
 			node, err := neighbors.New(neighbors.Config{
 				Key: ed25519.NewKeyFromSeed(key[:]), Name: name, Session: session, Random: r, Listen: []netip.AddrPort{chat},
-				IDs: sessions.Block{First: 1, Limit: 1 << 50}, Seqs: sessions.Block{First: 1, Limit: 1 << 50},
+				IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50},
 				Interfaces: []netip.Prefix{p}, Sources: []neighbors.Source{lan.New()},
 				Outlets: lan.Outlets([]lan.Interface{{Index: 1, Multicast: true, Prefixes: []netip.Prefix{p}}}, true, false),
 			}, time.Now())

@@ -9,14 +9,15 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 // Machine is what a node in a test runs on, in virtual time. What is nil is not there: a node
 // without a disk has all writes succeed.
 type Machine struct {
-	Disk   func(batch []sessions.Write) error // takes a batch, or says why not
-	Wait   func() time.Duration               // how long a write takes; nil: it is done at once
+	Disk   func(batch []kv.Write) error // takes a batch, or says why not
+	Wait   func() time.Duration         // how long a write takes; nil: it is done at once
 	Screen func(e neighbors.Event)
 	Read   func() []uint64 // receipts of what was printed since it was called last
 	Cable  func(d dgram.Datagram)
@@ -31,7 +32,7 @@ type Machine struct {
 // write is a batch on its way to a slow disk.
 type write struct {
 	at    time.Time
-	batch []sessions.Write
+	batch []kv.Write
 	seq   uint64
 }
 
@@ -48,7 +49,7 @@ func (m *Machine) Turn(n *neighbors.Node, now time.Time) (next time.Time, err er
 		for m.due() {
 			w := m.writes[0]
 			m.writes = m.writes[1:]
-			n.Finished(now, sessions.Done{Seq: w.seq, Err: m.store(w.batch)})
+			n.Finished(now, store.Done{Seq: w.seq, Err: m.store(w.batch)})
 		}
 		next = neighbors.Turn(n, now, m)
 		switch {
@@ -71,7 +72,7 @@ func (m *Machine) Reset() { m.writes = nil }
 
 func (m *Machine) due() bool { return len(m.writes) > 0 && !m.writes[0].at.After(m.now) }
 
-func (m *Machine) store(batch []sessions.Write) error {
+func (m *Machine) store(batch []kv.Write) error {
 	if m.Disk == nil {
 		return nil
 	}
@@ -96,7 +97,7 @@ func (m *Machine) Printed() []uint64 {
 }
 
 // Write takes a batch.
-func (m *Machine) Write(batch []sessions.Write, seq uint64) (done bool, err error) {
+func (m *Machine) Write(batch []kv.Write, seq uint64) (done bool, err error) {
 	m.rounds++
 	if m.still() || m.dies() || len(batch) == 0 {
 		return false, nil
@@ -117,7 +118,7 @@ func (m *Machine) Write(batch []sessions.Write, seq uint64) (done bool, err erro
 }
 
 // Reserve has no more numbers: tests give enough of them.
-func (m *Machine) Reserve(sessions.Counter, uint64) bool { return false }
+func (m *Machine) Reserve(store.Counter, uint64) bool { return false }
 
 // Show puts an event on the screen.
 func (m *Machine) Show(e neighbors.Event) {
@@ -142,7 +143,7 @@ func (m *Machine) Send(d dgram.Datagram) error {
 type Disk map[string][]byte
 
 // Write stores a batch.
-func (d Disk) Write(batch []sessions.Write) {
+func (d Disk) Write(batch []kv.Write) {
 	for _, w := range batch {
 		k := string(byte(w.Bucket)) + string(w.Key)
 		if w.Value == nil {
@@ -154,9 +155,9 @@ func (d Disk) Write(batch []sessions.Write) {
 }
 
 // Load gives everything, for neighbors.Config.
-func (d Disk) Load(row func(b sessions.Bucket, key, value []byte) error) error {
+func (d Disk) Load(row func(b kv.Bucket, key, value []byte) error) error {
 	for _, k := range slices.Sorted(maps.Keys(d)) {
-		if err := row(sessions.Bucket(k[0]), []byte(k[1:]), d[k]); err != nil {
+		if err := row(kv.Bucket(k[0]), []byte(k[1:]), d[k]); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,8 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -20,7 +21,7 @@ func caller(t *testing.T, d Disk) *neighbors.Node {
 	t.Helper()
 	n, err := neighbors.New(neighbors.Config{
 		Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), Name: "ann", Session: [32]byte{1}, Random: rand.NewChaCha8([32]byte{1}),
-		IDs: sessions.Block{First: 1, Limit: 1 << 50}, Seqs: sessions.Block{First: 1, Limit: 1 << 50}, Load: d.Load,
+		IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50}, Load: d.Load,
 	}, start)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func caller(t *testing.T, d Disk) *neighbors.Node {
 func TestSlowDisk(t *testing.T) {
 	const wait = 40 * time.Millisecond
 	d, full := Disk{}, error(nil)
-	m := Machine{Wait: func() time.Duration { return wait }, Disk: func(batch []sessions.Write) error {
+	m := Machine{Wait: func() time.Duration { return wait }, Disk: func(batch []kv.Write) error {
 		if full == nil {
 			d.Write(batch)
 		}
@@ -66,7 +67,7 @@ func TestKilledAnywhere(t *testing.T) {
 		asked, rows, sent, late := 0, 0, 0, 0
 		m := Machine{}
 		m.Dies = func() bool { asked++; return asked == doom }
-		m.Disk = func(batch []sessions.Write) error {
+		m.Disk = func(batch []kv.Write) error {
 			rows += len(batch)
 			late = max(late, asked-doom+1)
 			return nil

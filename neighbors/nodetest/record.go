@@ -14,7 +14,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
 )
 
 // spans is into how many parts of equal length the time of a run is cut: each has a digest of
@@ -82,7 +82,7 @@ func (r *Record) Shown(node int, now time.Time, e neighbors.Event) {
 }
 
 // Wrote takes down a batch that is on a node's disk.
-func (r *Record) Wrote(node int, now time.Time, batch []sessions.Write) {
+func (r *Record) Wrote(node int, now time.Time, batch []kv.Write) {
 	n := &r.nodes[node]
 	for _, w := range batch {
 		n.counts["wrote "+w.Bucket.String()]++

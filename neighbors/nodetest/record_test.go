@@ -9,7 +9,7 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/kv"
 )
 
 // short is the record of a short run of two nodes, with one thing in it that is up to twist.
@@ -28,8 +28,8 @@ func TestRecordHasAll(t *testing.T) {
 	send := func(d dgram.Datagram) func(*Record, time.Time) {
 		return func(r *Record, at time.Time) { r.Sent(0, at, d) }
 	}
-	write := func(w sessions.Write) func(*Record, time.Time) {
-		return func(r *Record, at time.Time) { r.Wrote(0, at, []sessions.Write{w}) }
+	write := func(w kv.Write) func(*Record, time.Time) {
+		return func(r *Record, at time.Time) { r.Wrote(0, at, []kv.Write{w}) }
 	}
 	seen := map[string]string{}
 	for name, twist := range map[string]func(*Record, time.Time){
@@ -44,12 +44,12 @@ func TestRecordHasAll(t *testing.T) {
 		"an event":         func(r *Record, at time.Time) { r.Shown(0, at, neighbors.Notice{Text: "a"}) },
 		"another event":    func(r *Record, at time.Time) { r.Shown(0, at, neighbors.Notice{Text: "b"}) },
 		"a third":          func(r *Record, at time.Time) { r.Shown(0, at, neighbors.Done{Token: 1}) },
-		"a row":            write(sessions.Write{Bucket: sessions.BucketUsers, Key: []byte("k"), Value: []byte("v")}),
-		"of another":       write(sessions.Write{Bucket: sessions.BucketInbox, Key: []byte("k"), Value: []byte("v")}),
-		"another row":      write(sessions.Write{Bucket: sessions.BucketUsers, Key: []byte("l"), Value: []byte("v")}),
-		"with other value": write(sessions.Write{Bucket: sessions.BucketUsers, Key: []byte("k"), Value: []byte("w")}),
-		"with none":        write(sessions.Write{Bucket: sessions.BucketUsers, Key: []byte("k"), Value: []byte{}}),
-		"deleted":          write(sessions.Write{Bucket: sessions.BucketUsers, Key: []byte("k")}),
+		"a row":            write(kv.Write{Bucket: kv.BucketUsers, Key: []byte("k"), Value: []byte("v")}),
+		"of another":       write(kv.Write{Bucket: kv.BucketInbox, Key: []byte("k"), Value: []byte("v")}),
+		"another row":      write(kv.Write{Bucket: kv.BucketUsers, Key: []byte("l"), Value: []byte("v")}),
+		"with other value": write(kv.Write{Bucket: kv.BucketUsers, Key: []byte("k"), Value: []byte("w")}),
+		"with none":        write(kv.Write{Bucket: kv.BucketUsers, Key: []byte("k"), Value: []byte{}}),
+		"deleted":          write(kv.Write{Bucket: kv.BucketUsers, Key: []byte("k")}),
 	} {
 		digest := values(name + "\n" + short(twist).Text())["digest all"]
 		if other, ok := seen[digest]; ok {

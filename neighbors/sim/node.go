@@ -9,7 +9,9 @@ import (
 
 	"darkchat/dgram"
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
+	"darkchat/sessions/store"
 )
 
 const (
@@ -127,8 +129,8 @@ func (n *node) start(now time.Time) {
 	ids := uint64(n.lives) * idsPerLife
 	c := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Random: rand.NewChaCha8(seed), Crypto: w.crypt.crypto,
-		IDs:      sessions.Block{First: ids, Limit: ids + idsPerLife},
-		Seqs:     sessions.Block{First: uint64(now.UnixMilli()), Limit: sessions.MaxSeq},
+		IDs:      store.Block{First: ids, Limit: ids + idsPerLife},
+		Seqs:     store.Block{First: uint64(now.UnixMilli()), Limit: identity.MaxSeq},
 		Unstored: true, Profile: w.cfg.Profile, Listen: []netip.AddrPort{p.addr},
 	}
 	if w.cfg.Graph == LAN {
@@ -147,8 +149,8 @@ func (n *node) start(now time.Time) {
 	n.tokens, n.lines = map[neighbors.Token]int32{}, map[uint64]int32{}
 }
 
-func (n *node) remember(row func(b sessions.Bucket, key, value []byte) error) error {
-	for _, bucket := range []sessions.Bucket{sessions.BucketUsers, sessions.BucketSessions} {
+func (n *node) remember(row func(b kv.Bucket, key, value []byte) error) error {
+	for _, bucket := range []kv.Bucket{kv.BucketUsers, kv.BucketSessions} {
 		for _, j := range n.world.graph[n.person.index] {
 			for _, r := range n.people[j].rows {
 				if r.Bucket != bucket {
@@ -199,10 +201,10 @@ func (n *node) Printed() (list []uint64) {
 }
 
 // Write has nothing to write: the nodes store nothing.
-func (n *node) Write([]sessions.Write, uint64) (bool, error) { return false, nil }
+func (n *node) Write([]kv.Write, uint64) (bool, error) { return false, nil }
 
 // Reserve is not asked: there are numbers for more than a run.
-func (n *node) Reserve(sessions.Counter, uint64) bool { return false }
+func (n *node) Reserve(store.Counter, uint64) bool { return false }
 
 // Show keeps an event.
 func (n *node) Show(e neighbors.Event) {

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"darkchat/neighbors"
-	"darkchat/sessions"
+	"darkchat/sessions/book"
+	"darkchat/sessions/identity"
+	"darkchat/sessions/kv"
 )
 
 // epoch is when virtual time begins.
@@ -17,7 +19,7 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // crypt is who signs; crypto is nil for the protocol's own.
 type crypt struct {
 	crypto     *neighbors.Crypto
-	signatures sessions.Signatures
+	signatures identity.Signatures
 }
 
 func newCrypt(model bool) crypt {
@@ -25,7 +27,7 @@ func newCrypt(model bool) crypt {
 		m := modelCrypto()
 		return crypt{m, m.Signatures}
 	}
-	return crypt{nil, sessions.Ed25519{}}
+	return crypt{nil, identity.Ed25519{}}
 }
 
 // person is somebody with a node, and what others remember of them.
@@ -34,9 +36,9 @@ type person struct {
 	name    string
 	key     ed25519.PrivateKey
 	session [32]byte
-	id      sessions.SessionID
+	id      identity.SessionID
 	addr    netip.AddrPort
-	rows    []sessions.Write // in the memory of those who know them
+	rows    []kv.Write // in the memory of those who know them
 }
 
 // port is the port of every node.
@@ -83,29 +85,29 @@ func newPerson(w *world, i int32) (person, error) {
 		return p, err
 	}
 	static := [32]byte(private.PublicKey().Bytes())
-	user := sessions.UserKey(p.key.Public().(ed25519.PublicKey))
-	p.id = sessions.MakeSessionID(user, static)
-	signed, err := sessions.SignBy(w.crypt.signatures, p.key, sessions.Record{
-		Name: p.name, User: user, Static: static, Session: p.id, Seq: 1, State: sessions.StateOnline,
-		Lifetime: time.Hour, Addrs: []sessions.Address{{Scope: sessions.ScopeHost, Addr: p.addr}},
+	user := identity.UserKey(p.key.Public().(ed25519.PublicKey))
+	p.id = identity.MakeSessionID(user, static)
+	signed, err := identity.SignBy(w.crypt.signatures, p.key, identity.Record{
+		Name: p.name, User: user, Static: static, Session: p.id, Seq: 1, State: identity.StateOnline,
+		Lifetime: time.Hour, Addrs: []identity.Address{{Scope: identity.ScopeHost, Addr: p.addr}},
 	})
 	if err != nil {
 		return p, err
 	}
-	rec, err := sessions.VerifyBy(w.crypt.signatures, signed)
+	rec, err := identity.VerifyBy(w.crypt.signatures, signed)
 	if err != nil {
 		return p, err
 	}
 	before := epoch.Add(-time.Minute)
-	book := sessions.NewBook(sessions.UserKey{}, "nobody", sessions.Limits{})
-	if _, err := book.Learn(before, signed, rec, true, p.addr.Addr()); err != nil {
+	people := book.New(identity.UserKey{}, "nobody", book.Limits{})
+	if _, err := people.Learn(before, signed, rec, true, p.addr.Addr()); err != nil {
 		return p, err
 	}
-	if err := book.Pin(user); err != nil {
+	if err := people.Pin(user); err != nil {
 		return p, err
 	}
-	book.Tell(user)
-	book.Authenticated(before, p.id, p.addr)
-	p.rows = book.TakeWrites()
+	people.Tell(user)
+	people.Authenticated(before, p.id, p.addr)
+	p.rows = people.TakeWrites()
 	return p, nil
 }

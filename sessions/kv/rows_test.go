@@ -1,0 +1,43 @@
+package kv
+
+import (
+	"bytes"
+	"reflect"
+	"testing"
+)
+
+// libraryRow is a row for the CBOR library.
+type libraryRow struct {
+	_      struct{} `cbor:",toarray"`
+	Bucket uint8
+	Key    []byte
+	Value  *[]byte
+}
+
+// Rows are what the library writes, at every length where the form changes.
+func TestRowsAreCBOR(t *testing.T) {
+	var batch []Write
+	var rows []libraryRow
+	for _, n := range []int{0, 1, 23, 24, 255, 256, 65535, 65536, 1 << 20} {
+		key, value := bytes.Repeat([]byte{1}, min(n+1, 1<<15)), bytes.Repeat([]byte{2}, n)
+		batch = append(batch, Write{BucketTexts, key, value}, Write{BucketUsers, key, nil})
+		rows = append(rows, libraryRow{Bucket: 7, Key: key, Value: &value}, libraryRow{Bucket: 2, Key: key})
+	}
+	got := AppendRows(nil, batch)
+	if want := Marshal(&rows); !bytes.Equal(got, want) {
+		t.Fatalf("%d bytes, the library writes %d", len(got), len(want))
+	}
+	back, ok := ReadRows(nil, got)
+	if !ok || !reflect.DeepEqual(back, batch) {
+		t.Fatal("the rows do not come back")
+	}
+	short := AppendRows(nil, batch[:4])
+	for i := range short {
+		if _, ok := ReadRows(nil, short[:i]); ok {
+			t.Fatalf("the first %d bytes of %d are rows", i, len(short))
+		}
+	}
+	if _, ok := ReadRows(nil, append(short, 0)); ok {
+		t.Fatal("a byte more is accepted")
+	}
+}
