@@ -2,9 +2,11 @@ package neighbors
 
 import (
 	"bytes"
+	"time"
 
 	"darkchat/dgram/wire"
 	"darkchat/sessions/book"
+	"darkchat/sessions/budget"
 )
 
 // What a message costs the loop, in microseconds, as BenchmarkCosts measures it. It is charged
@@ -46,4 +48,9 @@ func (co *core) cost(m *wire.Message, from *book.Session) float64 {
 		return costRelay
 	}
 	return costMessage
+}
+
+// affords has a session pay for work, and says whether it may.
+func (co *core) affords(now time.Time, s book.Session, cost float64) bool {
+	return co.budget.Spend(now, budget.Work, co.edges.payer(s.ID), cost)
 }

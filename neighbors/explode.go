@@ -124,7 +124,9 @@ func (rq *requests) assign(live []*edge) map[identity.SessionID][]wire.PeerID {
 		var by []identity.SessionID
 		for _, t := range r.tellers {
 			if here[t.by] {
-				plan[t.by] = plan[t.by] // told us something
+				if _, ok := plan[t.by]; !ok {
+					plan[t.by] = nil // told us something
+				}
 				if said := saidState(t.state); said != Offline {
 					by = append(by, t.by)
 				}

@@ -155,18 +155,6 @@ func introducesAtOnce(flags uint64, together bool) bool {
 	return flags&identity.FlagIntroAll != 0
 }
 
-// together says whether two addresses belong to one place, as far as we can see: one public
-// address, one IPv6 subnet, or both on our own link.
-func (co *core) together(a, b netip.AddrPort) bool {
-	x, y := a.Addr(), b.Addr()
-	return oneHome(x, y) || co.links.near(x) && co.links.near(y)
-}
-
-// oneHome says whether two addresses may be behind one router.
-func oneHome(a, b netip.Addr) bool {
-	return a == b || a.Is6() && b.Is6() && neighborSubnet(a) == neighborSubnet(b)
-}
-
 // targets lists at most introduceTo sessions that p looks for and that we are associated with:
 // first those that look for the asker, then others at random.
 func (in *introducer) targets(now time.Time, p wire.Ping, asker book.Session) (list []book.Session) {
@@ -211,12 +199,6 @@ func candidates(rec identity.Record, addr, other netip.AddrPort) (list []netip.A
 
 // maxNearCandidates is how many addresses of a machine are told besides the validated one.
 const maxNearCandidates = 2
-
-// neighborSubnet is the IPv6 subnet of one link.
-func neighborSubnet(a netip.Addr) netip.Prefix {
-	p, _ := a.WithZone("").Prefix(64)
-	return p
-}
 
 // meant lists the sessions of the users that f means.
 func (co *core) meant(f find) (list []book.Session) {

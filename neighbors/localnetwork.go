@@ -109,3 +109,21 @@ func (co *core) ownAddr(a netip.Addr) bool {
 	return slices.ContainsFunc(co.cfg.Listen, func(l netip.AddrPort) bool { return l.Addr() == a }) ||
 		slices.ContainsFunc(co.cfg.Interfaces, func(p netip.Prefix) bool { return p.Addr() == a })
 }
+
+// together says whether two addresses belong to one place, as far as we can see: one public
+// address, one IPv6 subnet, or both on our own link.
+func (co *core) together(a, b netip.AddrPort) bool {
+	x, y := a.Addr(), b.Addr()
+	return oneHome(x, y) || co.links.near(x) && co.links.near(y)
+}
+
+// oneHome says whether two addresses may be behind one router.
+func oneHome(a, b netip.Addr) bool {
+	return a == b || a.Is6() && b.Is6() && neighborSubnet(a) == neighborSubnet(b)
+}
+
+// neighborSubnet is the IPv6 subnet of one link.
+func neighborSubnet(a netip.Addr) netip.Prefix {
+	p, _ := a.WithZone("").Prefix(64)
+	return p
+}

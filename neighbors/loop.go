@@ -103,15 +103,7 @@ func (l *Loop) Trace(f func(dgram.Trace)) { l.trace = f }
 // (ErrCloned).
 func (l *Loop) Run(ctx context.Context) error {
 	var readers sync.WaitGroup
-	l.opener.Store(l.node.Opener())
-	baton := make(chan struct{}, 1)
-	baton <- struct{}{}
-	for range l.readers {
-		readers.Go(func() { l.read(baton) })
-	}
-	for _, ear := range l.ears {
-		readers.Go(func() { l.hear(ear) })
-	}
+	l.startReaders(&readers)
 	defer readers.Wait()
 	defer close(l.stopped)
 	defer l.conn.Close()
@@ -128,7 +120,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	leave, left := ctx.Done(), (<-chan time.Time)(nil)
 	var before time.Time // of the last turn
 	for {
-		now := time.Now()
+		var now time.Time // when the wait ended
 		select {
 		case o := <-l.favoured:
 			now = time.Now()
@@ -181,6 +173,19 @@ func (l *Loop) Run(ctx context.Context) error {
 		} else {
 			timer.Reset(max(0, next.Sub(now)))
 		}
+	}
+}
+
+// startReaders starts a goroutine for each that waits at a socket.
+func (l *Loop) startReaders(readers *sync.WaitGroup) {
+	l.opener.Store(l.node.Opener())
+	baton := make(chan struct{}, 1)
+	baton <- struct{}{}
+	for range l.readers {
+		readers.Go(func() { l.read(baton) })
+	}
+	for _, ear := range l.ears {
+		readers.Go(func() { l.hear(ear) })
 	}
 }
 

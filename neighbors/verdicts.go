@@ -3,19 +3,11 @@ package neighbors
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
-	"darkchat/sessions/book"
-	"darkchat/sessions/budget"
 	"darkchat/sessions/identity"
 )
-
-// affords has a session pay for work, and says whether it may.
-func (co *core) affords(now time.Time, s book.Session, cost float64) bool {
-	return co.budget.Spend(now, budget.Work, co.edges.payer(s.ID), cost)
-}
 
 // maxVerdicts bounds the copies whose verdict is remembered.
 const maxVerdicts = 1024

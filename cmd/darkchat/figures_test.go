@@ -54,12 +54,10 @@ type figure struct {
 // above its row here fails; one below fails too, so that the row goes down, and
 // out. Nothing is ever added: the goal is that no row is left.
 var excess = []figure{
-	{filesOfType, "neighbors.core", 14},
 	{methodsOfType, "dgram.Endpoint", 113},
 	{filesOfType, "dgram.Endpoint", 15},
 	{filesInKnot, "dgram", 27},
 	{methodsOfType, "sessions/book.Book", 85},
-	{linesOfFunc, "neighbors.Run in loop.go", 82},
 }
 
 func TestFiguresOfTheHouse(t *testing.T) {
