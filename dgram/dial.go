@@ -170,13 +170,6 @@ func (d *dial) expect(want []Peer) {
 	}
 }
 
-// Cut ends a dial without an event.
-func (e *Endpoint) Cut(addr netip.AddrPort) {
-	if d := e.dials[unmapped(addr)]; d != nil {
-		e.endDial(d)
-	}
-}
-
 // endDial forgets a dial and its attempts.
 func (e *Endpoint) endDial(d *dial) {
 	e.dropAttempts(d)

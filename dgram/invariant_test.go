@@ -107,7 +107,7 @@ func (n *node) state() string {
 	for _, l := range sortedLinks(n) {
 		fmt.Fprintln(&s, l.peer, l.heard, l.near, l.probes, l.candidate, l.switched, l.rekeyed, l.timer.at,
 			len(l.accepting))
-		fmt.Fprintf(&s, "%+v\n", *l.courier)
+		fmt.Fprintf(&s, "%+v\n", *l.sender)
 		for _, a := range l.list {
 			fmt.Fprintln(&s, a.local, a.remote, a.path, a.counter, a.seen, a.count, a.heard, a.confirmed, a.owes, a.retired, a.segment, len(a.reply.bytes), a.reply.at)
 		}

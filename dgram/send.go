@@ -14,7 +14,7 @@ import (
 // shares datagrams, so call it once, at the end of a turn.
 func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	e.ringDue(now)
-	e.answerCalls(now)
+	e.sendReplies(now)
 	e.drawAnswers(now)
 	e.flushDirty(now)
 	e.takeTurns(now)
@@ -26,7 +26,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
 		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
 	}
-	return sooner(sooner(e.calls.knockAt, e.calls.until), sooner(sooner(e.timers.next(), e.expireAt), e.pace.at(now)))
+	return sooner(sooner(e.announcements.replyAt, e.announcements.until), sooner(sooner(e.timers.next(), e.expireAt), e.pace.at(now)))
 }
 
 // takeTurns sends waiting presence whose turn has come, one datagram a turn.
@@ -103,12 +103,12 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		return
 	}
 	if use.dismissed {
-		l.courier.FlushAcks(now)
+		l.sender.FlushAcks(now)
 	} else {
 		e.rekey(now, l, use)
 	}
 	for !use.stuck() {
-		ms, padTo, ok := l.courier.NextPacket(now, roomOn(use))
+		ms, padTo, ok := l.sender.NextPacket(now, roomOn(use))
 		if !ok {
 			break
 		}

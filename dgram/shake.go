@@ -39,7 +39,7 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 	}
 	switch {
 	case d != nil && d.hellos > 0 && d.nonce == echo:
-	case !e.calls.said.at.IsZero() && e.calls.said.nonce == echo:
+	case !e.announcements.own.at.IsZero() && e.announcements.own.nonce == echo:
 		e.heardAnswer(now, o)
 		return
 	default:
@@ -170,7 +170,7 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *wire.Packet) boo
 		}
 		t.messages = []wire.Message{{ID: e.NextID(), Attempt: 1, Body: online}}
 	case l != nil && (!l.live() || d.renews != nil):
-		t.messages = l.courier.HandshakeMessages(room)
+		t.messages = l.sender.HandshakeMessages(room)
 		l.offered = t
 	}
 	var err error
@@ -226,7 +226,7 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	}
 	l.try(now, a)
 	e.settle(l, rtt)
-	l.courier.MarkSent(t.at, t.messages)
+	l.sender.MarkSent(t.at, t.messages)
 	if once {
 		e.measured(l, d.to, rtt)
 	}

@@ -1,6 +1,9 @@
 package dgram
 
-import "time"
+import (
+	"container/heap"
+	"time"
+)
 
 // timer is one deadline of a link or a dial.
 type timer struct {
@@ -11,9 +14,9 @@ type timer struct {
 	dial *dial
 }
 
-// timers is a heap of deadlines, the earliest first: as many as links and dials.
+// timers are the deadlines that are set, the earliest first: as many as links and dials.
 type timers struct {
-	heap []*timer
+	heap timerHeap
 	made uint64
 }
 
@@ -22,34 +25,23 @@ func (h *timers) set(t *timer, at time.Time) {
 	switch {
 	case at.IsZero():
 		h.stop(t)
-		return
 	case t.pos == 0:
 		if t.made == 0 {
 			h.made++
 			t.made = h.made
 		}
-		h.heap = append(h.heap, t)
-		t.pos = len(h.heap)
-	case t.at.Equal(at):
-		return
+		t.at = at
+		heap.Push(&h.heap, t)
+	case !t.at.Equal(at):
+		t.at = at
+		heap.Fix(&h.heap, t.pos-1)
 	}
-	t.at = at
-	h.down(h.up(t.pos))
 }
 
 // stop takes a deadline out.
 func (h *timers) stop(t *timer) {
-	if t.pos == 0 {
-		return
-	}
-	last := len(h.heap)
-	i := t.pos
-	h.swap(i, last)
-	h.heap[last-1] = nil
-	h.heap = h.heap[:last-1]
-	t.pos = 0
-	if i < last {
-		h.down(h.up(i))
+	if t.pos != 0 {
+		heap.Remove(&h.heap, t.pos-1)
 	}
 }
 
@@ -71,39 +63,35 @@ func (h *timers) next() time.Time {
 	return h.heap[0].at
 }
 
-func (h *timers) before(i, j int) bool {
-	a, b := h.heap[i-1], h.heap[j-1]
-	if a.at.Equal(b.at) {
-		return a.made < b.made
+// timerHeap is for container/heap. Each timer knows its place in it.
+type timerHeap []*timer
+
+func (h timerHeap) Len() int { return len(h) }
+
+func (h timerHeap) Less(i, j int) bool {
+	if h[i].at.Equal(h[j].at) {
+		return h[i].made < h[j].made
 	}
-	return a.at.Before(b.at)
+	return h[i].at.Before(h[j].at)
 }
 
-func (h *timers) swap(i, j int) {
-	h.heap[i-1], h.heap[j-1] = h.heap[j-1], h.heap[i-1]
-	h.heap[i-1].pos, h.heap[j-1].pos = i, j
+func (h timerHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].pos, h[j].pos = i+1, j+1
 }
 
-func (h *timers) up(i int) int {
-	for i > 1 && h.before(i, i/2) {
-		h.swap(i, i/2)
-		i /= 2
-	}
-	return i
+// Push appends a timer.
+func (h *timerHeap) Push(x any) {
+	t := x.(*timer)
+	*h = append(*h, t)
+	t.pos = len(*h)
 }
 
-func (h *timers) down(i int) {
-	for {
-		least := i
-		for _, child := range []int{2 * i, 2*i + 1} {
-			if child <= len(h.heap) && h.before(child, least) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		h.swap(i, least)
-		i = least
-	}
+// Pop takes the last timer off.
+func (h *timerHeap) Pop() any {
+	last := len(*h) - 1
+	t := (*h)[last]
+	(*h)[last], t.pos = nil, 0
+	*h = (*h)[:last]
+	return t
 }
