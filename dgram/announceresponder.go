@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -18,7 +19,7 @@ type announcements struct {
 	pendingReplies []pendingReply                              // at most maxPendingReplies
 	replyAt        time.Time                                   // when the earliest of them is due
 	hosts          *simplelru.LRU[netip.Addr, *announcingHost] // at most maxAnnouncers
-	replyBudget    [2]*bucket                                  // CHALLENGEs for announcements: IPv6, IPv4
+	replyBudget    [2]timing.Bucket                            // CHALLENGEs for announcements: IPv6, IPv4
 }
 
 func newAnnouncements() announcements {
@@ -29,7 +30,7 @@ func newAnnouncements() announcements {
 	}
 	return announcements{
 		announcers: announcers, hosts: hosts,
-		replyBudget: [2]*bucket{newBucket(answerRate, answerBurst), newBucket(answerRate, answerBurst)},
+		replyBudget: [2]timing.Bucket{timing.NewBucket(answerRate, answerBurst), timing.NewBucket(answerRate, answerBurst)},
 	}
 }
 
@@ -47,8 +48,8 @@ type announcer struct {
 
 // announcingHost is one IP from which announcements come: the programs of a machine.
 type announcingHost struct {
-	budget   *bucket   // of its announcements that we handle
-	answered time.Time // our last CHALLENGE for one
+	budget   timing.Bucket // of its announcements that we handle
+	answered time.Time     // our last CHALLENGE for one
 }
 
 // pendingReply is an announcement that waits for our answer. There are at most maxPendingReplies.
@@ -73,7 +74,7 @@ func (e *Endpoint) heardAnnouncement(now time.Time, o Opened) {
 		}
 		return
 	}
-	if !e.host(o.from.Addr()).budget.take(now, 1) || !e.roomForReply(o.from.Addr()) {
+	if !e.host(o.from.Addr()).budget.Take(now, 1) || !e.roomForReply(o.from.Addr()) {
 		e.drop(DroppedFull)
 		return
 	}
@@ -109,7 +110,7 @@ func (e *Endpoint) announcer(a netip.AddrPort) *announcer {
 func (e *Endpoint) host(ip netip.Addr) *announcingHost {
 	h, ok := e.announcements.hosts.Get(ip)
 	if !ok {
-		h = &announcingHost{budget: newBucket(answerRateOfIP, answerBurstOfIP)}
+		h = &announcingHost{budget: timing.NewBucket(answerRateOfIP, answerBurstOfIP)}
 		e.announcements.hosts.Add(ip, h)
 	}
 	return h
@@ -206,12 +207,12 @@ func (e *Endpoint) reply(now time.Time, r pendingReply) {
 // mayReply asks the budget of answers. Each family has its own, since one host may have any
 // number of IPv6 addresses; and half of it is for IPs that were not answered lately.
 func (e *Endpoint) mayReply(now time.Time, ip netip.Addr) bool {
-	b := e.announcements.replyBudget[family(ip)]
+	b := &e.announcements.replyBudget[family(ip)]
 	h := e.host(ip)
-	if !h.answered.IsZero() && now.Sub(h.answered) < announceRow && b.at(now, answerBurst/2+1).After(now) {
+	if !h.answered.IsZero() && now.Sub(h.answered) < announceRow && b.At(now, answerBurst/2+1).After(now) {
 		return false
 	}
-	return b.take(now, 1)
+	return b.Take(now, 1)
 }
 
 // family is the index of an IP's family: 0 IPv6, 1 IPv4.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -81,7 +82,7 @@ type Endpoint struct {
 	contacts      *contacts
 	pace          *pace // presence of the whole node
 	announcements announcements
-	timers        timers
+	timers        timing.Heap[owner]
 	expireAt      time.Time // when something of an epoch must be forgotten
 
 	dirty []*link

@@ -299,7 +299,7 @@ func TestForget(t *testing.T) {
 	w.run(time.Millisecond)
 	a.Forget(b.self.ID)
 	w.run(time.Minute)
-	if a.Live(b.self.ID) || count[Lapsed](a) != 1 || len(a.links)+len(a.table.keys)+len(a.table.sending)+len(a.timers.heap)+a.unlinked+a.pins != 0 {
+	if a.Live(b.self.ID) || count[Lapsed](a) != 1 || len(a.links)+len(a.table.keys)+len(a.table.sending)+a.timers.Len()+a.unlinked+a.pins != 0 {
 		t.Fatal("something is left")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram/reliable"
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -30,7 +31,13 @@ type link struct {
 	way       netip.AddrPort // where datagrams went last: direct or through a relay
 	trial     trial
 	spoken    spoken
-	timer     timer
+	timer     timing.Timer[owner]
+}
+
+// owner is whose a timer is: one of the two.
+type owner struct {
+	link *link
+	dial *dial
 }
 
 // probe is an unanswered probe; at most maxProbes a link.
@@ -50,7 +57,7 @@ func (e *Endpoint) link(id wire.PeerID) *link {
 		l = &link{peer: Peer{ID: id}}
 		l.turn = turn{pace: e.pace, link: l}
 		l.sender = reliable.NewSender(e.random, &l.turn, false)
-		l.timer.link = l
+		l.timer.Owner.link = l
 		e.links[id] = l
 		e.unlinked++
 	}
@@ -162,7 +169,7 @@ func (e *Endpoint) tidy(l *link) {
 	if !l.sender.Idle() || l.pinned {
 		return
 	}
-	e.timers.stop(&l.timer)
+	e.timers.Stop(&l.timer)
 	l.turn.leave()
 	delete(e.links, l.peer.ID)
 	e.unlinked--

@@ -193,7 +193,7 @@ func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after
 		d.expect([]Peer{want})
 		if d.punch = p; !d.waiting {
 			d.hellos = 0
-			e.timers.set(&d.timer, now.Add(after))
+			e.timers.Set(&d.timer, now.Add(after))
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
 		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
 	}
-	return sooner(sooner(e.announcements.replyAt, e.announcements.until), sooner(sooner(e.timers.next(), e.expireAt), e.pace.at(now)))
+	return sooner(sooner(e.announcements.replyAt, e.announcements.until), sooner(sooner(e.timers.Next(), e.expireAt), e.pace.at(now)))
 }
 
 // takeTurns sends waiting presence whose turn has come, one datagram a turn.
@@ -40,12 +40,12 @@ func (e *Endpoint) takeTurns(now time.Time) {
 
 // ringDue does what is due, and says whether anything was.
 func (e *Endpoint) ringDue(now time.Time) (any bool) {
-	for t := e.timers.due(now); t != nil; t = e.timers.due(now) {
+	for t := e.timers.Due(now); t != nil; t = e.timers.Due(now) {
 		any = true
-		if t.link != nil {
-			e.ring(now, t.link)
+		if of := t.Owner; of.link != nil {
+			e.ring(now, of.link)
 		} else {
-			e.ringDial(now, t.dial)
+			e.ringDial(now, of.dial)
 		}
 	}
 	return any
@@ -57,7 +57,7 @@ func (e *Endpoint) flushDirty(now time.Time) {
 		l := e.dirty[i]
 		l.dirty = false
 		e.flush(now, l)
-		e.timers.set(&l.timer, l.deadline())
+		e.timers.Set(&l.timer, l.deadline())
 	}
 	clear(e.dirty)
 	e.dirty = e.dirty[:0]

@@ -53,7 +53,7 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 // obey answers a CHALLENGE for what a dial has sent. If it comes to nothing, a dial that was made
 // for this CHALLENGE is removed.
 func (e *Endpoint) obey(now time.Time, o Opened, d *dial) {
-	if !e.shakeHands(now, o, d) && d.timer.pos == 0 {
+	if !e.shakeHands(now, o, d) && !d.timer.IsSet() {
 		e.endDial(d)
 	}
 }
@@ -103,7 +103,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	if d.nonce == echo {
 		d.trip = max(d.trip, d.guess.answered(now, e.guessLeast(d)))
 	}
-	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
+	e.timers.Set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 	return true
 }
 
@@ -118,8 +118,8 @@ func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [wire.NonceSize]by
 		return
 	}
 	d.trip = trip
-	if at := d.guess.came.Add(reliable.TripWait(trip)); at.After(d.timer.at) {
-		e.timers.set(&d.timer, at)
+	if at := d.guess.came.Add(reliable.TripWait(trip)); at.After(d.timer.At()) {
+		e.timers.Set(&d.timer, at)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
 	"darkchat/sessions"
+	"darkchat/sessions/budget"
 )
 
 // outbound is our own lines: what was typed here, on its way to others.
@@ -155,7 +156,7 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 	id := sessions.SessionID(s.Peer)
 	e := ob.edges.byID[id]
 	if e == nil {
-		e = &edge{id: id} // its edge gave way to another; its answer still counts
+		e = newEdge(id, sessions.UserKey{}, budget.Payer{}) // its edge gave way to another; its answer still counts
 	}
 	e.landed(s.ID)
 	if e.talk.spoke, e.talk.waited = now, 0; len(e.send.flying) == 0 {
