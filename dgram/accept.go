@@ -65,7 +65,7 @@ func (e *Endpoint) answer(now time.Time, l *link, a *association) {
 		p.Record = e.record
 	}
 	room := min(largest(a.path.to), a.leftToSend()) - wire.AcceptOverhead - (1 + 3 + len(p.Record) + 1)
-	ms, _, _ := l.courier.NextPacket(now, room)
+	ms, _, _ := l.sender.NextPacket(now, room)
 	var err error
 	if p.Messages, err = wire.AppendMessages(nil, ms); err != nil {
 		p.Messages, _ = wire.AppendMessages(nil, nil)

@@ -32,15 +32,15 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 	if len(outlets) == 0 {
 		return
 	}
-	old := e.calls.said.nonce
-	e.calls.said = announcement{at: now}
-	mustRead(e.random, e.calls.said.nonce[:])
-	e.calls.begin(now, e.random)
+	old := e.announcements.own.nonce
+	e.announcements.own = announcement{at: now}
+	mustRead(e.random, e.announcements.own.nonce[:])
+	e.announcements.begin(now, e.random)
 	e.table.change(func() {
 		delete(e.table.hellos, old)
-		e.table.hellos[e.calls.said.nonce] = netip.AddrPort{}
+		e.table.hellos[e.announcements.own.nonce] = netip.AddrPort{}
 	})
-	hello := wire.AppendHello(make([]byte, 0, wire.HelloSize), e.calls.said.nonce[:])
+	hello := wire.AppendHello(make([]byte, 0, wire.HelloSize), e.announcements.own.nonce[:])
 	for _, o := range outlets {
 		e.tally.add(SentHello)
 		e.out.datagrams = append(e.out.datagrams, Datagram{To: o.To, Local: o.Local, Interface: o.Interface, Bytes: hello, kind: wire.PacketHello})
@@ -50,7 +50,7 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 // heardAnswer handles a CHALLENGE for our announcement: it waits for the draw, or is obeyed
 // if it is late and there is room.
 func (e *Endpoint) heardAnswer(now time.Time, o Opened) {
-	g := &e.calls.gathering
+	g := &e.announcements.gathering
 	switch {
 	case !e.answers(now, o):
 	case !g.until.IsZero() && now.Before(g.until):
@@ -67,11 +67,11 @@ func (e *Endpoint) heardAnswer(now time.Time, o Opened) {
 
 // answers says whether a CHALLENGE for our announcement is still of use.
 func (e *Endpoint) answers(now time.Time, o Opened) bool {
-	c, ok := e.calls.callers.Peek(o.from)
+	c, ok := e.announcements.announcers.Peek(o.from)
 	switch {
-	case now.Sub(e.calls.said.at) > answerLife:
+	case now.Sub(e.announcements.own.at) > answerLife:
 		e.drop(DroppedEcho)
-	case ok && c.authentic && e.Confirmed(c.peer) && e.LastHeard(c.peer).After(e.calls.said.at):
+	case ok && c.authentic && e.Confirmed(c.peer) && e.LastHeard(c.peer).After(e.announcements.own.at):
 		e.drop(DroppedRepeated) // we have met since: both announced at once
 	default:
 		return true
@@ -81,7 +81,7 @@ func (e *Endpoint) answers(now time.Time, o Opened) bool {
 
 // drawAnswers obeys the gathered CHALLENGEs that are drawn.
 func (e *Endpoint) drawAnswers(now time.Time) {
-	if g := &e.calls.gathering; !g.until.IsZero() && !g.until.After(now) {
+	if g := &e.announcements.gathering; !g.until.IsZero() && !g.until.After(now) {
 		for _, o := range g.draw() {
 			if e.answers(now, o) {
 				e.obeyAnswer(now, o)
@@ -95,7 +95,7 @@ func (e *Endpoint) drawAnswers(now time.Time) {
 func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
 	d := e.dials[o.from]
 	switch {
-	case d != nil && d.waiting && d.echo != e.calls.said.nonce:
+	case d != nil && d.waiting && d.echo != e.announcements.own.nonce:
 		e.drop(DroppedRepeated) // one exchange at a time
 		return
 	case d == nil && !e.roomForDial(false):
@@ -105,8 +105,8 @@ func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
 		d = e.newDial(o.from)
 		d.quiet, d.near = true, true
 	}
-	e.calls.served[o.from.Addr()]++
-	d.trip = max(d.trip, min(now.Sub(e.calls.said.at), reliable.TripMost))
+	e.announcements.served[o.from.Addr()]++
+	d.trip = max(d.trip, min(now.Sub(e.announcements.own.at), reliable.TripMost))
 	d.anyone, d.link = true, true
 	e.obey(now, o, d)
 }

@@ -44,7 +44,7 @@ func (w *network) announce(n *node) []byte {
 
 // hear has n hear an announcement.
 func (w *network) hear(n *node, from netip.AddrPort, hello []byte) {
-	n.Receive(w.now, n.Opener().OpenCall(w.now, from, hello))
+	n.Receive(w.now, n.Opener().OpenAnnouncement(w.now, from, hello))
 	w.turn(n)
 }
 
@@ -136,7 +136,7 @@ func TestCallsAreOfTheLink(t *testing.T) {
 	w := newNetwork(t, ann, bob)
 	hello := w.announce(ann)
 	open := func(from string, b []byte) Counter {
-		return bob.Opener().OpenCall(w.now, netip.MustParseAddrPort(from), b).Reason()
+		return bob.Opener().OpenAnnouncement(w.now, netip.MustParseAddrPort(from), b).Reason()
 	}
 	for _, c := range []struct {
 		from string
@@ -155,7 +155,7 @@ func TestCallsAreOfTheLink(t *testing.T) {
 			t.Errorf("from %s: %v, want %v", c.from, got, c.want)
 		}
 	}
-	if got := ann.Opener().OpenCall(w.now, ann.addr, hello).Reason(); got != DroppedSelf {
+	if got := ann.Opener().OpenAnnouncement(w.now, ann.addr, hello).Reason(); got != DroppedSelf {
 		t.Errorf("its own: %v", got)
 	}
 	o := bob.Opener().Open(w.now, netip.MustParseAddrPort("10.0.0.255:1"), netip.Addr{}, hello)
@@ -166,8 +166,8 @@ func TestCallsAreOfTheLink(t *testing.T) {
 		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), uint16(1+i))
 		w.hear(bob, from, announced(i))
 	}
-	if len(bob.calls.knocks) > maxKnocks || bob.calls.callers.Len() > maxCallers {
-		t.Errorf("%d wait, %d are remembered", len(bob.calls.knocks), bob.calls.callers.Len())
+	if len(bob.announcements.pendingReplies) > maxPendingReplies || bob.announcements.announcers.Len() > maxAnnouncers {
+		t.Errorf("%d wait, %d are remembered", len(bob.announcements.pendingReplies), bob.announcements.announcers.Len())
 	}
 	answers := 0
 	w.pass = func(f flying) bool { answers++; return false }

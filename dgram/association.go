@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -43,9 +44,9 @@ type association struct {
 
 // reading is how the readers handle the DATA of an association.
 type reading struct {
-	favoured atomic.Bool // of a pinned peer: handled before others'
-	spent    *bucket     // for one that is not favoured; under admission's lock
-	little   *bucket     // for when all of those have used up theirs; likewise
+	favoured atomic.Bool    // of a pinned peer: handled before others'
+	spent    *timing.Bucket // for one that is not favoured; under admission's lock
+	little   *timing.Bucket // for when all of those have used up theirs; likewise
 }
 
 // silence is what has gone unanswered since the last datagram received.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram/reliable"
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -46,7 +47,7 @@ type dial struct {
 	waiting  bool       // for an ACCEPT rather than for a CHALLENGE
 	stage    Stage
 	began    time.Time
-	timer    timer
+	timer    timing.Timer[owner]
 }
 
 // Dial contacts an address. want lists the sessions that may answer, by their keys;
@@ -75,7 +76,7 @@ func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked b
 		d.quiet, d.near, d.began = false, false, now
 		d.asked = d.asked || asked
 		if asked && d.hellos == 0 && !d.waiting {
-			e.timers.set(&d.timer, now) // it was waiting for the common budget, or for the other side
+			e.timers.Set(&d.timer, now) // it was waiting for the common budget, or for the other side
 		}
 		if !d.waiting && d.mayRepeat(now) {
 			if _, ok := e.contacts.take(now, addr, d.asked); ok && d.resting() {
@@ -121,7 +122,7 @@ func (e *Endpoint) rest(now time.Time, d *dial) (more bool) {
 		return false
 	}
 	d.hellos = max(dialSends, punchSends) + 1
-	e.timers.set(&d.timer, end)
+	e.timers.Set(&d.timer, end)
 	return true
 }
 
@@ -151,7 +152,7 @@ func (e *Endpoint) roomForDial(asked bool) bool {
 
 func (e *Endpoint) newDial(addr netip.AddrPort) *dial {
 	d := &dial{to: addr}
-	d.timer.dial = d
+	d.timer.Owner.dial = d
 	e.dials[addr] = d
 	return d
 }
@@ -170,18 +171,11 @@ func (d *dial) expect(want []Peer) {
 	}
 }
 
-// Cut ends a dial without an event.
-func (e *Endpoint) Cut(addr netip.AddrPort) {
-	if d := e.dials[unmapped(addr)]; d != nil {
-		e.endDial(d)
-	}
-}
-
 // endDial forgets a dial and its attempts.
 func (e *Endpoint) endDial(d *dial) {
 	e.dropAttempts(d)
 	e.table.change(func() { delete(e.table.hellos, d.nonce) })
-	e.timers.stop(&d.timer)
+	e.timers.Stop(&d.timer)
 	delete(e.dials, d.to)
 }
 
@@ -228,7 +222,7 @@ func (e *Endpoint) sayHello(now time.Time, d *dial) {
 		d.punch.left--
 		wait = e.punchWait(min(d.hellos, punchSends))
 	}
-	e.timers.set(&d.timer, now.Add(wait))
+	e.timers.Set(&d.timer, now.Add(wait))
 }
 
 func (e *Endpoint) sayAgain(now time.Time, d *dial) {
@@ -273,7 +267,7 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 		for _, t := range d.attempts {
 			e.send(wire.PacketHandshake, path{d.to, d.local}, t.bytes, t.messages...)
 		}
-		e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
+		e.timers.Set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 		return
 	}
 	if d.near || d.spent() {
@@ -283,7 +277,7 @@ func (e *Endpoint) ringDial(now time.Time, d *dial) {
 		return
 	}
 	if at, ok := e.contacts.take(now, d.to, d.asked); !ok {
-		e.timers.set(&d.timer, at)
+		e.timers.Set(&d.timer, at)
 		return
 	}
 	if d.waiting || d.hellos == 0 {

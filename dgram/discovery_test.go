@@ -160,7 +160,7 @@ func TestFalseAnnouncementsKeepNobodyOut(t *testing.T) {
 				t.Errorf("%d hosts: %v gets %d answers", c.hosts, a, n)
 			}
 		}
-		if bob.calls.callers.Len() > maxCallers || len(bob.calls.knocks) > maxKnocks {
+		if bob.announcements.announcers.Len() > maxAnnouncers || len(bob.announcements.pendingReplies) > maxPendingReplies {
 			t.Error("over the bounds")
 		}
 	}

@@ -16,7 +16,7 @@ func (e *Endpoint) Dismiss(now time.Time, id wire.PeerID) {
 		return
 	}
 	e.Pin(id, false)
-	e.lapse(l, l.courier.AbandonMessages())
+	e.lapse(l, l.sender.AbandonMessages())
 	for _, a := range l.list {
 		a.dismissed = true
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -72,17 +73,17 @@ type Endpoint struct {
 	tally   *tally
 	ids     ids
 
-	links    map[wire.PeerID]*link // bounded by cache, pins and maxUnlinked
-	unlinked int                   // of links, those without an association
-	pins     int
-	maxPins  int
-	cache    *cache
-	dials    map[netip.AddrPort]*dial // at most maxDials + maxAskedDials
-	contacts *contacts
-	pace     *pace // presence of the whole node
-	calls    calls
-	timers   timers
-	expireAt time.Time // when something of an epoch must be forgotten
+	links         map[wire.PeerID]*link // bounded by cache, pins and maxUnlinked
+	unlinked      int                   // of links, those without an association
+	pins          int
+	maxPins       int
+	cache         *cache
+	dials         map[netip.AddrPort]*dial // at most maxDials + maxAskedDials
+	contacts      *contacts
+	pace          *pace // presence of the whole node
+	announcements announcements
+	timers        timing.Heap[owner]
+	expireAt      time.Time // when something of an epoch must be forgotten
 
 	dirty []*link
 	out   output
@@ -129,7 +130,7 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		admit: newAdmission(near, c.Seed), tally: new(tally),
 		links: map[wire.PeerID]*link{}, maxPins: pins,
 		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed),
-		pace: newPace(float64(presence)), calls: newCalls(),
+		pace: newPace(float64(presence)), announcements: newAnnouncements(),
 	}
 	e.ids.message = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps
 	e.cache = newCache(room, func(a *association) { e.forgotten(a, AssociationsEvicted) })
@@ -177,7 +178,7 @@ func (e *Endpoint) Send(now time.Time, to wire.PeerID, m wire.Message) bool {
 		return false
 	}
 	l := e.link(to)
-	if !l.courier.Put(m) {
+	if !l.sender.Put(m) {
 		e.tidy(l)
 		return false
 	}
@@ -189,7 +190,7 @@ func (e *Endpoint) Send(now time.Time, to wire.PeerID, m wire.Message) bool {
 // is not reported.
 func (e *Endpoint) Cancel(to wire.PeerID, k wire.Kind, id uint64) {
 	if l := e.links[to]; l != nil {
-		l.courier.Cancel(k, id)
+		l.sender.Cancel(k, id)
 		e.touch(l)
 		e.tidy(l)
 	}
@@ -203,7 +204,7 @@ func (e *Endpoint) Settle(now time.Time, h Handle, r wire.Result, have uint64) {
 	if l == nil || !l.live() {
 		return // the message will come again
 	}
-	l.courier.QueueAck(now, wire.Ack{Kind: h.kind, ID: h.id, Attempt: h.attempt, Result: r, Have: have}, h.kind == wire.KindText)
+	l.sender.QueueAck(now, wire.Ack{Kind: h.kind, ID: h.id, Attempt: h.attempt, Result: r, Have: have}, h.kind == wire.KindText)
 	e.touch(l)
 }
 
@@ -220,7 +221,7 @@ func (e *Endpoint) Path(id wire.PeerID) (addr netip.AddrPort, rtt time.Duration,
 	if l == nil || !l.live() {
 		return netip.AddrPort{}, 0, false
 	}
-	return preferred(l.list).path.to, l.courier.RTT(), true
+	return preferred(l.list).path.to, l.sender.RTT(), true
 }
 
 // LastHeard returns when the last authentic datagram of a peer came, zero if none
@@ -235,7 +236,7 @@ func (e *Endpoint) LastHeard(id wire.PeerID) time.Time {
 // Idle says whether nothing waits for a peer or for its answer.
 func (e *Endpoint) Idle(id wire.PeerID) bool {
 	l := e.links[id]
-	return l == nil || l.courier.Idle()
+	return l == nil || l.sender.Idle()
 }
 
 // Forget erases the keys of a peer and gives back, as Lapsed, what was to be sent.

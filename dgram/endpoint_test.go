@@ -112,15 +112,15 @@ func TestDialStages(t *testing.T) {
 			t.Fatalf("%+v", u)
 		}
 	})
-	t.Run("cut", func(t *testing.T) {
+	t.Run("withdrawn", func(t *testing.T) {
 		w, a, b := pair(t)
 		w.pass = func(flying) bool { return false }
 		a.Dial(w.now, b.addr, nil)
 		w.run(time.Second)
-		a.Cut(b.addr)
+		a.Withdraw(b.addr)
 		w.run(time.Minute)
 		if count[Unanswered](a) != 0 {
-			t.Fatal("an event after Cut")
+			t.Fatal("an event after Withdraw")
 		}
 		leftovers(t, a)
 	})
@@ -299,7 +299,7 @@ func TestForget(t *testing.T) {
 	w.run(time.Millisecond)
 	a.Forget(b.self.ID)
 	w.run(time.Minute)
-	if a.Live(b.self.ID) || count[Lapsed](a) != 1 || len(a.links)+len(a.table.keys)+len(a.table.sending)+len(a.timers.heap)+a.unlinked+a.pins != 0 {
+	if a.Live(b.self.ID) || count[Lapsed](a) != 1 || len(a.links)+len(a.table.keys)+len(a.table.sending)+a.timers.Len()+a.unlinked+a.pins != 0 {
 		t.Fatal("something is left")
 	}
 }

@@ -286,3 +286,10 @@ func (w *network) connect(a, b *node) {
 		w.t.Fatal("no association")
 	}
 }
+
+// endDialTo ends a dial, however far it has come.
+func (n *node) endDialTo(addr netip.AddrPort) {
+	if d := n.dials[addr]; d != nil {
+		n.endDial(d)
+	}
+}

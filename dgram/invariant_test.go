@@ -102,12 +102,12 @@ func (n *node) state() string {
 	var s bytes.Buffer
 	t := n.table
 	fmt.Fprintln(&s, len(n.links), n.unlinked, len(n.dials), len(t.keys), len(t.attempts), len(t.hellos), len(t.sending),
-		len(t.used[0].entries), len(t.used[1].entries), n.cache.probation.Len(), n.cache.protected.Len(), len(n.timers.heap),
+		len(t.used[0].entries), len(t.used[1].entries), n.cache.probation.Len(), n.cache.protected.Len(), n.timers.Len(),
 		len(n.out.datagrams), len(n.out.events), len(n.dirty))
 	for _, l := range sortedLinks(n) {
-		fmt.Fprintln(&s, l.peer, l.heard, l.near, l.probes, l.candidate, l.switched, l.rekeyed, l.timer.at,
+		fmt.Fprintln(&s, l.peer, l.heard, l.near, l.probes, l.candidate, l.switched, l.rekeyed, l.timer.At(),
 			len(l.accepting))
-		fmt.Fprintf(&s, "%+v\n", *l.courier)
+		fmt.Fprintf(&s, "%+v\n", *l.sender)
 		for _, a := range l.list {
 			fmt.Fprintln(&s, a.local, a.remote, a.path, a.counter, a.seen, a.count, a.heard, a.confirmed, a.owes, a.retired, a.segment, len(a.reply.bytes), a.reply.at)
 		}

@@ -6,21 +6,28 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"darkchat/dgram/timing"
 )
 
 // rate is how a token bucket fills: tokens a second, and how many at once.
 type rate struct{ perSecond, burst float64 }
+
+func newBucket(r rate) *timing.Bucket {
+	b := timing.NewBucket(r.perSecond, r.burst)
+	return &b
+}
 
 // limiter is one token bucket for each key. It is bounded: the key asked for longest ago is
 // forgotten, which refills its bucket; so every limiter needs an overall limit behind it. It
 // is not safe for many goroutines.
 type limiter[K comparable] struct {
 	rate    rate
-	buckets *simplelru.LRU[K, *bucket]
+	buckets *simplelru.LRU[K, *timing.Bucket]
 }
 
 func newLimiter[K comparable](r rate, keys int) limiter[K] {
-	l, err := simplelru.NewLRU[K, *bucket](keys, nil)
+	l, err := simplelru.NewLRU[K, *timing.Bucket](keys, nil)
 	if err != nil {
 		panic("BUG: a limiter needs room: " + err.Error())
 	}
@@ -28,10 +35,10 @@ func newLimiter[K comparable](r rate, keys int) limiter[K] {
 }
 
 // bucket returns the bucket of a key.
-func (l limiter[K]) bucket(k K) *bucket {
+func (l limiter[K]) bucket(k K) *timing.Bucket {
 	b, ok := l.buckets.Get(k)
 	if !ok {
-		b = newBucket(l.rate.perSecond, l.rate.burst)
+		b = newBucket(l.rate)
 		l.buckets.Add(k, b)
 	}
 	return b
@@ -46,10 +53,10 @@ type near func(netip.Addr) bool
 // use up.
 type contacts struct {
 	near     near
-	all      *bucket
+	all      timing.Bucket
 	prefixes limiter[netip.Prefix]
 	links    limiter[netip.AddrPort]
-	asked    *bucket
+	asked    timing.Bucket
 	askedOf  limiter[netip.Prefix] // for near addresses, by address
 	trips    trips
 }
@@ -57,15 +64,15 @@ type contacts struct {
 func newContacts(n near, seed bool) *contacts {
 	c := &contacts{
 		near:     n,
-		all:      newBucket(helloRate, helloBurst),
+		all:      timing.NewBucket(helloRate, helloBurst),
 		prefixes: newLimiter[netip.Prefix](rate{helloPrefixRate, helloPrefixBurst}, maxPrefixes),
 		links:    newLimiter[netip.AddrPort](rate{helloLinkRate, helloLinkBurst}, maxPrefixes),
-		asked:    newBucket(askedRate, askedBurst),
+		asked:    timing.NewBucket(askedRate, askedBurst),
 		askedOf:  newLimiter[netip.Prefix](rate{askedPrefixRate, askedPrefixBurst}, maxPrefixes),
 		trips:    newTrips(n),
 	}
 	if seed {
-		c.all = newBucket(helloRateSeed, helloBurstSeed)
+		c.all = timing.NewBucket(helloRateSeed, helloBurstSeed)
 	}
 	return c
 }
@@ -81,22 +88,22 @@ func (c *contacts) take(now time.Time, to netip.AddrPort, asked bool) (at time.T
 	if near {
 		b = c.links.bucket(to)
 	}
-	if at, ok = takeBoth(now, b, c.all); ok || !asked {
+	if at, ok = takeBoth(now, b, &c.all); ok || !asked {
 		return at, ok
 	}
-	own, ok := takeBoth(now, c.askedOf.bucket(p), c.asked)
+	own, ok := takeBoth(now, c.askedOf.bucket(p), &c.asked)
 	return sooner(at, own), ok
 }
 
 // takeBoth takes one token out of each of two buckets, or none. ok false: not before at.
-func takeBoth(now time.Time, a, b *bucket) (at time.Time, ok bool) {
-	for _, x := range []*bucket{a, b} {
-		if at = x.at(now, 1); at.After(now) {
+func takeBoth(now time.Time, a, b *timing.Bucket) (at time.Time, ok bool) {
+	for _, x := range []*timing.Bucket{a, b} {
+		if at = x.At(now, 1); at.After(now) {
 			return at, false
 		}
 	}
-	a.take(now, 1)
-	b.take(now, 1)
+	a.Take(now, 1)
+	b.Take(now, 1)
 	return now, true
 }
 
@@ -104,16 +111,16 @@ func takeBoth(now time.Time, a, b *bucket) (at time.Time, ok bool) {
 type admission struct {
 	mu         sync.Mutex
 	near       near
-	challenges *bucket
-	shakes     *bucket
-	datas      *bucket // DATA of peers that are not pinned
-	quiet      *bucket // a little for each of them, when that is used up
+	challenges timing.Bucket
+	shakes     timing.Bucket
+	datas      timing.Bucket // DATA of peers that are not pinned
+	quiet      timing.Bucket // a little for each of them, when that is used up
 	prefixes   limiter[netip.Prefix]
 	links      limiter[netip.AddrPort]
 	hosts      limiter[netip.Addr] // of hosts on our own links
-	fresh      *bucket             // of networks and hosts heard for the first time in a while
-	reserve    *bucket
-	reserved   map[netip.Addr]*bucket // at most maxReserved
+	fresh      timing.Bucket       // of networks and hosts heard for the first time in a while
+	reserve    timing.Bucket
+	reserved   map[netip.Addr]*timing.Bucket // at most maxReserved
 }
 
 func newAdmission(n near, seed bool) *admission {
@@ -125,15 +132,15 @@ func newAdmission(n near, seed bool) *admission {
 	}
 	return &admission{
 		near:       n,
-		challenges: newBucket(challengeRate, challengeBurst),
-		shakes:     newBucket(all.perSecond, all.burst),
-		datas:      newBucket(datas.perSecond, datas.burst),
-		quiet:      newBucket(dataQuietRate, dataQuietBurst),
+		challenges: timing.NewBucket(challengeRate, challengeBurst),
+		shakes:     timing.NewBucket(all.perSecond, all.burst),
+		datas:      timing.NewBucket(datas.perSecond, datas.burst),
+		quiet:      timing.NewBucket(dataQuietRate, dataQuietBurst),
 		prefixes:   newLimiter[netip.Prefix](rate{shakePrefixRate, shakePrefixBurst}, keys),
 		links:      newLimiter[netip.AddrPort](link, keys),
 		hosts:      newLimiter[netip.Addr](rate{shakeHostRate, shakeHostBurst}, keys),
-		fresh:      newBucket(shakeFreshRate, shakeFreshBurst),
-		reserve:    newBucket(shakeReserveRate, shakeReserveBurst),
+		fresh:      timing.NewBucket(shakeFreshRate, shakeFreshBurst),
+		reserve:    timing.NewBucket(shakeReserveRate, shakeReserveBurst),
 	}
 }
 
@@ -142,7 +149,7 @@ func newAdmission(n near, seed bool) *admission {
 func (a *admission) challenge(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.challenges.take(now, 1)
+	return a.challenges.Take(now, 1)
 }
 
 // handshake asks for the DHs of one HANDSHAKE whose cookie is right. When the common tokens are
@@ -152,7 +159,7 @@ func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 	near := a.near(from.Addr())
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var own []*bucket
+	var own []*timing.Bucket
 	switch {
 	case !near:
 		own = append(own, a.prefixes.bucket(prefixOf(from.Addr())))
@@ -161,15 +168,15 @@ func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 	default:
 		own = append(own, a.hosts.bucket(from.Addr().WithZone("")), a.links.bucket(from))
 	}
-	fresh, may := own[0].full(now), true
+	fresh, may := own[0].Full(now), true
 	for _, b := range own {
-		may = b.take(now, 1) && may
+		may = b.Take(now, 1) && may
 	}
-	if may && (a.shakes.take(now, 1) || fresh && a.fresh.take(now, 1)) {
+	if may && (a.shakes.Take(now, 1) || fresh && a.fresh.Take(now, 1)) {
 		return true
 	}
 	reserved := a.reserved[from.Addr()]
-	return reserved != nil && reserved.take(now, 1) && a.reserve.take(now, 1)
+	return reserved != nil && reserved.Take(now, 1) && a.reserve.Take(now, 1)
 }
 
 // data asks to open one DATA of a peer that is not pinned. It takes from the association's own
@@ -180,12 +187,12 @@ func (a *admission) data(now time.Time, of *association) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if of.reading.spent == nil {
-		of.reading.spent, of.reading.little = newBucket(dataRate, dataBurst), newBucket(dataLittleRate, dataLittleBurst)
+		of.reading.spent, of.reading.little = newBucket(rate{dataRate, dataBurst}), newBucket(rate{dataLittleRate, dataLittleBurst})
 	}
-	if !of.reading.spent.take(now, 1) {
+	if !of.reading.spent.Take(now, 1) {
 		return false
 	}
-	return a.datas.take(now, 1) || of.reading.little.take(now, 1) && a.quiet.take(now, 1)
+	return a.datas.Take(now, 1) || of.reading.little.Take(now, 1) && a.quiet.Take(now, 1)
 }
 
 // setReserved replaces the addresses with tokens of their own.
@@ -193,12 +200,12 @@ func (a *admission) setReserved(addrs []netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	old := a.reserved
-	a.reserved = make(map[netip.Addr]*bucket, min(len(addrs), maxReserved))
+	a.reserved = make(map[netip.Addr]*timing.Bucket, min(len(addrs), maxReserved))
 	for _, addr := range addrs[:min(len(addrs), maxReserved)] {
 		addr = addr.Unmap()
 		b := old[addr]
 		if b == nil {
-			b = newBucket(shakeReservedRate, shakeReservedBurst)
+			b = newBucket(rate{shakeReservedRate, shakeReservedBurst})
 		}
 		a.reserved[addr] = b
 	}

@@ -65,23 +65,23 @@ const (
 
 // Announcing ourselves on our own links (spec/wire.md 6.7).
 const (
-	maxAnswers      = 64                     // CHALLENGEs obeyed for one announcement, drawn from those that come within
-	gatherTime      = 150 * time.Millisecond // this time,
-	maxLateAnswers  = 16                     // and this many later ones
-	answersOfIP     = 4                      // of one IP
-	maxGathered     = 512                    // IPs of one family in the draw, or remembered as obeyed in vain
-	answerLife      = 20 * time.Second       // answers later than this are ignored
-	answerWaitLeast = 20 * time.Millisecond  // least wait before an announcement is answered,
-	answerWaitMost  = 120 * time.Millisecond // and longest: not everybody on a link may answer at once
-	announceRow     = 10 * time.Second       // announcements closer together than this come from a new program
-	inTouchTime     = 20 * time.Second       // a peer heard this recently needs no answer
-	maxKnocks       = 256                    // announcements waiting for our answer
-	maxKnockPaths   = 8                      // paths by which one of them came
-	maxCallers      = 1024                   // addresses remembered
-	answerRate      = 50                     // our answers a second in one family
-	answerBurst     = 128                    // and at once; half of them for IPs not answered within announceRow
-	answerRateOfIP  = 2                      // and to one IP
-	answerBurstOfIP = 16                     // the same at once: several programs on one machine
+	maxAnswers        = 64                     // CHALLENGEs obeyed for one announcement, drawn from those that come within
+	gatherTime        = 150 * time.Millisecond // this time,
+	maxLateAnswers    = 16                     // and this many later ones
+	answersOfIP       = 4                      // of one IP
+	maxGathered       = 512                    // IPs of one family in the draw, or remembered as obeyed in vain
+	answerLife        = 20 * time.Second       // answers later than this are ignored
+	answerWaitLeast   = 20 * time.Millisecond  // least wait before an announcement is answered,
+	answerWaitMost    = 120 * time.Millisecond // and longest: not everybody on a link may answer at once
+	announceRow       = 10 * time.Second       // announcements closer together than this come from a new program
+	inTouchTime       = 20 * time.Second       // a peer heard this recently needs no answer
+	maxPendingReplies = 256                    // announcements waiting for our answer
+	maxReplyPaths     = 8                      // paths by which one of them came
+	maxAnnouncers     = 1024                   // addresses remembered
+	answerRate        = 50                     // our answers a second in one family
+	answerBurst       = 128                    // and at once; half of them for IPs not answered within announceRow
+	answerRateOfIP    = 2                      // and to one IP
+	answerBurstOfIP   = 16                     // the same at once: several programs on one machine
 )
 
 // Presence of a whole node (spec/theory.md 3.6).

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"darkchat/dgram/reliable"
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -13,7 +14,7 @@ import (
 // while there is an association or something to send.
 type link struct {
 	peer      Peer // only the ID is set before the first association
-	courier   *reliable.Sender
+	sender    *reliable.Sender
 	turn      turn           // its turn to send presence
 	list      []*association // oldest first, at most maxPerPeer
 	accepting []*association // their ACCEPTs go with the next datagrams
@@ -23,14 +24,20 @@ type link struct {
 	uprooted  bool // our network has changed since a datagram last came directly
 	dirty     bool // in Endpoint.dirty
 	probes    []probe
-	offered   *attempt // a HANDSHAKE under way that carries messages of the courier
+	offered   *attempt // a HANDSHAKE under way that carries messages of the sender
 	candidate *candidate
 	switched  time.Time      // the last change of path
 	rekeyed   time.Time      // the last try
 	way       netip.AddrPort // where datagrams went last: direct or through a relay
 	trial     trial
 	spoken    spoken
-	timer     timer
+	timer     timing.Timer[owner]
+}
+
+// owner is whose a timer is: one of the two.
+type owner struct {
+	link *link
+	dial *dial
 }
 
 // probe is an unanswered probe; at most maxProbes a link.
@@ -49,8 +56,8 @@ func (e *Endpoint) link(id wire.PeerID) *link {
 	if l == nil {
 		l = &link{peer: Peer{ID: id}}
 		l.turn = turn{pace: e.pace, link: l}
-		l.courier = reliable.NewSender(e.random, &l.turn, false)
-		l.timer.link = l
+		l.sender = reliable.NewSender(e.random, &l.turn, false)
+		l.timer.Owner.link = l
 		e.links[id] = l
 		e.unlinked++
 	}
@@ -75,15 +82,15 @@ func (e *Endpoint) associate(now time.Time, a *association, s *shake, of crowd) 
 		e.unlinked--
 		if near := e.near(a.path.to.Addr()); near != l.near {
 			l.near = near
-			l.courier.ResetPath(near)
+			l.sender.ResetPath(near)
 		}
 	}
-	l.courier.PresumeTrip(a.trip)
+	l.sender.PresumeTrip(a.trip)
 	a.link, a.made, a.heard, l.heard = l, now, now, now
 	l.uprooted = l.uprooted && a.relayed()
 	if l.offered != nil {
 		// Whichever handshake ends first, the messages in ours have been sent.
-		l.courier.MarkSent(l.offered.at, l.offered.messages)
+		l.sender.MarkSent(l.offered.at, l.offered.messages)
 		l.offered = nil
 	}
 	if len(l.list) == maxPerPeer {
@@ -141,9 +148,9 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 		e.settle(l, 0)
 		return
 	}
-	e.contacts.trips.note(a.path.to.Addr(), l.courier.KnownTrip())
+	e.contacts.trips.note(a.path.to.Addr(), l.sender.KnownTrip())
 	l.candidate, l.probes = nil, nil
-	l.courier.DropAcks()
+	l.sender.DropAcks()
 	e.unlinked++
 	l.way = netip.AddrPort{}
 	e.emit(Closed{l.peer.ID})
@@ -159,17 +166,17 @@ func (e *Endpoint) tidy(l *link) {
 	if e.unlinked > maxUnlinked && !l.pinned {
 		e.abandon(l)
 	}
-	if !l.courier.Idle() || l.pinned {
+	if !l.sender.Idle() || l.pinned {
 		return
 	}
-	e.timers.stop(&l.timer)
+	e.timers.Stop(&l.timer)
 	l.turn.leave()
 	delete(e.links, l.peer.ID)
 	e.unlinked--
 }
 
 // abandon gives back the messages that were to be sent.
-func (e *Endpoint) abandon(l *link) { e.lapse(l, l.courier.Abandon()) }
+func (e *Endpoint) abandon(l *link) { e.lapse(l, l.sender.Abandon()) }
 
 // lapse tells of messages that were given up.
 func (e *Endpoint) lapse(l *link, list []reliable.Lapsed) {
@@ -185,7 +192,7 @@ func (l *link) deadline() time.Time {
 	}
 	var next time.Time
 	if !preferred(l.list).stuck() { // if it is stuck, messages wait
-		next = l.courier.Deadline()
+		next = l.sender.Deadline()
 	}
 	for _, a := range l.list {
 		next = sooner(sooner(next, a.end()), sooner(a.muteAt(), sooner(a.assureAt(), a.acceptDue())))
@@ -221,6 +228,6 @@ func (e *Endpoint) ring(now time.Time, l *link) {
 	}
 	e.hush(now, l)
 	e.retry(now, l)
-	e.lapse(l, l.courier.Advance(now))
+	e.lapse(l, l.sender.Advance(now))
 	e.touch(l)
 }

@@ -10,21 +10,21 @@ import (
 // Opened is a datagram that passed all checks that need no state, or the reason why it did not.
 // It owns its bytes. Hand it to Endpoint.Receive on the goroutine that owns the Endpoint.
 type Opened struct {
-	kind     wire.PacketKind
-	reason   Counter // why it was dropped; CountNothing: it was not
-	size     int     // of the datagram
-	from     netip.AddrPort
-	local    netip.Addr
-	reply    []byte       // a CHALLENGE to send back
-	packet   *wire.Packet // CHALLENGE alone: a copy
-	of       *association
-	counter  uint64 // DATA
-	said     said
-	fault    Counter // DATA: it is authentic, and this is why its messages are ignored; CountNothing: they are not
-	favoured bool    // of a pinned peer, or an answer to a dial of ours
-	shake    *shake  // HANDSHAKE, ACCEPT
-	call     bool    // HELLO: an announcement, of this nonce
-	echo     [wire.NonceSize]byte
+	kind         wire.PacketKind
+	reason       Counter // why it was dropped; CountNothing: it was not
+	size         int     // of the datagram
+	from         netip.AddrPort
+	local        netip.Addr
+	reply        []byte       // a CHALLENGE to send back
+	packet       *wire.Packet // CHALLENGE alone: a copy
+	of           *association
+	counter      uint64 // DATA
+	said         said
+	fault        Counter // DATA: it is authentic, and this is why its messages are ignored; CountNothing: they are not
+	favoured     bool    // of a pinned peer, or an answer to a dial of ours
+	shake        *shake  // HANDSHAKE, ACCEPT
+	announcement bool    // HELLO: an announcement, of this nonce
+	echo         [wire.NonceSize]byte
 }
 
 // said is what authentic bytes carried.

@@ -80,11 +80,11 @@ func (o *Opener) open(now time.Time, d Opened, b []byte) Opened {
 	return o.data(now, d, &p)
 }
 
-// OpenCall handles one datagram from a socket on which announcements are heard. There only
+// OpenAnnouncement handles one datagram from a socket on which announcements are heard. There only
 // a HELLO counts, and only from our own links: a source elsewhere, true or forged, gets no
 // answer (spec/wire.md 6.7).
-func (o *Opener) OpenCall(now time.Time, from netip.AddrPort, b []byte) Opened {
-	d := Opened{size: len(b), from: unmapped(from), call: true}
+func (o *Opener) OpenAnnouncement(now time.Time, from netip.AddrPort, b []byte) Opened {
+	d := Opened{size: len(b), from: unmapped(from), announcement: true}
 	p, err := wire.ParsePacket(b)
 	if err != nil || p.Kind != wire.PacketHello {
 		return o.drop(d, DroppedShape)
@@ -253,4 +253,11 @@ func (o *Opener) messages(d *Opened, b []byte) Counter {
 		return DroppedShort
 	}
 	return CountNothing
+}
+
+// IsHandshake says whether b looks like a HANDSHAKE, which takes long to open: Diffie-Hellman operations and
+// a signature check, a few hundred microseconds, where everything else takes about one. It looks only at the
+// first bytes, and any goroutine may call it.
+func IsHandshake(b []byte) bool {
+	return len(b) > 1 && b[1] == byte(wire.PacketHandshake)
 }

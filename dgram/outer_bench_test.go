@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -162,8 +163,8 @@ func BenchmarkAcceptHandshake(b *testing.B) {
 	now := w.now
 	b.ReportAllocs()
 	for b.Loop() {
-		y.admit.shakes.tokens, y.admit.fresh.tokens = 10, 10
-		y.admit.links.bucket(f.from).tokens, y.admit.hosts.bucket(f.from.Addr()).tokens = 10, 10
+		y.admit.shakes, y.admit.fresh = timing.NewBucket(shakeRate, 10), timing.NewBucket(shakeFreshRate, 10)
+		*y.admit.links.bucket(f.from), *y.admit.hosts.bucket(f.from.Addr()) = timing.NewBucket(shakeLinkRate, 10), timing.NewBucket(shakeHostRate, 10)
 		if v := y.Opener().Open(now, f.from, netip.Addr{}, f.bytes); v.Empty() {
 			b.Fatal(v.Summary())
 		}

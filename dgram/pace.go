@@ -3,6 +3,8 @@ package dgram
 import (
 	"container/list"
 	"time"
+
+	"darkchat/dgram/timing"
 )
 
 // pace limits presence: how many datagrams a second may carry nothing else, to all peers
@@ -12,7 +14,7 @@ import (
 // peer's messages, however many wait. There is at most one turn for each link. The Endpoint
 // owns it.
 type pace struct {
-	all     *bucket
+	all     timing.Bucket
 	waiting [2]list.List // of *turn: those of pinned peers and for the person; those of others
 }
 
@@ -27,7 +29,7 @@ type turn struct {
 	place   *list.Element // nil: it does not wait
 }
 
-func newPace(perSecond float64) *pace { return &pace{all: newBucket(perSecond, perSecond)} }
+func newPace(perSecond float64) *pace { return &pace{all: timing.NewBucket(perSecond, perSecond)} }
 
 // Take says whether a datagram with only presence may go now. If not, its turn will come.
 func (t *turn) Take(now time.Time) bool {
@@ -41,7 +43,7 @@ func (t *turn) Take(now time.Time) bool {
 	case t.place != nil:
 		return false
 	}
-	if p.waiting[0].Len() == 0 && (t.first() || p.waiting[1].Len() == 0) && p.all.take(now, 1) {
+	if p.waiting[0].Len() == 0 && (t.first() || p.waiting[1].Len() == 0) && p.all.Take(now, 1) {
 		t.asked = false
 		return true
 	}
@@ -66,7 +68,7 @@ func (t *turn) leave() {
 	}
 	if t.granted {
 		t.granted = false
-		t.pace.all.give(1)
+		t.pace.all.Give(1)
 	}
 }
 
@@ -87,7 +89,7 @@ func (t *turn) rank(pinned, asked bool) {
 func (p *pace) next(now time.Time) *turn {
 	for i := range p.waiting {
 		if first := p.waiting[i].Front(); first != nil {
-			if !p.all.take(now, 1) {
+			if !p.all.Take(now, 1) {
 				return nil
 			}
 			t := p.waiting[i].Remove(first).(*turn)
@@ -103,5 +105,5 @@ func (p *pace) at(now time.Time) time.Time {
 	if p.waiting[0].Len()+p.waiting[1].Len() == 0 {
 		return time.Time{}
 	}
-	return p.all.at(now, 1)
+	return p.all.At(now, 1)
 }

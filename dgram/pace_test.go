@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -24,8 +25,8 @@ func TestPresenceWaitsItsTurn(t *testing.T) {
 		all = append(all, b)
 	}
 	friend := all[crowd]
-	a.pace.all.take(w.now, a.pace.all.tokens) // what is left of it
-	a.pace.all.last = w.now
+	for a.pace.all.Take(w.now, 1) { // what is left of it
+	}
 	for i, b := range all[:crowd] {
 		a.Send(w.now, b.self.ID, wire.Message{ID: uint64(1000 + i), Body: wire.Online{Record: a.config.Record}})
 	}
@@ -77,7 +78,7 @@ func TestPresenceWaitsItsTurn(t *testing.T) {
 // Where the pace is used up, the next turn comes when there is room again.
 func TestTurnComesInTime(t *testing.T) {
 	now := began
-	p := &pace{all: newBucket(10, 1)}
+	p := &pace{all: timing.NewBucket(10, 1)}
 	a := &turn{pace: p}
 	if !a.Take(now) || a.Take(now) || a.Take(now.Add(90*time.Millisecond)) {
 		t.Fatal("not one at once")
@@ -101,7 +102,7 @@ func TestTurnComesInTime(t *testing.T) {
 func TestTurnThatIsNotUsedIsGivenBack(t *testing.T) {
 	now := began
 	p := newPace(10)
-	p.all.take(now, 10)
+	p.all.Take(now, 10)
 	a, b := &turn{pace: p}, &turn{pace: p}
 	if a.Take(now) || b.Take(now) {
 		t.Fatal("nothing was left")
@@ -116,7 +117,7 @@ func TestTurnThatIsNotUsedIsGivenBack(t *testing.T) {
 	}
 	b.leave()
 	b.leave()
-	if p.waiting[1].Len() != 0 || p.all.tokens >= 1 {
-		t.Fatalf("%d wait, %v tokens", p.waiting[1].Len(), p.all.tokens)
+	if p.waiting[1].Len() != 0 || p.all.Take(now, 1) {
+		t.Fatalf("%d wait, or a token is left", p.waiting[1].Len())
 	}
 }

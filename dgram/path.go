@@ -69,13 +69,13 @@ func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 	}
 	l.candidate, l.switched = nil, now
 	l.near = e.near(c.to.to.Addr())
-	l.courier.ResetPath(l.near)
+	l.sender.ResetPath(l.near)
 	var rtt time.Duration
 	if c.first.Equal(c.at) {
 		rtt = now.Sub(c.at)
 		e.measured(l, c.to.to, rtt)
 	} else {
-		l.courier.PresumeTrip(now.Sub(c.first)) // it is unknown which of them was answered
+		l.sender.PresumeTrip(now.Sub(c.first)) // it is unknown which of them was answered
 	}
 	e.tally.add(PathsSwitched)
 	e.emit(Moved{Peer: l.peer.ID, From: from, To: c.to.to, RTT: rtt})
@@ -105,7 +105,7 @@ func (e *Endpoint) Probe(now time.Time, to wire.PeerID) (id uint64) {
 		return 0
 	}
 	id = e.nextProbe()
-	if !l.courier.Put(wire.Message{ID: id, Body: wire.Ping{Scope: wire.ScopeProbe}}) {
+	if !l.sender.Put(wire.Message{ID: id, Body: wire.Ping{Scope: wire.ScopeProbe}}) {
 		return 0
 	}
 	l.remember(probe{id: id, at: now})
@@ -137,7 +137,7 @@ func (e *Endpoint) Reach(now time.Time, helper, session wire.PeerID) (id uint64)
 		return 0
 	}
 	id = e.NextID()
-	if !l.courier.Put(wire.Message{ID: id, Body: wire.Ping{Scope: wire.ScopeReach, Session: session[:]}}) {
+	if !l.sender.Put(wire.Message{ID: id, Body: wire.Ping{Scope: wire.ScopeReach, Session: session[:]}}) {
 		return 0
 	}
 	l.remember(probe{id: id, at: now, helps: true})
@@ -188,7 +188,7 @@ func (a *association) mayHaveMoved(now time.Time) bool {
 	if a.relayed() || !a.confirmed {
 		return false
 	}
-	unanswered := !a.silence.asked.IsZero() && !a.silence.asked.Add(a.link.courier.Timeout()).After(now)
+	unanswered := !a.silence.asked.IsZero() && !a.silence.asked.Add(a.link.sender.Timeout()).After(now)
 	return a.link.uprooted || unanswered && a.count > 0
 }
 

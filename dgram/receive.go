@@ -12,8 +12,8 @@ func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
 	e.out.dropped = CountNothing
 	switch {
 	case o.Empty():
-	case o.call:
-		e.heardCall(now, o)
+	case o.announcement:
+		e.heardAnnouncement(now, o)
 	case o.reply != nil:
 		e.send(wire.PacketChallenge, path{o.from, o.local}, o.reply)
 		e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
@@ -88,13 +88,13 @@ func (e *Endpoint) deliver(now time.Time, l *link, o Opened) {
 			continue
 		case wire.Ping:
 			if b.Scope == wire.ScopeProbe {
-				l.courier.QueueAck(now, wire.Ack{Kind: wire.KindPing, ID: m.ID, Attempt: m.Attempt}, true)
+				l.sender.QueueAck(now, wire.Ack{Kind: wire.KindPing, ID: m.ID, Attempt: m.Attempt}, true)
 				continue
 			}
 		}
 		h := Handle{peer: l.peer.ID, kind: m.Kind(), id: m.ID, attempt: m.Attempt}
 		e.emit(Received{From: l.peer.ID, Addr: o.from, Message: m, Handle: h})
-		if list, ok := m.Body.(wire.List); ok && l.courier.Complete(now, wire.KindListRequest, list.Request) {
+		if list, ok := m.Body.(wire.List); ok && l.sender.Complete(now, wire.KindListRequest, list.Request) {
 			e.emit(Settled{Peer: l.peer.ID, Kind: wire.KindListRequest, ID: list.Request})
 		}
 	}
@@ -106,7 +106,7 @@ func (e *Endpoint) acked(now time.Time, l *link, o Opened, a wire.Ack) {
 		e.proved(now, l, o)
 		return
 	}
-	if s, ok := l.courier.OnAck(now, a); ok {
+	if s, ok := l.sender.OnAck(now, a); ok {
 		e.emit(Settled{Peer: l.peer.ID, Kind: s.Kind, ID: s.ID, Result: s.Result, Have: s.Have, RTT: s.RTT})
 		return
 	}

@@ -14,7 +14,7 @@ import (
 // shares datagrams, so call it once, at the end of a turn.
 func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	e.ringDue(now)
-	e.answerCalls(now)
+	e.sendReplies(now)
 	e.drawAnswers(now)
 	e.flushDirty(now)
 	e.takeTurns(now)
@@ -26,7 +26,7 @@ func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	if !e.expireAt.IsZero() && !e.expireAt.After(now) {
 		e.expireAt = sooner(e.epochs.erase(now), e.table.expireUsed(now))
 	}
-	return sooner(sooner(e.calls.knockAt, e.calls.until), sooner(sooner(e.timers.next(), e.expireAt), e.pace.at(now)))
+	return sooner(sooner(e.announcements.replyAt, e.announcements.until), sooner(sooner(e.timers.Next(), e.expireAt), e.pace.at(now)))
 }
 
 // takeTurns sends waiting presence whose turn has come, one datagram a turn.
@@ -40,12 +40,12 @@ func (e *Endpoint) takeTurns(now time.Time) {
 
 // ringDue does what is due, and says whether anything was.
 func (e *Endpoint) ringDue(now time.Time) (any bool) {
-	for t := e.timers.due(now); t != nil; t = e.timers.due(now) {
+	for t := e.timers.Due(now); t != nil; t = e.timers.Due(now) {
 		any = true
-		if t.link != nil {
-			e.ring(now, t.link)
+		if of := t.Owner; of.link != nil {
+			e.ring(now, of.link)
 		} else {
-			e.ringDial(now, t.dial)
+			e.ringDial(now, of.dial)
 		}
 	}
 	return any
@@ -57,7 +57,7 @@ func (e *Endpoint) flushDirty(now time.Time) {
 		l := e.dirty[i]
 		l.dirty = false
 		e.flush(now, l)
-		e.timers.set(&l.timer, l.deadline())
+		e.timers.Set(&l.timer, l.deadline())
 	}
 	clear(e.dirty)
 	e.dirty = e.dirty[:0]
@@ -103,12 +103,12 @@ func (e *Endpoint) flush(now time.Time, l *link) {
 		return
 	}
 	if use.dismissed {
-		l.courier.FlushAcks(now)
+		l.sender.FlushAcks(now)
 	} else {
 		e.rekey(now, l, use)
 	}
 	for !use.stuck() {
-		ms, padTo, ok := l.courier.NextPacket(now, roomOn(use))
+		ms, padTo, ok := l.sender.NextPacket(now, roomOn(use))
 		if !ok {
 			break
 		}

@@ -39,7 +39,7 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 	}
 	switch {
 	case d != nil && d.hellos > 0 && d.nonce == echo:
-	case !e.calls.said.at.IsZero() && e.calls.said.nonce == echo:
+	case !e.announcements.own.at.IsZero() && e.announcements.own.nonce == echo:
 		e.heardAnswer(now, o)
 		return
 	default:
@@ -53,7 +53,7 @@ func (e *Endpoint) challenged(now time.Time, o Opened) {
 // obey answers a CHALLENGE for what a dial has sent. If it comes to nothing, a dial that was made
 // for this CHALLENGE is removed.
 func (e *Endpoint) obey(now time.Time, o Opened, d *dial) {
-	if !e.shakeHands(now, o, d) && d.timer.pos == 0 {
+	if !e.shakeHands(now, o, d) && !d.timer.IsSet() {
 		e.endDial(d)
 	}
 }
@@ -103,7 +103,7 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	if d.nonce == echo {
 		d.trip = max(d.trip, d.guess.answered(now, e.guessLeast(d)))
 	}
-	e.timers.set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
+	e.timers.Set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
 	return true
 }
 
@@ -118,8 +118,8 @@ func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [wire.NonceSize]by
 		return
 	}
 	d.trip = trip
-	if at := d.guess.came.Add(reliable.TripWait(trip)); at.After(d.timer.at) {
-		e.timers.set(&d.timer, at)
+	if at := d.guess.came.Add(reliable.TripWait(trip)); at.After(d.timer.At()) {
+		e.timers.Set(&d.timer, at)
 	}
 }
 
@@ -170,7 +170,7 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *wire.Packet) boo
 		}
 		t.messages = []wire.Message{{ID: e.NextID(), Attempt: 1, Body: online}}
 	case l != nil && (!l.live() || d.renews != nil):
-		t.messages = l.courier.HandshakeMessages(room)
+		t.messages = l.sender.HandshakeMessages(room)
 		l.offered = t
 	}
 	var err error
@@ -226,7 +226,7 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	}
 	l.try(now, a)
 	e.settle(l, rtt)
-	l.courier.MarkSent(t.at, t.messages)
+	l.sender.MarkSent(t.at, t.messages)
 	if once {
 		e.measured(l, d.to, rtt)
 	}

@@ -116,7 +116,7 @@ func TestOvertakenAccept(t *testing.T) {
 	a.Dial(w.now, b.addr, b.want())
 	w.run(31 * time.Millisecond)
 	b.Send(w.now, a.self.ID, text(2, string(bytes.Repeat([]byte("y"), 300))))
-	b.links[a.self.ID].courier.ResetPath(false)
+	b.links[a.self.ID].sender.ResetPath(false)
 	b.sendData(w.now, b.links[a.self.ID].list[0], []wire.Message{text(2, string(bytes.Repeat([]byte("y"), 300)))}, 0)
 	w.run(10 * time.Second)
 	if a.Counters().Of(SentChallenge) != 0 || count[Received](a) < 2 {
@@ -204,7 +204,7 @@ func TestKeptAcceptIsNoGun(t *testing.T) {
 	}
 	a.Dial(w.now, b.addr, b.want())
 	w.run(30 * time.Millisecond)
-	a.Cut(b.addr)
+	a.endDialTo(b.addr)
 	for range 1000 {
 		w.run(time.Millisecond)
 		w.deliver((*shakes)[0])
@@ -233,7 +233,7 @@ func TestEpochRollsOver(t *testing.T) {
 		}
 		a.Dial(w.now, b.addr, b.want())
 		w.run(100 * time.Millisecond)
-		a.timers.stop(&a.dials[b.addr].timer) // a does nothing but wait
+		a.timers.Stop(&a.dials[b.addr].timer) // a does nothing but wait
 		w.run(delay)
 		w.pass = func(flying) bool { return true }
 		other.Dial(w.now, b.addr, nil) // the epoch rolls over
@@ -264,7 +264,7 @@ func TestSingleUseFull(t *testing.T) {
 	if b.Counters().Of(AssociationsMade) != 1 {
 		t.Fatal("an entry was pushed out")
 	}
-	c.Cut(b.addr)
+	c.endDialTo(b.addr)
 	w.run(3 * time.Minute)
 	c.Dial(w.now, b.addr, b.want())
 	w.run(5 * time.Second)

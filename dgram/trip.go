@@ -97,8 +97,8 @@ func (e *Endpoint) guessLeast(d *dial) time.Duration {
 
 // measured takes in the round trip of a handshake, a probe or a path challenge.
 func (e *Endpoint) measured(l *link, at netip.AddrPort, d time.Duration) {
-	l.courier.Sample(d)
-	e.contacts.trips.note(at.Addr(), l.courier.RTT())
+	l.sender.Sample(d)
+	e.contacts.trips.note(at.Addr(), l.sender.RTT())
 }
 
 // tripTo returns the round trip of a dial, as far as it is known.
@@ -106,7 +106,7 @@ func (e *Endpoint) tripTo(d *dial) time.Duration {
 	trip := max(d.trip, e.contacts.trips.trip(d.to.Addr()))
 	for _, w := range d.want {
 		if l := e.links[w.ID]; l != nil && l.way == d.to {
-			trip = max(trip, l.courier.KnownTrip())
+			trip = max(trip, l.sender.KnownTrip())
 		}
 	}
 	return min(trip, reliable.TripMost)
@@ -116,7 +116,7 @@ func (e *Endpoint) tripTo(d *dial) time.Duration {
 // handshake; 0 if nothing is known.
 func (e *Endpoint) Trip(id wire.PeerID) time.Duration {
 	if l := e.links[id]; l != nil && l.live() {
-		return l.courier.KnownTrip()
+		return l.sender.KnownTrip()
 	}
 	return 0
 }

@@ -37,7 +37,7 @@ func roomOn(a *association) int {
 func (e *Endpoint) confirm(now time.Time, a *association) {
 	if !a.reply.first.IsZero() { // a caller that has the ACCEPT sends something at once
 		a.trip = now.Sub(a.reply.first)
-		a.link.courier.PresumeTrip(a.trip)
+		a.link.sender.PresumeTrip(a.trip)
 	}
 	a.confirmed, a.reply.bytes = true, nil
 	e.cache.confirmed(a)
@@ -77,7 +77,7 @@ func (e *Endpoint) assure(now time.Time, a *association) {
 	if s.sent++; s.sent == assureSends {
 		a.owes = false
 	}
-	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.courier.KnownTrip()))
+	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.sender.KnownTrip()))
 	e.sendData(now, a, []wire.Message{{ID: s.id, Body: wire.Ping{Scope: wire.ScopeProbe}}}, 0)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"darkchat/dgram"
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 	"darkchat/sessions/budget"
 	"darkchat/sessions/identity"
@@ -49,8 +50,7 @@ type circuit struct {
 	used   [2]time.Time
 	bytes  [2]int
 	payers [2]*budget.Payer // per side, once it has used it
-	tokens float64
-	filled time.Time
+	pace   timing.Bucket    // of its datagrams
 }
 
 func newCircuits(l *budget.Ledger) circuits {
@@ -83,7 +83,7 @@ func (rl *relay) pass(now time.Time, from identity.SessionID, addr netip.AddrPor
 	case p.bytes[side]+len(m.Datagram) > circuitBytes:
 		c.count.quota++
 		return
-	case !p.allow(now):
+	case !p.pace.Take(now, 1):
 		c.count.rate++
 		return
 	}
@@ -107,7 +107,7 @@ func (c *circuits) circuit(now time.Time, from, to identity.SessionID, by budget
 	}
 	fresh := p == nil
 	if fresh {
-		p = &circuit{key: key, began: now, tokens: circuitBurst, filled: now}
+		p = &circuit{key: key, began: now, pace: timing.NewBucket(circuitRate, circuitBurst)}
 	}
 	if p.payers[side] == nil {
 		if !c.claim(now, by, p) {
@@ -208,17 +208,6 @@ func (p *circuit) last() time.Time {
 		return p.used[0]
 	}
 	return p.used[1]
-}
-
-// allow takes one from the pair's budget of datagrams a second.
-func (p *circuit) allow(now time.Time) bool {
-	p.tokens = min(circuitBurst, p.tokens+now.Sub(p.filled).Seconds()*circuitRate)
-	p.filled = now
-	if p.tokens < 1 {
-		return false
-	}
-	p.tokens--
-	return true
 }
 
 // relayStats are the counters of relaying.

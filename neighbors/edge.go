@@ -2,9 +2,11 @@ package neighbors
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"time"
 
+	"darkchat/dgram/timing"
 	"darkchat/sessions/budget"
 	"darkchat/sessions/identity"
 )
@@ -41,8 +43,26 @@ type edge struct {
 	redialAt   time.Time
 	redialWait time.Duration
 
-	due  time.Time // in timers
-	slot int
+	timer timing.Timer[*edge]
+}
+
+// newEdge returns an edge that knows nothing but whose it is.
+func newEdge(id identity.SessionID, user identity.UserKey, p budget.Payer) *edge {
+	e := &edge{id: id, user: user, payer: p, limits: peerLimits{
+		claims:    timing.NewBucket(1/claimsGap.Seconds(), claimsAtOnce),
+		sightings: timing.NewBucket(1/sightingsGap.Seconds(), sightingsAtOnce),
+	}}
+	e.timer = timing.Timer[*edge]{Owner: e, Order: binary.BigEndian.Uint64(id[:])} // ties by session id, so that a run is replayed exactly
+	return e
+}
+
+// peerLimits bounds what one neighbour tells us, and notes what others tell of it. An honest
+// neighbour never uses up a bucket; a liar, or a broken program, gets only the rate.
+type peerLimits struct {
+	claims    timing.Bucket // claims that make us look at something or pull a record
+	sightings timing.Bucket // of sessions that we miss
+	asking    int           // records that we asked it for and still wait for
+	sightedAt time.Time     // when others said that it is there
 }
 
 // sending is the texts on their way to a neighbour.

@@ -24,7 +24,7 @@ func (es *edges) edge(id identity.SessionID, user identity.UserKey) *edge {
 	if !es.budget.Fits(budget.Edges, p, 1) && !es.dropEdge(p) || !es.budget.Claim(budget.Edges, p, 1) {
 		return nil
 	}
-	e := &edge{id: id, user: user, payer: p}
+	e := newEdge(id, user, p)
 	es.byID[id], es.order = e, nil
 	return e
 }
@@ -49,7 +49,7 @@ func (es *edges) dropEdge(p budget.Payer) bool {
 			look(es.byID[id])
 		}
 	} else {
-		for _, e := range es.timers.heap[:min(len(es.timers.heap), dropSample)] {
+		for e := range es.timers.Some(dropSample) {
 			look(e)
 		}
 	}
@@ -103,7 +103,7 @@ func (es *edges) removeEdge(e *edge) {
 	if es.byID[e.id] != e {
 		return
 	}
-	es.timers.set(e, time.Time{})
+	es.timers.Stop(&e.timer)
 	if e.online {
 		es.onlineOf[e.payer.Class]--
 	}

@@ -2,6 +2,7 @@ package neighbors
 
 import (
 	"bytes"
+	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 	"darkchat/sessions/budget"
 	"darkchat/sessions/identity"
@@ -15,7 +16,7 @@ type edges struct {
 	*core
 	byID     map[identity.SessionID]*edge // the pool Edges bounds them
 	order    []identity.SessionID         // of byID, sorted; nil: to be made anew
-	timers   timers
+	timers   timing.Heap[*edge]
 	onlineOf [budget.Classes]int // edges to sessions that are online, by class
 }
 
@@ -137,7 +138,7 @@ func (es *edges) notSought(id identity.SessionID, addr netip.AddrPort) bool {
 
 // plan schedules e at its earliest deadline.
 func (es *edges) plan(e *edge) {
-	es.timers.set(e, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.send.retryAt, e.redialAt))))
+	es.timers.Set(&e.timer, earliest(earliest(e.quietAt, e.refreshAt), earliest(e.handAt, earliest(e.send.retryAt, e.redialAt))))
 }
 
 // edgeIDs lists the edges in a fixed order: map order never reaches the wire. Callers must not

@@ -71,7 +71,7 @@ func (lk *lookups) sighted(now time.Time, id identity.SessionID, by *edge) {
 	s, ok := lk.book.Session(id)
 	e := lk.edges.byID[id]
 	if !ok || e != nil && (e.online || now.Sub(e.limits.sightedAt) < seekFirst) || !lk.book.Trust(s.User).Known() ||
-		!by.limits.sightings.take(now, sightingsAtOnce, sightingsGap) {
+		!by.limits.sightings.Take(now, 1) {
 		return
 	}
 	if e == nil || e.lostAt.IsZero() {

@@ -22,7 +22,7 @@ func (g *gossip) heardSummaries(now time.Time, by *edge, list []wire.Summary, as
 		}
 		known, ok := g.book.Session(id)
 		lacking := !ok || s.Seq > known.Seq
-		if ok && known.User == g.own.user || !news && !lacking || !by.limits.claims.take(now, claimsAtOnce, claimsGap) {
+		if ok && known.User == g.own.user || !news && !lacking || !by.limits.claims.Take(now, 1) {
 			continue
 		}
 		if lacking {

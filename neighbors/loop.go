@@ -287,7 +287,7 @@ func (l *Loop) read(baton chan struct{}) {
 			return
 		}
 		fails = 0
-		if dgram.Costly(b[:n]) {
+		if dgram.IsHandshake(b[:n]) {
 			baton <- struct{}{}
 			holds = false
 			runtime.Gosched() // even on one processor: cheap datagrams are read first
@@ -313,7 +313,7 @@ func (l *Loop) hear(ear dgram.Conn) {
 		}
 		fails = 0
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
-		l.hand(l.opener.Load().OpenCall(time.Now(), from, b[:n]))
+		l.hand(l.opener.Load().OpenAnnouncement(time.Now(), from, b[:n]))
 	}
 }
 

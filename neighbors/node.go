@@ -141,7 +141,7 @@ func (n *Node) Advance(now time.Time) (next time.Time) {
 		wire = n.core.ep.Advance(now)
 	}
 	next = earliest(next, n.collect(now))
-	next = earliest(earliest(next, wire), earliest(n.core.edges.timers.next(), n.core.turn.wakeAt))
+	next = earliest(earliest(next, wire), earliest(n.core.edges.timers.Next(), n.core.turn.wakeAt))
 	return next
 }
 
@@ -223,7 +223,8 @@ func (n *Node) Unused() (ids, seqs uint64) {
 
 // advanceEdges does what is due at each edge.
 func (n *Node) advanceEdges(now time.Time) {
-	for e := n.core.edges.timers.pop(now); e != nil; e = n.core.edges.timers.pop(now) {
+	for t := n.core.edges.timers.Due(now); t != nil; t = n.core.edges.timers.Due(now) {
+		e := t.Owner
 		if due(e.quietAt, now) {
 			n.detector.checkLiveness(now, e)
 		}

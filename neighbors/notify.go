@@ -6,6 +6,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"darkchat/dgram/timing"
 	"darkchat/sessions/book"
 	"darkchat/sessions/budget"
 	"darkchat/sessions/identity"
@@ -58,7 +59,7 @@ type toldOf struct {
 	name    string // before the renaming that waits
 	waiting [kinds]Event
 	queued  bool
-	pace    allowance
+	pace    timing.Bucket
 }
 
 func newNotifier(core *core) *notifier {
@@ -149,7 +150,7 @@ func (c *notifier) tell(now time.Time, id identity.SessionID, e Event) {
 func (c *notifier) of(id identity.SessionID) *toldOf {
 	s, ok := c.shown.Get(id)
 	if !ok {
-		s = &toldOf{}
+		s = &toldOf{pace: timing.NewBucket(1/toldGap.Seconds(), toldAtOnce)}
 		c.shown.Add(id, s)
 	}
 	return s
@@ -158,7 +159,7 @@ func (c *notifier) of(id identity.SessionID) *toldOf {
 // pays says whether one more event about a session may be told.
 func (c *notifier) pays(now time.Time, id identity.SessionID, s *toldOf) bool {
 	was := s.pace
-	if !s.pace.take(now, toldAtOnce, toldGap) {
+	if !s.pace.Take(now, 1) {
 		return false
 	}
 	if p := c.edges.payer(id); p.Class >= budget.Link && !c.budget.Spend(now, budget.Told, p, 1) {

@@ -11,6 +11,7 @@ import (
 	"darkchat/dgram"
 	"darkchat/dgram/wire"
 	"darkchat/sessions/book"
+	"darkchat/sessions/budget"
 	"darkchat/sessions/identity"
 	"darkchat/sessions/mail"
 	"darkchat/sessions/store"
@@ -158,7 +159,7 @@ func (ob *outbound) textSettled(now time.Time, s dgram.Settled) {
 	id := identity.SessionID(s.Peer)
 	e := ob.edges.byID[id]
 	if e == nil {
-		e = &edge{id: id} // its edge gave way to another; its answer still counts
+		e = newEdge(id, identity.UserKey{}, budget.Payer{}) // its edge gave way to another; its answer still counts
 	}
 	e.landed(s.ID)
 	if e.talk.spoke, e.talk.waited = now, 0; len(e.send.flying) == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"darkchat/dgram/timing"
 	"darkchat/sessions/book"
 	"darkchat/sessions/identity"
 )
@@ -113,7 +114,7 @@ func (c *notifier) firstContact(u book.User) FirstContact {
 type warnings struct {
 	names  *simplelru.LRU[string, *warned]     // by mapped name
 	claims *simplelru.LRU[nameClaim, struct{}] // already told of
-	pace   allowance
+	pace   timing.Bucket
 	next   time.Time // of the next look at the names; zero: no line waits
 }
 
@@ -137,7 +138,7 @@ func newWarnings() warnings {
 	if err != nil || err2 != nil {
 		panic("BUG: the bounds of warnings must be positive")
 	}
-	return warnings{names: names, claims: claims}
+	return warnings{names: names, claims: claims, pace: timing.NewBucket(1/warnEvery.Seconds(), warnAtOnce)}
 }
 
 // first says whether no claim of that key to that name was told before.
@@ -178,7 +179,7 @@ func (w *warnings) say(now time.Time, co *core, name, text, count string) {
 
 // pass tells the counted warnings about a name if it is time.
 func (w *warnings) pass(now time.Time, co *core, o *warned) {
-	if o.more > 0 && now.Sub(o.at) >= warnGap && w.pace.take(now, warnAtOnce, warnEvery) {
+	if o.more > 0 && now.Sub(o.at) >= warnGap && w.pace.Take(now, 1) {
 		o.tell(now, co)
 	}
 }

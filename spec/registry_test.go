@@ -152,7 +152,7 @@ func TestRegistryIsTheCode(t *testing.T) {
 	for folder, files := range map[string]string{
 		"dgram":          "limits.go",
 		"dgram/wire":     "sizes.go message.go kinds.go",
-		"dgram/reliable": "reliability.go",
+		"dgram/reliable": "limits.go",
 		"neighbors":      "config.go",
 		"neighbors/lan":  "lan.go",
 	} {

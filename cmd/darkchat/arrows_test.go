@@ -41,9 +41,10 @@ type arrow struct {
 // and keys in dgram, memory in sessions, decisions in neighbors, words for
 // people in shell, wiring in cmd. Test files and fuzz may import anything.
 var arrows = []arrow{
-	{"dgram", []string{"dgram/wire", "dgram/reliable"}, []string{
+	{"dgram", []string{"dgram/wire", "dgram/reliable", "dgram/timing"}, []string{
 		"github.com/flynn/noise", "github.com/hashicorp/golang-lru/v2",
 		"golang.org/x/crypto", "golang.org/x/net", "golang.org/x/sys"}},
+	{"dgram/timing", nil, nil},
 	{"dgram/wire", nil, []string{"github.com/fxamacker/cbor/v2"}},
 	{"dgram/reliable", []string{"dgram/wire"}, nil},
 	{"dgram/simnet", []string{"dgram"}, nil},
@@ -58,7 +59,7 @@ var arrows = []arrow{
 		"github.com/google/renameio/v2", "go.etcd.io/bbolt", "golang.org/x/text"}},
 	{"sessions/sessiontest", []string{"sessions/kv"}, nil},
 	{"sessions/budget", nil, []string{"github.com/hashicorp/golang-lru/v2"}},
-	{"neighbors", []string{"dgram", "dgram/wire", "sessions/*"}, []string{
+	{"neighbors", []string{"dgram", "dgram/wire", "dgram/timing", "sessions/*"}, []string{
 		"github.com/hashicorp/golang-lru/v2", "github.com/rivo/uniseg"}},
 	{"neighbors/*", []string{"neighbors", "dgram", "dgram/wire"}, nil},
 	{"neighbors/sim", []string{"neighbors", "dgram", "sessions/*"}, nil},
@@ -108,6 +109,7 @@ func TestArrowsForbid(t *testing.T) {
 	}{
 		{"dgram", "darkchat/sessions/identity", false},
 		{"dgram", "net/netip", true},
+		{"dgram/timing", "darkchat/dgram", false},
 		{"dgram", "darkchat/dgram/reliable", true},
 		{"dgram/wire", "darkchat/dgram", false},
 		{"dgram/reliable", "darkchat/dgram", false},

@@ -25,7 +25,7 @@ const linkRate = 3000
 // falseChallenges: each announcement that is heard on the link is answered by a crowd that
 // does not exist, quicker than an honest node may answer.
 func falseChallenges(ctx context.Context, a *assault) {
-	ear, err := dgram.Hear(lan.Group4)
+	ear, err := dgram.ListenAnnounce(lan.Group4)
 	if err != nil {
 		a.tally.errors.Add(1)
 		return

@@ -22,7 +22,7 @@ type watcher struct {
 	ground ground
 	last   neighbors.LocalNetwork
 	finders
-	ears   []*dgram.Ear
+	ears   []*dgram.AnnounceSocket
 	notice func(string)
 }
 
@@ -34,7 +34,7 @@ func (w *watcher) hear() {
 		return
 	}
 	for _, group := range []netip.AddrPort{lan.Group4, lan.Group6} {
-		ear, err := dgram.Hear(group)
+		ear, err := dgram.ListenAnnounce(group)
 		if err == nil {
 			w.ears = append(w.ears, ear)
 			w.loop.Hear(ear)

@@ -8,45 +8,45 @@ import (
 )
 
 func TestEveryAttemptMeasures(t *testing.T) {
-	c := NewSender(noJitter(), nil, false)
-	mustPut(t, c, textOf(1, 1), textOf(2, 1))
-	takeAll(c, start)
-	c.Advance(start.Add(time.Second))
-	takeAll(c, start.Add(time.Second))
-	if _, ok := c.OnAck(start.Add(1100*time.Millisecond), ackOf(wire.KindText, 2, 3)); ok {
+	s := NewSender(noJitter(), nil, false)
+	mustPut(t, s, textOf(1, 1), textOf(2, 1))
+	takeAll(s, start)
+	s.Advance(start.Add(time.Second))
+	takeAll(s, start.Add(time.Second))
+	if _, ok := s.OnAck(start.Add(1100*time.Millisecond), ackOf(wire.KindText, 2, 3)); ok {
 		t.Fatal("an attempt that was never made is acknowledged")
 	}
-	r, ok := c.OnAck(start.Add(1100*time.Millisecond), ackOf(wire.KindText, 1, 2))
-	if !ok || r.RTT != 100*time.Millisecond || c.RTT() != 100*time.Millisecond {
-		t.Fatalf("%+v, %v, %v", r, ok, c.RTT())
+	r, ok := s.OnAck(start.Add(1100*time.Millisecond), ackOf(wire.KindText, 1, 2))
+	if !ok || r.RTT != 100*time.Millisecond || s.RTT() != 100*time.Millisecond {
+		t.Fatalf("%+v, %v, %v", r, ok, s.RTT())
 	}
-	r, ok = c.OnAck(start.Add(1200*time.Millisecond), ackOf(wire.KindText, 2, 1)) // a late one
-	if !ok || r.RTT != 1200*time.Millisecond || !c.Idle() {
+	r, ok = s.OnAck(start.Add(1200*time.Millisecond), ackOf(wire.KindText, 2, 1)) // a late one
+	if !ok || r.RTT != 1200*time.Millisecond || !s.Idle() {
 		t.Fatalf("%+v, %v", r, ok)
 	}
-	if _, ok := c.OnAck(start.Add(1300*time.Millisecond), ackOf(wire.KindText, 2, 2)); ok {
+	if _, ok := s.OnAck(start.Add(1300*time.Millisecond), ackOf(wire.KindText, 2, 2)); ok {
 		t.Fatal("a message settles twice")
 	}
 }
 
 // An ack that comes after the lapse must not look like a quick answer to the next life.
 func TestAttemptsRiseOverLives(t *testing.T) {
-	c := NewSender(noJitter(), nil, false)
-	mustPut(t, c, textOf(1, 1))
+	s := NewSender(noJitter(), nil, false)
+	mustPut(t, s, textOf(1, 1))
 	now := start
-	for len(c.past) == 0 {
-		takeAll(c, now)
-		now = c.Deadline()
-		c.Advance(now)
+	for len(s.past) == 0 {
+		takeAll(s, now)
+		now = s.Deadline()
+		s.Advance(now)
 	}
-	mustPut(t, c, textOf(1, 1))
-	ms, padTo, _ := c.NextPacket(now, testRoom)
+	mustPut(t, s, textOf(1, 1))
+	ms, padTo, _ := s.NextPacket(now, testRoom)
 	if ms[0].Attempt != MaxSends+1 || padTo != wire.ResentSize {
 		t.Fatalf("attempt %d, padded to %d", ms[0].Attempt, padTo)
 	}
-	r, ok := c.OnAck(now.Add(time.Millisecond), ackOf(wire.KindText, 1, MaxSends))
-	if !ok || r.RTT != 0 || c.RTT() != 0 {
-		t.Fatalf("%+v, %v, round trip %v", r, ok, c.RTT())
+	r, ok := s.OnAck(now.Add(time.Millisecond), ackOf(wire.KindText, 1, MaxSends))
+	if !ok || r.RTT != 0 || s.RTT() != 0 {
+		t.Fatalf("%+v, %v, round trip %v", r, ok, s.RTT())
 	}
 }
 
@@ -54,19 +54,19 @@ func TestAttemptsRiseOverLives(t *testing.T) {
 // life measures nothing.
 func TestAttemptsRiseAfterBusy(t *testing.T) {
 	for _, r := range []wire.Result{wire.ResultBusy, wire.ResultGap} {
-		c, now := opened(t, 20*time.Millisecond)
-		mustPut(t, c, textOf(5, 1))
-		takeAll(c, now)
-		if _, ok := c.OnAck(now, wire.Ack{Kind: wire.KindText, ID: 5, Attempt: 1, Result: r}); !ok {
+		s, now := opened(t, 20*time.Millisecond)
+		mustPut(t, s, textOf(5, 1))
+		takeAll(s, now)
+		if _, ok := s.OnAck(now, wire.Ack{Kind: wire.KindText, ID: 5, Attempt: 1, Result: r}); !ok {
 			t.Fatalf("%v does not settle", r)
 		}
-		mustPut(t, c, textOf(5, 1))
-		if ms, _, _ := c.NextPacket(now, testRoom); len(ms) != 1 || ms[0].Attempt != 2 {
+		mustPut(t, s, textOf(5, 1))
+		if ms, _, _ := s.NextPacket(now, testRoom); len(ms) != 1 || ms[0].Attempt != 2 {
 			t.Fatalf("after %v: %+v", r, ms)
 		}
-		c.Cancel(wire.KindText, 5)
-		mustPut(t, c, textOf(5, 1))
-		if ms, _, _ := c.NextPacket(now, testRoom); len(ms) != 1 || ms[0].Attempt != 3 {
+		s.Cancel(wire.KindText, 5)
+		mustPut(t, s, textOf(5, 1))
+		if ms, _, _ := s.NextPacket(now, testRoom); len(ms) != 1 || ms[0].Attempt != 3 {
 			t.Fatalf("after a cancel: %+v", ms)
 		}
 	}
@@ -75,22 +75,22 @@ func TestAttemptsRiseAfterBusy(t *testing.T) {
 // The wait doubles for a silent peer, not for one that answers other messages.
 func TestNoBackOffWhileHeard(t *testing.T) {
 	for _, heard := range []bool{false, true} {
-		c, now := opened(t, 20*time.Millisecond)
-		mustPut(t, c, wire.Message{ID: 3, Body: wire.Online{}})
-		takeAll(c, now)
-		mustPut(t, c, textOf(2, 10))
-		takeAll(c, now)
+		s, now := opened(t, 20*time.Millisecond)
+		mustPut(t, s, wire.Message{ID: 3, Body: wire.Online{}})
+		takeAll(s, now)
+		mustPut(t, s, textOf(2, 10))
+		takeAll(s, now)
 		if heard {
-			c.OnAck(now.Add(time.Millisecond), ackOf(wire.KindOnline, 3, 1))
+			s.OnAck(now.Add(time.Millisecond), ackOf(wire.KindOnline, 3, 1))
 		}
-		wait := c.trip.timeout(true)
+		wait := s.roundTrip.timeout(true)
 		now = now.Add(wait)
-		c.Advance(now)
-		takeAll(c, now)
+		s.Advance(now)
+		takeAll(s, now)
 		if !heard {
 			wait *= 2
 		}
-		if d := c.held[messageKey{wire.KindText, 2}].deadline.Sub(now); d != wait {
+		if d := s.pending[messageKey{wire.KindText, 2}].deadline.Sub(now); d != wait {
 			t.Fatalf("heard %v: the second wait is %v, not %v", heard, d, wait)
 		}
 	}

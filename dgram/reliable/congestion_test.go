@@ -7,47 +7,47 @@ import (
 	"darkchat/dgram/wire"
 )
 
-// wide returns a courier with a window of at least n datagrams, all of which it
+// wide returns a sender with a window of at least n datagrams, all of which it
 // has just filled with one text each; the texts have the ids from first on.
-func wide(t testing.TB, n int) (c *Sender, now time.Time, first uint64) {
+func wide(t testing.TB, n int) (s *Sender, now time.Time, first uint64) {
 	t.Helper()
-	c, now = opened(t, 20*time.Millisecond)
+	s, now = opened(t, 20*time.Millisecond)
 	id, done := uint64(2), uint64(2)
-	for c.allowed.size < n {
+	for s.window.size < n {
 		for range 2 * windowMost {
-			c.Put(textOf(id, 900))
+			s.Put(textOf(id, 900))
 			id++
 		}
-		sent := len(takeAll(c, now))
+		sent := len(takeAll(s, now))
 		now = now.Add(20 * time.Millisecond)
 		for range sent {
-			if _, ok := c.OnAck(now, ackOf(wire.KindText, done, 1)); !ok {
+			if _, ok := s.OnAck(now, ackOf(wire.KindText, done, 1)); !ok {
 				t.Fatalf("text %d does not settle", done)
 			}
 			done++
 		}
 	}
-	takeAll(c, now)
-	return c, now, done
+	takeAll(s, now)
+	return s, now, done
 }
 
 func TestWindowGrowsFromOneToFour(t *testing.T) {
-	c := NewSender(noJitter(), nil, false)
+	s := NewSender(noJitter(), nil, false)
 	for id := uint64(1); id <= 20; id++ {
-		mustPut(t, c, textOf(id, 900))
+		mustPut(t, s, textOf(id, 900))
 	}
-	if n := len(takeAll(c, start)); n != windowUnheard {
+	if n := len(takeAll(s, start)); n != windowUnheard {
 		t.Fatalf("%d datagrams before the first ack", n)
 	}
 	now := start.Add(time.Millisecond)
-	c.OnAck(now, ackOf(wire.KindText, 1, 1))
-	if n := len(takeAll(c, now)); n != windowFirst {
+	s.OnAck(now, ackOf(wire.KindText, 1, 1))
+	if n := len(takeAll(s, now)); n != windowFirst {
 		t.Fatalf("%d datagrams after it", n)
 	}
 	for id := uint64(2); id <= 5; id++ { // slow start: two for each
-		c.OnAck(now, ackOf(wire.KindText, id, 1))
+		s.OnAck(now, ackOf(wire.KindText, id, 1))
 	}
-	if n := len(takeAll(c, now)); n != 2*windowFirst {
+	if n := len(takeAll(s, now)); n != 2*windowFirst {
 		t.Fatalf("%d datagrams after four acks", n)
 	}
 }
@@ -55,29 +55,29 @@ func TestWindowGrowsFromOneToFour(t *testing.T) {
 // A lost datagram is made up for before its timer, and the window is halved, once
 // for all that one round trip loses.
 func TestWindowShrinksOnLoss(t *testing.T) {
-	c, now, first := wide(t, 32)
-	before := c.allowed.size
-	under := uint64(len(c.flights))
+	s, now, first := wide(t, 32)
+	before := s.window.size
+	under := uint64(len(s.inFlight))
 	now = now.Add(20 * time.Millisecond)
 	for id := first + 2; id < first+under; id++ { // the first two are lost
-		c.OnAck(now, gapOf(id, 1, first-1))
+		s.OnAck(now, gapOf(id, 1, first-1))
 	}
-	grown := c.allowed.size
-	ms, padTo, ok := c.NextPacket(now, testRoom)
+	grown := s.window.size
+	ms, padTo, ok := s.NextPacket(now, testRoom)
 	if !ok || ms[0].ID != first || ms[0].Attempt != 2 || padTo != wire.ResentSize {
 		t.Fatalf("%+v, %v", ms, ok)
 	}
-	if c.allowed.size != grown/2 || c.allowed.size >= before {
-		t.Fatalf("the window was %d, then %d, is %d", before, grown, c.allowed.size)
+	if s.window.size != grown/2 || s.window.size >= before {
+		t.Fatalf("the window was %d, then %d, is %d", before, grown, s.window.size)
 	}
-	if n := 1 + len(takeAll(c, now)); n > c.allowed.size {
-		t.Fatalf("%d datagrams leave through a window of %d", n, c.allowed.size)
+	if n := 1 + len(takeAll(s, now)); n > s.window.size {
+		t.Fatalf("%d datagrams leave through a window of %d", n, s.window.size)
 	}
-	halved := c.allowed.size
+	halved := s.window.size
 	now = now.Add(20 * time.Millisecond)
-	c.OnAck(now, ackOf(wire.KindText, first, 2))
-	if c.allowed.size > halved+1 {
-		t.Errorf("one ack in congestion avoidance makes %d of %d", c.allowed.size, halved)
+	s.OnAck(now, ackOf(wire.KindText, first, 2))
+	if s.window.size > halved+1 {
+		t.Errorf("one ack in congestion avoidance makes %d of %d", s.window.size, halved)
 	}
 }
 
@@ -115,35 +115,35 @@ func TestWindowHalvesOnceARoundTrip(t *testing.T) {
 
 // Small datagrams do not open the window: then texts wait and share one.
 func TestWindowKeepsShutWhenUnused(t *testing.T) {
-	c, now := opened(t, time.Millisecond)
+	s, now := opened(t, time.Millisecond)
 	for id := uint64(2); id < 200; id++ {
-		mustPut(t, c, textOf(id, 1))
-		takeAll(c, now)
-		c.OnAck(now.Add(time.Millisecond), ackOf(wire.KindText, id, 1))
+		mustPut(t, s, textOf(id, 1))
+		takeAll(s, now)
+		s.OnAck(now.Add(time.Millisecond), ackOf(wire.KindText, id, 1))
 		now = now.Add(2 * time.Millisecond)
 	}
-	if c.allowed.size != windowFirst {
-		t.Fatalf("the window is %d", c.allowed.size)
+	if s.window.size != windowFirst {
+		t.Fatalf("the window is %d", s.window.size)
 	}
 }
 
 // One later datagram that arrived is enough when the earlier is late by more than
 // an eighth of the round trip.
 func TestOvertakenInTime(t *testing.T) {
-	c, now := opened(t, 80*time.Millisecond)
-	mustPut(t, c, textOf(2, 900), textOf(3, 900))
-	takeAll(c, now)
+	s, now := opened(t, 80*time.Millisecond)
+	mustPut(t, s, textOf(2, 900), textOf(3, 900))
+	takeAll(s, now)
 	now = now.Add(80 * time.Millisecond)
-	c.OnAck(now, gapOf(3, 1, 1))
-	if got := takeAll(c, now); got != nil {
+	s.OnAck(now, gapOf(3, 1, 1))
+	if got := takeAll(s, now); got != nil {
 		t.Fatalf("%v go at once", got)
 	}
-	at := c.Deadline()
+	at := s.Deadline()
 	if at.Sub(now) != 10*time.Millisecond {
 		t.Fatalf("lost after %v", at.Sub(now))
 	}
-	c.Advance(at)
-	if got := takeAll(c, at); len(got) != 1 || got[0][0] != 2 {
+	s.Advance(at)
+	if got := takeAll(s, at); len(got) != 1 || got[0][0] != 2 {
 		t.Fatalf("%v", got)
 	}
 }
@@ -170,7 +170,7 @@ func TestStreamCoalesces(t *testing.T) {
 		w.todo = w.todo[1:]
 		next.run(w.now)
 	}
-	t.Logf("%d datagrams of texts, %d of acks, window %d", a.datagrams, b.datagrams, a.c.allowed.size)
+	t.Logf("%d datagrams of texts, %d of acks, window %d", a.datagrams, b.datagrams, a.c.window.size)
 	if a.datagrams > texts/8 || b.datagrams > texts/8 {
 		t.Errorf("%d texts took %d datagrams and %d of acks", texts, a.datagrams, b.datagrams)
 	}
@@ -189,7 +189,7 @@ func TestStreamUnderLoss(t *testing.T) {
 	w.feed = func() bool {
 		for len(a.pending) < 64 && a.prev < texts && w.text(a, 100) {
 		}
-		windows, steps = windows+a.c.allowed.size, steps+1
+		windows, steps = windows+a.c.window.size, steps+1
 		return len(a.ended) < texts
 	}
 	w.run(time.Minute)
@@ -203,17 +203,17 @@ func TestStreamUnderLoss(t *testing.T) {
 // A later text that was recorded shows that an earlier one arrived: only its ack was
 // lost, so it goes again, but the window stays.
 func TestLostAckIsNoCongestion(t *testing.T) {
-	c, now, first := wide(t, 8)
+	s, now, first := wide(t, 8)
 	now = now.Add(20 * time.Millisecond)
 	for id := first + 1; id < first+6; id++ { // the ack of the first is lost
-		c.OnAck(now, ackOf(wire.KindText, id, 1))
+		s.OnAck(now, ackOf(wire.KindText, id, 1))
 	}
-	before := c.allowed.size
-	ms, _, ok := c.NextPacket(now, testRoom)
+	before := s.window.size
+	ms, _, ok := s.NextPacket(now, testRoom)
 	if !ok || ms[0].ID != first || ms[0].Attempt != 2 {
 		t.Fatalf("%+v, %v", ms, ok)
 	}
-	if c.allowed.size != before {
-		t.Fatalf("the window went from %d to %d", before, c.allowed.size)
+	if s.window.size != before {
+		t.Fatalf("the window went from %d to %d", before, s.window.size)
 	}
 }

@@ -43,7 +43,7 @@ func (r Result) String() string {
 
 // Message is one message inside a datagram. ID is unique among the confirmed messages of its
 // kind that one session sends to another; that of a text is 1 to MaxTextID. Attempt counts the
-// sends of a confirmed message from 1 and is 0 for an unconfirmed one; the sender's courier
+// sends of a confirmed message from 1 and is 0 for an unconfirmed one; package reliable
 // sets it, and the receiver echoes it in the Ack. Acks ride along and have nothing to do with
 // the body.
 type Message struct {

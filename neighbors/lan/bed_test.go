@@ -225,7 +225,7 @@ func (b *bed) step(end time.Time) bool {
 			case h.port:
 				h.node.Receive(b.now, h.opener.Open(b.now, d.From, d.To.Addr(), d.Bytes))
 			case lan.Port:
-				h.node.Receive(b.now, h.opener.OpenCall(b.now, d.From, d.Bytes))
+				h.node.Receive(b.now, h.opener.OpenAnnouncement(b.now, d.From, d.Bytes))
 			}
 			h.turn()
 		}

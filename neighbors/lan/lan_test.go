@@ -231,7 +231,7 @@ func TestWhoIsAnswered(t *testing.T) {
 		"10.97.0.9:7", "[fd00:0:0:61::9]:7", // on the link
 	} {
 		copy(hello, announcement(byte(i)))
-		ann.node.Receive(b.now, ann.opener.OpenCall(b.now, netip.MustParseAddrPort(from), hello))
+		ann.node.Receive(b.now, ann.opener.OpenAnnouncement(b.now, netip.MustParseAddrPort(from), hello))
 		ann.turn()
 		if len(sent) > 0 && i == 0 {
 			t.Error("answered at once")

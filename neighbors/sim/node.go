@@ -173,7 +173,7 @@ func (n *node) receive(at int64, a arrival) {
 	from := n.people[a.from].addr
 	var o dgram.Opened
 	if a.call {
-		o = n.opener.OpenCall(now, from, a.bytes)
+		o = n.opener.OpenAnnouncement(now, from, a.bytes)
 	} else {
 		o = n.opener.Open(now, from, n.person.addr.Addr(), a.bytes)
 	}

@@ -63,17 +63,17 @@ func (e *Endpoint) settle(l *link, rtt time.Duration) {
 	}
 	was := l.way
 	l.way = use.path.to
-	l.courier.SetMaxDatagram(largest(l.way))
+	l.sender.SetMaxDatagram(largest(l.way))
 	if was.IsValid() && was != l.way {
-		l.courier.RetransmitAll() // datagrams on the old path may be lost with it
+		l.sender.RetransmitAll() // datagrams on the old path may be lost with it
 		e.touch(l)
 	}
 	if !was.IsValid() || Relayed(was.Addr()) == Relayed(l.way.Addr()) {
 		return
 	}
 	l.near = e.near(l.way.Addr())
-	l.courier.ResetPath(l.near)
-	l.courier.PresumeTrip(use.trip)
+	l.sender.ResetPath(l.near)
+	l.sender.PresumeTrip(use.trip)
 	e.touch(l)
 	e.emit(Moved{Peer: l.peer.ID, From: was, To: l.way, RTT: rtt})
 }
@@ -94,7 +94,7 @@ func (a *association) muteAt() time.Time {
 	if a.silence.asked.IsZero() || a.silence.mute || a.relayed() {
 		return time.Time{}
 	}
-	return a.silence.asked.Add(max(muteAfter, 2*reliable.TripWait(a.link.courier.KnownTrip())))
+	return a.silence.asked.Add(max(muteAfter, 2*reliable.TripWait(a.link.sender.KnownTrip())))
 }
 
 // hush finds direct associations that have become mute.
@@ -193,7 +193,7 @@ func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after
 		d.expect([]Peer{want})
 		if d.punch = p; !d.waiting {
 			d.hellos = 0
-			e.timers.set(&d.timer, now.Add(after))
+			e.timers.Set(&d.timer, now.Add(after))
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"darkchat/dgram/wire"
 )
 
-// What two couriers do over a bad network is compared with a slow model: a set of
+// What two senders do over a bad network is compared with a slow model: a set of
 // ids that are pending, and the log of what each side recorded.
 
 // flaws describe a network in a fixed round.
@@ -40,7 +40,7 @@ func (a *agenda) Pop() any {
 	return x
 }
 
-// side is one courier with the application behind it.
+// side is one sender with the application behind it.
 type side struct {
 	name string
 	c    *Sender
@@ -144,8 +144,8 @@ func (w *world) flush(s *side) {
 		if !ok {
 			return
 		}
-		if s.c.number > number && len(s.c.flights) > s.c.allowed.size {
-			w.t.Fatalf("%s: %d datagrams under way, window %d", s.name, len(s.c.flights), s.c.allowed.size)
+		if s.c.number > number && len(s.c.inFlight) > s.c.window.size {
+			w.t.Fatalf("%s: %d datagrams under way, window %d", s.name, len(s.c.inFlight), s.c.window.size)
 		}
 		w.departs(s, ms, padTo)
 		w.check(s)
@@ -258,7 +258,7 @@ func (w *world) receives(s *side, m wire.Message) {
 }
 
 // saneTrip holds a measured round trip against the network's.
-func (w *world) saneTrip(s *side, r settled) {
+func (w *world) saneTrip(s *side, r Settled) {
 	if r.RTT == 0 {
 		return
 	}
