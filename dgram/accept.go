@@ -37,7 +37,7 @@ func (e *Endpoint) shaken(now time.Time, o Opened) {
 	e.settle(l, 0)
 	l.accepting = append(l.accepting, a)
 	a.knows, a.reply.salt = s.have == e.self.Seq, s.salt
-	a.proof.fresh, a.proof.called = fresh, e.authenticated(now, s.peer.ID, o.from)
+	a.proof.fresh, a.proof.called = fresh, e.announcements.authenticated(now, s.peer.ID, o.from)
 	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: o.from, Fresh: fresh, Link: a.proof.called})
 	e.deliver(now, l, o)
 }
@@ -80,7 +80,7 @@ func (e *Endpoint) sendAccept(now time.Time, a *association) {
 	if a.reply.times++; a.reply.times == 1 {
 		a.reply.first = now
 	}
-	a.reply.at, a.reply.again = now, now.Add(e.backOff(a.path.to, a.reply.times, e.contacts.trips.trip(a.path.to.Addr())))
+	a.reply.at, a.reply.again = now, now.Add(e.dialer.backOff(a.path.to, a.reply.times, e.dialer.contacts.trips.trip(a.path.to.Addr())))
 	a.proof.gave += len(a.reply.bytes)
 	e.send(wire.PacketAccept, a.path, a.reply.bytes)
 }

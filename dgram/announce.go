@@ -49,30 +49,30 @@ func (e *Endpoint) Announce(now time.Time, outlets []Outlet) {
 
 // heardAnswer handles a CHALLENGE for our announcement: it waits for the draw, or is obeyed
 // if it is late and there is room.
-func (e *Endpoint) heardAnswer(now time.Time, o Opened) {
-	g := &e.announcements.gathering
+func (an *announcements) heardAnswer(now time.Time, o Opened) {
+	g := &an.gathering
 	switch {
-	case !e.answers(now, o):
+	case !an.answers(now, o):
 	case !g.until.IsZero() && now.Before(g.until):
 		if !g.add(o) {
-			e.drop(DroppedFull)
+			an.drop(DroppedFull)
 		}
 	case g.late >= maxLateAnswers || g.served[o.from.Addr()] > 0:
-		e.drop(DroppedFull)
+		an.drop(DroppedFull)
 	default:
 		g.late++
-		e.obeyAnswer(now, o)
+		an.obeyAnswer(now, o)
 	}
 }
 
 // answers says whether a CHALLENGE for our announcement is still of use.
-func (e *Endpoint) answers(now time.Time, o Opened) bool {
-	c, ok := e.announcements.announcers.Peek(o.from)
+func (an *announcements) answers(now time.Time, o Opened) bool {
+	c, ok := an.announcers.Peek(o.from)
 	switch {
-	case now.Sub(e.announcements.own.at) > answerLife:
-		e.drop(DroppedEcho)
-	case ok && c.authentic && e.Confirmed(c.peer) && e.LastHeard(c.peer).After(e.announcements.own.at):
-		e.drop(DroppedRepeated) // we have met since: both announced at once
+	case now.Sub(an.own.at) > answerLife:
+		an.drop(DroppedEcho)
+	case ok && c.authentic && an.Confirmed(c.peer) && an.LastHeard(c.peer).After(an.own.at):
+		an.drop(DroppedRepeated) // we have met since: both announced at once
 	default:
 		return true
 	}
@@ -80,11 +80,11 @@ func (e *Endpoint) answers(now time.Time, o Opened) bool {
 }
 
 // drawAnswers obeys the gathered CHALLENGEs that are drawn.
-func (e *Endpoint) drawAnswers(now time.Time) {
-	if g := &e.announcements.gathering; !g.until.IsZero() && !g.until.After(now) {
+func (an *announcements) drawAnswers(now time.Time) {
+	if g := &an.gathering; !g.until.IsZero() && !g.until.After(now) {
 		for _, o := range g.draw() {
-			if e.answers(now, o) {
-				e.obeyAnswer(now, o)
+			if an.answers(now, o) {
+				an.obeyAnswer(now, o)
 			}
 		}
 	}
@@ -92,21 +92,21 @@ func (e *Endpoint) drawAnswers(now time.Time) {
 
 // obeyAnswer begins the dial that answers a CHALLENGE for our announcement. It sends at most
 // two HANDSHAKEs and nothing else: the next announcement begins anew.
-func (e *Endpoint) obeyAnswer(now time.Time, o Opened) {
-	d := e.dials[o.from]
+func (an *announcements) obeyAnswer(now time.Time, o Opened) {
+	d := an.dialer.dials[o.from]
 	switch {
-	case d != nil && d.waiting && d.echo != e.announcements.own.nonce:
-		e.drop(DroppedRepeated) // one exchange at a time
+	case d != nil && d.waiting && d.echo != an.own.nonce:
+		an.drop(DroppedRepeated) // one exchange at a time
 		return
-	case d == nil && !e.roomForDial(false):
-		e.drop(DroppedFull)
+	case d == nil && !an.dialer.roomForDial(false):
+		an.drop(DroppedFull)
 		return
 	case d == nil:
-		d = e.newDial(o.from)
+		d = an.dialer.newDial(o.from)
 		d.quiet, d.near = true, true
 	}
-	e.announcements.served[o.from.Addr()]++
-	d.trip = max(d.trip, min(now.Sub(e.announcements.own.at), reliable.TripMost))
+	an.served[o.from.Addr()]++
+	d.trip = max(d.trip, min(now.Sub(an.own.at), reliable.TripMost))
 	d.anyone, d.link = true, true
-	e.obey(now, o, d)
+	an.dialer.obey(now, o, d)
 }

@@ -13,6 +13,7 @@ import (
 
 // announcements is an Endpoint's state about announcements, its own and others'.
 type announcements struct {
+	*Endpoint
 	own announcement
 	gathering
 	announcers     *simplelru.LRU[netip.AddrPort, *announcer]  // at most maxAnnouncers
@@ -22,14 +23,14 @@ type announcements struct {
 	replyBudget    [2]timing.Bucket                            // CHALLENGEs for announcements: IPv6, IPv4
 }
 
-func newAnnouncements() announcements {
+func newAnnouncements(e *Endpoint) *announcements {
 	announcers, err := simplelru.NewLRU[netip.AddrPort, *announcer](maxAnnouncers, nil)
 	hosts, err2 := simplelru.NewLRU[netip.Addr, *announcingHost](maxAnnouncers, nil)
 	if err != nil || err2 != nil {
 		panic("BUG: the bound of announcers must be positive")
 	}
-	return announcements{
-		announcers: announcers, hosts: hosts,
+	return &announcements{
+		Endpoint: e, announcers: announcers, hosts: hosts,
 		replyBudget: [2]timing.Bucket{timing.NewBucket(answerRate, answerBurst), timing.NewBucket(answerRate, answerBurst)},
 	}
 }
@@ -64,29 +65,29 @@ type pendingReply struct {
 // wait, so that not everybody on a link answers at once; a peer with which we are already in
 // touch gets none (spec/wire.md 6.7). The address that it first came from decides that:
 // anybody can repeat the same HELLO afterwards.
-func (e *Endpoint) heardAnnouncement(now time.Time, o Opened) {
+func (an *announcements) heardAnnouncement(now time.Time, o Opened) {
 	p := path{o.from, o.local}
-	i := slices.IndexFunc(e.announcements.pendingReplies, func(r pendingReply) bool { return r.echo == o.echo })
+	i := slices.IndexFunc(an.pendingReplies, func(r pendingReply) bool { return r.echo == o.echo })
 	if i >= 0 {
-		if r := &e.announcements.pendingReplies[i]; len(r.from) < maxReplyPaths && !slices.Contains(r.from, p) {
+		if r := &an.pendingReplies[i]; len(r.from) < maxReplyPaths && !slices.Contains(r.from, p) {
 			r.from = append(r.from, p)
-			e.note(now, o)
+			an.note(now, o)
 		}
 		return
 	}
-	if !e.host(o.from.Addr()).budget.Take(now, 1) || !e.roomForReply(o.from.Addr()) {
-		e.drop(DroppedFull)
+	if !an.host(o.from.Addr()).budget.Take(now, 1) || !an.roomForReply(o.from.Addr()) {
+		an.drop(DroppedFull)
 		return
 	}
-	c := e.note(now, o)
-	wait := answerWaitLeast + time.Duration(randomUint64(e.random)%uint64(answerWaitMost-answerWaitLeast))
-	e.announcements.pendingReplies = append(e.announcements.pendingReplies, pendingReply{echo: o.echo, from: []path{p}, known: e.inTouch(now, c), at: now.Add(wait)})
-	e.announcements.replyAt = sooner(e.announcements.replyAt, now.Add(wait))
+	c := an.note(now, o)
+	wait := answerWaitLeast + time.Duration(randomUint64(an.random)%uint64(answerWaitMost-answerWaitLeast))
+	an.pendingReplies = append(an.pendingReplies, pendingReply{echo: o.echo, from: []path{p}, known: an.inTouch(now, c), at: now.Add(wait)})
+	an.replyAt = sooner(an.replyAt, now.Add(wait))
 }
 
 // note remembers that an announcement came from an address.
-func (e *Endpoint) note(now time.Time, o Opened) *announcer {
-	c := e.announcer(o.from)
+func (an *announcements) note(now time.Time, o Opened) *announcer {
+	c := an.announcer(o.from)
 	if c.nonce != o.echo {
 		if now.Sub(c.last) > announceRow {
 			c.row = now
@@ -97,21 +98,21 @@ func (e *Endpoint) note(now time.Time, o Opened) *announcer {
 }
 
 // announcer returns what is remembered of an address.
-func (e *Endpoint) announcer(a netip.AddrPort) *announcer {
-	c, ok := e.announcements.announcers.Get(a)
+func (an *announcements) announcer(a netip.AddrPort) *announcer {
+	c, ok := an.announcers.Get(a)
 	if !ok {
 		c = &announcer{}
-		e.announcements.announcers.Add(a, c)
+		an.announcers.Add(a, c)
 	}
 	return c
 }
 
 // host returns what is remembered of an IP.
-func (e *Endpoint) host(ip netip.Addr) *announcingHost {
-	h, ok := e.announcements.hosts.Get(ip)
+func (an *announcements) host(ip netip.Addr) *announcingHost {
+	h, ok := an.hosts.Get(ip)
 	if !ok {
 		h = &announcingHost{budget: timing.NewBucket(answerRateOfIP, answerBurstOfIP)}
-		e.announcements.hosts.Add(ip, h)
+		an.hosts.Add(ip, h)
 	}
 	return h
 }
@@ -119,8 +120,8 @@ func (e *Endpoint) host(ip netip.Addr) *announcingHost {
 // roomForReply makes room for an announcement that is to wait for our answer: one of the IP
 // with the most gives way; if that is the newcomer's own IP, or all have equally many, chance
 // decides. false: the newcomer gives way.
-func (e *Endpoint) roomForReply(ip netip.Addr) bool {
-	list := e.announcements.pendingReplies
+func (an *announcements) roomForReply(ip netip.Addr) bool {
+	list := an.pendingReplies
 	if len(list) < maxPendingReplies {
 		return true
 	}
@@ -131,7 +132,7 @@ func (e *Endpoint) roomForReply(ip netip.Addr) bool {
 		of[a]++
 		most = max(most, of[a])
 	}
-	drawn := int(randomUint64(e.random) % uint64(len(list)+1))
+	drawn := int(randomUint64(an.random) % uint64(len(list)+1))
 	for i := range list {
 		k := (drawn + i) % (len(list) + 1)
 		if k == len(list) {
@@ -141,7 +142,7 @@ func (e *Endpoint) roomForReply(ip netip.Addr) bool {
 			continue
 		}
 		if of[list[k].from[0].to.Addr()] == most {
-			e.announcements.pendingReplies = slices.Delete(list, k, k+1)
+			an.pendingReplies = slices.Delete(list, k, k+1)
 			return true
 		}
 	}
@@ -151,64 +152,64 @@ func (e *Endpoint) roomForReply(ip netip.Addr) bool {
 // inTouch says whether the peer at c and we hear each other. A peer that announces itself
 // repeatedly, and has said nothing else since the first time, may have lost the keys: a new
 // program at the old address. It counts as a stranger again.
-func (e *Endpoint) inTouch(now time.Time, c *announcer) bool {
-	if !c.authentic || !e.Confirmed(c.peer) {
+func (an *announcements) inTouch(now time.Time, c *announcer) bool {
+	if !c.authentic || !an.Confirmed(c.peer) {
 		return false
 	}
-	heard := e.LastHeard(c.peer)
+	heard := an.LastHeard(c.peer)
 	return now.Sub(heard) < inTouchTime && (c.row.Equal(c.last) || heard.After(c.row))
 }
 
 // sendReplies sends the CHALLENGEs that are due.
-func (e *Endpoint) sendReplies(now time.Time) {
-	if e.announcements.replyAt.IsZero() || e.announcements.replyAt.After(now) {
+func (an *announcements) sendReplies(now time.Time) {
+	if an.replyAt.IsZero() || an.replyAt.After(now) {
 		return
 	}
-	rest := e.announcements.pendingReplies[:0]
-	e.announcements.replyAt = time.Time{}
-	for _, r := range e.announcements.pendingReplies {
+	rest := an.pendingReplies[:0]
+	an.replyAt = time.Time{}
+	for _, r := range an.pendingReplies {
 		if r.at.After(now) {
 			rest = append(rest, r)
-			e.announcements.replyAt = sooner(e.announcements.replyAt, r.at)
+			an.replyAt = sooner(an.replyAt, r.at)
 			continue
 		}
 		if !r.known {
-			e.reply(now, r)
+			an.reply(now, r)
 		}
 	}
-	clear(e.announcements.pendingReplies[len(rest):])
-	e.announcements.pendingReplies = rest
+	clear(an.pendingReplies[len(rest):])
+	an.pendingReplies = rest
 }
 
 // reply answers an announcement at one of its addresses; one answer is enough. At random
 // it picks the address that it came from first, or the one answered longest ago: if one path
 // is closed the next announcement tries another, and false addresses that somebody adds do
 // not take all the answers.
-func (e *Endpoint) reply(now time.Time, r pendingReply) {
+func (an *announcements) reply(now time.Time, r pendingReply) {
 	to := r.from[0]
-	if len(r.from) > 1 && randomUint64(e.random)&1 == 1 {
+	if len(r.from) > 1 && randomUint64(an.random)&1 == 1 {
 		to = slices.MinFunc(r.from, func(p, q path) int {
-			return e.announcer(p.to).answered.Compare(e.announcer(q.to).answered)
+			return an.announcer(p.to).answered.Compare(an.announcer(q.to).answered)
 		})
 	}
-	if !e.mayReply(now, to.to.Addr()) {
-		e.drop(DroppedChallenges)
+	if !an.mayReply(now, to.to.Addr()) {
+		an.drop(DroppedChallenges)
 		return
 	}
-	d := e.opener.challenge(now, Opened{kind: wire.PacketHello, from: to.to, local: to.local}, r.echo[:])
+	d := an.opener.challenge(now, Opened{kind: wire.PacketHello, from: to.to, local: to.local}, r.echo[:])
 	if d.reply == nil {
 		return
 	}
-	e.announcer(to.to).answered, e.host(to.to.Addr()).answered = now, now
-	e.send(wire.PacketChallenge, to, d.reply)
-	e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
+	an.announcer(to.to).answered, an.host(to.to.Addr()).answered = now, now
+	an.send(wire.PacketChallenge, to, d.reply)
+	an.expireAt = sooner(an.expireAt, now.Add(epochAccept))
 }
 
 // mayReply asks the budget of answers. Each family has its own, since one host may have any
 // number of IPv6 addresses; and half of it is for IPs that were not answered lately.
-func (e *Endpoint) mayReply(now time.Time, ip netip.Addr) bool {
-	b := &e.announcements.replyBudget[family(ip)]
-	h := e.host(ip)
+func (an *announcements) mayReply(now time.Time, ip netip.Addr) bool {
+	b := &an.replyBudget[family(ip)]
+	h := an.host(ip)
 	if !h.answered.IsZero() && now.Sub(h.answered) < announceRow && b.At(now, answerBurst/2+1).After(now) {
 		return false
 	}
@@ -225,12 +226,12 @@ func family(ip netip.Addr) int {
 
 // authenticated notes who is at an address on our own links, and says whether the
 // handshake resulted from our answer to an announcement.
-func (e *Endpoint) authenticated(now time.Time, peer wire.PeerID, from netip.AddrPort) (called bool) {
-	if !e.near(from.Addr()) {
+func (an *announcements) authenticated(now time.Time, peer wire.PeerID, from netip.AddrPort) (called bool) {
+	if !an.near(from.Addr()) {
 		return false
 	}
-	e.announcements.met(from.Addr())
-	c := e.announcer(from)
+	an.met(from.Addr())
+	c := an.announcer(from)
 	c.peer, c.authentic = peer, true
 	return !c.answered.IsZero() && now.Sub(c.answered) <= answerLife
 }

@@ -3,10 +3,8 @@ package dgram
 import (
 	"crypto/cipher"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
-	"darkchat/dgram/timing"
 	"darkchat/dgram/wire"
 )
 
@@ -40,13 +38,6 @@ type association struct {
 	knows     bool          // the peer has our record
 	trip      time.Duration // upper bound of the round trip, from its handshake; 0: not known
 	reply     reply
-}
-
-// reading is how the readers handle the DATA of an association.
-type reading struct {
-	favoured atomic.Bool    // of a pinned peer: handled before others'
-	spent    *timing.Bucket // for one that is not favoured; under admission's lock
-	little   *timing.Bucket // for when all of those have used up theirs; likewise
 }
 
 // silence is what has gone unanswered since the last datagram received.

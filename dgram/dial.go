@@ -10,6 +10,13 @@ import (
 	"darkchat/dgram/wire"
 )
 
+// dialer is the calling side of an Endpoint: whom it calls, and the handshakes that it begins.
+type dialer struct {
+	*Endpoint
+	dials    map[netip.AddrPort]*dial // at most maxDials + maxAskedDials
+	contacts *contacts                // how many HELLOs may leave
+}
+
 // dial is one contact under way: HELLO until a CHALLENGE comes, then HANDSHAKE
 // until an ACCEPT verifies (spec/theory.md 2.1).
 //
@@ -57,47 +64,47 @@ type dial struct {
 // know that the peer is back. It ends with Associated or with Unanswered; there may be more
 // than one Associated if keys are renewed.
 func (e *Endpoint) Dial(now time.Time, addr netip.AddrPort, want []Peer) error {
-	return e.dial(now, addr, want, false)
+	return e.dialer.dial(now, addr, want, false)
 }
 
 // DialAsked is Dial for what the person asked for and waits for: it has a budget and room
 // of its own, which nothing caused by others can use up.
 func (e *Endpoint) DialAsked(now time.Time, addr netip.AddrPort, want []Peer) error {
-	return e.dial(now, addr, want, true)
+	return e.dialer.dial(now, addr, want, true)
 }
 
-func (e *Endpoint) dial(now time.Time, addr netip.AddrPort, want []Peer, asked bool) error {
+func (dl *dialer) dial(now time.Time, addr netip.AddrPort, want []Peer, asked bool) error {
 	addr = unmapped(addr)
 	if !reachable(addr) {
 		return ErrAddress
 	}
-	if d := e.dials[addr]; d != nil {
+	if d := dl.dials[addr]; d != nil {
 		d.expect(want)
 		d.quiet, d.near, d.began = false, false, now
 		d.asked = d.asked || asked
 		if asked && d.hellos == 0 && !d.waiting {
-			e.timers.Set(&d.timer, now) // it was waiting for the common budget, or for the other side
+			dl.timers.Set(&d.timer, now) // it was waiting for the common budget, or for the other side
 		}
 		if !d.waiting && d.mayRepeat(now) {
-			if _, ok := e.contacts.take(now, addr, d.asked); ok && d.resting() {
+			if _, ok := dl.contacts.take(now, addr, d.asked); ok && d.resting() {
 				d.hellos, d.punch = 0, nil
-				e.sayHello(now, d)
+				dl.sayHello(now, d)
 			} else if ok {
-				e.sayAgain(now, d)
+				dl.sayAgain(now, d)
 			}
 		}
 		return nil
 	}
-	if !e.roomForDial(asked) {
+	if !dl.roomForDial(asked) {
 		return ErrDials
 	}
-	if _, ok := e.contacts.take(now, addr, asked); !ok {
+	if _, ok := dl.contacts.take(now, addr, asked); !ok {
 		return ErrBudget
 	}
-	d := e.newDial(addr)
+	d := dl.newDial(addr)
 	d.began, d.asked = now, asked
 	d.expect(want)
-	e.greet(now, d)
+	dl.greet(now, d)
 	return nil
 }
 
@@ -116,13 +123,13 @@ func (d *dial) spent() bool {
 
 // rest makes a dial that has sent all its HELLOs, and waited after each, wait until dialLast
 // is over, since an answer may still come. Joining it then begins anew.
-func (e *Endpoint) rest(now time.Time, d *dial) (more bool) {
+func (dl *dialer) rest(now time.Time, d *dial) (more bool) {
 	end := d.said.Add(dialLast)
 	if d.resting() || !end.After(now) {
 		return false
 	}
 	d.hellos = max(dialSends, punchSends) + 1
-	e.timers.Set(&d.timer, end)
+	dl.timers.Set(&d.timer, end)
 	return true
 }
 
@@ -130,30 +137,30 @@ func (e *Endpoint) rest(now time.Time, d *dial) (more bool) {
 func (d *dial) resting() bool { return d.hellos > max(dialSends, punchSends) }
 
 // roomForDial says whether one more dial may be under way. A resting one gives way.
-func (e *Endpoint) roomForDial(asked bool) bool {
+func (dl *dialer) roomForDial(asked bool) bool {
 	most := maxDials
 	if asked {
 		most += maxAskedDials
 	}
-	if len(e.dials) < most {
+	if len(dl.dials) < most {
 		return true
 	}
 	var last *dial
-	for _, d := range e.dials { // the order does not matter: of equals the address decides
+	for _, d := range dl.dials { // the order does not matter: of equals the address decides
 		if d.resting() && !d.waiting && (last == nil || d.said.Before(last.said) || d.said.Equal(last.said) && d.to.Compare(last.to) < 0) {
 			last = d
 		}
 	}
 	if last != nil {
-		e.fail(last, last.stage)
+		dl.fail(last, last.stage)
 	}
 	return last != nil
 }
 
-func (e *Endpoint) newDial(addr netip.AddrPort) *dial {
+func (dl *dialer) newDial(addr netip.AddrPort) *dial {
 	d := &dial{to: addr}
 	d.timer.Owner.dial = d
-	e.dials[addr] = d
+	dl.dials[addr] = d
 	return d
 }
 
@@ -172,21 +179,21 @@ func (d *dial) expect(want []Peer) {
 }
 
 // endDial forgets a dial and its attempts.
-func (e *Endpoint) endDial(d *dial) {
-	e.dropAttempts(d)
-	e.table.change(func() { delete(e.table.hellos, d.nonce) })
-	e.timers.Stop(&d.timer)
-	delete(e.dials, d.to)
+func (dl *dialer) endDial(d *dial) {
+	dl.dropAttempts(d)
+	dl.table.change(func() { delete(dl.table.hellos, d.nonce) })
+	dl.timers.Stop(&d.timer)
+	delete(dl.dials, d.to)
 }
 
-func (e *Endpoint) dropAttempts(d *dial) {
-	e.table.change(func() {
+func (dl *dialer) dropAttempts(d *dial) {
+	dl.table.change(func() {
 		for _, t := range d.attempts {
-			delete(e.table.attempts, t.index)
+			delete(dl.table.attempts, t.index)
 		}
 	})
 	for _, t := range d.attempts {
-		if l := e.links[t.want.ID]; l != nil && l.offered == t {
+		if l := dl.links[t.want.ID]; l != nil && l.offered == t {
 			l.offered = nil
 		}
 	}
@@ -194,59 +201,59 @@ func (e *Endpoint) dropAttempts(d *dial) {
 }
 
 // fail ends a dial that led to no association.
-func (e *Endpoint) fail(d *dial, stage Stage) {
-	e.endDial(d)
+func (dl *dialer) fail(d *dial, stage Stage) {
+	dl.endDial(d)
 	if !d.quiet {
-		e.emit(Unanswered{d.to, stage})
+		dl.emit(Unanswered{d.to, stage})
 	}
 }
 
 // greet sends a HELLO with a new nonce. The budget has been asked.
-func (e *Endpoint) greet(now time.Time, d *dial) {
+func (dl *dialer) greet(now time.Time, d *dial) {
 	old := d.nonce
-	mustRead(e.random, d.nonce[:])
-	e.table.change(func() {
-		delete(e.table.hellos, old)
-		e.table.hellos[d.nonce] = d.to
+	mustRead(dl.random, d.nonce[:])
+	dl.table.change(func() {
+		delete(dl.table.hellos, old)
+		dl.table.hellos[d.nonce] = d.to
 	})
 	d.hello = wire.AppendHello(make([]byte, 0, wire.HelloSize), d.nonce[:])
 	d.waiting, d.guess = false, guess{}
-	e.sayHello(now, d)
+	dl.sayHello(now, d)
 }
 
-func (e *Endpoint) sayHello(now time.Time, d *dial) {
+func (dl *dialer) sayHello(now time.Time, d *dial) {
 	d.hellos++
-	e.sayAgain(now, d)
-	wait := e.backOff(d.to, d.hellos, e.tripTo(d))
+	dl.sayAgain(now, d)
+	wait := dl.backOff(d.to, d.hellos, dl.tripTo(d))
 	if d.punch != nil {
 		d.punch.left--
-		wait = e.punchWait(min(d.hellos, punchSends))
+		wait = dl.punchWait(min(d.hellos, punchSends))
 	}
-	e.timers.Set(&d.timer, now.Add(wait))
+	dl.timers.Set(&d.timer, now.Add(wait))
 }
 
-func (e *Endpoint) sayAgain(now time.Time, d *dial) {
+func (dl *dialer) sayAgain(now time.Time, d *dial) {
 	d.said = now
 	d.guess.said(now)
-	e.send(wire.PacketHello, path{d.to, d.local}, d.hello)
+	dl.send(wire.PacketHello, path{d.to, d.local}, d.hello)
 }
 
 // backOff returns the wait after the nth send: doubling, and no less than a known round trip;
 // a quarter more or less, so that nodes that were cut off together do not come back together.
-func (e *Endpoint) backOff(to netip.AddrPort, n int, trip time.Duration) time.Duration {
-	wait := max(firstWait(e.near, to.Addr())<<(n-1), reliable.TripWait(trip))
-	jitter := time.Duration(randomUint64(e.random) % uint64(wait/2))
+func (dl *dialer) backOff(to netip.AddrPort, n int, trip time.Duration) time.Duration {
+	wait := max(firstWait(dl.near, to.Addr())<<(n-1), reliable.TripWait(trip))
+	jitter := time.Duration(randomUint64(dl.random) % uint64(wait/2))
 	return wait*3/4 + jitter
 }
 
 // overtaken says whether all wanted sessions have meanwhile called us from that very address,
 // and use the resulting associations: then our own dial would only bring second keys.
-func (e *Endpoint) overtaken(d *dial) bool {
+func (dl *dialer) overtaken(d *dial) bool {
 	if d.anyone || d.began.IsZero() || d.renews != nil {
 		return false
 	}
 	for _, w := range d.want {
-		l := e.links[w.ID]
+		l := dl.links[w.ID]
 		if l == nil || !slices.ContainsFunc(l.list, func(a *association) bool {
 			return a.confirmed && a.path.to == d.to && !a.made.Before(d.began)
 		}) {
@@ -257,32 +264,32 @@ func (e *Endpoint) overtaken(d *dial) bool {
 }
 
 // ringDial does what is due at a dial.
-func (e *Endpoint) ringDial(now time.Time, d *dial) {
-	if e.overtaken(d) {
-		e.endDial(d)
+func (dl *dialer) ringDial(now time.Time, d *dial) {
+	if dl.overtaken(d) {
+		dl.endDial(d)
 		return
 	}
 	if d.waiting && d.shakes < shakeSends {
 		d.shakes++
 		for _, t := range d.attempts {
-			e.send(wire.PacketHandshake, path{d.to, d.local}, t.bytes, t.messages...)
+			dl.send(wire.PacketHandshake, path{d.to, d.local}, t.bytes, t.messages...)
 		}
-		e.timers.Set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
+		dl.timers.Set(&d.timer, now.Add(dl.backOff(d.to, d.shakes, dl.tripTo(d))))
 		return
 	}
 	if d.near || d.spent() {
-		if d.near || d.waiting || !e.rest(now, d) {
-			e.fail(d, d.stage)
+		if d.near || d.waiting || !dl.rest(now, d) {
+			dl.fail(d, d.stage)
 		}
 		return
 	}
-	if at, ok := e.contacts.take(now, d.to, d.asked); !ok {
-		e.timers.Set(&d.timer, at)
+	if at, ok := dl.contacts.take(now, d.to, d.asked); !ok {
+		dl.timers.Set(&d.timer, at)
 		return
 	}
 	if d.waiting || d.hellos == 0 {
-		e.greet(now, d) // our address may have changed, and the cookie with it
+		dl.greet(now, d) // our address may have changed, and the cookie with it
 		return
 	}
-	e.sayHello(now, d)
+	dl.sayHello(now, d)
 }

@@ -73,8 +73,8 @@ func TestFalseAnswersKeepNobodyOut(t *testing.T) {
 					t.Errorf("%v gets %d bytes", a, n)
 				}
 			}
-			if len(ann.dials) > 0 {
-				t.Errorf("%d dials are left", len(ann.dials))
+			if len(ann.dialer.dials) > 0 {
+				t.Errorf("%d dials are left", len(ann.dialer.dials))
 			}
 		})
 	}
@@ -116,8 +116,8 @@ func TestFalseAnswersLeaveNoDial(t *testing.T) {
 		}
 		w.run(10 * time.Second)
 	}
-	if len(ann.dials)+len(ann.table.attempts) > 0 {
-		t.Errorf("%d dials, %d attempts", len(ann.dials), len(ann.table.attempts))
+	if len(ann.dialer.dials)+len(ann.table.attempts) > 0 {
+		t.Errorf("%d dials, %d attempts", len(ann.dialer.dials), len(ann.table.attempts))
 	}
 }
 

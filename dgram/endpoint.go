@@ -11,14 +11,6 @@ import (
 	"darkchat/dgram/wire"
 )
 
-// Peer is who somebody is, according to a verified record.
-type Peer struct {
-	ID     wire.PeerID
-	User   [32]byte // Ed25519
-	Static [32]byte // X25519
-	Seq    uint64
-}
-
 // Check verifies a signed record that came with the given X25519 session key. It
 // must be pure and safe for many goroutines. An error refuses the handshake.
 type Check func(record, static []byte) (Peer, error)
@@ -43,19 +35,6 @@ type Config struct {
 	MaxAssociations int
 }
 
-// Datagram is one UDP payload to send. Local is our address to send it from, the zero
-// Addr if any will do, and Interface the index of the interface by which an
-// announcement leaves, 0 for all else. Bytes must not be changed.
-type Datagram struct {
-	To        netip.AddrPort
-	Local     netip.Addr
-	Interface int
-	Bytes     []byte
-
-	kind wire.PacketKind
-	says []wire.Message // inside it, for a trace
-}
-
 // Endpoint is one node's end of the protocol: it turns datagrams into events and
 // messages into datagrams. It has no clock, socket or goroutine; the package comment
 // lists the duties of its owner. It is not safe for many goroutines, its Opener is.
@@ -78,10 +57,9 @@ type Endpoint struct {
 	pins          int
 	maxPins       int
 	cache         *cache
-	dials         map[netip.AddrPort]*dial // at most maxDials + maxAskedDials
-	contacts      *contacts
+	dialer        *dialer
 	pace          *pace // presence of the whole node
-	announcements announcements
+	announcements *announcements
 	timers        timing.Heap[owner]
 	expireAt      time.Time // when something of an epoch must be forgotten
 
@@ -129,9 +107,10 @@ func New(c Config, now time.Time) (*Endpoint, error) {
 		random: random, near: near, table: newTable(used), epochs: &epochs{random: random},
 		admit: newAdmission(near, c.Seed), tally: new(tally),
 		links: map[wire.PeerID]*link{}, maxPins: pins,
-		dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed),
-		pace: newPace(float64(presence)), announcements: newAnnouncements(),
+		pace: newPace(float64(presence)),
 	}
+	e.dialer = &dialer{Endpoint: e, dials: map[netip.AddrPort]*dial{}, contacts: newContacts(near, c.Seed)}
+	e.announcements = newAnnouncements(e)
 	e.ids.message = randomUint64(random) >> 16 // leaves 2^48 ids before it wraps
 	e.cache = newCache(room, func(a *association) { e.forgotten(a, AssociationsEvicted) })
 	e.opener = &Opener{

@@ -129,8 +129,8 @@ func TestDialStages(t *testing.T) {
 // leftovers fails if a dial left anything behind.
 func leftovers(t *testing.T, n *node) {
 	t.Helper()
-	if len(n.dials)+len(n.table.attempts)+len(n.table.hellos) != 0 {
-		t.Fatalf("left behind: %d dials, %d attempts, %d nonces", len(n.dials), len(n.table.attempts), len(n.table.hellos))
+	if len(n.dialer.dials)+len(n.table.attempts)+len(n.table.hellos) != 0 {
+		t.Fatalf("left behind: %d dials, %d attempts, %d nonces", len(n.dialer.dials), len(n.table.attempts), len(n.table.hellos))
 	}
 }
 
@@ -353,7 +353,7 @@ func TestOvertakenDial(t *testing.T) {
 	w.pass = func(flying) bool { return true }
 	w.connect(b, a)
 	w.run(time.Minute)
-	if n := a.Counters()[AssociationsMade]; n != 1 || count[Associated](a) != 1 || count[Unanswered](a) != 0 || len(a.dials) > 0 {
+	if n := a.Counters()[AssociationsMade]; n != 1 || count[Associated](a) != 1 || count[Unanswered](a) != 0 || len(a.dialer.dials) > 0 {
 		t.Fatalf("%d associations, %+v", n, a.events)
 	}
 	if err := a.Dial(w.now, b.addr, b.want()); err != nil {

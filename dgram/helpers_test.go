@@ -289,7 +289,7 @@ func (w *network) connect(a, b *node) {
 
 // endDialTo ends a dial, however far it has come.
 func (n *node) endDialTo(addr netip.AddrPort) {
-	if d := n.dials[addr]; d != nil {
-		n.endDial(d)
+	if d := n.dialer.dials[addr]; d != nil {
+		n.dialer.endDial(d)
 	}
 }

@@ -116,8 +116,8 @@ func TestWhatThePersonAskedForGoes(t *testing.T) {
 	for i := range 1000 {
 		a.Dial(began, to(i), nil)
 	}
-	if len(a.dials) != maxDials {
-		t.Fatalf("%d dials", len(a.dials))
+	if len(a.dialer.dials) != maxDials {
+		t.Fatalf("%d dials", len(a.dialer.dials))
 	}
 	asked := 0
 	for i := range 100 {
@@ -133,7 +133,7 @@ func TestWhatThePersonAskedForGoes(t *testing.T) {
 		now, said := began, 0
 		drain := func(asked bool) (n int) {
 			for {
-				if _, ok := b.contacts.take(now, one, asked); !ok {
+				if _, ok := b.dialer.contacts.take(now, one, asked); !ok {
 					return n
 				}
 				n++
@@ -151,7 +151,7 @@ func TestWhatThePersonAskedForGoes(t *testing.T) {
 	}
 	all := 0
 	for i := range 1000 {
-		if _, ok := a.contacts.take(began, to(3000+i), true); ok {
+		if _, ok := a.dialer.contacts.take(began, to(3000+i), true); ok {
 			all++
 		}
 	}
@@ -176,7 +176,7 @@ func TestAskedJoinsADialThatWaits(t *testing.T) {
 	}
 	w.run(100 * time.Millisecond)
 	if !a.Live(b.self.ID) {
-		t.Error(fmt.Sprint("the person waits: ", a.dials[b.addr]))
+		t.Error(fmt.Sprint("the person waits: ", a.dialer.dials[b.addr]))
 	}
 }
 

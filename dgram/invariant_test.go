@@ -101,7 +101,7 @@ func TestNeverLarger(t *testing.T) {
 func (n *node) state() string {
 	var s bytes.Buffer
 	t := n.table
-	fmt.Fprintln(&s, len(n.links), n.unlinked, len(n.dials), len(t.keys), len(t.attempts), len(t.hellos), len(t.sending),
+	fmt.Fprintln(&s, len(n.links), n.unlinked, len(n.dialer.dials), len(t.keys), len(t.attempts), len(t.hellos), len(t.sending),
 		len(t.used[0].entries), len(t.used[1].entries), n.cache.probation.Len(), n.cache.protected.Len(), n.timers.Len(),
 		len(n.out.datagrams), len(n.out.events), len(n.dirty))
 	for _, l := range sortedLinks(n) {

@@ -3,6 +3,7 @@ package dgram
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -43,10 +44,6 @@ func (l limiter[K]) bucket(k K) *timing.Bucket {
 	}
 	return b
 }
-
-// near says whether an address is limited by address and port rather than by prefix, because a
-// whole office, or all programs of a machine, share that prefix.
-type near func(netip.Addr) bool
 
 // contacts are the budgets of our own HELLOs, and what we know of slow paths for them. Only the
 // loop uses them. HELLOs that the person asked for have an extra budget, which nobody else can
@@ -183,16 +180,16 @@ func (a *admission) handshake(now time.Time, from netip.AddrPort) bool {
 // share first, then from what all of those have together and, when that is used up, from a
 // little for each: peers that send without end do not drown a newcomer. It comes before the
 // AEAD, which costs more than this question.
-func (a *admission) data(now time.Time, of *association) bool {
+func (a *admission) data(now time.Time, of *reading) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if of.reading.spent == nil {
-		of.reading.spent, of.reading.little = newBucket(rate{dataRate, dataBurst}), newBucket(rate{dataLittleRate, dataLittleBurst})
+	if of.spent == nil {
+		of.spent, of.little = newBucket(rate{dataRate, dataBurst}), newBucket(rate{dataLittleRate, dataLittleBurst})
 	}
-	if !of.reading.spent.Take(now, 1) {
+	if !of.spent.Take(now, 1) {
 		return false
 	}
-	return a.datas.Take(now, 1) || of.reading.little.Take(now, 1) && a.quiet.Take(now, 1)
+	return a.datas.Take(now, 1) || of.little.Take(now, 1) && a.quiet.Take(now, 1)
 }
 
 // setReserved replaces the addresses with tokens of their own.
@@ -216,4 +213,11 @@ func (a *admission) isReserved(addr netip.Addr) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.reserved[addr] != nil
+}
+
+// reading is how the readers handle the DATA of an association.
+type reading struct {
+	favoured atomic.Bool    // of a pinned peer: handled before others'
+	spent    *timing.Bucket // for one that is not favoured; under admission's lock
+	little   *timing.Bucket // for when all of those have used up theirs; likewise
 }

@@ -78,8 +78,8 @@ func TestDialErrors(t *testing.T) {
 	if !errors.Is(err, ErrBudget) {
 		t.Errorf("over the budget: %v", err)
 	}
-	if err = a.Dial(began, netip.MustParseAddrPort("[::ffff:198.51.100.1]:1"), nil); err != nil || len(a.dials) != helloPrefixBurst {
-		t.Errorf("a mapped address does not join: %v, %d dials", err, len(a.dials))
+	if err = a.Dial(began, netip.MustParseAddrPort("[::ffff:198.51.100.1]:1"), nil); err != nil || len(a.dialer.dials) != helloPrefixBurst {
+		t.Errorf("a mapped address does not join: %v, %d dials", err, len(a.dialer.dials))
 	}
 }
 
@@ -162,10 +162,10 @@ func TestWhoTalksWithoutEndDrownsNobody(t *testing.T) {
 	heard, opened := 0, 0
 	for i := range 400_000 { // ten seconds
 		now = now.Add(25 * time.Microsecond)
-		if a.data(now, &loud[i%len(loud)]) {
+		if a.data(now, &loud[i%len(loud)].reading) {
 			opened++
 		}
-		if i > 160_000 && i%20_000 == 19_999 && a.data(now, &quiet) { // from the fifth second on
+		if i > 160_000 && i%20_000 == 19_999 && a.data(now, &quiet.reading) { // from the fifth second on
 			heard++
 		}
 	}

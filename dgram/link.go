@@ -148,7 +148,7 @@ func (e *Endpoint) forgotten(a *association, why Counter) {
 		e.settle(l, 0)
 		return
 	}
-	e.contacts.trips.note(a.path.to.Addr(), l.sender.KnownTrip())
+	e.dialer.contacts.trips.note(a.path.to.Addr(), l.sender.KnownTrip())
 	l.candidate, l.probes = nil, nil
 	l.sender.DropAcks()
 	e.unlinked++
@@ -227,7 +227,7 @@ func (e *Endpoint) ring(now time.Time, l *link) {
 		}
 	}
 	e.hush(now, l)
-	e.retry(now, l)
+	e.dialer.retry(now, l)
 	e.lapse(l, l.sender.Advance(now))
 	e.touch(l)
 }

@@ -228,7 +228,7 @@ func (o *Opener) data(now time.Time, d Opened, p *wire.Packet) Opened {
 		return o.challenge(now, d, echo[:])
 	}
 	d.favoured = a.reading.favoured.Load()
-	if !d.favoured && !o.admit.data(now, a) {
+	if !d.favoured && !o.admit.data(now, &a.reading) {
 		return o.drop(d, DroppedRate)
 	}
 	x := o.boxes.get()

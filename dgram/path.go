@@ -60,7 +60,7 @@ func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 	if c == nil || o.from != c.to.to {
 		return
 	}
-	e.authenticated(now, l.peer.ID, o.from)
+	e.announcements.authenticated(now, l.peer.ID, o.from)
 	from := c.of.path.to
 	for _, a := range l.list {
 		if a.path.to == from {
@@ -73,7 +73,7 @@ func (e *Endpoint) proved(now time.Time, l *link, o Opened) {
 	var rtt time.Duration
 	if c.first.Equal(c.at) {
 		rtt = now.Sub(c.at)
-		e.measured(l, c.to.to, rtt)
+		e.dialer.measured(l, c.to.to, rtt)
 	} else {
 		l.sender.PresumeTrip(now.Sub(c.first)) // it is unknown which of them was answered
 	}
@@ -168,7 +168,7 @@ func (e *Endpoint) probed(now time.Time, l *link, a wire.Ack) {
 	at := l.probes[i].at
 	rtt := now.Sub(at)
 	l.probes = slices.DeleteFunc(l.probes, func(p probe) bool { return !p.helps && !p.at.After(at) })
-	e.measured(l, l.way, rtt)
+	e.dialer.measured(l, l.way, rtt)
 	e.emit(Settled{Peer: l.peer.ID, Kind: a.Kind, ID: a.ID, Result: a.Result, RTT: rtt})
 }
 

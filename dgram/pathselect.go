@@ -154,13 +154,13 @@ func (l *link) tryAt() time.Time {
 }
 
 // retry sends the probe of a trial when it is due.
-func (e *Endpoint) retry(now time.Time, l *link) {
+func (dl *dialer) retry(now time.Time, l *link) {
 	if at := l.tryAt(); at.IsZero() || at.After(now) {
 		return
 	}
 	l.trial.left--
 	l.trial.at = now.Add(pathRetry)
-	e.sendData(now, l.trial.of, []wire.Message{{ID: randomUint64(e.random), Body: wire.Ping{Scope: wire.ScopeProbe}}}, 0)
+	dl.sendData(now, l.trial.of, []wire.Message{{ID: randomUint64(dl.random), Body: wire.Ping{Scope: wire.ScopeProbe}}}, 0)
 }
 
 // punch is one attempt at hole punching, with a peer that does the same at this moment: HELLO to each of
@@ -181,12 +181,12 @@ func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after
 		if !reachable(a) || Relayed(a.Addr()) || slices.Contains(p.addrs, a) {
 			continue
 		}
-		d := e.dials[a]
+		d := e.dialer.dials[a]
 		if d == nil {
-			if !e.roomForDial(asked) {
+			if !e.dialer.roomForDial(asked) {
 				continue
 			}
-			d = e.newDial(a)
+			d = e.dialer.newDial(a)
 		}
 		d.asked = d.asked || asked
 		p.addrs = append(p.addrs, a)
@@ -199,19 +199,19 @@ func (e *Endpoint) Punch(now time.Time, addrs []netip.AddrPort, want Peer, after
 }
 
 // punchWait returns the wait after the nth HELLO of a punch, a fifth more or less.
-func (e *Endpoint) punchWait(n int) time.Duration {
+func (dl *dialer) punchWait(n int) time.Duration {
 	wait := [punchSends]time.Duration{100, 150, 250, 500, 1000, 1000}[n-1] * time.Millisecond
-	return wait*4/5 + time.Duration(randomUint64(e.random)%uint64(wait*2/5))
+	return wait*4/5 + time.Duration(randomUint64(dl.random)%uint64(wait*2/5))
 }
 
 // won ends the other dials of a punch.
-func (e *Endpoint) won(d *dial) {
+func (dl *dialer) won(d *dial) {
 	if d.punch == nil {
 		return
 	}
 	for _, a := range d.punch.addrs {
-		if o := e.dials[a]; o != nil && o != d && o.punch == d.punch && !o.waiting {
-			e.endDial(o)
+		if o := dl.dials[a]; o != nil && o != d && o.punch == d.punch && !o.waiting {
+			dl.endDial(o)
 		}
 	}
 }
@@ -243,7 +243,7 @@ func (e *Endpoint) HeardDirectly(id wire.PeerID) (at time.Time) {
 
 // Withdraw ends a dial without an event, unless a CHALLENGE has already come.
 func (e *Endpoint) Withdraw(addr netip.AddrPort) {
-	if d := e.dials[unmapped(addr)]; d != nil && !d.waiting {
-		e.endDial(d)
+	if d := e.dialer.dials[unmapped(addr)]; d != nil && !d.waiting {
+		e.dialer.endDial(d)
 	}
 }

@@ -31,3 +31,7 @@ func reachable(a netip.AddrPort) bool {
 	return a.Port() != 0 && ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() &&
 		ip != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
+
+// near says whether an address is limited by address and port rather than by prefix, because a
+// whole office, or all programs of a machine, share that prefix.
+type near func(netip.Addr) bool

@@ -13,16 +13,16 @@ func (e *Endpoint) Receive(now time.Time, o Opened) (dropped Counter) {
 	switch {
 	case o.Empty():
 	case o.announcement:
-		e.heardAnnouncement(now, o)
+		e.announcements.heardAnnouncement(now, o)
 	case o.reply != nil:
 		e.send(wire.PacketChallenge, path{o.from, o.local}, o.reply)
 		e.expireAt = sooner(e.expireAt, now.Add(epochAccept))
 	case o.kind == wire.PacketChallenge:
-		e.challenged(now, o)
+		e.dialer.challenged(now, o)
 	case o.kind == wire.PacketHandshake:
 		e.shaken(now, o)
 	case o.kind == wire.PacketAccept:
-		e.accepted(now, o)
+		e.dialer.accepted(now, o)
 	case o.kind == wire.PacketData:
 		e.data(now, o)
 	}

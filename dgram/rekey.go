@@ -11,16 +11,16 @@ func (e *Endpoint) rekey(now time.Time, l *link, a *association) {
 		return
 	}
 	l.rekeyed = now
-	if e.dials[a.path.to] != nil || !e.roomForDial(false) {
+	if e.dialer.dials[a.path.to] != nil || !e.dialer.roomForDial(false) {
 		return
 	}
-	if _, ok := e.contacts.take(now, a.path.to, false); !ok {
+	if _, ok := e.dialer.contacts.take(now, a.path.to, false); !ok {
 		return
 	}
-	d := e.newDial(a.path.to)
+	d := e.dialer.newDial(a.path.to)
 	d.quiet, d.local = true, a.path.local
 	d.expect([]Peer{l.peer})
-	e.greet(now, d)
+	e.dialer.greet(now, d)
 }
 
 // soft says whether the keys have served long enough to be replaced. The answerer waits a little

@@ -14,8 +14,8 @@ import (
 // shares datagrams, so call it once, at the end of a turn.
 func (e *Endpoint) Advance(now time.Time) (next time.Time) {
 	e.ringDue(now)
-	e.sendReplies(now)
-	e.drawAnswers(now)
+	e.announcements.sendReplies(now)
+	e.announcements.drawAnswers(now)
 	e.flushDirty(now)
 	e.takeTurns(now)
 	// Messages inside a HANDSHAKE count as sent when it left, so they may be due again by the
@@ -45,7 +45,7 @@ func (e *Endpoint) ringDue(now time.Time) (any bool) {
 		if of := t.Owner; of.link != nil {
 			e.ring(now, of.link)
 		} else {
-			e.ringDial(now, of.dial)
+			e.dialer.ringDial(now, of.dial)
 		}
 	}
 	return any

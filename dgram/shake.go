@@ -29,55 +29,55 @@ func (t *attempt) meant(p Peer) bool { return !t.expected || p.ID == t.want.ID }
 
 // challenged handles a CHALLENGE whose echo matches something we sent there. It may start one
 // HANDSHAKE and nothing else (spec/wire.md 6.2).
-func (e *Endpoint) challenged(now time.Time, o Opened) {
+func (dl *dialer) challenged(now time.Time, o Opened) {
 	p := o.packet
 	echo := [wire.NonceSize]byte(p.Echo)
-	d := e.dials[o.from]
+	d := dl.dials[o.from]
 	if d != nil && d.waiting && d.echo != echo {
-		e.drop(DroppedRepeated) // one exchange at a time
+		dl.drop(DroppedRepeated) // one exchange at a time
 		return
 	}
 	switch {
 	case d != nil && d.hellos > 0 && d.nonce == echo:
-	case !e.announcements.own.at.IsZero() && e.announcements.own.nonce == echo:
-		e.heardAnswer(now, o)
+	case !dl.announcements.own.at.IsZero() && dl.announcements.own.nonce == echo:
+		dl.announcements.heardAnswer(now, o)
 		return
 	default:
-		d = e.renewal(o, d, echo)
+		d = dl.renewal(o, d, echo)
 	}
 	if d != nil {
-		e.obey(now, o, d)
+		dl.obey(now, o, d)
 	}
 }
 
 // obey answers a CHALLENGE for what a dial has sent. If it comes to nothing, a dial that was made
 // for this CHALLENGE is removed.
-func (e *Endpoint) obey(now time.Time, o Opened, d *dial) {
-	if !e.shakeHands(now, o, d) && !d.timer.IsSet() {
-		e.endDial(d)
+func (dl *dialer) obey(now time.Time, o Opened, d *dial) {
+	if !dl.shakeHands(now, o, d) && !d.timer.IsSet() {
+		dl.endDial(d)
 	}
 }
 
 // shakeHands sends the HANDSHAKE that answers a CHALLENGE, or reports false.
-func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
+func (dl *dialer) shakeHands(now time.Time, o Opened, d *dial) bool {
 	p := o.packet
 	echo := [wire.NonceSize]byte(p.Echo)
 	static := [wire.KeySize]byte(p.S)
 	i := slices.IndexFunc(d.want, func(w Peer) bool { return w.Static == static })
-	if static == e.self.Static {
-		e.drop(DroppedSelf)
+	if static == dl.self.Static {
+		dl.drop(DroppedSelf)
 		return false
 	}
 	if i < 0 && !d.anyone {
-		e.drop(DroppedKey)
+		dl.drop(DroppedKey)
 		if d.stage == StageSilent {
 			d.stage = StageMismatch
-			e.another(d.want[0].ID, d.to)
+			dl.another(d.want[0].ID, d.to)
 		}
 		return false
 	}
 	if !d.waiting {
-		e.dropAttempts(d)
+		dl.dropAttempts(d)
 		d.echo, d.shakes = echo, 0
 		if d.rounds++; d.punch == nil && d.nonce == echo {
 			d.hellos = min(d.hellos, d.rounds) // the others were sent only because the path is slow
@@ -85,63 +85,63 @@ func (e *Endpoint) shakeHands(now time.Time, o Opened, d *dial) bool {
 	}
 	all := [wire.CookieSize + 2*wire.KeySize]byte(slices.Concat(p.Cookie, p.E, p.S))
 	if slices.Contains(d.answered, all) || len(d.answered) >= maxChallenges {
-		e.drop(DroppedRepeated)
-		e.answeredAgain(now, d, echo)
+		dl.drop(DroppedRepeated)
+		dl.answeredAgain(now, d, echo)
 		return false
 	}
 	d.answered = append(d.answered, all)
-	t := &attempt{dial: d, index: e.newIndex(), static: static, at: now}
+	t := &attempt{dial: d, index: dl.newIndex(), static: static, at: now}
 	if i >= 0 {
 		t.expected, t.want, t.have = true, d.want[i], d.want[i].Seq
 	}
-	if !e.shake(now, d, t, p) {
+	if !dl.shake(now, d, t, p) {
 		return false
 	}
-	e.won(d)
+	dl.won(d)
 	d.local, d.stage, d.waiting = o.local, StageChallenged, true
 	d.shakes = max(d.shakes, 1)
 	if d.nonce == echo {
-		d.trip = max(d.trip, d.guess.answered(now, e.guessLeast(d)))
+		d.trip = max(d.trip, d.guess.answered(now, dl.guessLeast(d)))
 	}
-	e.timers.Set(&d.timer, now.Add(e.backOff(d.to, d.shakes, e.tripTo(d))))
+	dl.timers.Set(&d.timer, now.Add(dl.backOff(d.to, d.shakes, dl.tripTo(d))))
 	return true
 }
 
 // answeredAgain takes in another CHALLENGE for identical HELLOs. It may show that the path is slower
 // than the first one suggested, so that the ACCEPT is not due yet.
-func (e *Endpoint) answeredAgain(now time.Time, d *dial, echo [wire.NonceSize]byte) {
+func (dl *dialer) answeredAgain(now time.Time, d *dial, echo [wire.NonceSize]byte) {
 	if d.nonce != echo || !d.waiting || len(d.guess.sent) < 2 {
 		return
 	}
-	trip := d.guess.answered(now, e.guessLeast(d))
+	trip := d.guess.answered(now, dl.guessLeast(d))
 	if trip <= d.trip || d.shakes > 1 {
 		return
 	}
 	d.trip = trip
 	if at := d.guess.came.Add(reliable.TripWait(trip)); at.After(d.timer.At()) {
-		e.timers.Set(&d.timer, at)
+		dl.timers.Set(&d.timer, at)
 	}
 }
 
 // renewal returns the dial that answers a CHALLENGE for DATA of ours: the peer has lost the keys,
 // or somebody claims that. nil: it is not for DATA of ours.
-func (e *Endpoint) renewal(o Opened, d *dial, echo [wire.NonceSize]byte) *dial {
-	a := e.table.sender(o.from, echo)
+func (dl *dialer) renewal(o Opened, d *dial, echo [wire.NonceSize]byte) *dial {
+	a := dl.table.sender(o.from, echo)
 	if a == nil || wire.EchoCounter(echo) == 0 || wire.EchoCounter(echo) >= a.counter {
-		e.drop(DroppedEcho)
+		dl.drop(DroppedEcho)
 		return nil
 	}
 	if [wire.KeySize]byte(o.packet.S) != a.link.peer.Static {
-		e.drop(DroppedKey)
-		e.another(a.link.peer.ID, o.from)
+		dl.drop(DroppedKey)
+		dl.another(a.link.peer.ID, o.from)
 		return nil
 	}
 	if d == nil {
-		if !e.roomForDial(false) {
-			e.drop(DroppedFull)
+		if !dl.roomForDial(false) {
+			dl.drop(DroppedFull)
 			return nil
 		}
-		d = e.newDial(o.from)
+		d = dl.newDial(o.from)
 		d.quiet = true
 	}
 	d.expect([]Peer{a.link.peer})
@@ -150,25 +150,25 @@ func (e *Endpoint) renewal(o Opened, d *dial, echo [wire.NonceSize]byte) *dial {
 }
 
 // another tells that an unexpected key answers at an address.
-func (e *Endpoint) another(peer wire.PeerID, at netip.AddrPort) {
+func (dl *dialer) another(peer wire.PeerID, at netip.AddrPort) {
 	if !Relayed(at.Addr()) {
-		e.emit(Another{Peer: peer, Addr: at})
+		dl.emit(Another{Peer: peer, Addr: at})
 	}
 }
 
 // shake makes the HANDSHAKE of an attempt and sends it. It reports false if the CHALLENGE's keys are
 // invalid.
-func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *wire.Packet) bool {
-	h := wire.HandshakePayload{Record: e.record, Have: t.have}
+func (dl *dialer) shake(now time.Time, d *dial, t *attempt, p *wire.Packet) bool {
+	h := wire.HandshakePayload{Record: dl.record, Have: t.have}
 	room := largest(d.to) - wire.HandshakeOverhead - (1 + 3 + len(h.Record) + wire.HeadSize(h.Have) + 1)
-	switch l := e.links[t.want.ID]; {
+	switch l := dl.links[t.want.ID]; {
 	case !t.expected:
 		// It is unknown who answers: a text could reach anybody.
 		online := wire.Online{Observed: d.to}
 		if Relayed(d.to.Addr()) {
 			online.Observed = netip.AddrPort{}
 		}
-		t.messages = []wire.Message{{ID: e.NextID(), Attempt: 1, Body: online}}
+		t.messages = []wire.Message{{ID: dl.NextID(), Attempt: 1, Body: online}}
 	case l != nil && (!l.live() || d.renews != nil):
 		t.messages = l.sender.HandshakeMessages(room)
 		l.offered = t
@@ -178,29 +178,29 @@ func (e *Endpoint) shake(now time.Time, d *dial, t *attempt, p *wire.Packet) boo
 		t.messages = nil
 		h.Messages, _ = wire.AppendMessages(nil, nil)
 	}
-	noise, secrets, err := e.opener.suite.Answer(e.private, e.random, prologue(t.index, p.Echo, p.Cookie), p.E, p.S, h.Append(nil))
+	noise, secrets, err := dl.opener.suite.Answer(dl.private, dl.random, prologue(t.index, p.Echo, p.Cookie), p.E, p.S, h.Append(nil))
 	if err != nil {
-		e.drop(DroppedNoise)
+		dl.drop(DroppedNoise)
 		return false
 	}
 	t.secrets = secrets
 	t.bytes = wire.AppendHandshake(make([]byte, 0, wire.MaxDatagram), t.index, p.Echo, p.Cookie, noise)
 	d.attempts = append(d.attempts, t)
-	e.table.change(func() { e.table.attempts[t.index] = t })
-	e.send(wire.PacketHandshake, path{d.to, d.local}, t.bytes, t.messages...)
+	dl.table.change(func() { dl.table.attempts[t.index] = t })
+	dl.send(wire.PacketHandshake, path{d.to, d.local}, t.bytes, t.messages...)
 	return true
 }
 
 // accepted makes an association from an ACCEPT that verified.
-func (e *Endpoint) accepted(now time.Time, o Opened) {
+func (dl *dialer) accepted(now time.Time, o Opened) {
 	s, t := o.shake, o.shake.attempt
 	d := t.dial
-	if e.dials[d.to] != d || !slices.Contains(d.attempts, t) {
-		e.drop(DroppedGone)
+	if dl.dials[d.to] != d || !slices.Contains(d.attempts, t) {
+		dl.drop(DroppedGone)
 		return
 	}
 	if s.refused {
-		e.fail(d, StageRefused)
+		dl.fail(d, StageRefused)
 		return
 	}
 	once := d.shakes == 1
@@ -209,14 +209,14 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 	if !once && d.trip > 0 {
 		trip = min(trip, d.trip)
 	}
-	e.endDial(d)
+	dl.endDial(d)
 	a := &association{
 		local: t.index, remote: s.remote, hash: s.hash, caller: true,
 		receive: s.keys.toCaller, send: s.keys.toAnswerer,
 		path: path{d.to, o.local}, counter: 1, confirmed: true, owes: true, trip: trip,
 	}
-	fresh := !e.Live(s.peer.ID)
-	l := e.associate(now, a, s, crowd{})
+	fresh := !dl.Live(s.peer.ID)
+	l := dl.associate(now, a, s, crowd{})
 	if d.renews != nil && d.renews.link == l {
 		d.renews.retired = true
 	}
@@ -225,12 +225,12 @@ func (e *Endpoint) accepted(now time.Time, o Opened) {
 		rtt = took
 	}
 	l.try(now, a)
-	e.settle(l, rtt)
+	dl.settle(l, rtt)
 	l.sender.MarkSent(t.at, t.messages)
 	if once {
-		e.measured(l, d.to, rtt)
+		dl.measured(l, d.to, rtt)
 	}
-	e.authenticated(now, s.peer.ID, d.to)
-	e.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Confirmed: true, Fresh: fresh, Link: d.link})
-	e.deliver(now, l, o)
+	dl.announcements.authenticated(now, s.peer.ID, d.to)
+	dl.emit(Associated{Peer: s.peer, Record: s.record, Addr: d.to, Outbound: true, Confirmed: true, Fresh: fresh, Link: d.link})
+	dl.deliver(now, l, o)
 }

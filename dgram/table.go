@@ -164,11 +164,3 @@ func (t *table) change(f func()) {
 	defer t.mu.Unlock()
 	f()
 }
-
-// sooner returns the earlier of two times, of which zero is never.
-func sooner(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}

@@ -233,7 +233,7 @@ func TestEpochRollsOver(t *testing.T) {
 		}
 		a.Dial(w.now, b.addr, b.want())
 		w.run(100 * time.Millisecond)
-		a.timers.Stop(&a.dials[b.addr].timer) // a does nothing but wait
+		a.timers.Stop(&a.dialer.dials[b.addr].timer) // a does nothing but wait
 		w.run(delay)
 		w.pass = func(flying) bool { return true }
 		other.Dial(w.now, b.addr, nil) // the epoch rolls over

@@ -171,12 +171,12 @@ func TestSpentDialWaits(t *testing.T) {
 		t.Errorf("called again: %d HELLOs", hellos)
 	}
 	for i := range maxDials - 1 {
-		d := a.newDial(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 3}), uint16(i+1)))
+		d := a.dialer.newDial(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, 3}), uint16(i+1)))
 		d.hellos, d.said = 1, w.now
 	}
 	other := netip.MustParseAddrPort("10.0.0.4:4")
-	if err := a.Dial(w.now, other, nil); err != nil || len(a.dials) > maxDials || count[Unanswered](a) != 0 {
-		t.Errorf("with %d dials: %v", len(a.dials), err)
+	if err := a.Dial(w.now, other, nil); err != nil || len(a.dialer.dials) > maxDials || count[Unanswered](a) != 0 {
+		t.Errorf("with %d dials: %v", len(a.dialer.dials), err)
 	}
 	w.run(0)
 	if _, ok := a.Dialling(to); ok || last[Unanswered](a).Addr != to {
@@ -192,16 +192,16 @@ func TestTripsAreBounded(t *testing.T) {
 	a := newNode(t, 1, "192.0.2.1:1")
 	addr := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}) }
 	for i := range 2 * maxTrips {
-		a.contacts.trips.note(addr(i), time.Duration(i%2)*time.Hour)
+		a.dialer.contacts.trips.note(addr(i), time.Duration(i%2)*time.Hour)
 	}
-	if n := a.contacts.trips.of.Len(); n > maxTrips {
+	if n := a.dialer.contacts.trips.of.Len(); n > maxTrips {
 		t.Errorf("%d are remembered", n)
 	}
-	if quick, slow := a.contacts.trips.trip(addr(2*maxTrips-2)), a.contacts.trips.trip(addr(2*maxTrips-1)); quick != 0 || slow != reliable.TripMost {
+	if quick, slow := a.dialer.contacts.trips.trip(addr(2*maxTrips-2)), a.dialer.contacts.trips.trip(addr(2*maxTrips-1)); quick != 0 || slow != reliable.TripMost {
 		t.Errorf("remembered %v and %v", quick, slow)
 	}
-	a.contacts.trips.note(addr(2*maxTrips-1), time.Millisecond)
-	if got := a.contacts.trips.trip(addr(2*maxTrips - 1)); got != 0 {
+	a.dialer.contacts.trips.note(addr(2*maxTrips-1), time.Millisecond)
+	if got := a.dialer.contacts.trips.trip(addr(2*maxTrips - 1)); got != 0 {
 		t.Errorf("it is quick by now, and remembered with %v", got)
 	}
 }

@@ -77,7 +77,7 @@ func (e *Endpoint) assure(now time.Time, a *association) {
 	if s.sent++; s.sent == assureSends {
 		a.owes = false
 	}
-	s.at = now.Add(e.backOff(a.path.to, s.sent, a.link.sender.KnownTrip()))
+	s.at = now.Add(e.dialer.backOff(a.path.to, s.sent, a.link.sender.KnownTrip()))
 	e.sendData(now, a, []wire.Message{{ID: s.id, Body: wire.Ping{Scope: wire.ScopeProbe}}}, 0)
 }
 
