@@ -120,7 +120,7 @@ func (p *person) start() {
 	node, err := neighbors.New(neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.private, Random: chance(uint64(p.public[0])<<32 + p.runs),
 		Load: p.disk.Load, Listen: []netip.AddrPort{p.addr},
-		IDs: store.Block{First: p.runs << 20, Limit: (p.runs + 1) << 20}, Seqs: store.Block{First: seq, Limit: seq + 1<<20},
+		IDs: store.Range{First: p.runs << 20, Limit: (p.runs + 1) << 20}, Seqs: store.Range{First: seq, Limit: seq + 1<<20},
 	}, p.bed.now)
 	if err != nil {
 		p.bed.t.Fatalf("%s does not start on what was stored: %v", p.name, err)

@@ -103,7 +103,7 @@ func serve(t *testing.T, who principal) served {
 	addr := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	node, err := neighbors.New(neighbors.Config{
 		Key: who.key, Name: who.name, Session: who.private, Random: chance(1), Listen: []netip.AddrPort{addr}, LoopbackOnly: true,
-		IDs: store.Block{First: 1, Limit: 1 << 40}, Seqs: store.Block{First: 1, Limit: 1 << 40},
+		IDs: store.Range{First: 1, Limit: 1 << 40}, Seqs: store.Range{First: 1, Limit: 1 << 40},
 	}, time.Now())
 	if err != nil {
 		t.Fatal(err)

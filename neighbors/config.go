@@ -25,7 +25,7 @@ type Config struct {
 	// IDs and Seqs are the numbers of texts and of records that this run may use:
 	// reserved ahead on disk, so that none is ever used twice. More are asked for
 	// through Ready.Reserve in time.
-	IDs, Seqs store.Block
+	IDs, Seqs store.Range
 	// Unstored says that this run stores nothing: whatever would wait for a write
 	// happens at once, and Ready.Batch stays empty.
 	Unstored bool

@@ -23,7 +23,7 @@ func (cu *custody) holdReceived(now time.Time, by book.Session, r dgram.Received
 		cu.ep.Settle(now, r.Handle, wire.ResultUnknownRecipient, 0)
 		return
 	}
-	fresh, err := cu.shelf.Put(mail.Held{
+	fresh, err := cu.held.Put(mail.Held{
 		To: to.ID, From: by.ID, Sender: by.User, ID: b.Text, Sealed: b.Sealed, At: now,
 	})
 	if err != nil {
@@ -31,7 +31,7 @@ func (cu *custody) holdReceived(now time.Time, by book.Session, r dgram.Received
 		return
 	}
 	cu.writes.answerKept(now, r.Handle, fresh)
-	cu.shelfAt = cu.shelf.Expire(now)
+	cu.heldAt = cu.held.Expire(now)
 	if e.online {
 		cu.handOver(now, e)
 	}
@@ -41,10 +41,10 @@ func (cu *custody) holdReceived(now time.Time, by book.Session, r dgram.Received
 // handOver gives a session that is here everything kept for it: copies, in the order of each
 // sender's ids, and receipts for its own texts.
 func (cu *custody) handOver(now time.Time, e *edge) {
-	if !cu.shelf.Waits(e.id) {
+	if !cu.held.Waits(e.id) {
 		return
 	}
-	for _, r := range cu.shelf.ReceiptsFor(e.id) {
+	for _, r := range cu.held.ReceiptsFor(e.id) {
 		c := carriage{peer: e.id, copy: copyKey{r.From, r.ID}, receipt: true}
 		if cu.isCarried(c) || cu.carrying(e.id) >= holdAtOnce {
 			continue
@@ -53,7 +53,7 @@ func (cu *custody) handOver(now time.Time, e *edge) {
 			From: wire.PeerID(r.From), To: wire.PeerID(r.To), Text: r.ID, Result: wire.Result(r.Result), Sig: r.Sig,
 		})
 	}
-	for _, h := range cu.shelf.For(e.id) {
+	for _, h := range cu.held.For(e.id) {
 		c := carriage{peer: e.id, copy: copyKey{h.To, h.ID}, from: h.From}
 		if cu.isCarried(c) || cu.handed[c].After(now) {
 			continue
@@ -81,14 +81,14 @@ func (cu *custody) isCarried(c carriage) bool {
 func (cu *custody) copyHandedOver(now time.Time, c carriage, result wire.Result, answered bool) {
 	switch {
 	case answered && result == wire.ResultUnknownRecipient:
-		cu.shelf.Drop(c.copy.to, c.from, c.copy.id)
+		cu.held.Drop(c.copy.to, c.from, c.copy.id)
 	case !answered, result == wire.ResultBusy, result == wire.ResultGap:
 		cu.handLater(now, c.peer)
 		return
-	case cu.shelf.Has(c.copy.to, c.from, c.copy.id):
+	case cu.held.Has(c.copy.to, c.from, c.copy.id):
 		// Its receipt is on the way. If none ever comes, the copy does not go again at once.
 		maps.DeleteFunc(cu.handed, func(c carriage, _ time.Time) bool {
-			return !cu.shelf.Has(c.copy.to, c.from, c.copy.id)
+			return !cu.held.Has(c.copy.to, c.from, c.copy.id)
 		})
 		cu.handed[c] = now.Add(holdRetry)
 		cu.handLater(now, c.peer)
@@ -112,23 +112,23 @@ func (cu *custody) keepReceipt(now time.Time, by book.Session, r dgram.Received,
 	word := mail.Receipt{
 		From: identity.SessionID(b.From), To: identity.SessionID(b.To), ID: b.Text, Result: uint64(b.Result),
 	}
-	waits := word.From == by.ID && cu.shelf.Has(word.From, word.To, word.ID)
+	waits := word.From == by.ID && cu.held.Has(word.From, word.To, word.ID)
 	if waits && !cu.affords(now, by, costSignature) {
 		cu.ep.Settle(now, r.Handle, wire.ResultBusy, 0)
 		return
 	}
 	if !waits || !word.Verify(by.User, b.Sig) {
-		if word.From == by.ID && cu.shelf.HasReceipt(word) {
+		if word.From == by.ID && cu.held.HasReceipt(word) {
 			cu.writes.answerKept(now, r.Handle, false) // a repetition
 		} else {
 			cu.ep.Settle(now, r.Handle, wire.ResultDelivered, 0) // we have no use for it
 		}
 		return
 	}
-	cu.shelf.Drop(word.From, word.To, word.ID)
-	cu.shelf.PutReceipt(mail.HeldReceipt{Receipt: word, Sig: b.Sig, At: now})
+	cu.held.Drop(word.From, word.To, word.ID)
+	cu.held.PutReceipt(mail.HeldReceipt{Receipt: word, Sig: b.Sig, At: now})
 	cu.writes.answerKept(now, r.Handle, true)
-	cu.shelfAt = cu.shelf.Expire(now)
+	cu.heldAt = cu.held.Expire(now)
 	if e := cu.edges.byID[word.To]; e != nil && e.online {
 		cu.handOver(now, e)
 	}
@@ -142,7 +142,7 @@ func (cu *custody) receiptHandedOver(now time.Time, c carriage, result wire.Resu
 		return
 	}
 	if answered {
-		cu.shelf.DropReceipt(c.peer, c.copy.to, c.copy.id)
+		cu.held.DropReceipt(c.peer, c.copy.to, c.copy.id)
 	}
 	if e := cu.edges.byID[c.peer]; e != nil && e.online && answered {
 		cu.handOver(now, e)

@@ -28,12 +28,12 @@ const (
 // custody is what a node does for held copies as sender and as friend.
 type custody struct {
 	*core
-	shelf   *mail.Shelf
+	held    *mail.HeldCopies
 	off     bool                   // keeps nothing for others
 	offers  map[copyKey]*offer     // of our own texts; at most maxOffers
 	carried map[uint64]carriage    // messages under way, by id; at most maxCarried
-	handed  map[carriage]time.Time // copies already answered that the shelf still has, and when they may go again; at most what it has
-	shelfAt time.Time              // when something on the shelf next expires
+	handed  map[carriage]time.Time // copies already answered that are still held, and when they may go again; at most what it has
+	heldAt  time.Time              // when something held next expires
 	next    time.Time              // when copies are offered again; zero: there is nothing to offer
 }
 
@@ -61,33 +61,33 @@ type carriage struct {
 
 func newCustody(c *core) *custody {
 	cu := &custody{
-		core: c, shelf: mail.NewShelf(), off: c.cfg.HoldOff || c.cfg.Seed,
+		core: c, held: mail.NewHeldCopies(), off: c.cfg.HoldOff || c.cfg.Seed,
 		offers: map[copyKey]*offer{}, carried: map[uint64]carriage{},
 		handed: map[carriage]time.Time{},
 	}
 	if c.cfg.Unstored {
-		cu.shelf.Unstored()
+		cu.held.Unstored()
 	}
 	return cu
 }
 
 // startHolds looks at what an earlier run left.
 func (cu *custody) startHolds(now time.Time) {
-	cu.shelfAt = cu.shelf.Expire(now)
+	cu.heldAt = cu.held.Expire(now)
 	cu.next = now
 }
 
 // advanceHolds drops copies that have waited too long, and offers ours.
 func (cu *custody) advanceHolds(now time.Time) (next time.Time) {
 	h := cu
-	if due(h.shelfAt, now) {
-		h.shelfAt = h.shelf.Expire(now)
+	if due(h.heldAt, now) {
+		h.heldAt = h.held.Expire(now)
 	}
 	if due(h.next, now) {
 		h.next = time.Time{}
 		cu.offerCopies(now)
 	}
-	return earliest(h.shelfAt, h.next)
+	return earliest(h.heldAt, h.next)
 }
 
 // offerSoon has copies offered after wait.

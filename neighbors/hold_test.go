@@ -125,7 +125,7 @@ func TestHolderReadsAndClaimsNothing(t *testing.T) {
 		if bytes.Contains(value, []byte("swordfish")) {
 			t.Error("carol can read the text")
 		}
-		if kv.Bucket(k[0]) == kv.BucketShelf {
+		if kv.Bucket(k[0]) == kv.BucketHeld {
 			kept++
 		}
 	}

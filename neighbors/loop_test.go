@@ -60,7 +60,7 @@ func launchOn(t *testing.T, net *simnet.Net, name string, addr netip.AddrPort, r
 	io.ReadFull(r, session[:])
 	node, err := neighbors.New(neighbors.Config{
 		Key: ed25519.NewKeyFromSeed(seed[:]), Name: name, Session: session, Random: r, Listen: []netip.AddrPort{addr},
-		IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50},
+		IDs: store.Range{First: 1, Limit: 1 << 50}, Seqs: store.Range{First: 1, Limit: 1 << 50},
 	}, time.Now())
 	if err != nil {
 		t.Fatal(err)

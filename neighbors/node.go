@@ -88,12 +88,12 @@ func (n *Node) Renewed(now time.Time, session [32]byte) error {
 
 func (n *Node) load(b kv.Bucket, key, value []byte) error {
 	switch b {
-	case kv.BucketUsers, kv.BucketSessions, kv.BucketFloors:
+	case kv.BucketUsers, kv.BucketSessions, kv.BucketTombstones:
 		return n.core.book.Load(b, key, value)
 	case kv.BucketHoldKeys:
 		return n.inbound.holdKeys.keys.Load(b, key, value)
-	case kv.BucketShelf:
-		return n.custody.shelf.Load(b, key, value)
+	case kv.BucketHeld:
+		return n.custody.held.Load(b, key, value)
 	case kv.BucketOutbox:
 		return n.core.outbox.Load(b, key, value)
 	case kv.BucketInbox, kv.BucketTexts:
@@ -179,7 +179,7 @@ func (n *Node) collect(now time.Time) (next time.Time) {
 	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.book.TakeWrites()...)
 	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.outbox.TakeWrites()...)
 	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.inbox.TakeWrites()...)
-	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.custody.shelf.TakeWrites()...)
+	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.custody.held.TakeWrites()...)
 	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.inbound.holdKeys.keys.TakeWrites()...)
 	n.core.turn.out.Batch = append(n.core.turn.out.Batch, n.core.past.TakeWrites()...)
 	return next

@@ -7,8 +7,8 @@ import (
 // numbers hands out the numbers of our texts and records. Each is used once,
 // across restarts, because they come in blocks that were reserved on disk.
 type numbers struct {
-	blocks [2]store.Block // by counter, CounterIDs first
-	more   [2]store.Block // what was granted since
+	blocks [2]store.Range // by counter, CounterIDs first
+	more   [2]store.Range // what was granted since
 	asked  [2]bool
 }
 
@@ -18,7 +18,7 @@ const reserveMark = 1 << 63
 func reserveSeq(c store.Counter) uint64 { return reserveMark | uint64(c) }
 
 func newNumbers(cfg Config) numbers {
-	return numbers{blocks: [2]store.Block{cfg.IDs, cfg.Seqs}}
+	return numbers{blocks: [2]store.Range{cfg.IDs, cfg.Seqs}}
 }
 
 func index(c store.Counter) int { return int(c - store.CounterIDs) }
@@ -33,7 +33,7 @@ func (u *numbers) take(c store.Counter, n uint64) (uint64, error) {
 			u.asked[i] = false // the next turn asks again
 			return 0, ErrNoNumbers
 		}
-		u.blocks[i], u.more[i] = u.more[i], store.Block{}
+		u.blocks[i], u.more[i] = u.more[i], store.Range{}
 	}
 	first := u.blocks[i].First
 	u.blocks[i].First += n
@@ -53,7 +53,7 @@ func (u *numbers) wanted() (list []store.Counter) {
 }
 
 // granted takes the answer to wanted. A block that follows the old one extends it.
-func (u *numbers) granted(c store.Counter, b store.Block, err error) {
+func (u *numbers) granted(c store.Counter, b store.Range, err error) {
 	i := index(c)
 	u.asked[i] = err != nil // after a failure we ask again when a number is needed
 	switch {
@@ -66,4 +66,4 @@ func (u *numbers) granted(c store.Counter, b store.Block, err error) {
 }
 
 // left returns the unused numbers, which a clean end gives back.
-func (u *numbers) left(c store.Counter) store.Block { return u.blocks[index(c)] }
+func (u *numbers) left(c store.Counter) store.Range { return u.blocks[index(c)] }

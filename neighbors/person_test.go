@@ -70,7 +70,7 @@ func (p *person) start() {
 	cfg := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Seed: p.seed, Sources: p.sources,
 		Random: reader(p.bed.seed ^ p.seqs ^ uint64(p.key.Public().(ed25519.PublicKey)[0])<<48), Load: p.disk.Load, Listen: []netip.AddrPort{p.addr},
-		Profile: p.bed.profile, Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: store.Block{First: p.ids, Limit: 1 << 50}, Seqs: store.Block{First: p.seqs, Limit: 1 << 50},
+		Profile: p.bed.profile, Door: p.door, Intro: p.intro, Interfaces: p.links, Unstored: p.nowhere, IDs: store.Range{First: p.ids, Limit: 1 << 50}, Seqs: store.Range{First: p.seqs, Limit: 1 << 50},
 	}
 	if p.bed.cheap {
 		cfg.Crypto = &neighbors.Crypto{Signatures: p.bed.signatures()}

@@ -52,7 +52,7 @@ func TestPingWithoutAWay(t *testing.T) {
 			io.ReadFull(r, session[:])
 			node, err := neighbors.New(neighbors.Config{
 				Key: ed25519.NewKeyFromSeed(seed[:]), Name: "ann", Session: session, Random: r, Listen: []netip.AddrPort{addr},
-				IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50},
+				IDs: store.Range{First: 1, Limit: 1 << 50}, Seqs: store.Range{First: 1, Limit: 1 << 50},
 			}, time.Now())
 			if err != nil {
 				t.Fatal(err)

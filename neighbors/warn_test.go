@@ -41,7 +41,7 @@ func quietNode(t *testing.T, now time.Time) *Node {
 	random := rand.NewChaCha8([32]byte{7})
 	n, err := New(Config{
 		Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), Session: [32]byte{1}, Name: "me", Random: random, Unstored: true,
-		IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1 << 41, Limit: 1 << 50},
+		IDs: store.Range{First: 1, Limit: 1 << 50}, Seqs: store.Range{First: 1 << 41, Limit: 1 << 50},
 	}, now)
 	if err != nil {
 		t.Fatal(err)

@@ -196,7 +196,7 @@ func (c *crowd) remember(i int, m *member) {
 func (c *crowd) node(m *member, seq uint64) *neighbors.Node {
 	node, err := neighbors.New(neighbors.Config{
 		Key: m.key, Name: m.name, Session: m.private, Random: rand.Reader, Unstored: true, LoopbackOnly: true,
-		IDs: store.Block{First: seq, Limit: 1 << 50}, Seqs: store.Block{First: seq, Limit: 1 << 50},
+		IDs: store.Range{First: seq, Limit: 1 << 50}, Seqs: store.Range{First: seq, Limit: 1 << 50},
 		Listen: []netip.AddrPort{m.addr}, Profile: c.profile,
 		Load: func(f func(b kv.Bucket, key, value []byte) error) error {
 			for _, r := range m.rows {

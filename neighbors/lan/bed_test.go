@@ -120,7 +120,7 @@ func (h *host) start() {
 	h.source = lan.New()
 	node, err := neighbors.New(neighbors.Config{
 		Key: ed25519.NewKeyFromSeed(key[:]), Name: h.name, Session: session, Random: r,
-		IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50},
+		IDs: store.Range{First: 1, Limit: 1 << 50}, Seqs: store.Range{First: 1, Limit: 1 << 50},
 		Listen: around.Listen, Interfaces: around.Interfaces, Outlets: around.Outlets,
 		Sources: []neighbors.Source{h.source},
 	}, h.bed.now)

@@ -33,7 +33,7 @@ func TestLoopsOnOneLink(t *testing.T) {
 			io.ReadFull(r, session[:])
 			node, err := neighbors.New(neighbors.Config{
 				Key: ed25519.NewKeyFromSeed(key[:]), Name: name, Session: session, Random: r, Listen: []netip.AddrPort{chat},
-				IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50},
+				IDs: store.Range{First: 1, Limit: 1 << 50}, Seqs: store.Range{First: 1, Limit: 1 << 50},
 				Interfaces: []netip.Prefix{p}, Sources: []neighbors.Source{lan.New()},
 				Outlets: lan.Outlets([]lan.Interface{{Index: 1, Multicast: true, Prefixes: []netip.Prefix{p}}}, true, false),
 			}, time.Now())

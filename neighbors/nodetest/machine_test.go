@@ -21,7 +21,7 @@ func caller(t *testing.T, d Disk) *neighbors.Node {
 	t.Helper()
 	n, err := neighbors.New(neighbors.Config{
 		Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), Name: "ann", Session: [32]byte{1}, Random: rand.NewChaCha8([32]byte{1}),
-		IDs: store.Block{First: 1, Limit: 1 << 50}, Seqs: store.Block{First: 1, Limit: 1 << 50}, Load: d.Load,
+		IDs: store.Range{First: 1, Limit: 1 << 50}, Seqs: store.Range{First: 1, Limit: 1 << 50}, Load: d.Load,
 	}, start)
 	if err != nil {
 		t.Fatal(err)

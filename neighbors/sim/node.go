@@ -129,8 +129,8 @@ func (n *node) start(now time.Time) {
 	ids := uint64(n.lives) * idsPerLife
 	c := neighbors.Config{
 		Key: p.key, Name: p.name, Session: p.session, Random: rand.NewChaCha8(seed), Crypto: w.crypt.crypto,
-		IDs:      store.Block{First: ids, Limit: ids + idsPerLife},
-		Seqs:     store.Block{First: uint64(now.UnixMilli()), Limit: identity.MaxSeq},
+		IDs:      store.Range{First: ids, Limit: ids + idsPerLife},
+		Seqs:     store.Range{First: uint64(now.UnixMilli()), Limit: identity.MaxSeq},
 		Unstored: true, Profile: w.cfg.Profile, Listen: []netip.AddrPort{p.addr},
 	}
 	if w.cfg.Graph == LAN {

@@ -87,18 +87,18 @@ type Book struct {
 	ownLooks []string
 	limits   Limits
 
-	users    map[identity.UserKey]*user    // at most limits.Users + limits.Kept
-	byID     map[identity.SessionID]*entry // at most limits.SessionsPerUser for each
-	claims   map[string][]*user            // by mapped name, sorted by fingerprint; of new users at most limits.SameName each
-	pins     map[string][]*user            // by the mapped name an act bound to them
-	looks    map[string][]*user            // known users, by what their names look like
-	nearby   map[netip.Prefix][]*user      // new users, at most limits.NewPerPrefix each
-	classes  [classCount]cache
-	floors   floors
-	expected map[string]string // fingerprint by mapped name; at most maxExpected
-	news     int               // new users
-	alive    func(time.Time, identity.SessionID) bool
-	invited  identity.SessionID // by the person; holds until the next record
+	users      map[identity.UserKey]*user    // at most limits.Users + limits.Kept
+	byID       map[identity.SessionID]*entry // at most limits.SessionsPerUser for each
+	claims     map[string][]*user            // by mapped name, sorted by fingerprint; of new users at most limits.SameName each
+	pins       map[string][]*user            // by the mapped name an act bound to them
+	looks      map[string][]*user            // known users, by what their names look like
+	nearby     map[netip.Prefix][]*user      // new users, at most limits.NewPerPrefix each
+	classes    [classCount]cache
+	tombstones tombstones
+	expected   map[string]string // fingerprint by mapped name; at most maxExpected
+	news       int               // new users
+	alive      func(time.Time, identity.SessionID) bool
+	invited    identity.SessionID // by the person; holds until the next record
 
 	changed changes
 	late    changes   // rows of new users, if lazy
@@ -117,7 +117,7 @@ func New(self identity.UserKey, selfName string, l Limits) *Book {
 		self: self, selfName: mapped, ownLooks: looksOf(selfName), limits: l.withDefaults(),
 		users: map[identity.UserKey]*user{}, byID: map[identity.SessionID]*entry{},
 		claims: map[string][]*user{}, pins: map[string][]*user{}, looks: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
-		floors: newFloors(), expected: map[string]string{},
+		tombstones: newTombstones(), expected: map[string]string{},
 		changed: newChanges(), late: newChanges(),
 	}
 	for i := range b.classes {

@@ -38,7 +38,7 @@ func TestBookAgainstSlowModel(t *testing.T) {
 		l := Limits{Users: 4, Sessions: 7, SessionsPerUser: 5, NewPerPrefix: 2, SameName: 2}
 		b := newBookBed(t, l)
 		m := &slowBook{limits: l, trust: map[int]Trust{}, users: map[int]*slowUser{}, here: map[[2]int]bool{},
-			before: map[int]Trust{}, floor: map[[2]int]uint64{}}
+			before: map[int]Trust{}, tombstone: map[[2]int]uint64{}}
 		eyes := func(_ time.Time, id identity.SessionID) bool { return m.here[numbers[id]] }
 		b.SetLive(eyes)
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
@@ -163,8 +163,8 @@ func portrait(b *Book) map[string]string {
 			p[s.ID.String()] = fmt.Sprintf("%+v", s)
 		}
 	}
-	for _, id := range slices.Concat(b.floors.kept.Keys(), b.floors.strange.Keys()) {
-		p["floor "+id.String()] = string(b.floors.encode(id))
+	for _, id := range slices.Concat(b.tombstones.kept.Keys(), b.tombstones.strange.Keys()) {
+		p["tombstone "+id.String()] = string(b.tombstones.encode(id))
 	}
 	return p
 }

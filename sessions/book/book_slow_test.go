@@ -14,14 +14,14 @@ import (
 // slowBook is the rules of a Book over plain slices: every decision looks at
 // everything.
 type slowBook struct {
-	limits   Limits
-	sessions []*slowSession
-	users    map[int]*slowUser
-	here     map[[2]int]bool // what the node says
-	trust    map[int]Trust
-	before   map[int]Trust
-	floor    map[[2]int]uint64
-	clock    int
+	limits    Limits
+	sessions  []*slowSession
+	users     map[int]*slowUser
+	here      map[[2]int]bool // what the node says
+	trust     map[int]Trust
+	before    map[int]Trust
+	tombstone map[[2]int]uint64
+	clock     int
 }
 
 // slowUser is what is remembered of a user besides the trust.
@@ -159,7 +159,7 @@ func (m *slowBook) of(u int) (list []*slowSession) {
 func (m *slowBook) drop(s *slowSession) {
 	m.sessions = slices.DeleteFunc(m.sessions, func(x *slowSession) bool { return x == s })
 	if s.state == identity.StateGone {
-		m.floor[[2]int{s.u, s.s}] = max(s.seq, m.floor[[2]int{s.u, s.s}])
+		m.tombstone[[2]int{s.u, s.s}] = max(s.seq, m.tombstone[[2]int{s.u, s.s}])
 	}
 	if m.trust[s.u] == TrustNew && len(m.of(s.u)) == 0 {
 		m.forget(s.u)
@@ -214,10 +214,10 @@ func (m *slowBook) learn(now time.Time, u, s int, seq uint64, state identity.Sta
 	var newcomer *slowSession
 	met := slices.ContainsFunc(m.of(u), func(s *slowSession) bool { return s.heard })
 	switch {
-	case x == nil && m.floor[key] >= seq:
+	case x == nil && m.tombstone[key] >= seq:
 		return false
 	case x == nil && state == identity.StateGone:
-		m.floor[key] = seq
+		m.tombstone[key] = seq
 		return true
 	case x == nil:
 		if _, ok := m.trust[u]; !ok {
@@ -233,7 +233,7 @@ func (m *slowBook) learn(now time.Time, u, s int, seq uint64, state identity.Sta
 			}
 			m.drop(slices.MinFunc(own, slowCompare))
 		}
-		delete(m.floor, key)
+		delete(m.tombstone, key)
 		x = &slowSession{u: u, s: s}
 		m.sessions = append(m.sessions, x)
 		newcomer = x

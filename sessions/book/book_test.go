@@ -150,17 +150,17 @@ func TestTombstones(t *testing.T) {
 	if _, err := b.learn(2, 2, "bob", 9, identity.StateGone, false); err != nil || b.Len() != 1 {
 		t.Fatal("a tombstone alone makes no session")
 	}
-	b.later(floorLife + time.Second)
+	b.later(tombstoneLife + time.Second)
 	b.mustLearn(2, 2, "bob", 8)
 }
 
 func TestStrangersCannotPushOutTombstonesOfFriends(t *testing.T) {
-	f := newFloors()
+	f := newTombstones()
 	f.raise(sessiontest.Epoch, identity.SessionID{1}, 5, true)
-	for n := range 2 * maxFloors {
+	for n := range 2 * maxTombstones {
 		f.raise(sessiontest.Epoch, identity.SessionID{2, byte(n), byte(n >> 8)}, 5, false)
 	}
-	if _, ok := f.get(sessiontest.Epoch, identity.SessionID{1}); !ok || f.strange.Len() != maxFloors {
+	if _, ok := f.get(sessiontest.Epoch, identity.SessionID{1}); !ok || f.strange.Len() != maxTombstones {
 		t.Error("gone")
 	}
 }

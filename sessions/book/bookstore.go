@@ -88,7 +88,7 @@ func (b *Book) Hasten(key identity.UserKey) {
 // TakeWrites returns what changed since the last call, as one batch, in an order that depends
 // only on the changes. Nothing is written twice.
 func (b *Book) TakeWrites() []kv.Write {
-	if len(b.changed.users) == 0 && len(b.changed.sessions) == 0 && len(b.floors.changed) == 0 {
+	if len(b.changed.users) == 0 && len(b.changed.sessions) == 0 && len(b.tombstones.changed) == 0 {
 		return nil
 	}
 	var out []kv.Write
@@ -106,8 +106,8 @@ func (b *Book) TakeWrites() []kv.Write {
 		}
 		out = append(out, w)
 	}
-	for _, id := range inOrder(b.floors.changed, identity.CompareIDs) {
-		out = append(out, kv.Write{Bucket: kv.BucketFloors, Key: slices.Clone(id[:]), Value: b.floors.encode(id)})
+	for _, id := range inOrder(b.tombstones.changed, identity.CompareIDs) {
+		out = append(out, kv.Write{Bucket: kv.BucketTombstones, Key: slices.Clone(id[:]), Value: b.tombstones.encode(id)})
 	}
 	b.dropChanged()
 	return out
@@ -123,7 +123,7 @@ func (b *Book) DropWrites() {
 func (b *Book) dropChanged() {
 	clear(b.changed.users)
 	clear(b.changed.sessions)
-	clear(b.floors.changed)
+	clear(b.tombstones.changed)
 }
 
 func inOrder[K comparable](set map[K]struct{}, compare func(a, b K) int) []K {
@@ -148,7 +148,7 @@ func (b *Book) Freshen() {
 }
 
 // Load gives back one stored entry of BucketUsers, BucketSessions or
-// BucketFloors; those of other buckets are ignored. It must not be called after
+// BucketTombstones; those of other buckets are ignored. It must not be called after
 // Loaded. An error means that the entry cannot be read: ErrNewer, or damage.
 func (b *Book) Load(bucket kv.Bucket, key, value []byte) error {
 	switch bucket {
@@ -167,8 +167,8 @@ func (b *Book) Load(bucket kv.Bucket, key, value []byte) error {
 			return kv.ErrForm
 		}
 		b.byID[s.ID] = s
-	case kv.BucketFloors:
-		return b.floors.load(key, value)
+	case kv.BucketTombstones:
+		return b.tombstones.load(key, value)
 	}
 	return nil
 }
@@ -176,9 +176,9 @@ func (b *Book) Load(bucket kv.Bucket, key, value []byte) error {
 // Loaded ends loading: it sorts what was stored, and drops expired tombstones and what exceeds
 // the present bounds.
 func (b *Book) Loaded(now time.Time) {
-	clear(b.floors.changed)
-	for _, id := range slices.Concat(b.floors.kept.Keys(), b.floors.strange.Keys()) {
-		b.floors.get(now, id)
+	clear(b.tombstones.changed)
+	for _, id := range slices.Concat(b.tombstones.kept.Keys(), b.tombstones.strange.Keys()) {
+		b.tombstones.get(now, id)
 	}
 	for _, key := range inOrder(keySet(b.users), identity.CompareKeys) {
 		u := b.users[key]

@@ -31,11 +31,11 @@ func (b *Book) Learn(now time.Time, signed []byte, rec identity.Record, direct b
 	s := b.byID[rec.Session]
 	switch {
 	case s == nil:
-		if f, ok := b.floors.get(now, rec.Session); ok && rec.Seq <= f.seq {
+		if f, ok := b.tombstones.get(now, rec.Session); ok && rec.Seq <= f.seq {
 			return out, ErrStale
 		}
 		if rec.State == identity.StateGone {
-			b.floors.raise(now, rec.Session, rec.Seq, b.Trust(rec.User).Known())
+			b.tombstones.raise(now, rec.Session, rec.Seq, b.Trust(rec.User).Known())
 			return out, nil
 		}
 		u, isNew := b.ownerOf(now, rec)
@@ -122,7 +122,7 @@ func (b *Book) admit(now time.Time, s *entry, invited bool) bool {
 		}
 		b.drop(now, quiet)
 	}
-	b.floors.remove(s.ID)
+	b.tombstones.remove(s.ID)
 	u.sessions = append(u.sessions, s)
 	b.byID[s.ID] = s
 	b.touch(s)

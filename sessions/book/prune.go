@@ -117,7 +117,7 @@ func (b *Book) Prune(now time.Time, n int) int {
 	return before - len(b.byID)
 }
 
-// drop forgets a session. If it had said goodbye it leaves a floor behind. A new user goes with their
+// drop forgets a session. If it had said goodbye it leaves a tombstone behind. A new user goes with their
 // last session.
 func (b *Book) drop(now time.Time, s *entry) {
 	u := s.owner
@@ -126,7 +126,7 @@ func (b *Book) drop(now time.Time, s *entry) {
 	delete(b.byID, s.ID)
 	b.sessionChanged(s)
 	if s.State == identity.StateGone {
-		b.floors.raise(now, s.ID, s.Seq, u.Trust.Known())
+		b.tombstones.raise(now, s.ID, s.Seq, u.Trust.Known())
 	}
 	b.userChanged(u) // to keep when the user was last seen
 	if u.Trust == TrustNew && len(u.sessions) == 0 {

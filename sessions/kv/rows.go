@@ -7,7 +7,7 @@ import (
 
 // Rows are the form of a batch in a journal: a deterministic CBOR array of arrays [bucket, key,
 // value], where value null means delete. They are encoded by hand, since they are written for
-// every text and read back at every fold.
+// every text and read back at every compaction.
 
 // Major types and simple values of CBOR (RFC 8949 3.1, 3.3).
 const (

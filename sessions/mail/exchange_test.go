@@ -203,8 +203,8 @@ func (x *exchange) answered(r *receiver, p packet) {
 	case AnswerGap:
 		x.out.Gap(r.id, p.part.ID, p.have)
 	case AnswerTooOld:
-		if f := x.out.lanes[r.id]; f != nil {
-			if at, _, ok := f.find(p.part.ID); ok && !x.cancelled[f.flights[at].line.id] {
+		if f := x.out.sequences[r.id]; f != nil {
+			if at, _, ok := f.find(p.part.ID); ok && !x.cancelled[f.recipients[at].line.id] {
 				x.fail(fmt.Sprintf("text %d is too old for its receiver", p.part.ID))
 			}
 		}
@@ -338,21 +338,21 @@ func (x *exchange) appear(to int, online bool) {
 		x.save()
 		return
 	}
-	for _, f := range x.flights(to) {
+	for _, f := range x.inFlight(to) {
 		x.out.Lapsed(r.id, f)
 	}
 }
 
-// flights are the parts that were handed out for a receiver.
-func (x *exchange) flights(to int) (ids []uint64) {
-	a := x.out.lanes[x.receivers[to].id]
-	if a == nil {
+// inFlight are the parts that were handed out for a receiver.
+func (x *exchange) inFlight(to int) (ids []uint64) {
+	s := x.out.sequences[x.receivers[to].id]
+	if s == nil {
 		return nil
 	}
-	for _, f := range a.flights {
-		for part := range f.line.parts {
-			if f.flying&(1<<part) != 0 {
-				ids = append(ids, f.line.id+uint64(part))
+	for _, r := range s.recipients {
+		for part := range r.line.parts {
+			if r.flying&(1<<part) != 0 {
+				ids = append(ids, r.line.id+uint64(part))
 			}
 		}
 	}
@@ -389,7 +389,7 @@ func (x *exchange) step() {
 	case "write", "fail":
 		x.write(to, op == "write")
 	case "lapse":
-		if ids := x.flights(to); len(ids) > 0 {
+		if ids := x.inFlight(to); len(ids) > 0 {
 			x.out.Lapsed(x.receivers[to].id, ids[pick(len(ids))])
 		}
 	case "cancel":
@@ -433,7 +433,7 @@ func (x *exchange) finish() {
 			}
 		}
 		for to, r := range x.receivers { // what was lost on the way
-			for _, id := range x.flights(to) {
+			for _, id := range x.inFlight(to) {
 				x.out.Lapsed(r.id, id)
 			}
 		}

@@ -129,12 +129,12 @@ func TestHoldKeysAreErased(t *testing.T) {
 	}
 }
 
-// Whatever is thrown at it, a shelf keeps its bounds, counts its bytes, gives back what
+// Whatever is thrown at it, HeldCopies keeps its bounds, counts its bytes, gives back what
 // it has in order, and is the same after a restart.
-func TestShelfBounds(t *testing.T) {
+func TestHeldCopiesAreBounded(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	s, disk := NewShelf(), map[string][]byte{}
+	s, disk := NewHeldCopies(), map[string][]byte{}
 	for step := range 20000 {
 		h := Held{
 			To: identity.SessionID{byte(rng.IntN(5))}, From: identity.SessionID{100, byte(rng.IntN(6))}, Sender: identity.UserKey{byte(rng.IntN(4))},
@@ -153,12 +153,12 @@ func TestShelfBounds(t *testing.T) {
 			now = now.Add(time.Duration(rng.IntN(60)) * time.Minute)
 			s.Expire(now)
 		default:
-			if _, err := s.Put(h); err != nil && !errors.Is(err, ErrShelfFull) {
+			if _, err := s.Put(h); err != nil && !errors.Is(err, ErrHeldFull) {
 				t.Fatal(err)
 			}
 		}
 		copies, size := s.Len()
-		if copies > maxShelf || size > maxShelfBytes || len(s.receipts) > maxReceipts {
+		if copies > maxHeldCopies || size > maxHeldBytes || len(s.receipts) > maxReceipts {
 			t.Fatalf("step %d: %d copies of %d bytes, %d receipts", step, copies, size, len(s.receipts))
 		}
 		if of := 0; step%50 == 0 {
@@ -167,7 +167,7 @@ func TestShelfBounds(t *testing.T) {
 					of++
 				}
 			}
-			if of > maxShelfSender {
+			if of > maxHeldSender {
 				t.Fatalf("step %d: %d of one sender", step, of)
 			}
 		}
@@ -186,13 +186,13 @@ func TestShelfBounds(t *testing.T) {
 		size += len(h.Sealed)
 	}
 	for u, n := range bySender {
-		if n > maxShelfSender {
+		if n > maxHeldSender {
 			t.Errorf("%d of %x", n, u[0])
 		}
 	}
 	for id, n := range byTo {
 		list := s.For(id)
-		if n > maxShelfFor || len(list) != n {
+		if n > maxHeldFor || len(list) != n {
 			t.Errorf("%d for %v, listed %d", n, id, len(list))
 		}
 		for i := 1; i < len(list); i++ {
@@ -204,9 +204,9 @@ func TestShelfBounds(t *testing.T) {
 	if size != s.bytes {
 		t.Errorf("%d bytes, counted %d", size, s.bytes)
 	}
-	again := NewShelf()
+	again := NewHeldCopies()
 	for k, v := range disk {
-		if err := again.Load(kv.BucketShelf, []byte(k), v); err != nil {
+		if err := again.Load(kv.BucketHeld, []byte(k), v); err != nil {
 			t.Fatal(err)
 		}
 	}

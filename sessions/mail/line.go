@@ -11,19 +11,19 @@ import (
 
 // A line is a typed line on its way: 1 to 64 parts for one user.
 type line struct {
-	id      uint64
-	to      identity.UserKey
-	only    identity.SessionID
-	parts   []string
-	size    int
-	at      time.Time
-	late    bool // it was queued, or an earlier run already tried it
-	state   Delivery
-	acked   int // flights that arrived
-	open    int // flights that may still arrive
-	flights []*flight
-	reason  Reason
-	holders []identity.SessionID // friends that keep it; at most MaxHolders
+	id         uint64
+	to         identity.UserKey
+	only       identity.SessionID
+	parts      []string
+	size       int
+	at         time.Time
+	late       bool // it was queued, or an earlier run already tried it
+	state      Delivery
+	acked      int // recipients that have all of it
+	open       int // recipients that may still get it
+	recipients []*recipient
+	reason     Reason
+	holders    []identity.SessionID // friends that keep it; at most MaxHolders
 
 	unwritten     int  // writes under way; it may be sent when there is none: see Outbox.Written
 	stored        bool // its body is in the store
@@ -36,8 +36,8 @@ type line struct {
 	ended         bool // it left the outbox
 }
 
-// A flight is a line on its way to one session (the state per recipient). Bits stand for parts.
-type flight struct {
+// A recipient is a session that a line goes to, and how far it has come there. Bits stand for parts.
+type recipient struct {
 	line    *line
 	session identity.SessionID
 	acked   uint64
@@ -52,14 +52,14 @@ type flight struct {
 func (l *line) all() uint64 { return ^uint64(0) >> (64 - len(l.parts)) }
 
 // missing are the parts that the session has not acknowledged.
-func (f *flight) missing() uint64 { return f.line.all() &^ f.acked }
+func (r *recipient) missing() uint64 { return r.line.all() &^ r.acked }
 
 // idle are the missing parts that wait to be handed out.
-func (f *flight) idle() uint64 { return f.missing() &^ (f.flying | f.held) }
+func (r *recipient) idle() uint64 { return r.missing() &^ (r.flying | r.held) }
 
-// last is the id of the last missing part; a flight in a lane always has one.
-func (f *flight) last() uint64 {
-	return f.line.id + uint64(63-bits.LeadingZeros64(f.missing()))
+// last is the id of the last missing part; a recipient in a sequence always has one.
+func (r *recipient) last() uint64 {
+	return r.line.id + uint64(63-bits.LeadingZeros64(r.missing()))
 }
 
 // raise moves the state forward, never back.
@@ -68,7 +68,7 @@ func (l *line) raise(to Delivery) { l.state = max(l.state, to) }
 func (l *line) progress() Progress {
 	p := Progress{
 		ID: l.id, Parts: len(l.parts), To: l.to, Put: l.at, Bytes: l.size, Only: l.only, State: l.state,
-		Acked: l.acked, Sessions: len(l.flights), Reason: l.reason, Holders: slices.Clone(l.holders),
+		Acked: l.acked, Sessions: len(l.recipients), Reason: l.reason, Holders: slices.Clone(l.holders),
 	}
 	if l.state == DeliveryUndelivered {
 		p.Text = l.text()
@@ -76,12 +76,12 @@ func (l *line) progress() Progress {
 	if l.open > 0 {
 		p.Waiting = make([]identity.SessionID, 0, l.open)
 	}
-	for _, f := range l.flights {
+	for _, r := range l.recipients {
 		switch {
-		case f.arrived:
-			p.Arrived = append(p.Arrived, f.session)
-		case f.reason == ReasonNone:
-			p.Waiting = append(p.Waiting, f.session)
+		case r.arrived:
+			p.Arrived = append(p.Arrived, r.session)
+		case r.reason == ReasonNone:
+			p.Waiting = append(p.Waiting, r.session)
 		}
 	}
 	return p
@@ -92,11 +92,11 @@ func (l *line) send(to []identity.SessionID) {
 	to = slices.Clone(to)
 	slices.SortFunc(to, identity.CompareIDs)
 	to = slices.Compact(to)
-	l.flights = make([]*flight, 0, len(to))
+	l.recipients = make([]*recipient, 0, len(to))
 	for _, id := range to {
-		l.flights = append(l.flights, &flight{line: l, session: id})
+		l.recipients = append(l.recipients, &recipient{line: l, session: id})
 	}
-	l.open = len(l.flights)
+	l.open = len(l.recipients)
 	l.raise(DeliverySent)
 }
 
@@ -143,33 +143,33 @@ func (l *line) encodeWhere() []byte {
 }
 
 func (l *line) where() []whereStored {
-	list := make([]whereStored, 0, len(l.flights))
-	for _, f := range l.flights {
-		list = append(list, whereStored{Session: f.session[:], Arrived: f.arrived, Reason: uint64(f.reason)})
+	list := make([]whereStored, 0, len(l.recipients))
+	for _, r := range l.recipients {
+		list = append(list, whereStored{Session: r.session[:], Arrived: r.arrived, Reason: uint64(r.reason)})
 	}
 	return list
 }
 
 // setWhere is the inverse of where.
 func (l *line) setWhere(list []whereStored) error {
-	var to []*flight
+	var to []*recipient
 	l.acked, l.open, l.reason = 0, 0, ReasonNone
 	for _, w := range list {
 		if len(w.Session) != len(identity.SessionID{}) || w.Reason > 255 {
 			return kv.ErrForm
 		}
-		f := &flight{line: l, session: identity.SessionID(w.Session), arrived: w.Arrived, reason: Reason(w.Reason)}
+		r := &recipient{line: l, session: identity.SessionID(w.Session), arrived: w.Arrived, reason: Reason(w.Reason)}
 		switch {
-		case f.arrived:
+		case r.arrived:
 			l.acked++
-		case f.reason == ReasonNone:
+		case r.reason == ReasonNone:
 			l.open++
 		default:
-			l.reason = f.reason
+			l.reason = r.reason
 		}
-		to = append(to, f)
+		to = append(to, r)
 	}
-	l.flights = to
+	l.recipients = to
 	return nil
 }
 

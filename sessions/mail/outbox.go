@@ -16,7 +16,7 @@ const (
 	OutboxAge      = 30 * 24 * time.Hour
 	OutboxPatience = time.Hour // of a run, before it gives up lines of earlier runs
 
-	maxLanes = 4096 // sessions whose last acknowledged text is remembered
+	maxSequences = 4096 // sessions whose last acknowledged text is remembered
 )
 
 // What Put refuses.
@@ -34,17 +34,17 @@ var (
 // What Put and Online return becomes true once it is written: then the owner calls Written for
 // each Progress, and before that nothing of the line is handed out. Source: spec/theory.md 4.
 type Outbox struct {
-	lines   []*line                      // by id; at most MaxOutboxLines
-	bytes   int                          // at most MaxOutboxBytes
-	lanes   map[identity.SessionID]*lane // at most maxLanes, or as many as the lines need
-	queued  map[identity.UserKey][]*line // by id, lines for which no session was online
-	only    map[identity.SessionID]int   // how many of these are for one session alone
-	last    uint64                       // the highest id ever put
-	changed []*line
-	where   map[uint64][]whereStored        // while loading
-	holders map[uint64][]identity.SessionID // while loading
-	handed  []Part                          // what Next returned
-	patient time.Time                       // before this no line is too old
+	lines     []*line                          // by id; at most MaxOutboxLines
+	bytes     int                              // at most MaxOutboxBytes
+	sequences map[identity.SessionID]*sequence // at most maxSequences, or as many as the lines need
+	queued    map[identity.UserKey][]*line     // by id, lines for which no session was online
+	only      map[identity.SessionID]int       // how many of these are for one session alone
+	last      uint64                           // the highest id ever put
+	changed   []*line
+	where     map[uint64][]whereStored        // while loading
+	holders   map[uint64][]identity.SessionID // while loading
+	handed    []Part                          // what Next returned
+	patient   time.Time                       // before this no line is too old
 
 	unstored bool
 }
@@ -52,7 +52,7 @@ type Outbox struct {
 // NewOutbox makes an empty Outbox.
 func NewOutbox() *Outbox {
 	return &Outbox{
-		lanes: map[identity.SessionID]*lane{}, queued: map[identity.UserKey][]*line{}, only: map[identity.SessionID]int{},
+		sequences: map[identity.SessionID]*sequence{}, queued: map[identity.UserKey][]*line{}, only: map[identity.SessionID]int{},
 		where: map[uint64][]whereStored{}, holders: map[uint64][]identity.SessionID{},
 	}
 }
@@ -92,7 +92,7 @@ func (o *Outbox) Put(now time.Time, first uint64, to identity.UserKey, only *ide
 	o.change(l)
 	o.queue(l)
 	progress = append(progress, o.dispatch(to, online, false)...)
-	if len(l.flights) > 0 {
+	if len(l.recipients) > 0 {
 		return progress, nil
 	}
 	l.unwritten++
@@ -156,8 +156,8 @@ func (o *Outbox) dispatch(user identity.UserKey, online []identity.SessionID, la
 		l.whereMoved = true
 		l.unwritten++
 		o.change(l)
-		for _, f := range l.flights {
-			o.board(f)
+		for _, r := range l.recipients {
+			o.enqueue(r)
 		}
 		sent = append(sent, l.progress())
 	}
@@ -191,28 +191,28 @@ func (o *Outbox) setQueued(user identity.UserKey, rest []*line) {
 	}
 }
 
-// board adds a flight to the lane of its session.
-func (o *Outbox) board(f *flight) {
-	a := o.lanes[f.session]
-	if a == nil {
-		if len(o.lanes) >= maxLanes {
-			maps.DeleteFunc(o.lanes, func(_ identity.SessionID, a *lane) bool { return len(a.flights) == 0 })
+// enqueue adds a recipient to the sequence of its session.
+func (o *Outbox) enqueue(r *recipient) {
+	s := o.sequences[r.session]
+	if s == nil {
+		if len(o.sequences) >= maxSequences {
+			maps.DeleteFunc(o.sequences, func(_ identity.SessionID, s *sequence) bool { return len(s.recipients) == 0 })
 		}
-		a = &lane{}
-		o.lanes[f.session] = a
+		s = &sequence{}
+		o.sequences[r.session] = s
 	}
-	a.add(f)
+	s.add(r)
 }
 
 // Next hands out up to n parts for a session, in order; each is handed out once, until Lapsed,
 // PutBack or Gap takes it back. Call it when the session is worth trying: after Put and Acked, on
 // any authentic datagram from it, and by a timer. The slice is valid until the next call.
 func (o *Outbox) Next(session identity.SessionID, n int) []Part {
-	a := o.lanes[session]
-	if a == nil {
+	s := o.sequences[session]
+	if s == nil {
 		return nil
 	}
-	o.handed = a.next(o.handed[:0], n)
+	o.handed = s.next(o.handed[:0], n)
 	return o.handed
 }
 
@@ -223,10 +223,10 @@ func (o *Outbox) Lapsed(session identity.SessionID, id uint64) { o.putBack(sessi
 func (o *Outbox) PutBack(session identity.SessionID, id uint64) { o.putBack(session, id, false) }
 
 func (o *Outbox) putBack(session identity.SessionID, id uint64, late bool) {
-	if a := o.lanes[session]; a != nil {
-		if at, bit, ok := a.find(id); ok {
-			a.flights[at].late = a.flights[at].late || late
-			a.rest(at, bit)
+	if s := o.sequences[session]; s != nil {
+		if at, bit, ok := s.find(id); ok {
+			s.recipients[at].late = s.recipients[at].late || late
+			s.rest(at, bit)
 		}
 	}
 }
@@ -234,32 +234,32 @@ func (o *Outbox) putBack(session identity.SessionID, id uint64, late bool) {
 // Acked says that a session has recorded a part. It returns Progress if that was the last missing
 // part of its line.
 func (o *Outbox) Acked(session identity.SessionID, id uint64) []Progress {
-	a := o.lanes[session]
-	if a == nil {
+	s := o.sequences[session]
+	if s == nil {
 		return nil
 	}
-	at, bit, ok := a.find(id)
-	if !ok || a.flights[at].acked&bit != 0 {
+	at, bit, ok := s.find(id)
+	if !ok || s.recipients[at].acked&bit != 0 {
 		return nil
 	}
-	a.gaps.acked(id)
-	f := a.flights[at]
-	f.acked |= bit
-	f.flying &^= bit
-	f.held &^= bit
-	if at == 0 && f.missing()&(bit-1) == 0 {
-		a.base = id // nothing before it is missing any more
+	s.gaps.acked(id)
+	r := s.recipients[at]
+	r.acked |= bit
+	r.flying &^= bit
+	r.held &^= bit
+	if at == 0 && r.missing()&(bit-1) == 0 {
+		s.base = id // nothing before it is missing any more
 	}
-	arrived := f.missing() == 0
+	arrived := r.missing() == 0
 	if arrived {
-		a.remove(at)
+		s.remove(at)
 	}
-	a.release(at, bit, arrived)
+	s.release(at, bit, arrived)
 	if !arrived {
 		return nil
 	}
-	f.arrived = true
-	l := f.line
+	r.arrived = true
+	l := r.line
 	l.acked++
 	l.open--
 	l.raise(DeliveryDelivered)
@@ -271,42 +271,42 @@ func (o *Outbox) Acked(session identity.SessionID, id uint64) []Progress {
 // forgot it, this one goes again and names another predecessor. wait: that has happened too often
 // since the session acknowledged something, so sending it again must wait.
 func (o *Outbox) Gap(session identity.SessionID, id, have uint64) (wait bool) {
-	a := o.lanes[session]
-	if a == nil {
+	s := o.sequences[session]
+	if s == nil {
 		return false
 	}
-	at, bit, ok := a.find(id)
-	if !ok || a.flights[at].acked&bit != 0 {
+	at, bit, ok := s.find(id)
+	if !ok || s.recipients[at].acked&bit != 0 {
 		return false
 	}
-	forgot := a.forgot(have)
-	if prev, waits := a.before(at, bit); waits && prev > have {
-		f := a.flights[at]
-		f.flying &^= bit
-		f.held |= bit
-		return forgot && a.gaps.again(have)
+	forgot := s.forgot(have)
+	if prev, waits := s.before(at, bit); waits && prev > have {
+		r := s.recipients[at]
+		r.flying &^= bit
+		r.held |= bit
+		return forgot && s.gaps.again(have)
 	}
-	a.rest(at, bit)
-	return a.gaps.again(have)
+	s.rest(at, bit)
+	return s.gaps.again(have)
 }
 
 // Refused says that a session will never record a part, nor its line. It returns the line's
 // Progress.
 func (o *Outbox) Refused(session identity.SessionID, id uint64, why Reason) []Progress {
-	a := o.lanes[session]
-	if a == nil {
+	s := o.sequences[session]
+	if s == nil {
 		return nil
 	}
-	at, _, ok := a.find(id)
+	at, _, ok := s.find(id)
 	if !ok {
 		return nil
 	}
-	f := a.flights[at]
-	o.giveUp(f, why)
-	return []Progress{o.moved(f.line)}
+	r := s.recipients[at]
+	o.giveUp(r, why)
+	return []Progress{o.moved(r.line)}
 }
 
-// moved stores a change of a line's flights, and drops a line that cannot change any more.
+// moved stores a change of a line's recipients, and drops a line that cannot change any more.
 func (o *Outbox) moved(l *line) Progress {
 	l.whereMoved = true
 	o.change(l)

@@ -50,8 +50,8 @@ func (o *Outbox) Last() uint64 { return o.last }
 
 // Waiting reports whether something waits for this session.
 func (o *Outbox) Waiting(session identity.SessionID) bool {
-	a := o.lanes[session]
-	return a != nil && len(a.flights) > 0 || o.only[session] > 0
+	s := o.sequences[session]
+	return s != nil && len(s.recipients) > 0 || o.only[session] > 0
 }
 
 // Queued reports whether something waits until any session of this user comes.
@@ -88,25 +88,25 @@ func (o *Outbox) Expiry() time.Time {
 	return at
 }
 
-// abandon gives up every flight of a line that has not yet arrived.
+// abandon gives up every recipient of a line that has not yet arrived.
 func (o *Outbox) abandon(l *line, why Reason) Progress {
-	for _, f := range l.flights {
-		if !f.arrived && f.reason == ReasonNone {
-			o.giveUp(f, why)
+	for _, r := range l.recipients {
+		if !r.arrived && r.reason == ReasonNone {
+			o.giveUp(r, why)
 		}
 	}
 	l.reason, l.open = why, 0
 	return o.moved(l)
 }
 
-// giveUp takes one flight out of its lane.
-func (o *Outbox) giveUp(f *flight, why Reason) {
-	f.reason, f.line.reason = why, why
-	f.line.open--
-	a := o.lanes[f.session]
-	if at, bit, ok := a.find(f.line.id); ok {
-		a.remove(at)
-		a.release(at, bit, true)
+// giveUp takes one recipient out of its sequence.
+func (o *Outbox) giveUp(r *recipient, why Reason) {
+	r.reason, r.line.reason = why, why
+	r.line.open--
+	s := o.sequences[r.session]
+	if at, bit, ok := s.find(r.line.id); ok {
+		s.remove(at)
+		s.release(at, bit, true)
 	}
 }
 
@@ -123,7 +123,7 @@ func (o *Outbox) end(l *line) {
 		o.lines = slices.Delete(o.lines, at, at+1)
 	}
 	o.bytes -= l.size
-	if len(l.flights) == 0 {
+	if len(l.recipients) == 0 {
 		o.unqueued(l)
 		rest := slices.DeleteFunc(o.queued[l.to], func(x *line) bool { return x == l })
 		o.setQueued(l.to, rest)

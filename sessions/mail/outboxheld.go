@@ -41,10 +41,10 @@ func (o *Outbox) Copies(user identity.UserKey, session identity.SessionID, most 
 		}
 		return true
 	}
-	if a := o.lanes[session]; a != nil {
-		prev = a.base
-		for _, f := range a.flights {
-			if !add(f.line, f.missing()) {
+	if s := o.sequences[session]; s != nil {
+		prev = s.base
+		for _, r := range s.recipients {
+			if !add(r.line, r.missing()) {
 				return list
 			}
 		}
@@ -84,14 +84,14 @@ func (o *Outbox) Receipt(session identity.SessionID, id uint64, why Reason) (lis
 	if l == nil || !l.only.IsZero() && l.only != session {
 		return nil
 	}
-	if len(l.flights) == 0 {
+	if len(l.recipients) == 0 {
 		o.unqueued(l)
 		rest := slices.DeleteFunc(o.queued[l.to], func(x *line) bool { return x == l })
 		o.setQueued(l.to, rest)
 		l.send([]identity.SessionID{session})
 		l.late, l.whereMoved = true, true
 		o.change(l)
-		o.board(l.flights[0])
+		o.enqueue(l.recipients[0])
 	}
 	if why != ReasonNone {
 		return o.Refused(session, id, why)

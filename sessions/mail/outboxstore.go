@@ -108,7 +108,7 @@ func (o *Outbox) Loaded(now time.Time) {
 		if w, ok := o.where[l.id]; ok {
 			l.storedWhere = true
 			if l.setWhere(w) != nil {
-				l.flights, l.acked, l.open = nil, 0, 0 // damage: treat it as queued, for whoever comes online
+				l.recipients, l.acked, l.open = nil, 0, 0 // damage: treat it as queued, for whoever comes online
 			}
 		}
 		l.holders, l.storedHolders = o.holders[l.id], len(o.holders[l.id]) > 0
@@ -125,7 +125,7 @@ func (o *Outbox) restore(l *line) {
 	if len(l.holders) > 0 {
 		l.raise(DeliveryHeld)
 	}
-	if len(l.flights) == 0 {
+	if len(l.recipients) == 0 {
 		o.queue(l)
 		return
 	}
@@ -133,9 +133,9 @@ func (o *Outbox) restore(l *line) {
 	if l.acked > 0 {
 		l.raise(DeliveryDelivered)
 	}
-	for _, f := range l.flights {
-		if !f.arrived && f.reason == ReasonNone {
-			o.board(f)
+	for _, r := range l.recipients {
+		if !r.arrived && r.reason == ReasonNone {
+			o.enqueue(r)
 		}
 	}
 	if l.open == 0 { // it had ended, but the store did not learn of it

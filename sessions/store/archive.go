@@ -19,7 +19,7 @@ import (
 )
 
 // archive is the file of the history, a bbolt file beside the store. Rows are in a journal
-// first, where a search finds them too; a fold moves them here before it moves the rest into
+// first, where a search finds them too; a compaction moves them here before it moves the rest into
 // the store. The file is not opened before that, or before the first query, so that a long
 // history does not slow the start, and damage in it costs nothing but the history.
 type archive struct {
@@ -36,7 +36,7 @@ type archive struct {
 const (
 	archiveFormat = 1
 	archiveBytes  = 1 << 10 // of text a line, on average; if lines are longer, fewer are kept
-	archiveTrim   = 4096    // most lines that one fold drops
+	archiveTrim   = 4096    // most lines that one compaction drops
 )
 
 var (
@@ -46,10 +46,10 @@ var (
 	archiveStrangers = []byte("strangers") // of lines (archiverows.go)
 )
 
-// fold moves rows into the file and drops the oldest beyond the bound; lines of users in
-// befriended no longer count as strangers'. Folding the same rows twice changes nothing. A
+// compact moves rows into the file and drops the oldest beyond the bound; lines of users in
+// befriended no longer count as strangers'. Compacting the same rows twice changes nothing. A
 // damaged file is set aside.
-func (a *archive) fold(rows []kv.Write, befriended map[identity.UserKey]bool, now time.Time) error {
+func (a *archive) compact(rows []kv.Write, befriended map[identity.UserKey]bool, now time.Time) error {
 	if len(rows)+len(befriended) == 0 {
 		return nil
 	}
@@ -162,7 +162,7 @@ func (a *archive) find(q HistoryQuery, now time.Time) (HistoryPage, error) {
 	if errors.Is(err, ErrDamaged) {
 		err = nil
 		a.file.Lock()
-		if a.bolt.Load() == in { // otherwise a fold has found the damage too
+		if a.bolt.Load() == in { // otherwise a compaction has found the damage too
 			err = a.replace(now)
 		}
 		a.file.Unlock()
@@ -189,8 +189,8 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 			return HistoryPage{}, nil, err
 		}
 	}
-	// In this order: rows folded in the meantime are in both, and count once.
-	waiting, err := a.unfolded()
+	// In this order: rows compacted in the meantime are in both, and count once.
+	waiting, err := a.uncompacted()
 	if err != nil {
 		return HistoryPage{}, nil, err
 	}
@@ -203,9 +203,9 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 	err = guarded(func() error {
 		return bolt.View(func(tx *bbolt.Tx) error {
 			c := tx.Bucket(archiveRows).Cursor()
-			// A row may have been folded though its journal still exists.
-			folded, _ := c.Last()
-			if !f.offerAll(waiting, folded) {
+			// A row may have been compacted though its journal still exists.
+			compacted, _ := c.Last()
+			if !f.offerAll(waiting, compacted) {
 				return nil
 			}
 			for k, v := c.Last(); k != nil && f.offer(k, v); k, v = c.Prev() {
@@ -216,14 +216,14 @@ func (a *archive) search(q HistoryQuery) (HistoryPage, *bbolt.DB, error) {
 	return f.done(), bolt, err
 }
 
-// unfolded reads the rows that are still in a journal, in order.
-func (a *archive) unfolded() ([]kv.Write, error) {
+// uncompacted reads the rows that are still in a journal, in order.
+func (a *archive) uncompacted() ([]kv.Write, error) {
 	dir := filepath.Dir(a.path)
 	numbers, err := listJournals(dir)
 	if err != nil {
 		return nil, err
 	}
-	var rows lastRows
+	var rows latestWrites
 	for _, n := range numbers {
 		_, err := scanJournal(journalPath(dir, n), n, new([]byte), func(batch []kv.Write) {
 			for i, w := range batch {
@@ -232,17 +232,17 @@ func (a *archive) unfolded() ([]kv.Write, error) {
 				}
 			}
 		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // folded just now
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // compacted just now
 			return nil, err
 		}
 	}
 	return rows.writes(), nil
 }
 
-// offerAll offers the rows newer than those folded; false: no older ones are wanted.
-func (f *finder) offerAll(rows []kv.Write, folded []byte) bool {
+// offerAll offers the rows newer than those compacted; false: no older ones are wanted.
+func (f *finder) offerAll(rows []kv.Write, compacted []byte) bool {
 	for i := len(rows) - 1; i >= 0; i-- {
-		if bytes.Compare(rows[i].Key, folded) > 0 && !f.offer(rows[i].Key, rows[i].Value) {
+		if bytes.Compare(rows[i].Key, compacted) > 0 && !f.offer(rows[i].Key, rows[i].Value) {
 			return false
 		}
 	}

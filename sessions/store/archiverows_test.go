@@ -53,7 +53,7 @@ func (b *archiveBed) put(rows []kv.Write, befriended ...int) {
 	for _, u := range befriended {
 		users[sessiontest.User(u)] = true
 	}
-	if err := b.fold(rows, users, b.now); err != nil {
+	if err := b.compact(rows, users, b.now); err != nil {
 		b.t.Fatalf("%v", err)
 	}
 }
@@ -150,7 +150,7 @@ func TestLinesOfSomebodyWhoIsPinned(t *testing.T) {
 	b.put(nil, 2, 9)
 	b.put(b.lines(3, 300, true))
 	b.expect(0, 100, 100)
-	b.put(b.lines(4, 50, true), 4) // known in the same fold
+	b.put(b.lines(4, 50, true), 4) // known in the same compaction
 	b.put(b.lines(3, 300, true))
 	b.expect(0, 100, 100, 50)
 }
@@ -175,7 +175,7 @@ func TestHistoryWithoutAListOfStrangers(t *testing.T) {
 	b.expect(50, 10)
 }
 
-// Whoever writes, is befriended, and whatever is folded twice: what the file counts is in
+// Whoever writes, is befriended, and whatever is compacted twice: what the file counts is in
 // it, its bounds hold, and a friend's line goes only when no stranger's is left.
 func TestArchiveAgainstModel(t *testing.T) {
 	const limit = 60
@@ -183,7 +183,7 @@ func TestArchiveAgainstModel(t *testing.T) {
 		b := newArchiveBed(t, limit)
 		b.t = rt
 		known := map[int]bool{1: true}
-		for range rapid.IntRange(1, 40).Draw(rt, "folds") {
+		for range rapid.IntRange(1, 40).Draw(rt, "compactions") {
 			user, n := rapid.IntRange(1, 4).Draw(rt, "user"), rapid.IntRange(0, 30).Draw(rt, "lines")
 			before := 0
 			for u := range known {

@@ -53,7 +53,7 @@ func TestGarbageForAStore(t *testing.T) {
 			if !hasNotice(p, "store was damaged", filepath.Base(aside[0])) {
 				t.Errorf("notices are %q", p.Notices)
 			}
-			if p.Session != session || p.IDs.First != startID(1, testNow)+blockSize {
+			if p.Session != session || p.IDs.First != startID(1, testNow)+rangeSize {
 				t.Errorf("another session or its numbers again: ids from %d", p.IDs.First)
 			}
 			if got := d.load(p); len(got) != 0 {

@@ -15,8 +15,8 @@ import (
 	"darkchat/sessions/kv"
 )
 
-// smallLimits fold often and sync soon.
-var smallLimits = storeLimits{foldAt: 4 << 10, maxJournal: 1 << 20, syncDelay: time.Millisecond, foldRetry: 5 * time.Millisecond}
+// smallLimits compact often and sync soon.
+var smallLimits = storeLimits{compactAt: 4 << 10, maxJournal: 1 << 20, syncDelay: time.Millisecond, compactRetry: 5 * time.Millisecond}
 
 var testNow = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 

@@ -37,7 +37,7 @@ var (
 	errTorn = errors.New("frame is torn")
 )
 
-// checkBatch says whether every journal and the store will take the batch, so that a later fold
+// checkBatch says whether every journal and the store will take the batch, so that a later compaction
 // cannot fail on an accepted batch.
 func checkBatch(batch []kv.Write) error {
 	if len(batch) == 0 || len(batch) > kv.MaxBatch {

@@ -92,7 +92,7 @@ func TestHistoryAgainstModel(t *testing.T) {
 			for range rng.IntN(3) {
 				q.Words = append(q.Words, []string{"fish", "ann", "Grüße", "zzz", "LONG"}[rng.IntN(5)])
 			}
-			// What the last fold kept beyond the bound may still be found.
+			// What the last compaction kept beyond the bound may still be found.
 			got := ask(t, p, q)
 			if want := slowly(model, q); !samePage(got, want, id-min(id, kept-1)) {
 				t.Fatalf("%+v\n got %s, %d more\nwant %s, %d more", q, lineIDs(got), got.More, lineIDs(want), want.More)
@@ -228,7 +228,7 @@ func TestHistoryWhenTheClockJumps(t *testing.T) {
 	for i, at := range []time.Time{sessiontest.Epoch.AddDate(0, 0, -2), sessiontest.Epoch.Add(time.Hour)} {
 		p := d.keeping(100)
 		note(t, p, &p.Past, at, HistoryEntry{User: sessiontest.User(1), ID: uint64(4 + i), Text: "x"})
-		for range 2 { // in the journal, and folded
+		for range 2 { // in the journal, and compacted
 			page := ask(t, p, HistoryQuery{Most: 1})
 			if got := lineIDs(page); got != fmt.Sprint(4+i) || page.More != 4+i || !page.Entries[0].At.Equal(at) {
 				t.Fatalf("run %d: %s, %d more, at %v", i, got, page.More, page.Entries[0].At)
@@ -250,7 +250,7 @@ func BenchmarkSearch(b *testing.B) {
 			Text: fmt.Sprintf("Line %d is about as long as what people write to each other, most often", id),
 		})
 		if id%10_000 == 9_999 {
-			if err := a.fold(h.TakeWrites(), nil, sessiontest.Epoch); err != nil {
+			if err := a.compact(h.TakeWrites(), nil, sessiontest.Epoch); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -286,8 +286,8 @@ func TestHistoryRowIsCanonical(t *testing.T) {
 	})
 }
 
-// Whoever asks while journals begin and are folded finds each line that was stored, once.
-func TestHistoryIsWholeWhileItIsFolded(t *testing.T) {
+// Whoever asks while journals begin and are compacted finds each line that was stored, once.
+func TestHistoryIsWholeWhileItIsCompacted(t *testing.T) {
 	d := newDiskTest(t)
 	p := d.keeping(100_000)
 	var stored, questions atomic.Uint64
@@ -329,7 +329,7 @@ func TestHistoryIsWholeWhileItIsFolded(t *testing.T) {
 	d.close(p)
 }
 
-// A line that is folded while its journal is still there is found once, and those behind
+// A line that is compacted while its journal is still there is found once, and those behind
 // it in the journal, too.
 func TestHistoryLineInBothPlaces(t *testing.T) {
 	dir := t.TempDir()
@@ -341,7 +341,7 @@ func TestHistoryLineInBothPlaces(t *testing.T) {
 		rows := h.TakeWrites()
 		b = appendFrame(b, rows)
 		if id < 3 {
-			if err := a.fold(rows, nil, sessiontest.Epoch); err != nil {
+			if err := a.compact(rows, nil, sessiontest.Epoch); err != nil {
 				t.Fatal(err)
 			}
 		}

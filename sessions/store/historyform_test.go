@@ -32,7 +32,7 @@ func TestSearchKnowsLettersHoweverComposed(t *testing.T) {
 	d.close(p)
 }
 
-// What became of a line that was typed here stands beside it, across a restart and a fold;
+// What became of a line that was typed here stands beside it, across a restart and a compaction;
 // it is no line itself: not for a search, a limit, or what came since the last typed line.
 func TestHistoryHasTheEndOfALine(t *testing.T) {
 	d := newDiskTest(t)

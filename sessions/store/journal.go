@@ -21,8 +21,8 @@ import (
 //	magic 8 | format, 4 | follows, 4 | number, 8 | CRC-32C of the 24 before, 4
 //
 // Integers are big-endian. Journals of one slot are numbered from 1; the store says up to which
-// number they are folded into it. follows is the length of the journal before when this one took
-// over, 0 if everything before was folded.
+// number they are compacted into it. follows is the length of the journal before when this one took
+// over, 0 if everything before was compacted.
 const (
 	journalMagic  = "darkjrnl"
 	journalFormat = 1
@@ -47,12 +47,12 @@ func openJournalFile(path string) (file, error) {
 // journal is a journal file that is being written. One goroutine appends; Sync
 // of f may be called by another.
 type journal struct {
-	f      file
-	path   string
-	number uint64
-	size   int64       // length of the sound part
-	ragged bool        // a failed write may have left bytes behind size
-	folded atomic.Bool // all of it is in the store
+	f         file
+	path      string
+	number    uint64
+	size      int64       // length of the sound part
+	ragged    bool        // a failed write may have left bytes behind size
+	compacted atomic.Bool // all of it is in the store
 }
 
 func journalPath(dir string, number uint64) string {
@@ -188,15 +188,15 @@ func checkHead(b []byte, number uint64) (bool, error) {
 // markHoles marks journals as damaged that do not follow the ones before them: if neither was synced, a
 // power cut may leave the last writes without those just before. Replayed over such a hole, a window
 // would claim texts that are lost, and their senders would be told that we have them. Journals up to
-// the number folded are all in the store.
-func markHoles(journals []stored, folded uint64) {
+// the number compacted are all in the store.
+func markHoles(journals []stored, compacted uint64) {
 	hole := false
 	for i := range journals {
 		j := &journals[i]
-		if j.number <= folded {
+		if j.number <= compacted {
 			continue
 		}
-		if j.follows > 0 && j.number > folded+1 {
+		if j.follows > 0 && j.number > compacted+1 {
 			hole = hole || i == 0 || journals[i-1].number != j.number-1 || journals[i-1].good < j.follows
 		}
 		if hole {

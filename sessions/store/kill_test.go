@@ -145,7 +145,7 @@ func childText(n uint64) string {
 	return strings.Repeat(strconv.FormatUint(n*2654435761, 36), 1+int(n%37))
 }
 
-// Killed at random moments, with journals folded every few texts: what was
+// Killed at random moments, with journals compacted every few texts: what was
 // acknowledged is there, whole and in order, and no number comes again.
 func TestKill(t *testing.T) {
 	runs := 25

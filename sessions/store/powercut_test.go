@@ -19,8 +19,8 @@ import (
 
 // What a recorded process does, and what must be there of it after a power cut.
 
-// cutLimits fold and sync often, so that a cut may come everywhere.
-var cutLimits = storeLimits{foldAt: 6 << 10, maxJournal: 1 << 20, syncDelay: 5 * time.Millisecond, foldRetry: 5 * time.Millisecond}
+// cutLimits compact and sync often, so that a cut may come everywhere.
+var cutLimits = storeLimits{compactAt: 6 << 10, maxJournal: 1 << 20, syncDelay: 5 * time.Millisecond, compactRetry: 5 * time.Millisecond}
 
 // decideEvery is how many batches lie between two decisions about a user.
 const decideEvery = 20

@@ -33,8 +33,8 @@ type Profile struct {
 	Name    string             // as it was typed
 	Session [32]byte           // the session's X25519 private key
 	Seq     uint64             // of the first record: Seqs.First
-	Seqs    Block              // record sequence numbers
-	IDs     Block              // text ids
+	Seqs    Range              // record sequence numbers
+	IDs     Range              // text ids
 	Past    History            // places the lines of this run behind earlier ones
 	Notices []string           // for the user; Load may add to them
 
@@ -124,7 +124,7 @@ func openEphemeral(o ProfileOptions) (*Profile, error) {
 	}
 	return &Profile{
 		Key: id.key, Name: o.User, Session: s.key, numbers: &reserver{now: s},
-		Seq: s.seq, Seqs: Block{s.seq, maxNumber}, IDs: Block{s.ids, maxNumber},
+		Seq: s.seq, Seqs: Range{s.seq, maxNumber}, IDs: Range{s.ids, maxNumber},
 	}, nil
 }
 
@@ -174,7 +174,7 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 	if err := p.settle(st, past, o); err != nil {
 		return err
 	}
-	next := p.db.folded
+	next := p.db.compacted
 	if n := len(st.journals); n > 0 {
 		next = max(next, st.journals[n-1].number)
 	}
@@ -182,7 +182,7 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 	return err
 }
 
-// settle puts the slot in order: it sets damaged files aside, folds the journals, makes a copied slot
+// settle puts the slot in order: it sets damaged files aside, compacts the journals, makes a copied slot
 // a session of its own, and reserves numbers.
 func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 	if o.History == 0 {
@@ -193,7 +193,7 @@ func (p *Profile) settle(st slotState, past *archive, o ProfileOptions) error {
 	if err := p.syncLeft(st.journals); err != nil {
 		return err
 	}
-	if err := p.foldAtStart(st.journals, past, o.Now); err != nil {
+	if err := p.compactAtStart(st.journals, past, o.Now); err != nil {
 		return fault(p.slot.path(storeName), err, "check this disk")
 	}
 	for _, j := range st.journals {

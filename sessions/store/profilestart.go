@@ -30,13 +30,13 @@ func (p *Profile) syncLeft(journals []stored) error {
 	return nil
 }
 
-// foldAtStart opens the store, a new one if the old one is damaged, and folds
+// compactAtStart opens the store, a new one if the old one is damaged, and compacts
 // what the last run left in journals.
-func (p *Profile) foldAtStart(journals []stored, past *archive, now time.Time) error {
+func (p *Profile) compactAtStart(journals []stored, past *archive, now time.Time) error {
 	path := p.slot.path(storeName)
 	fresh := false
 	if p.db != nil {
-		markHoles(journals, p.db.folded)
+		markHoles(journals, p.db.compacted)
 	}
 	for {
 		if p.db == nil {
@@ -52,14 +52,14 @@ func (p *Profile) foldAtStart(journals []stored, past *archive, now time.Time) e
 		}
 		p.db.past = past
 		var batches [][]kv.Write
-		last := p.db.folded
+		last := p.db.compacted
 		for _, j := range journals {
-			if j.number > p.db.folded {
+			if j.number > p.db.compacted {
 				batches = append(batches, j.batches...)
 				last = j.number
 			}
 		}
-		err := p.db.fold(batches, last)
+		err := p.db.compact(batches, last)
 		if !errors.Is(err, ErrDamaged) || fresh {
 			return err
 		}
@@ -72,7 +72,7 @@ func (p *Profile) foldAtStart(journals []stored, past *archive, now time.Time) e
 // It drops what belonged only to the old session: the texts that waited are for that session to
 // deliver.
 func (p *Profile) startAnew(st *slotState, path string, o ProfileOptions) error {
-	waiting, told, err := p.leftOut(o)
+	waiting, told, err := p.abandonedLines(o)
 	if err == nil {
 		err = p.db.clear(kv.BucketOutbox, kv.BucketInbox)
 	}

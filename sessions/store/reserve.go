@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// blockSize is how many numbers are reserved at a time.
-	blockSize = 8192
+	// rangeSize is how many numbers are reserved at a time.
+	rangeSize = 8192
 	// maxNumber bounds text ids and sequence numbers, so that every language can represent
 	// them exactly. Spec: spec/wire.md, records.
 	maxNumber = 1 << 53
 )
 
-// A Block is numbers given to this run of a session and to no other: First <= n < Limit. Those not
+// A Range is numbers given to this run of a session and to no other: First <= n < Limit. Those not
 // used are given back by GiveBack, or skipped for ever.
-type Block struct{ First, Limit uint64 }
+type Range struct{ First, Limit uint64 }
 
 // A Counter is one of the two series of numbers that a session never repeats.
 type Counter uint8
@@ -102,7 +102,7 @@ func readSession(path string, lockInode uint64) (s session, copied bool, err err
 	if s.seq, err = fields.number("seq"); err != nil {
 		return session{}, false, err
 	}
-	if s.ids == 0 || s.ids > maxNumber-2*blockSize || s.seq > maxNumber-2*blockSize {
+	if s.ids == 0 || s.ids > maxNumber-2*rangeSize || s.seq > maxNumber-2*rangeSize {
 		return session{}, false, fmt.Errorf("%w: its numbers are out of range", ErrDamaged)
 	}
 	s.folder, _ = strconv.Unquote(fields["folder"]) // only words for a notice
@@ -149,7 +149,7 @@ type reserver struct {
 }
 
 // reserve takes the next block of c.
-func (r *reserver) reserve(c Counter) (Block, error) {
+func (r *reserver) reserve(c Counter) (Range, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next := r.now
@@ -157,27 +157,27 @@ func (r *reserver) reserve(c Counter) (Block, error) {
 	if c == CounterSeq {
 		n = &next.seq
 	}
-	b := Block{*n, *n + blockSize}
+	b := Range{*n, *n + rangeSize}
 	if b.Limit >= maxNumber {
-		return Block{}, fault(r.path, fmt.Errorf("%w: its numbers are used up", ErrDamaged),
+		return Range{}, fault(r.path, fmt.Errorf("%w: its numbers are used up", ErrDamaged),
 			"move it away to start as a new session")
 	}
 	*n = b.Limit
 	if err := r.put(next); err != nil {
-		return Block{}, err
+		return Range{}, err
 	}
 	return b, nil
 }
 
 // start takes the first block of both counters with one write.
-func (r *reserver) start(s session, now time.Time) (ids, seq Block, err error) {
+func (r *reserver) start(s session, now time.Time) (ids, seq Range, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	begin := func(next, first uint64) Block {
-		if first >= maxNumber-blockSize {
+	begin := func(next, first uint64) Range {
+		if first >= maxNumber-rangeSize {
 			first = next // a clock set far into the future must not use up the numbers
 		}
-		return Block{first, first + blockSize}
+		return Range{first, first + rangeSize}
 	}
 	ids, seq = begin(s.ids, startID(s.ids, now)), begin(s.seq, startSeq(s.seq, now))
 	s.ids, s.seq = ids.Limit, seq.Limit

@@ -117,7 +117,7 @@ func (s *slot) waitingSince() uint64 {
 			lines[string(w.Key)] = kv.Millis(l.At)
 		}
 	}
-	folded := uint64(0)
+	compacted := uint64(0)
 	err := guarded(func() error {
 		b, err := bbolt.Open(s.path(storeName), fileMode, &bbolt.Options{ReadOnly: true, Timeout: storeLock, OpenFile: OpenRegular})
 		if err != nil {
@@ -126,7 +126,7 @@ func (s *slot) waitingSince() uint64 {
 		defer b.Close()
 		d := &database{}
 		d.bolt.Store(b)
-		if folded, err = d.foldedNumber(); err != nil {
+		if compacted, err = d.compactedNumber(); err != nil {
 			return err
 		}
 		return d.each(kv.BucketOutbox, func(key, value []byte) error {
@@ -139,7 +139,7 @@ func (s *slot) waitingSince() uint64 {
 	}
 	numbers, _ := listJournals(s.dir)
 	for _, n := range numbers {
-		if n <= folded {
+		if n <= compacted {
 			continue
 		}
 		held, err := readJournal(journalPath(s.dir, n), n)
@@ -222,10 +222,10 @@ func holdsSessions(userDir string) (bool, error) {
 	return false, nil
 }
 
-// foldedNumber reads how far journals were folded into a store file opened for reading.
-func (d *database) foldedNumber() (n uint64, err error) {
+// compactedNumber reads how far journals were compacted into a store file opened for reading.
+func (d *database) compactedNumber() (n uint64, err error) {
 	err = d.bolt.Load().View(func(tx *bbolt.Tx) error {
-		n, err = getNumber(tx, metaFolded)
+		n, err = getNumber(tx, metaCompacted)
 		return err
 	})
 	return n, err

@@ -315,11 +315,11 @@ func TestNumbersAreNeverGivenTwice(t *testing.T) {
 				t.Fatal("refused")
 			}
 			got := <-p.Store().Done()
-			if got.Err != nil || got.Seq != uint64(c) || got.Granted != (Block{first, first + blockSize}) {
+			if got.Err != nil || got.Seq != uint64(c) || got.Granted != (Range{first, first + rangeSize}) {
 				t.Fatalf("run %d: granted %+v, want from %d", run, got, first)
 			}
 		}
-		ids, seq = p.IDs.Limit+blockSize, p.Seqs.Limit+blockSize
+		ids, seq = p.IDs.Limit+rangeSize, p.Seqs.Limit+rangeSize
 		if run%2 == 0 {
 			ids, seq = p.IDs.First+7, p.Seqs.First+8
 			p.GiveBack(ids, seq)
@@ -356,7 +356,7 @@ func TestSeqIsAboveTheClockAndTheStore(t *testing.T) {
 	}
 	d.close(p)
 	p = d.open("ann") // the clock went back a day
-	if want := uint64(o.Now.UnixMilli()) + blockSize; p.Seq != want {
+	if want := uint64(o.Now.UnixMilli()) + rangeSize; p.Seq != want {
 		t.Errorf("seq is %d, want %d", p.Seq, want)
 	}
 	d.close(p)

@@ -26,8 +26,8 @@ import (
 //	    1/ 2/ ... 64/         a slot for each session that runs at once (slot.go)
 //	      lock                held while a run has the slot
 //	      session             the session's key and its reserved numbers (reserve.go)
-//	      journal.7           what was written since the last fold (journal.go)
-//	      store               everything older, a bbolt file (fold.go)
+//	      journal.7           what was written since the last compaction (journal.go)
+//	      store               everything older, a bbolt file (database.go)
 //	      conversations       what was said, a bbolt file (archive.go)
 //
 // Folders are 0700, files 0600.

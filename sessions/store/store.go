@@ -25,23 +25,23 @@ const (
 
 // storeLimits are limits that tests make small.
 type storeLimits struct {
-	foldAt     int64         // length at which a journal is folded
-	maxJournal int64         // length at which a journal that could not be folded takes no more
-	syncDelay  time.Duration // from a write to the start of its sync
-	foldRetry  time.Duration // from a failed fold to the next try
+	compactAt    int64         // length at which a journal is compacted
+	maxJournal   int64         // length at which a journal that could not be compacted takes no more
+	syncDelay    time.Duration // from a write to the start of its sync
+	compactRetry time.Duration // from a failed compaction to the next try
 }
 
 func usualLimits() storeLimits {
 	return storeLimits{
-		foldAt:     256 << 10,
-		maxJournal: 64 << 20,
-		syncDelay:  40 * time.Millisecond,
-		foldRetry:  30 * time.Second,
+		compactAt:    256 << 10,
+		maxJournal:   64 << 20,
+		syncDelay:    40 * time.Millisecond,
+		compactRetry: 30 * time.Second,
 	}
 }
 
 // ErrJournalFull is why batches are refused once the journal has grown to its bound because it
-// could not be folded into the store.
+// could not be compacted into the store.
 var ErrJournalFull = errors.New("journal is full, since the store cannot be written")
 
 var errClosed = errors.New("store is closed")
@@ -55,14 +55,14 @@ var errClosed = errors.New("store is closed")
 type Done struct {
 	Seq     uint64
 	Err     error
-	Granted Block
+	Granted Range
 }
 
 // Store puts batches of Writes on disk. Append and Reserve never wait; their results come on Done.
 //
 // One goroutine owns a Store: it calls Append, Reserve and Close. Three others
 // work for it: writeLoop makes one write(2) of all batches that wait, syncLoop
-// syncs within 100 ms what was written, and foldLoop brings a journal that has
+// syncs within 100 ms what was written, and compactLoop brings a journal that has
 // grown into the store file.
 type Store struct {
 	dir    string
@@ -79,11 +79,11 @@ type Store struct {
 	queued   atomic.Int64 // bytes of batches that wait
 	closed   bool
 
-	writing writer
-	syncing syncer
-	folding folder
-	stop    chan struct{} // closed when the writer has ended
-	ended   sync.WaitGroup
+	writing    writer
+	syncing    syncer
+	compaction compactor
+	stop       chan struct{} // closed when the writer has ended
+	ended      sync.WaitGroup
 }
 
 type request struct {
@@ -101,17 +101,17 @@ func startStore(dir string, db *database, first uint64, p *people, r *reserver, 
 	}
 	s := &Store{
 		dir: dir, limits: limits, open: open, people: p, number: r, past: db.past,
-		queue:    make(chan request, queueBatches),
-		reserves: make(chan request, reserveQueue),
-		done:     make(chan Done, queueBatches+reserveQueue+doneSpare),
-		writing:  writer{journal: j, ended: make(chan struct{})},
-		syncing:  syncer{wake: make(chan struct{}, 1), renamed: true},
-		folding:  folder{db: db, jobs: make(chan *journal, 1)},
-		stop:     make(chan struct{}),
+		queue:      make(chan request, queueBatches),
+		reserves:   make(chan request, reserveQueue),
+		done:       make(chan Done, queueBatches+reserveQueue+doneSpare),
+		writing:    writer{journal: j, ended: make(chan struct{})},
+		syncing:    syncer{wake: make(chan struct{}, 1), renamed: true},
+		compaction: compactor{db: db, jobs: make(chan *journal, 1)},
+		stop:       make(chan struct{}),
 	}
 	s.ended.Go(s.writeLoop)
 	s.ended.Go(s.syncLoop)
-	s.ended.Go(s.foldLoop)
+	s.ended.Go(s.compactLoop)
 	return s, nil
 }
 
@@ -177,7 +177,7 @@ func (s *Store) report(err error) {
 	}
 }
 
-// Close writes what waits, folds the journal into the store and ends the goroutines. If it returns
+// Close writes what waits, compacts the journal into the store and ends the goroutines. If it returns
 // an error, what was stored is still in the journal, where the next start finds it.
 func (s *Store) Close() error {
 	if s.closed {
@@ -188,7 +188,7 @@ func (s *Store) Close() error {
 	<-s.writing.ended
 	close(s.stop)
 	s.ended.Wait()
-	err := errors.Join(s.foldRest(), s.people.close(), s.folding.db.close())
+	err := errors.Join(s.compactRest(), s.people.close(), s.compaction.db.close())
 	close(s.done)
 	return err
 }

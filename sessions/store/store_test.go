@@ -135,7 +135,7 @@ func TestBatchThatCannotBeStored(t *testing.T) {
 	}
 	d.mustStore(p, text(2))
 	if got := d.load(p); len(got) != 0 {
-		t.Errorf("%d entries are in the store file before a fold", len(got))
+		t.Errorf("%d entries are in the store file before a compaction", len(got))
 	}
 }
 
@@ -165,9 +165,9 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// The journal grows to its bound while it cannot be folded; then batches are
+// The journal grows to its bound while it cannot be compacted; then batches are
 // refused; when the store can be written again, they are taken again.
-func TestStoreThatCannotBeFolded(t *testing.T) {
+func TestStoreThatCannotBeCompacted(t *testing.T) {
 	d := newDiskTest(t)
 	disk := &faultyDisk{}
 	limits := smallLimits
@@ -225,7 +225,7 @@ func TestSyncFollowsSoonAndSeldom(t *testing.T) {
 	}
 }
 
-// A sync that fails is told once; the journal is folded at the next write, and
+// A sync that fails is told once; the journal is compacted at the next write, and
 // nothing is lost.
 func TestSyncThatFails(t *testing.T) {
 	d := newDiskTest(t)
@@ -241,7 +241,7 @@ func TestSyncThatFails(t *testing.T) {
 	}
 	disk.set(func(f *faults) { *f = faults{} })
 	d.mustStore(p, text(2))
-	for len(d.load(p)) < 1 { // until it is folded
+	for len(d.load(p)) < 1 { // until it is compacted
 		d.mustStore(p, text(3))
 	}
 	d.close(p)
@@ -260,7 +260,7 @@ func TestReservesAreRefusedWhenClosing(t *testing.T) {
 	}
 	d.close(p)
 	for end := range p.Store().Done() {
-		if end.Seq != 3 || (end.Err == nil) != (end.Granted != Block{}) {
+		if end.Seq != 3 || (end.Err == nil) != (end.Granted != Range{}) {
 			t.Errorf("end is %+v", end)
 		}
 	}

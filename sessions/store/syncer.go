@@ -13,13 +13,13 @@ const syncRetry = time.Second
 // syncer is the state of the syncLoop.
 type syncer struct {
 	mu      sync.Mutex
-	dirty   []*journal // written since their last sync; at most the one folding and the present one
+	dirty   []*journal // written since their last sync; at most the one that is compacted and the present one
 	renamed bool       // a journal was made: its name must be synced too
 	wake    chan struct{}
 	failing bool // for the syncLoop only
 
 	// doubtful says that a sync failed. The system may have dropped what it could not write
-	// and report success at the next sync, so that journal must be read back and folded
+	// and report success at the next sync, so that journal must be read back and compacted
 	// while its bytes are still in memory.
 	doubtful atomic.Bool
 }
@@ -84,7 +84,7 @@ func (s *Store) syncAll() error {
 	err := s.people.sync() // first, since an older decision there would undo that of a journal
 	for i, j := range dirty {
 		bad := j.f.Sync()
-		if bad == nil || j.folded.Load() { // a folded journal is synced in the store
+		if bad == nil || j.compacted.Load() { // a compacted journal is synced in the store
 			continue
 		}
 		err = errors.Join(err, bad)

@@ -34,7 +34,7 @@ func (s *Store) writeLoop() {
 		}
 		s.writeGroup()
 		clear(w.group)
-		if w.journal.size >= s.limits.foldAt || s.syncing.doubtful.Load() {
+		if w.journal.size >= s.limits.compactAt || s.syncing.doubtful.Load() {
 			s.rotate()
 		}
 	}
@@ -86,11 +86,11 @@ func (s *Store) writeJournal(b []byte) error {
 	return nil
 }
 
-// rotate begins a new journal and leaves the old one to the foldLoop, unless that is still busy with
+// rotate begins a new journal and leaves the old one to the compactLoop, unless that is still busy with
 // the one before.
 func (s *Store) rotate() {
 	old := s.writing.journal
-	if !s.folding.busy.CompareAndSwap(false, true) {
+	if !s.compaction.busy.CompareAndSwap(false, true) {
 		return
 	}
 	follows := old.size
@@ -100,11 +100,11 @@ func (s *Store) rotate() {
 	j, err := createJournal(filepath.Dir(old.path), old.number+1, follows, s.open)
 	if err != nil {
 		// The old one goes on. When it is full, batches are refused.
-		s.folding.busy.Store(false)
+		s.compaction.busy.Store(false)
 		return
 	}
 	s.syncing.doubtful.Store(false)
 	s.syncing.mark(j)
 	s.writing.journal = j
-	s.folding.jobs <- old // there is room: foldLoop was not busy
+	s.compaction.jobs <- old // there is room: compactLoop was not busy
 }

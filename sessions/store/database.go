@@ -20,9 +20,9 @@ import (
 )
 
 // The store is one bbolt file with a bbolt bucket for each Bucket. The bucket "meta" holds
-// the format of the file and the number of the last journal folded into it (folding is a
-// checkpoint: it moves a journal's rows into the store). The folding transaction writes that
-// number, so that a journal which outlives its folding is never replayed over later rows.
+// the format of the file and the number of the last journal compacted into it (compaction is a
+// checkpoint: it moves a journal's rows into the store). The compacting transaction writes that
+// number, so that a journal which outlives its compaction is never replayed over later rows.
 // Every transaction is synced; bbolt never runs with NoSync.
 const (
 	// storeFormat rises with every new Bucket, and journalFormat with it.
@@ -36,18 +36,18 @@ const (
 
 // The keys of the bucket "meta".
 const (
-	metaFormat = "format"
-	metaFolded = "folded"
-	metaPlace  = "place" // of the last line of the history
+	metaFormat    = "format"
+	metaCompacted = "folded"
+	metaPlace     = "place" // of the last line of the history
 )
 
-// The first fold makes the file, not the first start, for which a person waits.
+// The first compaction makes the file, not the first start, for which a person waits.
 type database struct {
-	bolt   atomic.Pointer[bbolt.DB] // nil until there is a file
-	path   string
-	folded uint64   // journals up to this number are in it
-	place  uint64   // of the last line of the history
-	past   *archive // where the history goes; nil: nowhere
+	bolt      atomic.Pointer[bbolt.DB] // nil until there is a file
+	path      string
+	compacted uint64   // journals up to this number are in it
+	place     uint64   // of the last line of the history
+	past      *archive // where the history goes; nil: nowhere
 }
 
 // guarded turns the panics of bbolt on a damaged file, and the memory faults of reading a file
@@ -161,7 +161,7 @@ func (d *database) inspect(tx *bbolt.Tx) error {
 	case format == 0:
 		return fmt.Errorf("%w: its format is missing", ErrDamaged)
 	}
-	if d.folded, err = getNumber(tx, metaFolded); err != nil {
+	if d.compacted, err = getNumber(tx, metaCompacted); err != nil {
 		return err
 	}
 	if d.place, err = getNumber(tx, metaPlace); err != nil {
@@ -170,7 +170,7 @@ func (d *database) inspect(tx *bbolt.Tx) error {
 	for bucket := kv.BucketMeta; bucket <= kv.LastStored; bucket++ {
 		b := tx.Bucket([]byte(bucket.String()))
 		if b == nil && bucket > kv.BucketTexts {
-			continue // the next fold will make it
+			continue // the next compaction will make it
 		}
 		if b == nil {
 			return fmt.Errorf("%w: its %s are missing", ErrDamaged, bucket)
@@ -205,22 +205,22 @@ func getNumber(tx *bbolt.Tx, key string) (uint64, error) {
 	return 0, fmt.Errorf("%w: its %s is wrong", ErrDamaged, key)
 }
 
-// fold writes the batches of the journals up to number into the store in one synced transaction.
-// Folding the same journals twice changes nothing.
-func (d *database) fold(batches [][]kv.Write, number uint64) error {
-	if number <= d.folded {
+// compact writes the batches of the journals up to number into the store in one synced transaction.
+// Compacting the same journals twice changes nothing.
+func (d *database) compact(batches [][]kv.Write, number uint64) error {
+	if number <= d.compacted {
 		return nil
 	}
-	var rows lastRows
+	var rows latestWrites
 	for _, batch := range batches {
 		rows.add(batch)
 	}
-	return d.foldRows(rows.writes(), number)
+	return d.compactRows(rows.writes(), number)
 }
 
-// foldRows is fold for the last write to each key, in order.
-func (d *database) foldRows(last []kv.Write, number uint64) error {
-	if number <= d.folded || len(last) == 0 {
+// compactRows is compact for the last write to each key, in order.
+func (d *database) compactRows(last []kv.Write, number uint64) error {
+	if number <= d.compacted || len(last) == 0 {
 		return nil
 	}
 	if d.bolt.Load() == nil {
@@ -235,7 +235,7 @@ func (d *database) foldRows(last []kv.Write, number uint64) error {
 		last, said = last[:n], last[n:]
 	}
 	if d.past != nil && d.past.limit > 0 {
-		if err := d.past.fold(said, befriendedIn(last), time.Now()); err != nil {
+		if err := d.past.compact(said, befriendedIn(last), time.Now()); err != nil {
 			return err
 		}
 		if n >= 0 && len(said[len(said)-1].Key) >= historyKey {
@@ -268,11 +268,11 @@ func (d *database) foldRows(last []kv.Write, number uint64) error {
 			if err := putNumber(tx, metaPlace, place); err != nil {
 				return err
 			}
-			return putNumber(tx, metaFolded, number)
+			return putNumber(tx, metaCompacted, number)
 		})
 	})
 	if err == nil {
-		d.folded, d.place = number, place
+		d.compacted, d.place = number, place
 	}
 	return err
 }

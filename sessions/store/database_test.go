@@ -34,8 +34,8 @@ func contents(t *testing.T, d *database) map[string]string {
 	return got
 }
 
-// Whatever is written, folded and folded again, the store is what a map would be.
-func TestFoldIsAMap(t *testing.T) {
+// Whatever is written, compacted and compacted again, the store is what a map would be.
+func TestCompactionIsAMap(t *testing.T) {
 	dir := t.TempDir()
 	runs := 0
 	rapid.Check(t, func(r *rapid.T) {
@@ -64,11 +64,11 @@ func TestFoldIsAMap(t *testing.T) {
 				}
 			}
 			for range 2 {
-				if err := db.fold(batches, number); err != nil {
+				if err := db.compact(batches, number); err != nil {
 					r.Fatal(err)
 				}
 			}
-			if err := db.fold([][]kv.Write{{text(1)}}, number-1); err != nil { // was folded long ago
+			if err := db.compact([][]kv.Write{{text(1)}}, number-1); err != nil { // was compacted long ago
 				r.Fatal(err)
 			}
 		}
@@ -89,7 +89,7 @@ func TestLoadInChunks(t *testing.T) {
 		for i := range n {
 			batch = append(batch, text(i))
 		}
-		if err := db.fold([][]kv.Write{batch}, uint64(n)); err != nil {
+		if err := db.compact([][]kv.Write{batch}, uint64(n)); err != nil {
 			t.Fatal(err)
 		}
 		if got := len(contents(t, db)); got != n {
@@ -98,9 +98,9 @@ func TestLoadInChunks(t *testing.T) {
 	}
 }
 
-// The pictures that a crash leaves between the steps of a fold all read as the
+// The pictures that a crash leaves between the steps of a compaction all read as the
 // same state.
-func TestFoldCrashPoints(t *testing.T) {
+func TestCompactionCrashPoints(t *testing.T) {
 	first := [][]kv.Write{{text(1), {Bucket: kv.BucketInbox, Key: []byte("n"), Value: []byte("1")}}, {text(2)}}
 	second := [][]kv.Write{{{Bucket: kv.BucketInbox, Key: []byte("n"), Value: []byte("2")}}, {{Bucket: kv.BucketTexts, Key: text(1).Key, Value: nil}}}
 	want := map[string]string{"texts/" + string(text(2).Key): "text 2", "inbox/n": "2"}
@@ -112,7 +112,7 @@ func TestFoldCrashPoints(t *testing.T) {
 		writeFile(t, path, append(b, tail...))
 	}
 	for name, crash := range map[string]func(t *testing.T, d *diskTest, db *database){
-		"before the fold": func(t *testing.T, d *diskTest, db *database) {
+		"before the compaction": func(t *testing.T, d *diskTest, db *database) {
 			write(t, d.slotFile("journal.5"), 5, first, "")
 			write(t, d.slotFile("journal.6"), 6, second, "")
 		},
@@ -133,14 +133,14 @@ func TestFoldCrashPoints(t *testing.T) {
 			write(t, d.slotFile("journal.6"), 6, second, frameMagic+"\x00\x00\x00\x09")
 		},
 		"folded, journal not removed": func(t *testing.T, d *diskTest, db *database) {
-			if err := db.fold(first, 5); err != nil {
+			if err := db.compact(first, 5); err != nil {
 				t.Fatal(err)
 			}
 			write(t, d.slotFile("journal.5"), 5, first, "")
 			write(t, d.slotFile("journal.6"), 6, second, "")
 		},
-		"both folded, the older outlived it": func(t *testing.T, d *diskTest, db *database) {
-			if err := db.fold(append(first, second...), 6); err != nil {
+		"both compacted, the older outlived it": func(t *testing.T, d *diskTest, db *database) {
+			if err := db.compact(append(first, second...), 6); err != nil {
 				t.Fatal(err)
 			}
 			write(t, d.slotFile("journal.5"), 5, first, "")

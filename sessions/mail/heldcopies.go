@@ -13,35 +13,35 @@ import (
 	"darkchat/sessions/kv"
 )
 
-// Bounds of a Shelf. A copy has at most 1 KiB.
+// Bounds of HeldCopies. A copy has at most 1 KiB.
 const (
 	HoldLife = 48 * time.Hour // of a copy, and of a receipt
 
-	maxShelf       = 512 // copies
-	maxShelfBytes  = 512 << 10
-	maxShelfSender = 64  // of one user
-	maxShelfFor    = 128 // for one session
-	maxReceipts    = 512
+	maxHeldCopies = 512 // copies
+	maxHeldBytes  = 512 << 10
+	maxHeldSender = 64  // of one user
+	maxHeldFor    = 128 // for one session
+	maxReceipts   = 512
 
-	storeShelf = 1 // version of a stored row
+	storeHeld = 1 // version of a stored row
 )
 
-// What a Shelf refuses.
-var ErrShelfFull = errors.New("no room for another held copy")
+// What HeldCopies refuses.
+var ErrHeldFull = errors.New("no room for another held copy")
 
-// A Shelf is what a node keeps for its friends: sealed copies of texts for friends who are away,
+// HeldCopies is what a node keeps for its friends: sealed copies of texts for friends who are away,
 // which it cannot read, and the receipts of those who came. It belongs to one goroutine. Source:
 // spec/theory.md 4.7.
-type Shelf struct {
-	copies   map[shelfKey]*Held
-	receipts map[shelfKey]*HeldReceipt
+type HeldCopies struct {
+	copies   map[copyKey]*Held
+	receipts map[copyKey]*HeldReceipt
 	bytes    int
 	unstored bool
-	changed  map[shelfRow]struct{}
+	changed  map[heldRow]struct{}
 }
 
-// shelfKey names a copy: for whom, from whom, which text. A receipt goes the other way.
-type shelfKey struct {
+// copyKey names a copy: for whom, from whom, which text. A receipt goes the other way.
+type copyKey struct {
 	to, from identity.SessionID
 	id       uint64
 }
@@ -62,10 +62,10 @@ type HeldReceipt struct {
 	At  time.Time
 }
 
-// shelfRow is a row of the store.
-type shelfRow struct {
+// heldRow is a row of the store.
+type heldRow struct {
 	kind byte
-	key  shelfKey
+	key  copyKey
 }
 
 const (
@@ -73,21 +73,21 @@ const (
 	rowReceipt = 'r'
 )
 
-// NewShelf makes an empty Shelf.
-func NewShelf() *Shelf {
-	return &Shelf{
-		copies: map[shelfKey]*Held{}, receipts: map[shelfKey]*HeldReceipt{}, changed: map[shelfRow]struct{}{},
+// NewHeldCopies makes one that has none.
+func NewHeldCopies() *HeldCopies {
+	return &HeldCopies{
+		copies: map[copyKey]*Held{}, receipts: map[copyKey]*HeldReceipt{}, changed: map[heldRow]struct{}{},
 	}
 }
 
-// Unstored is called right after NewShelf in a run that stores nothing.
-func (s *Shelf) Unstored() { s.unstored = true }
+// Unstored is called right after NewHeldCopies in a run that stores nothing.
+func (s *HeldCopies) Unstored() { s.unstored = true }
 
-// Put keeps a copy; fresh is false if it was kept already. ErrShelfFull: there is no room, for this
+// Put keeps a copy; fresh is false if it was kept already. ErrHeldFull: there is no room, for this
 // sender or at all; nobody else's copy makes room for it.
-func (s *Shelf) Put(h Held) (fresh bool, err error) {
-	key := shelfKey{h.To, h.From, h.ID}
-	if s.copies[key] != nil || s.receipts[shelfKey{h.From, h.To, h.ID}] != nil {
+func (s *HeldCopies) Put(h Held) (fresh bool, err error) {
+	key := copyKey{h.To, h.From, h.ID}
+	if s.copies[key] != nil || s.receipts[copyKey{h.From, h.To, h.ID}] != nil {
 		return false, nil // it is kept already, or its recipient has it
 	}
 	sender, session := 0, 0
@@ -99,8 +99,8 @@ func (s *Shelf) Put(h Held) (fresh bool, err error) {
 			session++
 		}
 	}
-	if len(s.copies) >= maxShelf || s.bytes+len(h.Sealed) > maxShelfBytes || sender >= maxShelfSender || session >= maxShelfFor {
-		return false, ErrShelfFull
+	if len(s.copies) >= maxHeldCopies || s.bytes+len(h.Sealed) > maxHeldBytes || sender >= maxHeldSender || session >= maxHeldFor {
+		return false, ErrHeldFull
 	}
 	h.Sealed = slices.Clone(h.Sealed)
 	s.copies[key] = &h
@@ -110,7 +110,7 @@ func (s *Shelf) Put(h Held) (fresh bool, err error) {
 }
 
 // For lists the copies for a session, each sender's in the order of their ids.
-func (s *Shelf) For(to identity.SessionID) (list []Held) {
+func (s *HeldCopies) For(to identity.SessionID) (list []Held) {
 	for _, h := range s.copies {
 		if h.To == to {
 			list = append(list, *h)
@@ -126,7 +126,7 @@ func (s *Shelf) For(to identity.SessionID) (list []Held) {
 }
 
 // Waits says whether something is kept for a session: a copy, or a receipt.
-func (s *Shelf) Waits(to identity.SessionID) bool {
+func (s *HeldCopies) Waits(to identity.SessionID) bool {
 	for key := range s.copies {
 		if key.to == to {
 			return true
@@ -141,13 +141,13 @@ func (s *Shelf) Waits(to identity.SessionID) bool {
 }
 
 // Has says whether a copy is kept.
-func (s *Shelf) Has(to, from identity.SessionID, id uint64) bool {
-	return s.copies[shelfKey{to, from, id}] != nil
+func (s *HeldCopies) Has(to, from identity.SessionID, id uint64) bool {
+	return s.copies[copyKey{to, from, id}] != nil
 }
 
 // Drop deletes a copy.
-func (s *Shelf) Drop(to, from identity.SessionID, id uint64) {
-	key := shelfKey{to, from, id}
+func (s *HeldCopies) Drop(to, from identity.SessionID, id uint64) {
+	key := copyKey{to, from, id}
 	if h := s.copies[key]; h != nil {
 		s.bytes -= len(h.Sealed)
 		delete(s.copies, key)
@@ -156,10 +156,10 @@ func (s *Shelf) Drop(to, from identity.SessionID, id uint64) {
 }
 
 // PutReceipt keeps a receipt for the text's sender; the oldest makes room.
-func (s *Shelf) PutReceipt(r HeldReceipt) {
-	key := shelfKey{r.To, r.From, r.ID}
+func (s *HeldCopies) PutReceipt(r HeldReceipt) {
+	key := copyKey{r.To, r.From, r.ID}
 	if s.receipts[key] == nil && len(s.receipts) >= maxReceipts {
-		var oldest shelfKey
+		var oldest copyKey
 		for k, o := range s.receipts {
 			if s.receipts[oldest] == nil || o.At.Before(s.receipts[oldest].At) ||
 				o.At.Equal(s.receipts[oldest].At) && lessKey(k, oldest) {
@@ -174,10 +174,12 @@ func (s *Shelf) PutReceipt(r HeldReceipt) {
 }
 
 // HasReceipt says whether a receipt of that recipient for that text is kept.
-func (s *Shelf) HasReceipt(r Receipt) bool { return s.receipts[shelfKey{r.To, r.From, r.ID}] != nil }
+func (s *HeldCopies) HasReceipt(r Receipt) bool {
+	return s.receipts[copyKey{r.To, r.From, r.ID}] != nil
+}
 
 // ReceiptsFor lists the receipts for a session, by recipient and id.
-func (s *Shelf) ReceiptsFor(to identity.SessionID) (list []HeldReceipt) {
+func (s *HeldCopies) ReceiptsFor(to identity.SessionID) (list []HeldReceipt) {
 	for _, r := range s.receipts {
 		if r.To == to {
 			list = append(list, *r)
@@ -193,8 +195,8 @@ func (s *Shelf) ReceiptsFor(to identity.SessionID) (list []HeldReceipt) {
 }
 
 // DropReceipt deletes a receipt.
-func (s *Shelf) DropReceipt(to, from identity.SessionID, id uint64) {
-	key := shelfKey{to, from, id}
+func (s *HeldCopies) DropReceipt(to, from identity.SessionID, id uint64) {
+	key := copyKey{to, from, id}
 	if s.receipts[key] != nil {
 		delete(s.receipts, key)
 		s.change(rowReceipt, key)
@@ -203,7 +205,7 @@ func (s *Shelf) DropReceipt(to, from identity.SessionID, id uint64) {
 
 // Expire deletes what has waited for HoldLife, or comes from the future because the clock was set back.
 // It returns when to call it again; zero: nothing is kept.
-func (s *Shelf) Expire(now time.Time) (next time.Time) {
+func (s *HeldCopies) Expire(now time.Time) (next time.Time) {
 	over := func(at time.Time) bool {
 		if age := now.Sub(at); age >= HoldLife || age < -HoldLife {
 			return true
@@ -227,28 +229,28 @@ func (s *Shelf) Expire(now time.Time) (next time.Time) {
 }
 
 // Len is how many copies are kept, and how many bytes they have.
-func (s *Shelf) Len() (copies, size int) { return len(s.copies), s.bytes }
+func (s *HeldCopies) Len() (copies, size int) { return len(s.copies), s.bytes }
 
-func (s *Shelf) change(kind byte, key shelfKey) {
+func (s *HeldCopies) change(kind byte, key copyKey) {
 	if !s.unstored {
-		s.changed[shelfRow{kind, key}] = struct{}{}
+		s.changed[heldRow{kind, key}] = struct{}{}
 	}
 }
 
-func lessKey(a, b shelfKey) bool {
-	return bytes.Compare(shelfRow{0, a}.bytes(), shelfRow{0, b}.bytes()) < 0
+func lessKey(a, b copyKey) bool {
+	return bytes.Compare(heldRow{0, a}.bytes(), heldRow{0, b}.bytes()) < 0
 }
 
 // bytes is the row's key in the store.
-func (r shelfRow) bytes() []byte {
+func (r heldRow) bytes() []byte {
 	b := append([]byte{r.kind}, r.key.to[:]...)
 	b = append(b, r.key.from[:]...)
 	return binary.BigEndian.AppendUint64(b, r.key.id)
 }
 
-// shelfStored is a row in the store: for a copy the sealed bytes and the sender, for a receipt the
+// heldStored is a row in the store: for a copy the sealed bytes and the sender, for a receipt the
 // signature and the result.
-type shelfStored struct {
+type heldStored struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint64
 	At      uint64 // unix milliseconds
@@ -258,20 +260,20 @@ type shelfStored struct {
 }
 
 // TakeWrites returns what changed since the last call, as one batch.
-func (s *Shelf) TakeWrites() []kv.Write {
+func (s *HeldCopies) TakeWrites() []kv.Write {
 	if len(s.changed) == 0 {
 		return nil
 	}
-	rows := slices.SortedFunc(maps.Keys(s.changed), func(a, b shelfRow) int { return bytes.Compare(a.bytes(), b.bytes()) })
+	rows := slices.SortedFunc(maps.Keys(s.changed), func(a, b heldRow) int { return bytes.Compare(a.bytes(), b.bytes()) })
 	clear(s.changed)
 	out := make([]kv.Write, 0, len(rows))
 	for _, row := range rows {
-		w := kv.Write{Bucket: kv.BucketShelf, Key: row.bytes()}
+		w := kv.Write{Bucket: kv.BucketHeld, Key: row.bytes()}
 		if h := s.copies[row.key]; row.kind == rowCopy && h != nil {
-			w.Value = kv.Marshal(&shelfStored{Version: storeShelf, At: kv.Millis(h.At), Sender: h.Sender[:], Bytes: h.Sealed})
+			w.Value = kv.Marshal(&heldStored{Version: storeHeld, At: kv.Millis(h.At), Sender: h.Sender[:], Bytes: h.Sealed})
 		}
 		if r := s.receipts[row.key]; row.kind == rowReceipt && r != nil {
-			w.Value = kv.Marshal(&shelfStored{Version: storeShelf, At: kv.Millis(r.At), Bytes: r.Sig, Result: r.Result})
+			w.Value = kv.Marshal(&heldStored{Version: storeHeld, At: kv.Millis(r.At), Bytes: r.Sig, Result: r.Result})
 		}
 		out = append(out, w)
 	}
@@ -279,20 +281,20 @@ func (s *Shelf) TakeWrites() []kv.Write {
 }
 
 // Load gives back one stored row; those of other buckets are ignored.
-func (s *Shelf) Load(b kv.Bucket, key, value []byte) error {
-	if b != kv.BucketShelf {
+func (s *HeldCopies) Load(b kv.Bucket, key, value []byte) error {
+	if b != kv.BucketHeld {
 		return nil
 	}
-	var w shelfStored
-	if err := kv.UnmarshalStored(value, storeShelf, &w); err != nil {
+	var w heldStored
+	if err := kv.UnmarshalStored(value, storeHeld, &w); err != nil {
 		return err
 	}
 	if len(key) != 25 {
 		return kv.ErrForm
 	}
-	k := shelfKey{identity.SessionID(key[1:9]), identity.SessionID(key[9:17]), binary.BigEndian.Uint64(key[17:])}
+	k := copyKey{identity.SessionID(key[1:9]), identity.SessionID(key[9:17]), binary.BigEndian.Uint64(key[17:])}
 	switch {
-	case key[0] == rowCopy && len(w.Sender) == len(identity.UserKey{}) && len(s.copies) < maxShelf:
+	case key[0] == rowCopy && len(w.Sender) == len(identity.UserKey{}) && len(s.copies) < maxHeldCopies:
 		s.copies[k] = &Held{To: k.to, From: k.from, ID: k.id, Sender: identity.UserKey(w.Sender), Sealed: w.Bytes, At: kv.FromMillis(w.At)}
 		s.bytes += len(w.Bytes)
 	case key[0] == rowReceipt && len(s.receipts) < maxReceipts:

@@ -18,18 +18,18 @@ import (
 // Lines that wait in a session that is given up are not sent, since that session may run elsewhere
 // and send them. They are shown once, so that the person can type them again.
 const (
-	maxLeftOut     = 20  // lines that are shown
-	maxLeftOutText = 200 // bytes shown of a line
+	maxAbandoned     = 20  // lines that are shown
+	maxAbandonedText = 200 // bytes shown of a line
 )
 
-// leftOut returns how many lines wait in the store, and notices for the first of them, oldest first.
-func (p *Profile) leftOut(o ProfileOptions) (count int, told []string, err error) {
+// abandonedLines returns how many lines wait in the store, and notices for the first of them, oldest first.
+func (p *Profile) abandonedLines(o ProfileOptions) (count int, told []string, err error) {
 	var lines []mail.StoredLine // without text: cannot be read
 	err = p.db.each(kv.BucketOutbox, func(key, value []byte) error {
 		if len(key) != 8 {
 			return nil
 		}
-		if count++; count <= maxLeftOut {
+		if count++; count <= maxAbandoned {
 			l, _ := mail.ReadLine(value)
 			lines = append(lines, l)
 		}
@@ -48,10 +48,10 @@ func (p *Profile) leftOut(o ProfileOptions) (count int, told []string, err error
 		if name == "" {
 			name = identity.Fingerprint(l.To)
 		}
-		told = append(told, "left out, to "+name+": "+shorten(l.Text, maxLeftOutText))
+		told = append(told, "left out, to "+name+": "+shorten(l.Text, maxAbandonedText))
 	}
-	if count > maxLeftOut {
-		told = append(told, fmt.Sprintf("and %d more", count-maxLeftOut))
+	if count > maxAbandoned {
+		told = append(told, fmt.Sprintf("and %d more", count-maxAbandoned))
 	}
 	return count, told, err
 }

@@ -8,21 +8,21 @@ import (
 	"darkchat/sessions/kv"
 )
 
-// lastRows gathers the last write to each key from batches. It is reused from fold to fold, to
-// save allocations. Bound: the journals that are folded at once.
-type lastRows struct {
-	of  [kv.LastBucket + 1][]lastRow
+// latestWrites gathers the last write to each key from batches. It is reused from compaction to compaction, to
+// save allocations. Bound: the journals that are compacted at once.
+type latestWrites struct {
+	of  [kv.LastBucket + 1][]latestWrite
 	seq int
 	out []kv.Write
 }
 
-type lastRow struct {
+type latestWrite struct {
 	kv.Write
 	seq int
 }
 
 // add takes a batch. Its keys and values are kept, the slice is not.
-func (s *lastRows) add(batch []kv.Write) {
+func (s *latestWrites) add(batch []kv.Write) {
 	for _, w := range batch {
 		rows := s.of[w.Bucket]
 		if n := len(rows); n > 0 && bytes.Equal(rows[n-1].Key, w.Key) {
@@ -31,16 +31,16 @@ func (s *lastRows) add(batch []kv.Write) {
 		}
 		giveWay(s.seq)
 		s.seq++
-		s.of[w.Bucket] = append(rows, lastRow{w, s.seq})
+		s.of[w.Bucket] = append(rows, latestWrite{w, s.seq})
 	}
 }
 
 // writes returns the last write to each key, in the order of bucket and key, which touches each page
 // of the store once. It is valid until the next call of any method.
-func (s *lastRows) writes() []kv.Write {
+func (s *latestWrites) writes() []kv.Write {
 	s.out = s.out[:0]
 	for _, rows := range s.of {
-		slices.SortFunc(rows, func(a, b lastRow) int {
+		slices.SortFunc(rows, func(a, b latestWrite) int {
 			return cmp.Or(bytes.Compare(a.Key, b.Key), cmp.Compare(a.seq, b.seq))
 		})
 		for i, r := range rows {
@@ -53,7 +53,7 @@ func (s *lastRows) writes() []kv.Write {
 }
 
 // reset forgets all rows and keeps the room.
-func (s *lastRows) reset() {
+func (s *latestWrites) reset() {
 	for b := range s.of {
 		clear(s.of[b])
 		s.of[b] = s.of[b][:0]
