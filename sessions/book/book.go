@@ -89,10 +89,7 @@ type Book struct {
 
 	users      map[identity.UserKey]*user    // at most limits.Users + limits.Kept
 	byID       map[identity.SessionID]*entry // at most limits.SessionsPerUser for each
-	claims     map[string][]*user            // by mapped name, sorted by fingerprint; of new users at most limits.SameName each
-	pins       map[string][]*user            // by the mapped name an act bound to them
-	looks      map[string][]*user            // known users, by what their names look like
-	nearby     map[netip.Prefix][]*user      // new users, at most limits.NewPerPrefix each
+	index      index
 	classes    [classCount]cache
 	tombstones tombstones
 	expected   map[string]string // fingerprint by mapped name; at most maxExpected
@@ -106,6 +103,15 @@ type Book struct {
 	lazy    bool      // rows of new users are written later
 }
 
+// index finds users by what is said of them; as large as the users make it.
+type index struct {
+	self   identity.UserKey
+	claims map[string][]*user       // by mapped name, sorted by fingerprint; of new users at most limits.SameName each
+	pins   map[string][]*user       // by the mapped name an act bound to them
+	looks  map[string][]*user       // known users, by what their names look like
+	nearby map[netip.Prefix][]*user // new users, at most limits.NewPerPrefix each
+}
+
 // New makes an empty Book for the user self, who is called selfName: no other key is
 // shown under that name.
 func New(self identity.UserKey, selfName string, l Limits) *Book {
@@ -116,7 +122,10 @@ func New(self identity.UserKey, selfName string, l Limits) *Book {
 	b := &Book{
 		self: self, selfName: mapped, ownLooks: looksOf(selfName), limits: l.withDefaults(),
 		users: map[identity.UserKey]*user{}, byID: map[identity.SessionID]*entry{},
-		claims: map[string][]*user{}, pins: map[string][]*user{}, looks: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
+		index: index{
+			self: self, claims: map[string][]*user{}, pins: map[string][]*user{},
+			looks: map[string][]*user{}, nearby: map[netip.Prefix][]*user{},
+		},
 		tombstones: newTombstones(), expected: map[string]string{},
 		changed: newChanges(), late: newChanges(),
 	}

@@ -182,9 +182,9 @@ func (b *Book) Loaded(now time.Time) {
 	}
 	for _, key := range inOrder(keySet(b.users), identity.CompareKeys) {
 		u := b.users[key]
-		b.claim(u)
+		b.index.claim(u)
 		if u.pin != "" {
-			b.pins[u.pin] = append(b.pins[u.pin], u)
+			b.index.pins[u.pin] = append(b.index.pins[u.pin], u)
 		}
 		if u.Trust == TrustNew {
 			b.news++

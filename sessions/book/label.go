@@ -27,7 +27,7 @@ func (b *Book) label(u *user) string {
 		return u.Name
 	}
 	// The claimants are sorted, so the one most like u is next to it.
-	n, list := minDigits, b.claims[u.mapped]
+	n, list := minDigits, b.index.claims[u.mapped]
 	i, _ := findDigits(list, u.digits)
 	for _, other := range list[max(i-1, 0):min(i+2, len(list))] {
 		for other != u && n < len(u.digits) && strings.HasPrefix(other.digits, u.digits[:n]) {
@@ -48,14 +48,14 @@ func (b *Book) meant(mapped string) *user {
 		return nil
 	}
 	if digits, ok := b.expected[mapped]; ok {
-		list := b.claims[mapped]
+		list := b.index.claims[mapped]
 		if i, ok := findDigits(list, digits); ok {
 			return list[i]
 		}
 		return nil
 	}
 	var pinned *user
-	for _, u := range b.pins[mapped] {
+	for _, u := range b.index.pins[mapped] {
 		if u.Trust == TrustBlocked {
 			continue
 		}
@@ -68,7 +68,7 @@ func (b *Book) meant(mapped string) *user {
 		return pinned
 	}
 	var only *user
-	for _, u := range b.claims[mapped] {
+	for _, u := range b.index.claims[mapped] {
 		if u.Trust == TrustBlocked {
 			continue
 		}
@@ -77,8 +77,8 @@ func (b *Book) meant(mapped string) *user {
 		}
 		only = u
 	}
-	if only == nil && len(b.claims[mapped]) == 1 {
-		return b.claims[mapped][0] // the blocked one, who must have a name to be unblocked
+	if only == nil && len(b.index.claims[mapped]) == 1 {
+		return b.index.claims[mapped][0] // the blocked one, who must have a name to be unblocked
 	}
 	return only
 }
@@ -109,14 +109,14 @@ func (b *Book) Expect(name, fingerprint string) error {
 
 // claimants are the users, apart from blocked ones, that a name may mean: those that go by it, and the
 // one pinned under it.
-func (b *Book) claimants(mapped string) []*user {
+func (x *index) claimants(mapped string) []*user {
 	var list []*user
-	for _, u := range b.claims[mapped] {
+	for _, u := range x.claims[mapped] {
 		if u.Trust != TrustBlocked {
 			list = append(list, u)
 		}
 	}
-	for _, u := range b.pins[mapped] {
+	for _, u := range x.pins[mapped] {
 		if u.Trust != TrustBlocked && u.mapped != mapped {
 			list = append(list, u)
 		}
@@ -130,7 +130,7 @@ func (b *Book) takenFrom(u *user) bool {
 	if digits, ok := b.expected[u.mapped]; ok && digits != u.digits {
 		return true
 	}
-	return slices.ContainsFunc(b.claimants(u.mapped), func(x *user) bool { return x != u && x.Trust.Known() })
+	return slices.ContainsFunc(b.index.claimants(u.mapped), func(x *user) bool { return x != u && x.Trust.Known() })
 }
 
 // maxClaimants is how many new users may go by one name: more than a person would compare. A seed has
@@ -148,7 +148,7 @@ func (b *Book) seat(now time.Time, u *user, mapped string, invited bool) bool {
 	}
 	for {
 		others := 0
-		for _, x := range b.claims[mapped] {
+		for _, x := range b.index.claims[mapped] {
 			if x != u && x.Trust == TrustNew {
 				others++
 			}
@@ -156,7 +156,7 @@ func (b *Book) seat(now time.Time, u *user, mapped string, invited bool) bool {
 		if others < b.limits.SameName {
 			return true
 		}
-		quiet := b.quietest(now, b.claims[mapped])
+		quiet := b.quietest(now, b.index.claims[mapped])
 		if quiet == nil || quiet == u || !b.here(now, u) && compareQuiet(u, quiet) < 0 {
 			return false
 		}
@@ -172,25 +172,25 @@ func (b *Book) Named(name string) []identity.UserKey {
 		return nil
 	}
 	var list []identity.UserKey
-	for _, u := range b.claims[mapped] {
+	for _, u := range b.index.claims[mapped] {
 		list = append(list, u.Key)
 	}
 	slices.SortFunc(list, identity.CompareKeys)
 	return list
 }
 
-func (b *Book) claim(u *user) {
-	if u.Key != b.self {
-		list := b.claims[u.mapped]
+func (x *index) claim(u *user) {
+	if u.Key != x.self {
+		list := x.claims[u.mapped]
 		i, _ := findDigits(list, u.digits)
-		b.claims[u.mapped] = slices.Insert(list, i, u)
+		x.claims[u.mapped] = slices.Insert(list, i, u)
 	}
-	b.look(u)
+	x.look(u)
 }
 
-func (b *Book) unclaim(u *user) {
-	removeFrom(b.claims, u.mapped, u)
-	b.unlook(u)
+func (x *index) unclaim(u *user) {
+	removeFrom(x.claims, u.mapped, u)
+	x.unlook(u)
 }
 
 func removeFrom(names map[string][]*user, name string, u *user) {

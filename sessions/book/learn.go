@@ -166,20 +166,20 @@ func (b *Book) rename(now time.Time, u *user, rec identity.Record, out *Outcome,
 	former := u.Name
 	u.Name = rec.Name
 	if mapped == u.mapped {
-		b.look(u)
+		b.index.look(u)
 		out.Like = b.like(u)
 		return true // only the spelling differs
 	}
-	b.unclaim(u)
+	b.index.unclaim(u)
 	u.mapped, u.Mixed = mapped, identity.MixedScript(rec.Name)
-	b.claim(u)
+	b.index.claim(u)
 	out.Renamed = former
 	if former != "" && u.Trust == TrustVerified && u.Key != b.self {
 		u.Trust, out.Unverified = TrustPinned, true
 	}
 	if u.Trust != TrustBlocked && u.Key != b.self {
 		out.ClaimsOwnName = mapped == b.selfName
-		out.Clash = len(b.claimants(mapped)) > 1
+		out.Clash = len(b.index.claimants(mapped)) > 1
 		out.ClaimsKnown = b.takenFrom(u)
 	}
 	out.Like = b.like(u)

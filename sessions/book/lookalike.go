@@ -53,21 +53,21 @@ func drawnLike(s string) string {
 	return b.String()
 }
 
-// look updates the entry in b.looks of a user who is known, or no longer is.
-func (b *Book) look(u *user) {
-	b.unlook(u)
-	if u.Key == b.self || !u.Trust.Known() || u.Name == "" {
+// look updates the entry in b.index.looks of a user who is known, or no longer is.
+func (x *index) look(u *user) {
+	x.unlook(u)
+	if u.Key == x.self || !u.Trust.Known() || u.Name == "" {
 		return
 	}
 	u.looks = looksOf(u.Name)
 	for _, look := range u.looks {
-		b.looks[look] = append(b.looks[look], u)
+		x.looks[look] = append(x.looks[look], u)
 	}
 }
 
-func (b *Book) unlook(u *user) {
+func (x *index) unlook(u *user) {
 	for _, look := range u.looks {
-		removeFrom(b.looks, look, u)
+		removeFrom(x.looks, look, u)
 	}
 	u.looks = nil
 }
@@ -84,7 +84,7 @@ func (b *Book) like(u *user) string {
 	}
 	var first *user
 	for _, look := range looks {
-		for _, x := range b.looks[look] {
+		for _, x := range b.index.looks[look] {
 			if x != u && x.mapped != u.mapped && (first == nil || identity.CompareKeys(x.Key, first.Key) < 0) {
 				first = x
 			}

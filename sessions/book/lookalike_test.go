@@ -60,13 +60,13 @@ func TestLookalikesAreFound(t *testing.T) {
 				}
 			}
 		}
-		for look, list := range b.looks {
+		for look, list := range b.index.looks {
 			if len(list) != len(want[look]) {
 				t.Errorf("%d users look like %q, want %d", len(list), look, len(want[look]))
 			}
 		}
-		if len(want) != len(b.looks) {
-			t.Errorf("%d looks, want %d", len(b.looks), len(want))
+		if len(want) != len(b.index.looks) {
+			t.Errorf("%d looks, want %d", len(b.index.looks), len(want))
 		}
 		return out.Like
 	}

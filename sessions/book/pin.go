@@ -29,7 +29,7 @@ func (b *Book) keep(key identity.UserKey, t Trust) error {
 	if u.pin != u.mapped {
 		b.unpin(u)
 		u.pin = u.mapped
-		b.pins[u.pin] = append(b.pins[u.pin], u)
+		b.index.pins[u.pin] = append(b.index.pins[u.pin], u)
 		b.userChanged(u)
 	}
 	b.setTrust(u, max(u.Trust, t))
@@ -141,14 +141,14 @@ func (b *Book) setTrust(u *user, t Trust) {
 	}
 	from, to := classOf(u.Trust), classOf(t)
 	if from == classNew {
-		b.unplace(u)
+		b.index.unplace(u)
 		b.news--
 	}
 	if to == classNew {
 		b.news++
 	}
 	u.Trust = t
-	b.look(u)
+	b.index.look(u)
 	b.userChanged(u)
 	b.Hasten(u.Key)
 	if from == to {
@@ -165,7 +165,7 @@ func (b *Book) setTrust(u *user, t Trust) {
 
 func (b *Book) unpin(u *user) {
 	if u.pin != "" {
-		removeFrom(b.pins, u.pin, u)
+		removeFrom(b.index.pins, u.pin, u)
 		u.pin = ""
 	}
 }

@@ -55,28 +55,28 @@ func (b *Book) place(now time.Time, u *user, from netip.AddrPort) bool {
 	if u.Trust != TrustNew || u.prefix == p || !counted || b.limits.NewPerPrefix < 0 {
 		return true
 	}
-	for len(b.nearby[p]) >= b.limits.NewPerPrefix {
-		quiet := b.quietest(now, b.nearby[p])
+	for len(b.index.nearby[p]) >= b.limits.NewPerPrefix {
+		quiet := b.quietest(now, b.index.nearby[p])
 		if quiet == nil {
 			return false
 		}
 		b.dropUser(now, quiet)
 	}
-	b.unplace(u)
+	b.index.unplace(u)
 	u.prefix = p
-	b.nearby[p] = append(b.nearby[p], u)
+	b.index.nearby[p] = append(b.index.nearby[p], u)
 	return true
 }
 
-func (b *Book) unplace(u *user) {
+func (x *index) unplace(u *user) {
 	if !u.prefix.IsValid() {
 		return
 	}
-	rest := slices.DeleteFunc(b.nearby[u.prefix], func(x *user) bool { return x == u })
+	rest := slices.DeleteFunc(x.nearby[u.prefix], func(x *user) bool { return x == u })
 	if len(rest) == 0 {
-		delete(b.nearby, u.prefix)
+		delete(x.nearby, u.prefix)
 	} else {
-		b.nearby[u.prefix] = rest
+		x.nearby[u.prefix] = rest
 	}
 	u.prefix = netip.Prefix{}
 }
@@ -145,9 +145,9 @@ func (b *Book) removeUser(u *user) {
 	if b.users[u.Key] != u {
 		return
 	}
-	b.unclaim(u)
+	b.index.unclaim(u)
 	b.unpin(u)
-	b.unplace(u)
+	b.index.unplace(u)
 	delete(b.users, u.Key)
 	if u.Trust == TrustNew {
 		b.news--

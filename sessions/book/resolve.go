@@ -52,7 +52,7 @@ func (b *Book) Resolve(typed string) (identity.UserKey, *identity.SessionID, err
 	switch {
 	case short:
 		u, err = b.byDigits(typed, mapped, strings.ToLower(strings.ReplaceAll(digits, "-", "")))
-	case mapped == b.selfName && len(b.claimants(mapped)) == 0:
+	case mapped == b.selfName && len(b.index.claimants(mapped)) == 0:
 		return b.ownSession(session, addressed)
 	default:
 		if u = b.meant(mapped); u == nil {
@@ -88,8 +88,8 @@ func (b *Book) byDigits(typed, mapped, digits string) (*user, error) {
 	if len(digits) < minDigits {
 		return nil, ErrUnknownName
 	}
-	all := slices.Clone(b.claims[mapped])
-	for _, u := range b.pins[mapped] {
+	all := slices.Clone(b.index.claims[mapped])
+	for _, u := range b.index.pins[mapped] {
 		if u.mapped != mapped {
 			all = append(all, u)
 		}
@@ -110,9 +110,9 @@ func (b *Book) byDigits(typed, mapped, digits string) (*user, error) {
 
 // unclear returns the error for a plain name that does not mean one user, with what it may mean.
 func (b *Book) unclear(typed, mapped string) error {
-	users := b.claimants(mapped)
+	users := b.index.claimants(mapped)
 	if len(users) == 0 {
-		users = b.claims[mapped] // several, all blocked
+		users = b.index.claims[mapped] // several, all blocked
 	}
 	if len(users) == 0 {
 		return ErrUnknownName
