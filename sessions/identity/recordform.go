@@ -15,93 +15,32 @@ const (
 	addressItems = 2
 )
 
-// form reads items one by one. After the first that is not what was asked for it is bad, and
-// returns zeros.
-type form struct {
-	b   []byte
-	bad bool
-}
-
-// head reads a head of the given major type in its shortest form.
-func (f *form) head(major byte) (n uint64) {
-	if len(f.b) == 0 || f.b[0]>>5 != major {
-		return f.fail()
-	}
-	low, size := f.b[0]&31, 0
-	switch {
-	case low < 24:
-		n = uint64(low)
-	case low > 27:
-		return f.fail() // reserved, or indefinite
-	default:
-		size = 1 << (low - 24)
-		if len(f.b) <= size {
-			return f.fail()
-		}
-		for _, c := range f.b[1 : 1+size] {
-			n = n<<8 | uint64(c)
-		}
-		if size == 1 && n < 24 || size > 1 && n>>(4*size) == 0 {
-			return f.fail() // not the shortest
-		}
-	}
-	f.b = f.b[1+size:]
-	return n
-}
-
-func (f *form) fail() uint64 {
-	f.bad, f.b = true, nil
-	return 0
-}
-
-// array reads the head of an array of n items.
-func (f *form) array(n uint64) {
-	if f.head(kv.MajorArray) != n {
-		f.fail()
-	}
-}
-
-// bytes reads a byte string, as a slice of the input.
-func (f *form) bytes(major byte) []byte {
-	n := f.head(major)
-	if n > uint64(len(f.b)) {
-		f.fail()
-		return nil
-	}
-	v := f.b[:n:n]
-	f.b = f.b[n:]
-	return v
-}
-
-// done says whether all went well and nothing is left.
-func (f *form) done() bool { return !f.bad && len(f.b) == 0 }
-
 // readSigned reads a signed record; raw and sig are slices of it.
 func readSigned(b []byte) (w signedWire, ok bool) {
-	f := form{b: b}
-	f.array(signedItems)
-	w.Raw, w.Sig = f.bytes(kv.MajorBytes), f.bytes(kv.MajorBytes)
-	return w, f.done()
+	r := kv.NewReader(b)
+	r.Array(signedItems)
+	w.Raw, w.Sig = r.Bytes(kv.MajorBytes), r.Bytes(kv.MajorBytes)
+	return w, r.Done()
 }
 
 // readRecord reads the signed part; its byte strings are slices of it.
 func readRecord(b []byte) (w recordWire, ok bool) {
-	f := form{b: b}
-	f.array(recordItems)
-	w.Version = f.head(kv.MajorUint)
-	name := f.bytes(kv.MajorText)
-	w.User, w.Static, w.Session = f.bytes(kv.MajorBytes), f.bytes(kv.MajorBytes), f.bytes(kv.MajorBytes)
-	w.Seq, w.State = f.head(kv.MajorUint), f.head(kv.MajorUint)
-	n := f.head(kv.MajorArray)
+	r := kv.NewReader(b)
+	r.Array(recordItems)
+	w.Version = r.Head(kv.MajorUint)
+	name := r.Bytes(kv.MajorText)
+	w.User, w.Static, w.Session = r.Bytes(kv.MajorBytes), r.Bytes(kv.MajorBytes), r.Bytes(kv.MajorBytes)
+	w.Seq, w.State = r.Head(kv.MajorUint), r.Head(kv.MajorUint)
+	n := r.Head(kv.MajorArray)
 	if n > MaxAddrs {
 		return w, false
 	}
 	for range n {
-		f.array(addressItems)
-		w.Addrs = append(w.Addrs, addressWire{Scope: f.head(kv.MajorUint), Addr: f.bytes(kv.MajorBytes)})
+		r.Array(addressItems)
+		w.Addrs = append(w.Addrs, addressWire{Scope: r.Head(kv.MajorUint), Addr: r.Bytes(kv.MajorBytes)})
 	}
-	w.Lifetime, w.Flags = f.head(kv.MajorUint), f.head(kv.MajorUint)
-	w.Hold, w.Ext = f.bytes(kv.MajorBytes), f.bytes(kv.MajorBytes)
+	w.Lifetime, w.Flags = r.Head(kv.MajorUint), r.Head(kv.MajorUint)
+	w.Hold, w.Ext = r.Bytes(kv.MajorBytes), r.Bytes(kv.MajorBytes)
 	w.Name = string(name)
-	return w, f.done() && utf8.Valid(name)
+	return w, r.Done() && utf8.Valid(name)
 }

@@ -41,3 +41,34 @@ func TestRowsAreCBOR(t *testing.T) {
 		t.Fatal("a byte more is accepted")
 	}
 }
+
+// A head that is longer than it must be is refused: a batch has one form.
+func TestRowsHaveOneForm(t *testing.T) {
+	for _, b := range [][]byte{
+		{0x98, 1, 0x83, 2, 0x41, 1, 0xf6}, {0x81, 0x98, 3, 2, 0x41, 1, 0xf6}, {0x81, 0x83, 0x18, 2, 0x41, 1, 0xf6},
+		{0x81, 0x83, 2, 0x58, 1, 1, 0xf6}, {0x81, 0x83, 2, 0x41, 1, 0x59, 0, 1, 1}, {0x81, 0x83, 2, 0x41, 1, 0x5f}, {0x81, 0x83, 2, 0x41, 1, 0x5c, 1},
+	} {
+		if _, ok := ReadRows(nil, b); ok {
+			t.Errorf("%x is read", b)
+		}
+	}
+	if rows, ok := ReadRows(nil, []byte{0x81, 0x83, 2, 0x41, 1, 0xf6}); !ok || len(rows) != 1 {
+		t.Error("the shortest form is refused")
+	}
+}
+
+func BenchmarkReadRows(b *testing.B) {
+	var batch []Write
+	for n := range byte(4) {
+		batch = append(batch, Write{BucketTexts, bytes.Repeat([]byte{n}, 16), bytes.Repeat([]byte{2}, 100)},
+			Write{BucketInbox, bytes.Repeat([]byte{n}, 8), bytes.Repeat([]byte{2}, 300)}, Write{BucketTexts, bytes.Repeat([]byte{n}, 16), nil})
+	}
+	rows := AppendRows(nil, batch)
+	b.SetBytes(int64(len(rows)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := ReadRows(batch[:0], rows); !ok {
+			b.Fatal("not read")
+		}
+	}
+}

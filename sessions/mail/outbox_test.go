@@ -13,41 +13,6 @@ import (
 	"darkchat/sessions/sessiontest"
 )
 
-// outboxBed is an Outbox whose disk is a map.
-type outboxBed struct {
-	*Outbox
-	t    *testing.T
-	now  time.Time
-	disk map[string][]byte
-	next uint64
-}
-
-func newOutboxBed(t *testing.T) *outboxBed {
-	return &outboxBed{Outbox: NewOutbox(), t: t, now: sessiontest.Epoch, disk: map[string][]byte{}, next: 1}
-}
-
-func (b *outboxBed) put(only *identity.SessionID, parts []string, online ...identity.SessionID) Progress {
-	b.t.Helper()
-	p, err := b.Put(b.now, b.next, sessiontest.User(1), only, parts, online)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for _, p := range p {
-		b.Written(p)
-	}
-	b.next += uint64(len(parts))
-	return p[len(p)-1]
-}
-
-func (b *outboxBed) restart() {
-	sessiontest.Apply(b.disk, b.TakeWrites())
-	b.Outbox = NewOutbox()
-	if err := sessiontest.Replay(b.disk, b.Load); err != nil {
-		b.t.Fatal(err)
-	}
-	b.Loaded(b.now)
-}
-
 // Nothing of a line is handed out before its write has ended, neither to its reader nor to a
 // friend; nor before it is written where it goes.
 func TestNothingIsHandedOutBeforeItIsWritten(t *testing.T) {
@@ -93,35 +58,6 @@ func TestNothingIsHandedOutBeforeItIsWritten(t *testing.T) {
 		t.Error("it is told as queued after it was taken back")
 	}
 }
-
-// chain is what Next hands out, as "id<prev".
-func (b *outboxBed) chain(session identity.SessionID) string {
-	var list []string
-	for _, p := range b.Next(session, 1000) {
-		list = append(list, fmt.Sprintf("%d<%d", p.ID, p.Prev))
-	}
-	return strings.Join(list, " ")
-}
-
-func (b *outboxBed) expectChain(session identity.SessionID, want string) {
-	b.t.Helper()
-	if got := b.chain(session); got != want {
-		b.t.Errorf("handed out %q, want %q", got, want)
-	}
-}
-
-func sayState(p Progress) string {
-	return fmt.Sprintf("%v %d/%d waiting %d %s", p.State, p.Acked, p.Sessions, len(p.Waiting), p.Reason)
-}
-
-func (b *outboxBed) expect(p Progress, want string) {
-	b.t.Helper()
-	if got := strings.TrimSpace(sayState(p)); got != want {
-		b.t.Errorf("%s, want %s", got, want)
-	}
-}
-
-var s1, s2, s3 = identity.SessionID{1}, identity.SessionID{2}, identity.SessionID{3}
 
 func TestDeliveredToEachSession(t *testing.T) {
 	b := newOutboxBed(t)
@@ -246,48 +182,6 @@ func TestPartsAndWindow(t *testing.T) {
 	b.expect(b.Acked(s1, 4)[0], "delivered 1/1 waiting 0")
 	b.put(nil, []string{"e"}, s1)
 	b.expectChain(s1, "5<4")
-}
-
-func TestGapAfterACancelledPredecessor(t *testing.T) {
-	b := newOutboxBed(t)
-	for range 4 {
-		b.put(nil, []string{"x"}, s1)
-	}
-	b.expectChain(s1, "1<0 2<1 3<2 4<3")
-	b.Acked(s1, 1)
-	if p, ok := b.Cancel(2); !ok || p.State != DeliveryUndelivered || p.Reason != ReasonCancelled {
-		t.Error(p)
-	}
-	b.Gap(s1, 3, 1)
-	b.Gap(s1, 4, 1) // waits for 3, which is there
-	b.expectChain(s1, "3<1")
-	b.Acked(s1, 3)
-	b.expectChain(s1, "4<3") // its ack may be on the way; it costs a datagram
-	b.Acked(s1, 4)
-	if b.Len() != 0 {
-		t.Error(b.List())
-	}
-	if _, ok := b.Cancel(2); ok {
-		t.Error("cancelled twice")
-	}
-}
-
-func TestGapOfAReceiverThatForgot(t *testing.T) {
-	b := newOutboxBed(t)
-	b.put(nil, []string{"x"}, s1)
-	b.chain(s1)
-	b.Acked(s1, 1)
-	b.put(nil, []string{"a", "b", "c"}, s1)
-	b.expectChain(s1, "2<1 3<2 4<3")
-	b.Acked(s1, 2)
-	b.Gap(s1, 3, 0) // it lost even part 2, which it had acknowledged
-	b.expectChain(s1, "2<0")
-	b.Gap(s1, 4, 0)
-	b.expectChain(s1, "")
-	b.Acked(s1, 2)
-	b.expectChain(s1, "3<2")
-	b.Acked(s1, 3)
-	b.expectChain(s1, "4<3")
 }
 
 func TestRefused(t *testing.T) {
@@ -444,49 +338,5 @@ func TestRestartKeepsTheOutbox(t *testing.T) {
 	}
 	if b.Last() != 5 {
 		t.Error(b.Last())
-	}
-}
-
-// A receiver that asks for an earlier text again and again is given a pause from the third
-// time on, however it puts it, and one that goes on is not.
-func TestGapForEverMakesAPause(t *testing.T) {
-	b := newOutboxBed(t)
-	b.put(nil, []string{"a", "b"}, s1)
-	sends := func(n int, answer func() bool) (waits int) {
-		t.Helper()
-		for range n {
-			if len(b.Next(s1, 9)) == 0 {
-				t.Fatal("nothing is sent")
-			}
-			if answer() {
-				waits++
-			}
-		}
-		return waits
-	}
-	if n := sends(10, func() bool { return b.Gap(s1, 1, 0) }); n != 8 {
-		t.Errorf("%d pauses for ten equal answers", n)
-	}
-	b.Acked(s1, 1)
-	b.PutBack(s1, 2)
-	if sends(2, func() bool { return b.Gap(s1, 2, 1) }) != 0 {
-		t.Error("a pause after an ack")
-	}
-	have := uint64(0)
-	if n := sends(30, func() bool { have++; return b.Gap(s1, 2, 1+have) }); n != 30-14+1 {
-		t.Errorf("%d pauses for thirty answers", n)
-	}
-	// It acknowledges a part, and says that it has none.
-	waits := 0
-	for range 20 {
-		b.Acked(s1, 1)
-		b.Next(s1, 9)
-		if b.Gap(s1, 2, 0) {
-			waits++
-		}
-		b.Next(s1, 9)
-	}
-	if waits < 18 {
-		t.Errorf("%d pauses of twenty", waits)
 	}
 }

@@ -59,12 +59,12 @@ func (p *Profile) abandonedLines(o ProfileOptions) (count int, told []string, er
 // names makes a Book only for Label, before the node has one. Load will report what it cannot read.
 func (p *Profile) names(o ProfileOptions) (*book.Book, error) {
 	b := book.New(identity.UserKey(p.Key.Public().(ed25519.PublicKey)), p.Name, book.Limits{})
-	for _, key := range sortedKeys(p.people.rows) {
-		_ = b.Load(kv.BucketUsers, key[:], p.people.rows[key])
+	for _, key := range sortedKeys(p.trust.rows) {
+		_ = b.Load(kv.BucketUsers, key[:], p.trust.rows[key])
 	}
 	err := p.db.each(kv.BucketUsers, func(key, row []byte) error {
 		if len(key) == len(identity.UserKey{}) {
-			if d, ok := p.people.last[identity.UserKey(key)]; ok {
+			if d, ok := p.trust.last[identity.UserKey(key)]; ok {
 				if now, err := decided(row, d); err == nil {
 					row = now
 				}

@@ -83,7 +83,7 @@ func (s *Store) compactJournal(j *journal) error {
 		// The history is a separate file and is compacted first. The journal must survive a power
 		// cut between the two, or the history would have lines that come again. If a sync
 		// fails the syncLoop tells it, and we still save what we can.
-		_ = errors.Join(s.people.sync(), j.f.Sync(), syncDir(s.dir))
+		_ = errors.Join(s.trust.sync(), j.f.Sync(), syncDir(s.dir))
 		if err := c.db.compactRows(c.room.rows.writes(), j.number); err != nil {
 			return fault(c.db.path, err, "check this disk")
 		}

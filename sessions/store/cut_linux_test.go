@@ -150,7 +150,7 @@ func synced(ops []fileOp) (batches, decisions []uint64) {
 		switch {
 		case o.kind == opMake && strings.Contains(o.path, journalName+"."):
 			journal, made[o.file], slot = o.file, n, filepath.Dir(o.path)
-		case o.kind == opWrite && filepath.Base(o.path) == peopleName:
+		case o.kind == opWrite && filepath.Base(o.path) == trustFileName:
 			people = o.file
 			wrote[people] = append(wrote[people], written{at: n})
 		case o.kind == opWrite && o.file == journal:

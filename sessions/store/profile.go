@@ -42,7 +42,7 @@ type Profile struct {
 	typed   bool   // keep lines typed in the shell
 	slot    *slot
 	numbers *reserver
-	people  *people
+	trust   *trustFile
 	db      *database
 	store   *Store
 	given   bool // GiveBack was called
@@ -155,12 +155,12 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 	p.db = db
 	past := &archive{path: p.slot.path(archiveName), limit: o.History}
 	var notice string
-	if p.people, notice, err = openPeople(filepath.Join(p.dir, peopleName), filepath.Join(p.dir, lockName), o.Now); err != nil {
+	if p.trust, notice, err = openTrustFile(filepath.Join(p.dir, trustFileName), filepath.Join(p.dir, lockName), o.Now); err != nil {
 		return err
 	}
 	p.notice(notice)
 
-	sweep(p.dir, identityName, peopleName, historyName)
+	sweep(p.dir, identityName, trustFileName, historyName)
 	sweep(p.slot.dir, sessionName)
 	if made {
 		if err := writeWhole(identityPath, id.format()); err != nil {
@@ -178,7 +178,7 @@ func (p *Profile) open(o ProfileOptions, limits storeLimits, open openFile) erro
 	if n := len(st.journals); n > 0 {
 		next = max(next, st.journals[n-1].number)
 	}
-	p.store, err = startStore(p.slot.dir, p.db, next+1, p.people, p.numbers, limits, open)
+	p.store, err = startStore(p.slot.dir, p.db, next+1, p.trust, p.numbers, limits, open)
 	return err
 }
 
@@ -265,7 +265,7 @@ func (p *Profile) Load(f func(bucket kv.Bucket, key, value []byte) error) error 
 func (p *Profile) loadUsers(give func(bucket kv.Bucket, key, value []byte) error) error {
 	var untold []kv.Write
 	err := p.db.each(kv.BucketUsers, func(key, row []byte) error {
-		merged, known := p.people.merge(key, row)
+		merged, known := p.trust.merge(key, row)
 		if !known {
 			untold = append(untold, kv.Write{Bucket: kv.BucketUsers, Key: key, Value: row})
 		}
@@ -275,10 +275,10 @@ func (p *Profile) loadUsers(give func(bucket kv.Bucket, key, value []byte) error
 		return fault(p.db.path, err, "move it away to start without what is in it")
 	}
 	// Decided in this slot, and lost from the shared file since.
-	if err := p.people.record(untold); err != nil {
+	if err := p.trust.record(untold); err != nil {
 		p.notice(fmt.Sprintf("pins and blocks hold in this session only: %v", err))
 	}
-	return p.people.rest(func(key, row []byte) error { return give(kv.BucketUsers, key, row) })
+	return p.trust.rest(func(key, row []byte) error { return give(kv.BucketUsers, key, row) })
 }
 
 // Store is where the run writes; nil when ephemeral.
@@ -322,8 +322,8 @@ func (p *Profile) abandon() {
 	if p.db != nil {
 		p.db.close()
 	}
-	if p.people != nil {
-		p.people.close()
+	if p.trust != nil {
+		p.trust.close()
 	}
 	if p.slot != nil {
 		p.slot.lock.free()

@@ -15,7 +15,7 @@ func (p *Profile) syncLeft(journals []stored) error {
 	if len(journals) == 0 {
 		return nil
 	}
-	paths := []string{p.people.path}
+	paths := []string{p.trust.path}
 	for _, j := range journals {
 		paths = append(paths, j.path)
 	}

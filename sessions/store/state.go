@@ -20,8 +20,8 @@ import (
 //	DIR/                      0700
 //	  ann/                    a user, by mapped name, bytes outside a-z 0-9 . _ - as %XX
 //	    lock                  held while a run picks its slot
-//	    identity              the user's key (identity.go)
-//	    people                whom the user pinned, verified or blocked (people.go)
+//	    identity              the user's key (identityfile.go)
+//	    people                whom the user pinned, verified or blocked (trustfile.go)
 //	    history               the shell's input history
 //	    1/ 2/ ... 64/         a slot for each session that runs at once (slot.go)
 //	      lock                held while a run has the slot
@@ -35,14 +35,14 @@ const (
 	dirMode  fs.FileMode = 0o700
 	fileMode fs.FileMode = 0o600
 
-	identityName = "identity"
-	peopleName   = "people"
-	historyName  = "history"
-	lockName     = "lock"
-	sessionName  = "session"
-	journalName  = "journal"
-	storeName    = "store"
-	archiveName  = "conversations"
+	identityName  = "identity"
+	trustFileName = "people"
+	historyName   = "history"
+	lockName      = "lock"
+	sessionName   = "session"
+	journalName   = "journal"
+	storeName     = "store"
+	archiveName   = "conversations"
 )
 
 // ErrDamaged means that a file is not what it should be.

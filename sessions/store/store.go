@@ -68,7 +68,7 @@ type Store struct {
 	dir    string
 	limits storeLimits
 	open   openFile
-	people *people
+	trust  *trustFile
 	number *reserver
 	past   *archive // the history; nil: none is kept
 
@@ -94,13 +94,13 @@ type request struct {
 }
 
 // startStore starts a Store whose first journal has the given number.
-func startStore(dir string, db *database, first uint64, p *people, r *reserver, limits storeLimits, open openFile) (*Store, error) {
+func startStore(dir string, db *database, first uint64, p *trustFile, r *reserver, limits storeLimits, open openFile) (*Store, error) {
 	j, err := createJournal(dir, first, 0, open)
 	if err != nil {
 		return nil, fault(journalPath(dir, first), err, "check this disk")
 	}
 	s := &Store{
-		dir: dir, limits: limits, open: open, people: p, number: r, past: db.past,
+		dir: dir, limits: limits, open: open, trust: p, number: r, past: db.past,
 		queue:      make(chan request, queueBatches),
 		reserves:   make(chan request, reserveQueue),
 		done:       make(chan Done, queueBatches+reserveQueue+doneSpare),
@@ -188,7 +188,7 @@ func (s *Store) Close() error {
 	<-s.writing.ended
 	close(s.stop)
 	s.ended.Wait()
-	err := errors.Join(s.compactRest(), s.people.close(), s.compaction.db.close())
+	err := errors.Join(s.compactRest(), s.trust.close(), s.compaction.db.close())
 	close(s.done)
 	return err
 }

@@ -81,7 +81,7 @@ func (s *Store) syncAll() error {
 	y.dirty, y.renamed = nil, false
 	y.mu.Unlock()
 
-	err := s.people.sync() // first, since an older decision there would undo that of a journal
+	err := s.trust.sync() // first, since an older decision there would undo that of a journal
 	for i, j := range dirty {
 		bad := j.f.Sync()
 		if bad == nil || j.compacted.Load() { // a compacted journal is synced in the store

@@ -50,7 +50,7 @@ func (s *Store) writeGroup() {
 		if err == nil {
 			// Before the slot's journal, so that the user's decision holds for every slot even
 			// if this process dies between the two.
-			err = s.people.record(r.batch)
+			err = s.trust.record(r.batch)
 		}
 		if err == nil {
 			w.buf = appendFrame(w.buf, r.batch)

@@ -99,7 +99,7 @@ func TestBlockSurvivesTheLossOfItsSlot(t *testing.T) {
 	}
 }
 
-func TestLostPeopleFileComesBackFromASlot(t *testing.T) {
+func TestLostTrustFileComesBackFromASlot(t *testing.T) {
 	for _, how := range []string{"lost", "damaged"} {
 		d := newDiskTest(t)
 		p, other := d.open("ann"), d.open("ann")
@@ -134,7 +134,7 @@ func TestLostPeopleFileComesBackFromASlot(t *testing.T) {
 
 // Decisions of two runs at once, with frames of dead processes between them,
 // come out as the last ones.
-func TestPeopleFileTornAndShared(t *testing.T) {
+func TestTrustFileTornAndShared(t *testing.T) {
 	d := newDiskTest(t)
 	a, b := d.open("ann"), d.open("ann")
 	d.trusts(a)
@@ -177,7 +177,7 @@ func TestPeopleFileTornAndShared(t *testing.T) {
 	}
 }
 
-func TestPeopleFileIsBounded(t *testing.T) {
+func TestTrustFileIsBounded(t *testing.T) {
 	d := newDiskTest(t)
 	p := d.open("ann")
 	d.trusts(p)
@@ -196,7 +196,7 @@ func TestPeopleFileIsBounded(t *testing.T) {
 	d.close(p)
 	p = d.open("ann")
 	made := len(readAll(t, d.userFile("people")))
-	if grown < peopleSpare || made > 1000 {
+	if grown < trustFileSpare || made > 1000 {
 		t.Errorf("%d bytes became %d", grown, made)
 	}
 	got := d.trusts(p)
@@ -213,7 +213,7 @@ func TestPeopleFileIsBounded(t *testing.T) {
 }
 
 // A stopped process holds the lock: a decision is refused in time, texts go on.
-func TestPeopleLockThatIsHeld(t *testing.T) {
+func TestTrustFileLockThatIsHeld(t *testing.T) {
 	d := newDiskTest(t)
 	p := d.open("ann")
 	defer p.Close()

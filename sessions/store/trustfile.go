@@ -25,13 +25,13 @@ import (
 // The file has the form of a journal with number 0. It is written and replaced only under the
 // lock of the user's folder.
 const (
-	// peopleSpare is the length from which a start rewrites the file with only the last
+	// trustFileSpare is the length from which a start rewrites the file with only the last
 	// decision about each key, if that halves it.
-	peopleSpare = 64 << 10
-	// maxPeople bounds the file; a decision takes about 150 bytes.
-	maxPeople = 32 << 20
-	// peopleWait bounds how long a decision waits for the lock.
-	peopleWait = time.Second
+	trustFileSpare = 64 << 10
+	// maxTrustFile bounds the file; a decision takes about 150 bytes.
+	maxTrustFile = 32 << 20
+	// trustFileWait bounds how long a decision waits for the lock.
+	trustFileWait = time.Second
 )
 
 // decision is the part of a user's row that this node's user decides.
@@ -58,12 +58,12 @@ func decided(row []byte, d decision) ([]byte, error) {
 	return w.Encode(), nil
 }
 
-// people is the shared file as one slot sees it. Only the writeLoop and, before that starts,
+// trustFile is the file "people" as one slot sees it. Only the writeLoop and, before that starts,
 // OpenProfile call its methods; another goroutine may call sync.
-type people struct {
+type trustFile struct {
 	path string
 	lock string                        // the user folder's lock
-	last map[identity.UserKey]decision // as this slot knows them, bounded by maxPeople
+	last map[identity.UserKey]decision // as this slot knows them, bounded by maxTrustFile
 	rows map[identity.UserKey][]byte   // the last row of each key in the file, until Load is over
 
 	good int64 // length of the file when it was last read or written
@@ -73,10 +73,10 @@ type people struct {
 	dirty bool
 }
 
-// openPeople reads the file at path. The caller holds the folder's lock. damage is what to tell the
+// openTrustFile reads the file at path. The caller holds the folder's lock. damage is what to tell the
 // user if the file was set aside.
-func openPeople(path, lock string, now time.Time) (p *people, damage string, err error) {
-	p = &people{path: path, lock: lock, last: map[identity.UserKey]decision{}, rows: map[identity.UserKey][]byte{}}
+func openTrustFile(path, lock string, now time.Time) (p *trustFile, damage string, err error) {
+	p = &trustFile{path: path, lock: lock, last: map[identity.UserKey]decision{}, rows: map[identity.UserKey][]byte{}}
 	held, err := readJournal(path, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, "", nil
@@ -96,14 +96,14 @@ func openPeople(path, lock string, now time.Time) (p *people, damage string, err
 		damage = fmt.Sprintf("%s was damaged and is now %s: some pins and blocks may be gone, look at \\users", path, aside)
 		return p, damage, p.rewrite()
 	}
-	if held.good < journalHeader || held.good > peopleSpare && held.good > 2*p.liveSize() {
+	if held.good < journalHeader || held.good > trustFileSpare && held.good > 2*p.liveSize() {
 		return p, "", p.rewrite()
 	}
 	return p, "", nil
 }
 
 // take notes the decisions in the file's batches.
-func (p *people) take(batches [][]kv.Write) error {
+func (p *trustFile) take(batches [][]kv.Write) error {
 	for _, batch := range batches {
 		for _, w := range batch {
 			if w.Bucket != kv.BucketUsers || len(w.Key) != len(identity.UserKey{}) || w.Value == nil {
@@ -122,7 +122,7 @@ func (p *people) take(batches [][]kv.Write) error {
 	return nil
 }
 
-func (p *people) liveSize() int64 {
+func (p *trustFile) liveSize() int64 {
 	size := int64(journalHeader)
 	for _, row := range p.rows {
 		size += int64(frameHeader + len(row) + len(identity.UserKey{}) + 8)
@@ -132,7 +132,7 @@ func (p *people) liveSize() int64 {
 
 // rewrite replaces the file by one with the last row of each key. A decision that was taken back
 // stays too, since a slot's store may have the older one.
-func (p *people) rewrite() error {
+func (p *trustFile) rewrite() error {
 	b := journalHead(0)
 	for _, key := range sortedKeys(p.rows) {
 		b = appendFrame(b, []kv.Write{{Bucket: kv.BucketUsers, Key: key[:], Value: p.rows[key]}})
@@ -155,7 +155,7 @@ func sortedKeys(rows map[identity.UserKey][]byte) []identity.UserKey {
 
 // merge puts the last decision about a key, by whichever slot, into the user's row from a slot's
 // store. known is false if the row has a decision that the shared file lacks.
-func (p *people) merge(key, row []byte) (merged []byte, known bool) {
+func (p *trustFile) merge(key, row []byte) (merged []byte, known bool) {
 	own, err := decisionIn(row)
 	if err != nil || len(key) != len(identity.UserKey{}) {
 		return row, true // the next to decode it will say what is wrong
@@ -177,7 +177,7 @@ func (p *people) merge(key, row []byte) (merged []byte, known bool) {
 }
 
 // rest calls f with the rows of keys that the slot's store lacks, sorted, and ends the loading.
-func (p *people) rest(f func(key, row []byte) error) error {
+func (p *trustFile) rest(f func(key, row []byte) error) error {
 	rows := p.rows
 	p.rows = nil
 	for _, key := range sortedKeys(rows) {
@@ -192,7 +192,7 @@ func (p *people) rest(f func(key, row []byte) error) error {
 }
 
 // record appends the new decisions of the batch to the shared file.
-func (p *people) record(batch []kv.Write) error {
+func (p *trustFile) record(batch []kv.Write) error {
 	var news []kv.Write
 	for _, w := range batch {
 		if w.Bucket != kv.BucketUsers || len(w.Key) != len(identity.UserKey{}) || w.Value == nil {
@@ -220,12 +220,12 @@ func (p *people) record(batch []kv.Write) error {
 }
 
 // append adds one frame, under the lock, after what other slots have written meanwhile.
-func (p *people) append(news []kv.Write) error {
+func (p *trustFile) append(news []kv.Write) error {
 	if err := checkBatch(news); err != nil {
 		return err
 	}
 	frame := appendFrame(nil, news)
-	lock, err := waitLock(p.lock, peopleWait)
+	lock, err := waitLock(p.lock, trustFileWait)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (p *people) append(news []kv.Write) error {
 	if err := p.reach(); err != nil {
 		return err
 	}
-	if p.good+int64(len(frame)) > maxPeople {
+	if p.good+int64(len(frame)) > maxTrustFile {
 		return errors.New("is full")
 	}
 	if _, err := p.f.WriteAt(frame, p.good); err != nil {
@@ -248,7 +248,7 @@ func (p *people) append(news []kv.Write) error {
 }
 
 // reach opens the file that is now at path, which it makes if necessary, and finds its sound end.
-func (p *people) reach() error {
+func (p *trustFile) reach() error {
 	now, err := os.Stat(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = writeWhole(p.path, journalHead(0)); err == nil {
@@ -284,7 +284,7 @@ func (p *people) reach() error {
 	return p.f.Truncate(p.good)
 }
 
-func (p *people) adopt(f *os.File) {
+func (p *trustFile) adopt(f *os.File) {
 	p.mu.Lock()
 	old := p.f
 	p.f = f
@@ -295,7 +295,7 @@ func (p *people) adopt(f *os.File) {
 }
 
 // sync makes appended rows survive a power cut.
-func (p *people) sync() error {
+func (p *trustFile) sync() error {
 	p.mu.Lock()
 	f, dirty := p.f, p.dirty
 	p.dirty = false
@@ -315,7 +315,7 @@ func (p *people) sync() error {
 	return err
 }
 
-func (p *people) close() error {
+func (p *trustFile) close() error {
 	if p.f == nil {
 		return nil
 	}
